@@ -1,0 +1,84 @@
+# Everything runs in .venv, which the first target that needs it creates. `make help` lists the targets.
+
+# The first Python on the path that is at least 3.11 and can create virtual environments; PYTHON=... chooses another.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+  $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Two test processes with one thread each: together they use two cores. WORKERS=0 runs the tests in one process.
+WORKERS ?= 2
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev demo test coverage lint format typecheck docs build clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# --- environment ---------------------------------------------------------------------------------------------------
+
+# pip 25.1 is the first that reads dependency groups. torch comes first and alone, so that pip takes the CPU build where
+# one is offered.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "scpareto needs Python 3.11 or newer with the venv module (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+	@echo "installing scpareto into $(VENV) (a few minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(PIP) torch
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "installing the tools for tests, lint and types"
+	@$(PIP) --editable ".[bench,harmony,solvers]" --group dev
+	@touch $@
+
+$(VENV)/.installed-doc: $(VENV)/.installed
+	@echo "installing the tools for the docs"
+	@$(PIP) --group doc
+	@touch $@
+
+install: $(VENV)/.installed ## create .venv and install scpareto
+
+install-dev: $(VENV)/.installed-dev ## the same, with all that tests, lint and types need
+
+# --- what a user runs ----------------------------------------------------------------------------------------------
+
+demo: $(VENV)/.installed ## learn a first Pareto front on simulated cells; results in demo-output/
+	$(BIN)/scpareto demo --output demo-output --overwrite
+
+test: $(VENV)/.installed-dev ## run the tests and the docstring examples
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+# --- what a developer runs -----------------------------------------------------------------------------------------
+
+coverage: $(VENV)/.installed-dev ## the same, with the lines that no test reaches
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-dev ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.installed-dev ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+typecheck: $(VENV)/.installed-dev ## mypy
+	$(BIN)/mypy
+
+# -E: read everything again, since a page follows docstrings and tables that Sphinx does not watch.
+docs: $(VENV)/.installed-doc ## build the site into docs/_build/html; warnings are errors
+	$(BIN)/sphinx-build -E -W --keep-going -q -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+build: $(VENV)/.installed-dev ## sdist and wheel into dist/, checked by twine
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
+clean: ## remove what was built (.venv stays)
+	rm -rf build dist demo-output docs/_build docs/generated lightning_logs scvi_log .coverage .coverage.* htmlcov
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find src tests docs benchmarks experiments -name __pycache__ -type d -prune -exec rm -rf {} +

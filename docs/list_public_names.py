@@ -1,0 +1,86 @@
+"""Write one API page per room from its ``__all__``, so that the API pages are always complete."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
+# The order in which a user meets the rooms; a room that is not listed comes last.
+ORDER = (
+    "model",
+    "datasets",
+    "pareto",
+    "objectives",
+    "audit",
+    "metrics",
+    "pl",
+    "pp",
+    "train",
+    "bench",
+    "module",
+)
+TITLES = {
+    "model": "Models",
+    "datasets": "Simulated datasets",
+    "pareto": "Fronts, preferences and solvers",
+    "objectives": "Objectives",
+    "audit": "Audit",
+    "metrics": "Metrics",
+    "pl": "Plots",
+    "pp": "Preparation",
+    "train": "Training",
+    "bench": "Benchmark",
+    "module": "Networks",
+}
+
+
+def rooms() -> list[str]:
+    """Return the names of the public subpackages, in the order of the pages."""
+    package = importlib.import_module("scpareto")
+    found = [m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg and not m.name.startswith("_")]
+    return sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+
+
+def page(title: str, module: ModuleType, names: list[str], *, stubs: str) -> str:
+    """Return a MyST page: the first paragraph of the module's docstring and a table of its names."""
+    summary = (inspect.getdoc(module) or "").split("\n\n")[0]
+    lines = [f"# {title}", "", summary, "", "```{eval-rst}", f".. currentmodule:: {module.__name__}", ""]
+    for heading, chosen in (
+        ("Classes", [n for n in names if inspect.isclass(getattr(module, n))]),
+        ("Functions", [n for n in names if inspect.isroutine(getattr(module, n))]),
+        ("Data", [n for n in names if not callable(getattr(module, n))]),
+    ):
+        if chosen:
+            lines += [f".. rubric:: {heading}", "", ".. autosummary::", f"   :toctree: {stubs}", ""]
+            lines += [f"   {name}" for name in chosen] + [""]
+    return "\n".join([*lines, "```", ""])
+
+
+def write_pages(folder: Path) -> None:
+    """Write ``<folder>/<number>_<room>.md`` for every room with public names; remove the pages of rooms that left.
+
+    Parameters
+    ----------
+    folder
+        Where the pages go. ``docs/api.md`` lists them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    package = importlib.import_module("scpareto")
+    top = [n for n in getattr(package, "__all__", ()) if not inspect.ismodule(getattr(package, n)) and n[0] != "_"]
+    pages = {"00_scpareto.md": page("scpareto", package, top, stubs="objects")} if top else {}
+    for number, room in enumerate(rooms(), start=1):
+        module = importlib.import_module(f"scpareto.{room}")
+        if names := list(getattr(module, "__all__", ())):
+            pages[f"{number:02d}_{room}.md"] = page(TITLES.get(room, room), module, names, stubs="objects")
+    for old in set(folder.glob("*.md")) - {folder / name for name in pages}:
+        old.unlink()
+    for name, text in pages.items():
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")

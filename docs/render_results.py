@@ -1,0 +1,113 @@
+"""Render the tables of ``experiments/results/*.csv`` as pages of the docs.
+
+Each CSV holds one row per (dataset, method, seed). Its page shows the mean and the standard deviation over seeds for
+every (dataset, method), and says how many seeds stand behind it. A combination without rows, or a number that no row
+has, prints as "missing": nothing is filled in.
+
+Run as ``python docs/render_results.py``; the docs build runs it too.
+"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+
+KEYS = ["dataset", "method"]
+SEED = "seed"
+MISSING = "missing"
+
+
+def number(value: float) -> str:
+    """Return a number with the digits that a reader can use: four significant ones."""
+    return f"{value:.4g}"
+
+
+def cell(values: pd.Series) -> str:
+    """Return "mean ± sd" over seeds; the mean alone where there is one seed; "missing" where there is none."""
+    known = values.dropna()
+    if known.empty:
+        return MISSING
+    if len(known) == 1:
+        return number(float(known.iloc[0]))
+    return f"{number(float(known.mean()))} ± {number(float(known.std(ddof=1)))}"
+
+
+def table(rows: pd.DataFrame) -> str:
+    """Return a markdown table of the numeric columns by dataset and method.
+
+    Parameters
+    ----------
+    rows
+        One row per (dataset, method, seed). A column ``setting``, where there is one, splits the rows further, so that
+        small and full runs are never averaged together.
+
+    Returns
+    -------
+    The table as text, with every combination of dataset and method in it.
+    """
+    keys = [*(["setting"] if "setting" in rows else []), *(key for key in KEYS if key in rows)]
+    columns = [c for c in rows.select_dtypes("number").columns if c not in (*keys, SEED)]
+    lines = ["| " + " | ".join([*keys, "seeds", *columns]) + " |"]
+    lines.append("|" + "---|" * len(keys) + "--:|" * (len(columns) + 1))
+    for combination in product(*(pd.unique(rows[key]) for key in keys)):
+        chosen = rows
+        for key, value in zip(keys, combination, strict=True):
+            chosen = chosen[chosen[key] == value]
+        seeds = chosen[SEED].nunique() if SEED in chosen else len(chosen)
+        cells = [*map(str, combination), str(seeds) if seeds else MISSING, *(cell(chosen[c]) for c in columns)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def page(path: Path) -> str:
+    """Return the page of one CSV file."""
+    title = path.stem.replace("_", " ").capitalize()
+    rows = pd.read_csv(path)
+    body = table(rows) if len(rows) else "No rows yet."
+    return (
+        f"# {title}\n\n"
+        f"Mean ± standard deviation over seeds, from `experiments/results/{path.name}`, which "
+        f"`experiments/{path.stem}.py` writes.\n\n{body}\n"
+    )
+
+
+def render(source: Path, target: Path) -> list[Path]:
+    """Write one page per CSV file and remove the pages whose file is gone.
+
+    Parameters
+    ----------
+    source
+        Folder of the CSV files.
+    target
+        Folder of the pages; its ``index.md`` is written by hand and left alone.
+
+    Returns
+    -------
+    The pages, in the order of their names.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    pages = {target / f"{path.stem}.md": page(path) for path in sorted(source.glob("*.csv"))}
+    pages = pages or {target / "none.md": "# Nothing measured yet\n\n`experiments/results/` holds no table.\n"}
+    for old in set(target.glob("*.md")) - set(pages) - {target / "index.md"}:
+        old.unlink()
+    for path, text in pages.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+    return list(pages)
+
+
+def main() -> None:
+    """Read the command line and render."""
+    repository = Path(__file__).parents[1]
+    parser = argparse.ArgumentParser(description="Render experiments/results/*.csv as pages of the docs.")
+    parser.add_argument("--source", type=Path, default=repository / "experiments" / "results")
+    parser.add_argument("--target", type=Path, default=repository / "docs" / "results")
+    arguments = parser.parse_args()
+    render(arguments.source, arguments.target)
+
+
+if __name__ == "__main__":
+    main()

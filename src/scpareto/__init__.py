@@ -1,0 +1,10 @@
+"""Learn the whole trade-off curve between batch correction and biology."""
+
+from importlib.metadata import version
+
+from scpareto import audit, datasets, metrics, model, objectives, pareto, pl
+from scpareto.train import apply_point, fit_front
+
+__version__ = version("scpareto")
+
+__all__ = ["apply_point", "audit", "datasets", "fit_front", "metrics", "model", "objectives", "pareto", "pl"]

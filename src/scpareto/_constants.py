@@ -1,0 +1,18 @@
+"""Every key that scpareto writes into AnnData, once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+UNS_KEY: Final = "scpareto"
+GENERATIVE_LOSS: Final = "generative_loss"
+BATCH: Final = "batch"
+
+# Registry keys of traded nuisances: registered with the data, never given to the decoder.
+NUISANCE_CATEGORICAL_KEY: Final = "nuisance_categorical"
+NUISANCE_CONTINUOUS_KEY: Final = "nuisance_continuous"
+
+
+def latent_key(model_name: str) -> str:
+    """Key of a model's codes in ``obsm``, e.g. ``X_paretovi``."""
+    return f"X_{model_name.lower()}"

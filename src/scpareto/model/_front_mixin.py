@@ -1,0 +1,196 @@
+"""What a model with a front can do: show it, take a point of it, be saved and loaded with it."""
+
+from __future__ import annotations
+
+import contextlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scvi.model.base._constants import SAVE_KEYS
+
+from scpareto._constants import UNS_KEY
+from scpareto.model._saving import check_saved, rewrite_as_plain
+from scpareto.pareto import Front
+from scpareto.train import apply_point
+
+if TYPE_CHECKING:
+    import os
+    from typing import Self
+
+    from anndata import AnnData
+
+_INDICES = ("train_indices_", "validation_indices_", "test_indices_")
+
+
+class FrontMixin:
+    """Front, selection and safe saving for scvi-tools models.
+
+    Comes before the scvi-tools class among the bases.
+    """
+
+    _front: Front | None = None
+    selected_: int | None = None
+
+    @property
+    def front(self) -> Front | None:
+        """The learnt :class:`~scpareto.pareto.Front`; None before training."""
+        return self._front
+
+    @property
+    def front_(self) -> dict[str, Any] | None:
+        """The front as tensors and plain types: what a saved model holds."""
+        return None if self._front is None else self._front.to_plain()
+
+    @front_.setter
+    def front_(self, plain: dict[str, Any] | None) -> None:
+        self._front = None if plain is None else Front.from_plain(plain)
+
+    @property
+    def selected(self) -> int | None:
+        """Number of the point that the model is in; None before training."""
+        return self.selected_
+
+    @property
+    def history(self) -> dict[str, pd.DataFrame] | None:
+        """Losses and weights of each epoch of the selected point's training, one frame per quantity, losses in nats."""
+        if self._front is None or self.selected_ is None:
+            return None
+        columns = self._front.metadata.get("history", {}).get(f"point_{self.selected_}")
+        if columns is None:
+            return None
+        index = pd.RangeIndex(len(next(iter(columns.values()), [])), name="epoch")
+        return {name: pd.DataFrame({name: values}, index=index) for name, values in columns.items()}
+
+    def select(self, which: Any) -> int:
+        """Load a point of the front into the model, in place; everything downstream then works on it.
+
+        Also notes the selection in ``adata.uns["scpareto"]``.
+
+        Parameters
+        ----------
+        which
+            Point number (int), preference (float in [0, 1]: 0 uncorrected, 1 strongest; or one importance for each
+            objective), rule (``"knee"``), or upper limits on columns of the front, e.g. ``{"leakage_mean": 0.05}``: of
+            the points within all limits, the one with the lowest generative loss on validation cells.
+
+        Returns
+        -------
+        Number of the point.
+
+        Raises
+        ------
+        RuntimeError
+            If the model has no front yet.
+        ValueError
+            If there is no such point, or the data are minified with the codes of another one.
+        """
+        if self._front is None or not len(self._front):
+            raise RuntimeError("The model has no front yet. Call train() first.")
+        number = self._front.find(which)
+        if getattr(self, "minified_data_type", None) is not None and number != self.selected_:
+            raise ValueError(
+                f"The data are minified with the codes of point {self.selected_}; point {number} needs the counts. "
+                "Load the model with the full AnnData to select another point."
+            )
+        apply_point(self, self._front, number)
+        self.selected_ = number
+        self._record()
+        return number
+
+    def _record(self) -> None:
+        """Note front and selection in ``adata.uns``, in types that h5ad can hold."""
+        adata = getattr(self, "_adata", None)
+        if adata is None or self._front is None:
+            return
+        table = self._front.to_dataframe()
+        table["seed"] = table["seed"].astype(float).fillna(-1).astype(int)
+        adata.uns.setdefault(UNS_KEY, {})[type(self).__name__.lower()] = {
+            "method": self._front.method,
+            "objective": self._front.objectives[1],
+            "selected": int(-1 if self.selected_ is None else self.selected_),
+            "front": table,
+            "version": version("scpareto"),
+        }
+
+    def save(self, dir_path: str | os.PathLike[str], prefix: str | None = None, **kwargs: Any) -> None:
+        """Save the model with its whole front, as tensors and plain types only.
+
+        Parameters
+        ----------
+        dir_path, prefix
+            Folder, and prefix of the file names.
+        **kwargs
+            ``overwrite``, ``save_anndata`` and further arguments of :meth:`scvi.model.base.BaseModelClass.save`.
+
+        Raises
+        ------
+        ValueError
+            If the folder exists and ``overwrite`` is not set.
+        """
+        super().save(str(dir_path), prefix=prefix, **kwargs)  # type: ignore[misc]
+        path = Path(dir_path) / f"{prefix or ''}{SAVE_KEYS.MODEL_FNAME}"
+        rewrite_as_plain(path, {"version": version("scpareto"), "model": type(self).__name__})
+
+    @classmethod
+    def load(
+        cls, dir_path: str | os.PathLike[str], adata: AnnData | None = None, prefix: str | None = None, **kwargs: Any
+    ) -> Self:
+        """Load a saved model with its front; no code of the file is run.
+
+        Parameters
+        ----------
+        dir_path, adata, prefix
+            Folder of the model, data organised as those it was trained on (None: those saved with it; False: none),
+            and prefix of the file names.
+        **kwargs
+            Further arguments of :meth:`scvi.model.base.BaseModelClass.load`.
+
+        Returns
+        -------
+        The model, in the point that was selected when it was saved.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds no model, or one that could run code or was saved by a newer version.
+        """
+        check_saved(dir_path, prefix, kwargs.get("backup_url"))
+        model = super().load(str(dir_path), adata=adata, prefix=prefix, **kwargs)  # type: ignore[misc]
+        for name in _INDICES:
+            indices = getattr(model, name)
+            setattr(model, name, None if indices is None else np.asarray(indices))
+        model._record()
+        return model
+
+    @staticmethod
+    def load_registry(dir_path: str | os.PathLike[str], prefix: str | None = None) -> dict[str, Any]:
+        """Return the registry of a saved model, after the same check as :meth:`load`."""
+        from scvi.model.base import BaseModelClass
+
+        check_saved(dir_path, prefix)
+        return BaseModelClass.load_registry(str(dir_path), prefix)
+
+    @classmethod
+    def load_query_data(cls, adata: AnnData, reference_model: Any, *args: Any, **kwargs: Any) -> Self:
+        """Map a reference model to query data; the front of the reference stays behind.
+
+        Parameters
+        ----------
+        adata, reference_model, *args, **kwargs
+            As for :meth:`scvi.model.base.ArchesMixin.load_query_data`. A folder is checked as by :meth:`load`.
+
+        Returns
+        -------
+        An untrained model for the query data, without a front.
+        """
+        with contextlib.suppress(TypeError):
+            reference_model = Path(reference_model)
+        if isinstance(reference_model, Path):
+            check_saved(reference_model)
+            reference_model = str(reference_model)
+        model = super().load_query_data(adata, reference_model, *args, **kwargs)  # type: ignore[misc]
+        model._front, model.selected_ = None, None
+        return model

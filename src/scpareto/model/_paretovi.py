@@ -1,0 +1,323 @@
+"""scVI with a Pareto front between generative loss and nuisance."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from scvi import REGISTRY_KEYS, settings
+from scvi.data import AnnDataManager
+from scvi.data._utils import _get_adata_minify_type
+from scvi.data.fields import (
+    CategoricalJointObsField,
+    CategoricalObsField,
+    LayerField,
+    NumericalJointObsField,
+    NumericalObsField,
+)
+from scvi.model import SCVI
+
+from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
+from scpareto.model._front_mixin import FrontMixin
+from scpareto.model._presets import PAPER_ARCHITECTURE, PRESETS
+from scpareto.model._validate import check_anndata
+from scpareto.module import ParetoVAE
+from scpareto.train import FrontRun
+from scpareto.train._seeding import seeded
+
+if TYPE_CHECKING:
+    import os
+
+    import torch
+    from anndata import AnnData
+    from numpy.typing import ArrayLike
+
+
+class ParetoVI(FrontMixin, SCVI):
+    """scVI whose strength of batch correction is chosen after training, from a whole Pareto front.
+
+    Parameters
+    ----------
+    adata
+        Data registered with :meth:`setup_anndata`.
+    registry
+        Registry of a model that is loaded without data.
+    n_hidden, n_latent, n_layers, dropout_rate, dispersion, gene_likelihood, use_observed_lib_size, latent_distribution
+        As in :class:`scvi.model.SCVI`.
+    preset
+        ``"paper"`` fixes architecture (learned library size, two layers in every network) and training as published;
+        None is the practical recipe.
+    seed
+        Seed of the initial weights and of the training; None takes ``scvi.settings.seed``, or 0.
+    **kwargs
+        Further arguments of :class:`scpareto.module.ParetoVAE`.
+
+    Raises
+    ------
+    ValueError
+        If ``adata`` was not set up, the preset is unknown, or an argument contradicts it.
+
+    Notes
+    -----
+    The objectives are the negative evidence lower bound of scVI and the information that codes hold about batch. See
+    :func:`scpareto.fit_front` for the training.
+
+    References
+    ----------
+    :cite:p:`Li2022`, :cite:p:`Lopez2018`.
+
+    Examples
+    --------
+    >>> import scpareto as sp
+    >>> adata = sp.datasets.simulate_batches(n_cells=200, n_genes=50, seed=0)
+    >>> sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
+    >>> model = sp.model.ParetoVI(adata, seed=0)
+    >>> model.train(2, max_epochs_pretrain=2, n_points=2, method="pareto_mtl", objective="mine", progress=False)
+    >>> adata.obsm["X_paretovi"] = model.get_latent_representation()
+    """
+
+    _module_cls = ParetoVAE
+
+    def __init__(
+        self,
+        adata: AnnData | None = None,
+        registry: dict[str, Any] | None = None,
+        n_hidden: int = 128,
+        n_latent: int = 10,
+        n_layers: int = 2,
+        dropout_rate: float = 0.1,
+        dispersion: Literal["gene", "gene-batch", "gene-label", "gene-cell"] = "gene",
+        gene_likelihood: Literal["zinb", "nb", "poisson", "normal"] = "zinb",
+        use_observed_lib_size: bool = True,
+        latent_distribution: Literal["normal", "ln"] = "normal",
+        preset: str | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        given = locals()
+        if preset not in PRESETS:
+            raise ValueError(f"preset={preset!r} is unknown. Choose one of {', '.join(map(repr, PRESETS))}.")
+        if adata is None and registry is None:
+            raise ValueError("ParetoVI needs adata, registered with ParetoVI.setup_anndata(adata, batch_key=...).")
+        architecture = {
+            name: given[name]
+            for name in (
+                "n_hidden",
+                "n_latent",
+                "n_layers",
+                "dropout_rate",
+                "dispersion",
+                "gene_likelihood",
+                "use_observed_lib_size",
+                "latent_distribution",
+            )
+        } | kwargs
+        if preset == "paper":
+            architecture = _with_paper_preset(architecture, kwargs)
+        self.seed = int(next(s for s in (seed, settings.seed, 0) if s is not None))
+        with seeded(self.seed):
+            super().__init__(adata, registry, **architecture)
+        self._preset = preset
+        self._start: dict[str, torch.Tensor] | None = None
+        self.selected_ = None
+        self.init_params_ = self._get_init_params(given)
+
+    @classmethod
+    def setup_anndata(
+        cls,
+        adata: AnnData,
+        layer: str | None = None,
+        batch_key: str | None = None,
+        labels_key: str | None = None,
+        size_factor_key: str | None = None,
+        categorical_covariate_keys: list[str] | None = None,
+        continuous_covariate_keys: list[str] | None = None,
+        nuisance_keys: list[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Register data; adds ``_scvi_*`` columns to ``adata``, as every scvi-tools model does.
+
+        Parameters
+        ----------
+        adata
+            Data with raw counts, shape ``(n_cells, n_genes)``.
+        layer
+            Layer of the counts; None for ``adata.X``.
+        batch_key
+            Column of ``adata.obs`` with the batches: given to the decoder, and the nuisance that is traded unless
+            ``objective_kwargs={"target": ...}`` names another.
+        labels_key, size_factor_key, categorical_covariate_keys, continuous_covariate_keys
+            As in :class:`scvi.model.SCVI`.
+        nuisance_keys
+            Further columns that may be traded. They are not given to the decoder. Numbers are continuous nuisances,
+            anything else is categorical.
+        **kwargs
+            For scvi-tools' own use when a model is loaded.
+
+        Raises
+        ------
+        ValueError
+            If ``adata`` is a view, has one batch, or its counts hold NaN, infinite or negative values, are empty for a
+            cell, or are of a kind that scvi-tools does not read; if a key has missing values.
+        KeyError
+            If the layer or a key does not exist.
+
+        Warns
+        -----
+        UserWarning
+            If counts are fractional, a batch has fewer than 10 cells, or every label occurs in one batch only.
+        """
+        setup_method_args = cls._get_setup_method_args(**locals())
+        nuisances = [nuisance_keys] if isinstance(nuisance_keys, str) else list(nuisance_keys or [])
+        minify_type = _get_adata_minify_type(adata)
+        if minify_type is None:
+            check_anndata(
+                adata,
+                layer=layer,
+                obs_keys={
+                    "batch_key": _listed(batch_key),
+                    "labels_key": _listed(labels_key),
+                    "size_factor_key": _listed(size_factor_key),
+                    "categorical_covariate_keys": categorical_covariate_keys or [],
+                    "continuous_covariate_keys": continuous_covariate_keys or [],
+                    "nuisance_keys": nuisances,
+                },
+                batch_key=batch_key,
+                labels_key=labels_key,
+                # Query data and loaded models may hold one of the known batches; other nuisances can be traded.
+                need_batches="source_registry" not in kwargs and not nuisances,
+            )
+        continuous = [key for key in nuisances if _is_continuous(adata.obs[key])]
+        categorical = [key for key in nuisances if key not in continuous]
+        fields = [
+            LayerField(REGISTRY_KEYS.X_KEY, layer, is_count_data=False),
+            CategoricalObsField(REGISTRY_KEYS.BATCH_KEY, batch_key),
+            CategoricalObsField(REGISTRY_KEYS.LABELS_KEY, labels_key),
+            NumericalObsField(REGISTRY_KEYS.SIZE_FACTOR_KEY, size_factor_key, required=False),
+            CategoricalJointObsField(REGISTRY_KEYS.CAT_COVS_KEY, categorical_covariate_keys),
+            NumericalJointObsField(REGISTRY_KEYS.CONT_COVS_KEY, continuous_covariate_keys),
+            CategoricalJointObsField(NUISANCE_CATEGORICAL_KEY, categorical),
+            NumericalJointObsField(NUISANCE_CONTINUOUS_KEY, continuous),
+        ]
+        if minify_type is not None:
+            fields += cls._get_fields_for_adata_minification(minify_type)
+        manager = AnnDataManager(fields=fields, setup_method_args=setup_method_args)
+        manager.register_fields(adata, **kwargs)
+        cls.register_manager(manager)
+
+    def train(
+        self,
+        max_epochs: int | None = None,
+        *,
+        method: str | None = None,
+        objective: str | None = None,
+        n_points: int = 10,
+        preferences: ArrayLike | None = None,
+        max_epochs_pretrain: int | None = None,
+        batch_size: int = 128,
+        objective_kwargs: dict[str, Any] | None = None,
+        solver_kwargs: dict[str, Any] | None = None,
+        plan_kwargs: dict[str, Any] | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        accelerator: str = "auto",
+        devices: int | list[int] | str = "auto",
+        progress: bool = True,
+        **trainer_kwargs: Any,
+    ) -> None:
+        """Learn the front, then select its knee; writes a record to ``adata.uns["scpareto"]["paretovi"]``.
+
+        A front always starts from the weights that the model had at its first training.
+
+        Parameters
+        ----------
+        max_epochs
+            Longest training of a point, in epochs of its main phase. None: 100 up to 20,000 cells, fewer above.
+        method
+            Solver, ``"pareto_mtl"`` or ``"scalarization"``; None for the recommended one.
+        objective
+            What is traded against the generative loss, ``"mine"``; None for the recommended one.
+        n_points
+            Number of preferences; two extremes come on top.
+        preferences
+            Importances of the nuisance in [0, 1] to train instead of the default grid.
+        max_epochs_pretrain
+            Longest training of the shared start. None: 200 up to 20,000 cells, fewer above.
+        batch_size
+            Cells of a minibatch.
+        objective_kwargs, solver_kwargs, plan_kwargs
+            Options of the objective, of the solver, and of the training (:class:`scpareto.train.Recipe`).
+        checkpoint_dir
+            Folder that keeps every finished point. A later call with the same data and arguments goes on from there.
+        accelerator, devices
+            As in scvi-tools.
+        progress
+            Whether to show a progress bar.
+        **trainer_kwargs
+            Passed to :class:`scvi.train.Trainer`.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not valid, before any training.
+        KeyboardInterrupt
+            If interrupted; the finished points are then in :attr:`front`, which names the missing ones.
+        """
+        if self.minified_data_type is not None:
+            raise ValueError("Minified data hold no counts to train on. Load the model with the full AnnData.")
+        if self._start is None:
+            self._start = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
+        self.module.load_state_dict(self._start)
+        run = FrontRun(
+            self,
+            objective,
+            method,
+            n_points,
+            preferences=preferences,
+            max_epochs=max_epochs,
+            max_epochs_pretrain=max_epochs_pretrain,
+            batch_size=batch_size,
+            seed=self.seed,
+            preset=self._preset,
+            objective_kwargs=objective_kwargs,
+            solver_kwargs=solver_kwargs,
+            plan_kwargs=plan_kwargs,
+            checkpoint_dir=checkpoint_dir,
+            accelerator=accelerator,
+            devices=devices,
+            progress=progress,
+            **trainer_kwargs,
+        )
+        try:
+            run.run()
+        finally:
+            front = run.front()
+            if len(front):
+                self._front = front
+                self.is_trained_ = True
+                for name, part in run.split.items():
+                    setattr(self, f"{name}_indices_", np.asarray(part))
+                self.select("knee")
+
+
+def _with_paper_preset(architecture: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+    """Architecture of the published model; an argument that says otherwise is refused."""
+    defaults = inspect.signature(ParetoVI.__init__).parameters
+    for name, fixed in PAPER_ARCHITECTURE.items():
+        if name in extra:
+            default = fixed
+        else:
+            default = defaults[name].default if name in defaults else fixed
+        value = architecture.get(name, default)
+        if value not in (default, fixed):
+            raise ValueError(f"preset='paper' fixes {name}={fixed!r}, but {name}={value!r} was given.")
+    return architecture | PAPER_ARCHITECTURE
+
+
+def _is_continuous(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _listed(key: str | None) -> list[str]:
+    return [] if key is None else [key]

@@ -1,0 +1,113 @@
+"""Saved models as tensors and plain types: nothing in the file can run code when it is opened."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scvi.data._download import _download
+from scvi.model.base._constants import SAVE_KEYS
+
+FORMAT_VERSION = 1
+"""Raised whenever a file of the previous version needs an upgrade."""
+
+_HEADER_KEY = "scpareto"
+_FRAME_KEY = "__dataframe__"
+
+
+class UnsafeModelError(ValueError):
+    """A saved model holds more than tensors and plain types."""
+
+
+def rewrite_as_plain(path: Path, header: Mapping[str, Any]) -> None:
+    """Rewrite a file that scvi-tools has just saved, so that it opens with ``weights_only=True``.
+
+    Parameters
+    ----------
+    path
+        A ``model.pt`` written by this process.
+    header
+        Plain facts that are stored beside the model, e.g. versions.
+    """
+    content = torch.load(path, map_location="cpu", weights_only=False)
+    plain = {key: to_plain(value) for key, value in content.items()}
+    plain[_HEADER_KEY] = {"format_version": FORMAT_VERSION} | dict(header)
+    unfinished = path.with_suffix(".pt.tmp")
+    torch.save(plain, unfinished)
+    os.replace(unfinished, path)
+
+
+def check_saved(dir_path: str | os.PathLike[str], prefix: str | None = None, backup_url: str | None = None) -> None:
+    """Refuse a saved model that could run code, or that a newer scpareto wrote.
+
+    Parameters
+    ----------
+    dir_path, prefix, backup_url
+        As for loading.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds no model.
+    UnsafeModelError
+        If the file holds anything but tensors and plain types; nothing of it has been run.
+    """
+    name = f"{prefix or ''}{SAVE_KEYS.MODEL_FNAME}"
+    path = Path(dir_path) / name
+    if backup_url is not None and not path.exists():
+        _download(backup_url, str(dir_path), name)
+    if not path.exists():
+        raise ValueError(f"{dir_path} holds no saved model: {name} is missing.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise UnsafeModelError(
+            f"{path} is not a model that scpareto saved: it holds more than tensors and plain types, or is damaged. "
+            "It was not opened, because opening it could run code."
+        ) from error
+    header = content.get(_HEADER_KEY) if isinstance(content, dict) else None
+    if not isinstance(header, dict) or "format_version" not in header:
+        raise UnsafeModelError(f"{path} was not saved by scpareto.")
+    if header["format_version"] > FORMAT_VERSION:
+        raise UnsafeModelError(
+            f"{path} was saved by scpareto {header.get('version', '(unknown version)')} in format "
+            f"{header['format_version']}; this version reads formats up to {FORMAT_VERSION}. Upgrade scpareto."
+        )
+
+
+def to_plain(value: Any) -> Any:
+    """Turn arrays, frames and library dictionaries into tensors and plain types."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu()
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value.copy()) if value.dtype.kind in "biuf" else to_plain(value.tolist())
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, pd.DataFrame):
+        return {_FRAME_KEY: {str(column): to_plain(value[column].to_numpy()) for column in value.columns}}
+    if isinstance(value, pd.Series | pd.Index):
+        return to_plain(value.to_numpy())
+    if isinstance(value, Mapping):
+        return {to_plain(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [to_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, torch.device | torch.dtype):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be saved as tensors and plain types: {value!r:.100}")
+
+
+def frames_from_plain(value: Any) -> Any:
+    """Rebuild data frames inside dictionaries that :func:`to_plain` made."""
+    if isinstance(value, dict) and _FRAME_KEY in value:
+        return pd.DataFrame({column: np.asarray(values) for column, values in value[_FRAME_KEY].items()})
+    if isinstance(value, dict):
+        return {key: frames_from_plain(item) for key, item in value.items()}
+    return value

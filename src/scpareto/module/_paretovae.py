@@ -1,0 +1,129 @@
+"""The generative model whose objectives are traded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from scvi.distributions import ZeroInflatedNegativeBinomial
+from scvi.module import VAE
+from scvi.module._constants import MODULE_KEYS
+from scvi.nn import Encoder
+
+from scpareto.module._likelihood import SparseZeroInflatedNegativeBinomial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import torch
+
+
+class ParetoVAE(VAE):
+    """scVI's variational autoencoder with a faster likelihood and the encoders of the published front.
+
+    The encoder sees expression only: what it encodes of the batch comes from the counts. The negative ELBO that
+    :meth:`scvi.module.VAE.loss` returns is the generative loss, unweighted and without warm-up. Parameters that are not
+    listed are those of :class:`scvi.module.VAE`.
+
+    Parameters
+    ----------
+    n_layers_library
+        Hidden layers of the library-size encoder, used when the library size is learned. scvi-tools has 1, the
+        published model 2.
+    var_eps
+        Floor of the posterior variances. scvi-tools has 1e-4, the published model none.
+
+    References
+    ----------
+    :cite:p:`Lopez2018`, :cite:p:`Li2022`.
+    """
+
+    def __init__(
+        self,
+        n_input: int,
+        n_batch: int = 0,
+        n_labels: int = 0,
+        n_hidden: int = 128,
+        n_latent: int = 10,
+        n_layers: int = 2,
+        n_layers_library: int = 1,
+        n_continuous_cov: int = 0,
+        n_cats_per_cov: list[int] | None = None,
+        dropout_rate: float = 0.1,
+        var_eps: float = 1e-4,
+        dispersion: Literal["gene", "gene-batch", "gene-label", "gene-cell"] = "gene",
+        log_variational: bool = True,
+        gene_likelihood: Literal["zinb", "nb", "poisson", "normal"] = "zinb",
+        latent_distribution: Literal["normal", "ln"] = "normal",
+        encode_covariates: bool = False,
+        deeply_inject_covariates: bool = True,
+        batch_representation: Literal["one-hot", "embedding"] = "one-hot",
+        use_batch_norm: Literal["encoder", "decoder", "none", "both"] = "both",
+        use_layer_norm: Literal["encoder", "decoder", "none", "both"] = "none",
+        use_size_factor_key: bool = False,
+        use_observed_lib_size: bool = True,
+        extra_payload_autotune: bool = False,
+        library_log_means: np.ndarray | None = None,
+        library_log_vars: np.ndarray | None = None,
+        var_activation: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        extra_encoder_kwargs: dict[str, Any] | None = None,
+        extra_decoder_kwargs: dict[str, Any] | None = None,
+        batch_embedding_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        encoder_kwargs = {"var_eps": var_eps, **(extra_encoder_kwargs or {})}
+        super().__init__(
+            n_input,
+            n_batch=n_batch,
+            n_labels=n_labels,
+            n_hidden=n_hidden,
+            n_latent=n_latent,
+            n_layers=n_layers,
+            n_continuous_cov=n_continuous_cov,
+            n_cats_per_cov=n_cats_per_cov,
+            dropout_rate=dropout_rate,
+            dispersion=dispersion,
+            log_variational=log_variational,
+            gene_likelihood=gene_likelihood,
+            latent_distribution=latent_distribution,
+            encode_covariates=encode_covariates,
+            deeply_inject_covariates=deeply_inject_covariates,
+            batch_representation=batch_representation,
+            use_batch_norm=use_batch_norm,
+            use_layer_norm=use_layer_norm,
+            use_size_factor_key=use_size_factor_key,
+            use_observed_lib_size=use_observed_lib_size,
+            extra_payload_autotune=extra_payload_autotune,
+            library_log_means=library_log_means,
+            library_log_vars=library_log_vars,
+            var_activation=var_activation,
+            extra_encoder_kwargs=encoder_kwargs,
+            extra_decoder_kwargs=extra_decoder_kwargs,
+            batch_embedding_kwargs=batch_embedding_kwargs,
+        )
+        if self.use_observed_lib_size:
+            # Never run; parameters without a gradient would only weigh on optimisers and saved files.
+            for parameter in self.get_submodule("l_encoder").parameters():
+                parameter.requires_grad_(False)
+        elif n_layers_library != 1:
+            self.l_encoder = Encoder(
+                n_input,
+                1,
+                n_layers=n_layers_library,
+                n_hidden=n_hidden,
+                dropout_rate=dropout_rate,
+                inject_covariates=deeply_inject_covariates,
+                use_batch_norm=use_batch_norm in ("encoder", "both"),
+                use_layer_norm=use_layer_norm in ("encoder", "both"),
+                return_dist=True,
+                **encoder_kwargs,
+            )
+
+    def generative(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Run the generative process; see :meth:`scvi.module.VAE.generative`."""
+        outputs = super().generative(*args, **kwargs)
+        px = outputs[MODULE_KEYS.PX_KEY]
+        if isinstance(px, ZeroInflatedNegativeBinomial):
+            outputs[MODULE_KEYS.PX_KEY] = SparseZeroInflatedNegativeBinomial(
+                mu=px.mu, theta=px.theta, zi_logits=px.zi_logits, scale=px.scale
+            )
+        return outputs

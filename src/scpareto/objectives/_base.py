@@ -1,0 +1,89 @@
+"""The contract of an objective: a differentiable scalar of the codes of a minibatch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from torch import Tensor
+    from torch.distributions import Normal
+
+    from scpareto.objectives._context import Context
+
+CodesSeen = Literal["mean", "sample", "both"]
+
+
+class Objective(nn.Module, ABC):
+    """A quantity of the codes that is to be made small, in nats where it is an information.
+
+    Parameters
+    ----------
+    n_latent
+        Number of dimensions of a code.
+    target
+        Name of the nuisance whose trace in the codes is measured; ``"batch"`` is the batch of ``setup_anndata``.
+    on
+        Which codes are judged: the posterior ``"mean"`` that users read, a ``"sample"`` of the posterior as published,
+        or ``"both"``, stacked as twice as many cells.
+
+    Raises
+    ------
+    ValueError
+        If ``on`` is none of the three.
+    """
+
+    name: ClassVar[str]
+    has_critic: ClassVar[bool] = False
+
+    def __init__(self, n_latent: int, *, target: str = "batch", on: CodesSeen = "sample") -> None:
+        super().__init__()
+        if on not in get_args(CodesSeen):
+            raise ValueError(f"on={on!r} is not one of {', '.join(get_args(CodesSeen))}.")
+        self.n_latent = n_latent
+        self.target = target
+        self.on = on
+        self.options: dict[str, Any] = {"n_latent": n_latent, "target": target, "on": on}
+
+    @abstractmethod
+    def forward(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
+        """Value of the objective on a minibatch.
+
+        Parameters
+        ----------
+        z
+            Sampled codes, shape ``(n_cells, n_latent)``.
+        qz
+            Posterior of the codes, batch shape ``(n_cells, n_latent)``.
+        context
+            Nuisances of the cells.
+
+        Returns
+        -------
+        A scalar, differentiable with respect to ``z`` and ``qz``.
+        """
+
+    def critic_loss(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
+        """Loss of the objective's critic on detached codes; only objectives with a critic have one."""
+        raise TypeError(f"Objective {self.name!r} has no critic.")
+
+    def fresh(self) -> Self:
+        """Build an untrained twin, e.g. the critic that judges a finished point."""
+        return type(self)(**self.options)
+
+    def codes(self, z: Tensor, qz: Normal) -> Tensor:
+        """Codes that are judged, shape ``(n_cells, n_latent)``, or ``(2 n_cells, n_latent)`` for ``on="both"``."""
+        if self.on == "mean":
+            return qz.loc
+        if self.on == "sample":
+            return z
+        return torch.cat([qz.loc, z])
+
+    def labels(self, values: Tensor) -> Tensor:
+        """Values of the nuisance, repeated where each cell is judged twice."""
+        return torch.cat([values, values]) if self.on == "both" else values

@@ -1,0 +1,72 @@
+"""What an objective may know of a minibatch besides its codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Context:
+    """Nuisances and conditions of the cells of a minibatch.
+
+    Parameters
+    ----------
+    categorical
+        Integer codes of each categorical nuisance, shape ``(n_cells,)``; the batch is ``"batch"``.
+    continuous
+        Values of each continuous nuisance, shape ``(n_cells,)``.
+    clusters
+        Soft cluster memberships, shape ``(n_cells, n_clusters)``; None where nothing is conditioned on them.
+    preference
+        Each cell's preference, shape ``(n_cells, n_objectives)``; None outside conditioned networks.
+    """
+
+    categorical: dict[str, Tensor] = field(default_factory=dict)
+    continuous: dict[str, Tensor] = field(default_factory=dict)
+    clusters: Tensor | None = None
+    preference: Tensor | None = None
+
+    def __len__(self) -> int:
+        for values in (*self.categorical.values(), *self.continuous.values()):
+            return len(values)
+        return 0
+
+    def take(self, index: Tensor) -> Context:
+        """Context of the cells in ``index``, shape ``(n_taken,)``."""
+        return self._map(lambda values: values[index])
+
+    def to(self, device: torch.device | str) -> Context:
+        """Move the context to another device."""
+        return self._map(lambda values: values.to(device))
+
+    @staticmethod
+    def concatenate(contexts: list[Context]) -> Context:
+        """Join the contexts of several minibatches, in order."""
+        first = contexts[0]
+
+        def join(parts: list[Tensor | None]) -> Tensor | None:
+            return None if parts[0] is None else torch.cat([part for part in parts if part is not None])
+
+        return Context(
+            categorical={key: torch.cat([c.categorical[key] for c in contexts]) for key in first.categorical},
+            continuous={key: torch.cat([c.continuous[key] for c in contexts]) for key in first.continuous},
+            clusters=join([c.clusters for c in contexts]),
+            preference=join([c.preference for c in contexts]),
+        )
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Context:
+        return replace(
+            self,
+            categorical={key: function(values) for key, values in self.categorical.items()},
+            continuous={key: function(values) for key, values in self.continuous.items()},
+            clusters=None if self.clusters is None else function(self.clusters),
+            preference=None if self.preference is None else function(self.preference),
+        )

@@ -1,0 +1,69 @@
+"""Objectives by name."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from scpareto.objectives._base import Objective
+
+_OBJECTIVES: dict[str, type[Objective]] = {}
+_T = TypeVar("_T", bound="type[Objective]")
+
+
+def register_objective(cls: _T) -> _T:
+    """Class decorator that makes an objective available by its ``name``."""
+    _OBJECTIVES[cls.name] = cls
+    return cls
+
+
+def objective_names() -> list[str]:
+    """Names that :func:`get_objective` accepts."""
+    return sorted(_OBJECTIVES)
+
+
+def objective_class(name: str) -> type[Objective]:
+    """Class of an objective.
+
+    Raises
+    ------
+    ValueError
+        If no objective has this name; the message lists those that exist.
+    """
+    if name not in _OBJECTIVES:
+        raise ValueError(f"objective={name!r} is unknown. Choose one of {', '.join(objective_names())}.")
+    return _OBJECTIVES[name]
+
+
+def get_objective(name: str, **options: Any) -> Objective:
+    """Build an objective.
+
+    Parameters
+    ----------
+    name
+        One of :func:`objective_names`.
+    **options
+        Arguments of its class, e.g. ``n_latent``, ``n_categories``, ``target`` and ``on``.
+
+    Returns
+    -------
+    The objective, untrained.
+
+    Raises
+    ------
+    ValueError
+        If the name or an option is unknown; the message lists the valid ones.
+
+    Examples
+    --------
+    >>> import scpareto as sp
+    >>> sp.objectives.get_objective("mine", n_latent=10, n_categories=3).name
+    'mine'
+    """
+    cls = objective_class(name)
+    known = [parameter for parameter in inspect.signature(cls).parameters if parameter != "self"]
+    for option in options:
+        if option not in known:
+            raise ValueError(f"Objective {name!r} has no option {option!r}. Its options: {', '.join(known)}.")
+    return cls(**options)

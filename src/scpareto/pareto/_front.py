@@ -1,0 +1,257 @@
+"""A whole trade-off curve as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scpareto.pareto import _indicators, _plain
+from scpareto.pareto._find import find
+from scpareto.pareto._scaler import Scaler
+from scpareto.pareto._table import GENERATIVE_LOSS, loss_columns, preference_columns, tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import torch
+    from numpy.typing import ArrayLike, NDArray
+
+    from scpareto.pareto._find import Which
+
+
+@dataclass(eq=False, repr=False)
+class Front:
+    """Every trained point: its preference, losses, audit and weights.
+
+    Points are numbered from uncorrected (0) to most strongly corrected. A front may be incomplete.
+
+    Parameters
+    ----------
+    table
+        One row per point. Missing standard columns are added as NaN, further columns are kept, and ``non_dominated``
+        always refers to the test losses.
+    states
+        Module weights of each point, on CPU. The points of one conditioned network share the weights of the first.
+    objectives
+        Names of the objectives, ``"generative_loss"`` first.
+    method
+        Name of the solver.
+    metadata
+        Anything else worth keeping, as plain values and tensors: arguments, seed, versions, scaler, split indices.
+    n_expected
+        Number of points of the complete front, if known.
+
+    Examples
+    --------
+    >>> front = Front(objectives=["generative_loss", "mine"], method="scalarization", n_expected=2)
+    >>> front.add({"point": 0, "kind": "extreme", "generative_loss_test": 330.0, "mine_test": 1.5})
+    >>> front
+    Front of generative_loss, mine by scalarization: 1 of 2 points, 1 non-dominated (test)
+    """
+
+    table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"point": []}))
+    states: dict[int, dict[str, torch.Tensor]] = field(default_factory=dict)
+    objectives: list[str] = field(default_factory=lambda: [GENERATIVE_LOSS])
+    method: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    n_expected: int | None = None
+
+    def __post_init__(self) -> None:
+        self.objectives = list(self.objectives)
+        if len(self.objectives) < 2 or self.objectives[0] != GENERATIVE_LOSS:
+            raise ValueError(f"objectives must be {GENERATIVE_LOSS!r} and at least one more, got {self.objectives}.")
+        self._set_table(self.table)
+        self.states = {int(point): _on_cpu(state) for point, state in self.states.items()}
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        count = f"{len(self)} points" if self.n_expected is None else f"{len(self)} of {self.n_expected} points"
+        names = ", ".join(self.objectives)
+        return f"Front of {names} by {self.method}: {count}, {self.non_dominated().sum()} non-dominated (test)"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self!r}</p>{self.table.to_html(index=False, na_rep='')}"
+
+    @property
+    def numbers(self) -> list[int]:
+        """Numbers of the points, ascending."""
+        return [int(point) for point in self.table["point"]]
+
+    @property
+    def missing(self) -> list[int]:
+        """Numbers of the points that a complete front would have as well."""
+        return sorted(set(range(self.n_expected or 0)) - set(self.numbers))
+
+    @property
+    def preferences(self) -> NDArray[np.float64]:
+        """Preference of each point, shape ``(n, p)``; NaN where it has none."""
+        return self.table[preference_columns(self.objectives)].to_numpy(dtype=np.float64)
+
+    @property
+    def scaler(self) -> Scaler | None:
+        """Scaler with which the front was trained, from ``metadata["scaler"]``."""
+        plain = self.metadata.get("scaler")
+        return None if plain is None else Scaler.from_plain(plain)
+
+    def add(self, row: Mapping[str, Any], state: Mapping[str, torch.Tensor] | None = None) -> None:
+        """Add a point.
+
+        Parameters
+        ----------
+        row
+            Values of its columns; ``"point"`` is needed.
+        state
+            Module weights, copied to CPU.
+
+        Raises
+        ------
+        ValueError
+            If the point is already there.
+        """
+        self._set_table(pd.DataFrame([*self.table.to_dict("records"), dict(row)]))
+        if state is not None:
+            self.states[int(row["point"])] = _on_cpu(state)
+
+    def update(self, point: int, values: Mapping[str, Any]) -> None:
+        """Set columns of a point, for example after an audit; new columns are NaN elsewhere."""
+        number = self.find(point)
+        if "point" in values:
+            raise ValueError(f"A point keeps its number, got {values['point']!r} for point {number}.")
+        rows: list[dict[Any, Any]] = self.table.to_dict("records")
+        self._set_table(pd.DataFrame([{**row, **values} if row["point"] == number else row for row in rows]))
+
+    def state(self, which: Which) -> dict[str, torch.Tensor]:
+        """Return the module weights of a point.
+
+        Raises
+        ------
+        KeyError
+            If there are none.
+        """
+        number = self.find(which)
+        conditional = self.table["point"][self.table["kind"] == "conditional"].tolist()
+        shared = [point for point in conditional if point in self.states] if number in conditional else []
+        holder = number if number in self.states else next(iter(shared), None)
+        if holder is None:
+            raise KeyError(f"Point {number} has no weights; points with weights are {sorted(self.states)}.")
+        return self.states[holder]
+
+    def find(self, which: Which) -> int:
+        """Look up a point.
+
+        Parameters
+        ----------
+        which
+            An integer is a point number. A float in [0, 1] is the importance of the nuisance, 0 uncorrected and 1
+            strongest; the point with the nearest preference is taken, of equals the extreme, then the less corrected.
+            A sequence is a whole preference. A string is a rule (``"knee"``, on validation losses). A dict holds upper
+            limits on columns; of the points within all of them, the one with the lowest generative loss on validation
+            cells is taken.
+
+        Returns
+        -------
+        Number of the point.
+
+        Raises
+        ------
+        ValueError
+            If there is no such point.
+        TypeError
+            If ``which`` is of another type.
+        """
+        return find(self, which)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Copy of the table."""
+        return self.table.copy()
+
+    def points(
+        self, split: str = "test", points: Sequence[int] | None = None, *, scaled: bool = False
+    ) -> NDArray[np.float64]:
+        """Losses of the objectives, shape ``(n, p)``, NaN where unknown.
+
+        Parameters
+        ----------
+        split
+            ``"train"``, ``"validation"`` or ``"test"``.
+        points
+            Numbers of the points, in the order wanted; by default all.
+        scaled
+            Standardise, by the scaler of the front or, if it has none, by the extent of its known points.
+        """
+        losses = self.table[loss_columns(self.objectives, split)].to_numpy(dtype=np.float64, copy=True)
+        if scaled:
+            scaler = self.scaler
+            known = losses[~np.isnan(losses).any(axis=1)]
+            if scaler is None and len(known):
+                extent = np.ptp(known, axis=0)
+                low = known.min(axis=0)
+                scaler = Scaler("extent", low, low + np.where(extent > 0, extent, np.maximum(1, np.abs(low))))
+            losses = losses if scaler is None else scaler.scale(losses)
+        if points is None:
+            return losses
+        return losses[[self.numbers.index(self.find(point)) for point in points]]
+
+    def non_dominated(self, split: str = "test") -> NDArray[np.bool_]:
+        """Which points no other point beats, shape ``(n,)``; points with unknown losses are not among them."""
+        losses = self.points(split)
+        known = np.flatnonzero(~np.isnan(losses).any(axis=1))
+        keep = np.zeros(len(losses), dtype=bool)
+        keep[known] = _indicators.non_dominated(losses[known])
+        return keep
+
+    def hypervolume(self, reference: ArrayLike | None = None, split: str = "test", *, scaled: bool = False) -> float:
+        """Volume between the points and a reference point, by default just beyond the largest losses of this front.
+
+        Volumes of several fronts compare only with one common reference.
+        """
+        losses = self._known(split, scaled)
+        if not len(losses):
+            return 0.0
+        return _indicators.hypervolume(
+            losses, losses.max(axis=0) + _indicators.MARGIN if reference is None else reference
+        )
+
+    def number_of_distinct_choices(self, width: float = 0.05, split: str = "test", *, scaled: bool = True) -> int:
+        """Count the grid cells of the given width that hold a non-dominated point; ``scaled`` as in :meth:`points`."""
+        return _indicators.number_of_distinct_choices(self._known(split, scaled), width)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Tensors and plain values only, safe to load; :meth:`from_plain` rebuilds an equal front.
+
+        Raises
+        ------
+        TypeError
+            If ``metadata`` or a further column holds something without a plain form.
+        """
+        return {
+            "table": _plain.table_to_plain(self.table),
+            "states": _plain.to_plain(self.states, "states"),
+            "objectives": list(self.objectives),
+            "method": self.method,
+            "metadata": _plain.to_plain(self.metadata, "metadata"),
+            "n_expected": self.n_expected,
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Front:
+        """Rebuild from :meth:`to_plain`."""
+        return cls(**{**plain, "table": _plain.table_from_plain(plain["table"])})
+
+    def _known(self, split: str, scaled: bool) -> NDArray[np.float64]:
+        losses = self.points(split, scaled=scaled)
+        return losses[~np.isnan(losses).any(axis=1)]
+
+    def _set_table(self, table: pd.DataFrame) -> None:
+        self.table = tidy(table, self.objectives)
+        self.table["non_dominated"] = self.non_dominated()
+
+
+def _on_cpu(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Detached copies, so that further training does not change a stored point."""
+    return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}

@@ -1,0 +1,163 @@
+"""Standardisation of losses that live on different scales."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+Losses = TypeVar("Losses", "NDArray[Any]", torch.Tensor)
+
+
+@dataclass(frozen=True, eq=False)
+class Scaler:
+    """Linear map that sends the best loss of each objective to 0 and the worst to 1, without clipping.
+
+    Parameters
+    ----------
+    name
+        How the limits were found.
+    minimum
+        Loss of each objective that becomes 0, shape ``(p,)``.
+    maximum
+        Loss of each objective that becomes 1, shape ``(p,)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Scaler("payoff", [300.0, 0.0], [340.0, 0.5]).scale(np.array([310.0, 0.25]))
+    array([0.25, 0.5 ])
+    """
+
+    name: str
+    minimum: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        low, high = np.array(self.minimum, dtype=np.float64), np.array(self.maximum, dtype=np.float64)
+        if low.ndim != 1 or low.shape != high.shape:
+            raise ValueError(f"minimum and maximum must have one shape (p,), got {low.shape} and {high.shape}.")
+        if not (np.isfinite(low).all() and np.isfinite(high).all() and (high > low).all()):
+            raise ValueError(f"Each maximum must exceed its minimum, got {low.tolist()} and {high.tolist()}.")
+        object.__setattr__(self, "minimum", low)
+        object.__setattr__(self, "maximum", high)
+
+    @property
+    def range(self) -> NDArray[np.float64]:
+        """Distance between worst and best, shape ``(p,)``."""
+        return self.maximum - self.minimum
+
+    def scale(self, losses: Losses) -> Losses:
+        """Standardise losses of shape ``(..., p)``; gradients pass through tensors."""
+        if isinstance(losses, torch.Tensor):
+            minimum = torch.as_tensor(self.minimum, dtype=losses.dtype, device=losses.device)
+            return (losses - minimum) / torch.as_tensor(self.range, dtype=losses.dtype, device=losses.device)
+        return (np.asarray(losses, dtype=np.float64) - self.minimum) / self.range
+
+    @classmethod
+    def payoff(
+        cls,
+        losses_of_anchors: ArrayLike,
+        standard_errors: ArrayLike | None = None,
+        *,
+        floor: Sequence[float | None] | None = None,
+    ) -> Scaler:
+        """Limits from the anchors, the points that minimise one objective each.
+
+        Parameters
+        ----------
+        losses_of_anchors
+            Row i holds the losses of all objectives at the anchor that minimises objective i, shape ``(p, p)``. The
+            ideal is the diagonal, the nadir the maximum of each column.
+        standard_errors
+            Standard error of each objective's loss, shape ``(p,)``. A range below it is not to be trusted.
+        floor
+            Known lower bound of each objective, or ``None``. The ideal is not set above it: a batch information of
+            zero is ideal although the anchor may stop at a positive value.
+
+        Warns
+        -----
+        UserWarning
+            If the range of an objective is below its standard error; the range is then set to the latter.
+        """
+        payoff = np.array(losses_of_anchors, dtype=np.float64)
+        if payoff.ndim != 2 or payoff.shape[0] != payoff.shape[1] or not np.isfinite(payoff).all():
+            raise ValueError(f"losses_of_anchors must be a finite (p, p) matrix, got {payoff.tolist()}.")
+        minimum = np.diag(payoff).copy()
+        if floor is not None:
+            minimum = np.minimum(minimum, [np.inf if bound is None else bound for bound in floor])
+        return cls("payoff", minimum, _worst(minimum, payoff.max(axis=0), standard_errors))
+
+    @classmethod
+    def trajectory(cls, minibatch_losses: ArrayLike) -> Scaler:
+        """Limits from the smallest and largest minibatch losses of shape ``(n, p)``, as in Li et al. (2022)."""
+        losses = np.array(minibatch_losses, dtype=np.float64)
+        if losses.ndim != 2 or len(losses) < 1 or not np.isfinite(losses).all():
+            raise ValueError(f"minibatch_losses must be a finite (n, p) matrix, got shape {losses.shape}.")
+        minimum = losses.min(axis=0)
+        return cls("trajectory", minimum, _worst(minimum, losses.max(axis=0), None))
+
+    @classmethod
+    def identity(cls, n_objectives: int) -> Scaler:
+        """Leave losses as they are."""
+        return cls("none", np.zeros(n_objectives), np.ones(n_objectives))
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain values from which :meth:`from_plain` makes an equal scaler."""
+        return {"name": self.name, "minimum": self.minimum.tolist(), "maximum": self.maximum.tolist()}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Scaler:
+        """Rebuild from :meth:`to_plain`."""
+        return cls(plain["name"], plain["minimum"], plain["maximum"])
+
+
+_SCALERS: dict[str, Callable[..., Scaler]] = {
+    "payoff": Scaler.payoff,
+    "trajectory": Scaler.trajectory,
+    "none": Scaler.identity,
+}
+
+
+def get_scaler(name: str) -> Callable[..., Scaler]:
+    """Return the constructor of a scaler: ``"payoff"``, ``"trajectory"`` or ``"none"``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such scaler.
+    """
+    if name not in _SCALERS:
+        raise ValueError(f"Unknown scaler {name!r}; choose from {scaler_names()}.")
+    return _SCALERS[name]
+
+
+def scaler_names() -> list[str]:
+    """Names of all scalers."""
+    return sorted(_SCALERS)
+
+
+def _worst(
+    minimum: NDArray[np.float64], maximum: NDArray[np.float64], standard_errors: ArrayLike | None
+) -> NDArray[np.float64]:
+    """Maxima that leave every range at least as wide as its standard error, and positive."""
+    # Relative to the size of the losses, so that adding it is not lost to rounding.
+    smallest = 1e-8 * np.maximum(1.0, np.abs(minimum))
+    if standard_errors is not None:
+        smallest = np.maximum(smallest, np.array(standard_errors, dtype=np.float64))
+    narrow = maximum - minimum < smallest
+    for index in np.flatnonzero(narrow):
+        warnings.warn(
+            f"The losses of objective {index} range over {maximum[index] - minimum[index]:.3g} only, less than "
+            f"{smallest[index]:.3g}: there is little to trade, or the anchors were trained too briefly.",
+            stacklevel=3,
+        )
+    return np.where(narrow, minimum + smallest, maximum)

@@ -1,0 +1,68 @@
+"""Columns of a front."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SPLITS = ("train", "validation", "test")
+KINDS = ("extreme", "candidate", "conditional")
+GENERATIVE_LOSS = "generative_loss"
+
+_AUDIT = (
+    *("leakage_mean", "leakage_mean_low", "leakage_mean_high"),
+    *("leakage_sample", "leakage_sample_low", "leakage_sample_high"),
+    "retention",
+)
+
+
+def preference_columns(objectives: Sequence[str]) -> list[str]:
+    """Columns of the importance of each objective."""
+    return [f"preference_{objective}" for objective in objectives]
+
+
+def loss_columns(objectives: Sequence[str], split: str) -> list[str]:
+    """Columns of the loss of each objective on one split."""
+    if split not in SPLITS:
+        raise ValueError(f"Unknown split {split!r}; choose from {list(SPLITS)}.")
+    return [f"{objective}_{split}" for objective in objectives]
+
+
+def tidy(table: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
+    """Copy with all standard columns first and in order, one type per column, sorted by point.
+
+    Numbers that are not known yet are NaN; further columns stay as they are.
+    """
+    if "point" not in table:
+        raise ValueError(f"The table of a front needs a column 'point', got {list(table.columns)}.")
+    losses = [f"{objective}_{split}" for objective in objectives for split in SPLITS]
+    numbers = [*preference_columns(objectives), *losses, *_AUDIT]
+    tidied = pd.DataFrame(index=table.index)
+    tidied["point"] = table["point"].astype(np.int64)
+    kinds = table["kind"] if "kind" in table else pd.Series(index=table.index, dtype=object)
+    tidied["kind"] = kinds.astype(object).where(kinds.notna(), "candidate")
+    for column in numbers:
+        tidied[column] = table[column].astype(np.float64) if column in table else np.nan
+    tidied["non_dominated"] = False
+    # Nullable, since a seed must not be rounded to a float where another one is missing.
+    tidied["seed"] = table["seed"].astype("Int64") if "seed" in table else pd.array([pd.NA] * len(table), dtype="Int64")
+    further = [column for column in table.columns if column not in tidied.columns]
+    tidied = pd.concat([tidied, table[further]], axis=1).sort_values("point", ignore_index=True)
+    _check(tidied)
+    return tidied
+
+
+def _check(table: pd.DataFrame) -> None:
+    if (table["point"] < 0).any():
+        raise ValueError(f"Points are numbered from 0, got {int(table['point'].min())}.")
+    repeated = table["point"][table["point"].duplicated()]
+    if len(repeated):
+        raise ValueError(f"Point {int(repeated.iloc[0])} appears more than once.")
+    strange = sorted({str(kind) for kind in table["kind"]} - set(KINDS))
+    if strange:
+        raise ValueError(f"Unknown kind of point {strange[0]!r}; choose from {list(KINDS)}.")

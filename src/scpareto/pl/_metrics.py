@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from ._style import CHOSEN, COLUMN_WIDTH, INK, MUTED, NOTE_SIZE, new_axes, point_colors, tidy
+from ._table import (
+    GENERATIVE,
+    FrontLike,
+    as_table,
+    interval,
+    is_higher_better,
+    markers_of,
+    measures,
+    objectives_of,
+    require,
+    title_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def metrics_along_front(
+    front: FrontLike | pd.DataFrame,
+    columns: Sequence[str] | None = None,
+    *,
+    x: str = "point",
+    selected: int | None = None,
+    higher_is_better: Collection[str] = (),
+    n_columns: int = 2,
+    axes: Sequence[Axes] | np.ndarray | None = None,
+) -> np.ndarray:
+    """Draw columns of a front against its points, one small panel each.
+
+    Points have the colours of :func:`front`; intervals are shaded where `<column>_low` and `<column>_high` exist.
+
+    Parameters
+    ----------
+    front
+        A :class:`~scpareto.pareto.Front`, or its table with one row for each of `n` points.
+    columns
+        Columns that measure a point. By default the generative loss and the nuisances on test cells, leakage and
+        retention, as far as they were measured.
+    x
+        `"point"`, `"preference"` (of the only nuisance) or a column `preference_<objective>`.
+    selected
+        Number of the point to mark.
+    higher_is_better
+        Columns of which larger values are better, beside those known.
+    n_columns
+        Panels beside each other in a new figure.
+    axes
+        Axes to draw in, one for each column; by default a new figure.
+
+    Returns
+    -------
+    Axes of shape `(n_panels,)`.
+
+    Raises
+    ------
+    TypeError
+        If `front` is no front.
+    ValueError
+        If a column or `x` cannot be drawn, `selected` is not a point, `n_columns` is less than 1, or `axes` are too few
+        or too many.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import scpareto.pl as pl
+    >>> table = pd.DataFrame({"point": [0, 1, 2], "retention": [0.40, 0.39, 0.31]})
+    >>> axes = pl.metrics_along_front(table, ["retention"])
+    >>> axes.shape
+    (1,)
+    """
+    table = as_table(front)
+    names = _default_columns(table) if columns is None else list(columns)
+    if not names:
+        raise ValueError(f"There are no columns to draw; valid columns: {', '.join(measures(table))}.")
+    require(table, [*names, *higher_is_better])
+    if n_columns < 1:
+        raise ValueError(f"n_columns={n_columns} must be at least 1.")
+    horizontal = _horizontal(table, x)
+    if selected is not None and selected not in table["point"].tolist():
+        raise ValueError(f"selected={selected!r} is not a point of this front; points: {table['point'].tolist()}.")
+    panels = _new_panels(len(names), n_columns) if axes is None else np.asarray(axes, dtype=object).ravel()
+    if len(panels) != len(names):
+        raise ValueError(f"{len(names)} columns need as many axes, got {len(panels)}.")
+    table = table.sort_values(horizontal, kind="stable").reset_index(drop=True)
+    for ax, name in zip(panels, names, strict=True):
+        _draw(ax, table, horizontal, name, selected)
+        higher = is_higher_better(table, name, higher_is_better=higher_is_better)
+        _name(ax, name, higher)
+    for ax in panels if axes is not None else panels[-n_columns:]:
+        ax.set_xlabel(title_of(horizontal), fontsize=NOTE_SIZE + 0.5)
+    return panels
+
+
+def _default_columns(table: pd.DataFrame) -> list[str]:
+    losses = [f"{GENERATIVE}_test", *(f"{name}_test" for name in objectives_of(table)[1:])]
+    known = measures(table)
+    return [c for c in [*losses, "leakage_mean", "leakage_sample", "retention", "alarm"] if c in known]
+
+
+def _horizontal(table: pd.DataFrame, x: str) -> str:
+    preferences = [str(c) for c in table.columns if str(c).startswith("preference_")]
+    nuisances = [c for c in preferences if c != f"preference_{GENERATIVE}"]
+    if x == "preference" and len(nuisances) == 1:
+        return nuisances[0]
+    valid = ["point", *preferences]
+    require(table, [x], valid=valid if len(nuisances) != 1 else ["preference", *valid])
+    return x
+
+
+def _new_panels(n_panels: int, n_columns: int) -> np.ndarray:
+    n_columns = min(n_columns, n_panels)
+    n_rows = -(-n_panels // n_columns)
+    width = COLUMN_WIDTH / 2 if n_columns > 1 else 0.7 * COLUMN_WIDTH
+    figure, grid = new_axes(n_rows, n_columns, figsize=(width * n_columns, 1.35 * n_rows + 0.15))
+    for ax in grid.flat[n_panels:]:
+        figure.delaxes(ax)
+    panels = np.asarray(grid.flat[:n_panels], dtype=object)
+    for ax in panels:
+        tidy(ax)
+    return panels
+
+
+def _draw(ax: Axes, table: pd.DataFrame, horizontal: str, column: str, selected: int | None) -> None:
+    x, y = table[horizontal].to_numpy(dtype=float), table[column].to_numpy(dtype=float)
+    ends = interval(table, column)
+    if ends is not None:
+        ax.fill_between(x, *ends.T, color=MUTED, alpha=0.35, lw=0, zorder=1).set_gid("interval")
+    if selected is not None:
+        ax.axvline(x[(table["point"] == selected).to_numpy()][0], color=CHOSEN, lw=1.0, zorder=1.5).set_gid("selected")
+    ax.plot(x, y, color=MUTED, lw=0.8, zorder=2)
+    colors, markers = point_colors(table["point"].to_numpy()), markers_of(table)
+    for marker in sorted(set(markers)):
+        rows = markers == marker
+        dots = ax.scatter(
+            x[rows], y[rows], c=colors[rows], s=14, marker=marker, edgecolors=INK, linewidths=0.4, zorder=3
+        )
+        dots.set_gid("points")
+    if horizontal == "point":
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=4))
+
+
+def _name(ax: Axes, column: str, higher: bool) -> None:
+    title = title_of(column).replace(", ", "\n", 1)
+    ax.set_title(f"{title}\nhigher is better" if higher else title, fontsize=NOTE_SIZE, loc="left", pad=3)

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+
+@runtime_checkable
+class FrontLike(Protocol):
+    """Anything that shows its points as a table, such as :class:`scpareto.pareto.Front`."""
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return one row per point."""
+        ...
+
+
+GENERATIVE = "generative_loss"
+_SPLITS = {"train": "training cells", "validation": "validation cells", "test": "test cells"}
+_IDENTITY = re.compile(r"point|seed|preference_.*|.*_(low|high)|n_cells|epochs?")
+# names of the field, as written by scpareto and by scib-metrics
+_HIGHER = re.compile(
+    r"retention|alignment|batch_entropy|graph_connectivity|pcr(_comparison)?|bras|kbet(_per_label)?|[ci]lisi(_knn)?"
+    r"|(k_?means_|leiden_)?(nmi|ari|uca)|asw|(batch_|label_)?silhouette(_(label|labels|batch|width))?|isolated_labels"
+    r"|bio_conservation|batch_correction|total|(unsupervised_clustering_)?accuracy|hypervolume|mixing"
+)
+_NATS = re.compile(r"mine.*|smile.*|classifier.*|total_correlation.*|dv.*")
+_TITLES = {
+    "point": "point along the front",
+    "leakage_mean": "leakage, posterior mean (nats)",
+    "leakage_sample": "leakage, samples (nats)",
+    "nn_mean": "nearest-neighbour information, posterior mean (nats)",
+    "nn_sample": "nearest-neighbour information, samples (nats)",
+    "retention": "neighbourhood retention",
+    "alarm": "over-correction alarm",
+}
+_OBJECTIVES = {
+    GENERATIVE: "generative loss",
+    "mine": "MINE",
+    "mine_exact": "MINE, exact",
+    "smile": "SMILE",
+    "mmd": "MMD",
+    "hsic": "HSIC",
+}
+
+
+def as_table(front: FrontLike | pd.DataFrame) -> pd.DataFrame:
+    """Read a front as a table with one row per point.
+
+    Parameters
+    ----------
+    front
+        A front, or its table.
+
+    Returns
+    -------
+    A copy, ordered by point number, with a fresh index.
+
+    Raises
+    ------
+    TypeError
+        If `front` is neither a table nor has `to_dataframe`.
+    ValueError
+        If there are no rows or no column `point`.
+    """
+    if isinstance(front, pd.DataFrame):
+        table = front
+    elif isinstance(front, FrontLike):
+        table = front.to_dataframe()
+    else:
+        raise TypeError(f"front must be a Front or a pandas DataFrame, got {type(front).__name__}.")
+    if "point" not in table.columns:
+        if table.index.name != "point":
+            raise ValueError(f"The table of a front needs a column 'point'; it has {list(table.columns)}.")
+        table = table.reset_index()
+    if table.empty:
+        raise ValueError("The front has no points.")
+    return table.sort_values("point", kind="stable").reset_index(drop=True)
+
+
+def objectives_of(table: pd.DataFrame) -> list[str]:
+    """Name the objectives of a table, the generative loss first.
+
+    Parameters
+    ----------
+    table
+        Table of a front.
+
+    Returns
+    -------
+    Names, read off the columns `preference_<objective>`.
+    """
+    names = [str(c).removeprefix("preference_") for c in table.columns if str(c).startswith("preference_")]
+    return [GENERATIVE, *(name for name in names if name != GENERATIVE)]
+
+
+def measures(table: pd.DataFrame) -> list[str]:
+    """List the columns that can be an axis: numbers that measure a point.
+
+    Parameters
+    ----------
+    table
+        Table of a front.
+
+    Returns
+    -------
+    Names of numeric columns with at least one value, without numbering, preferences, seeds and interval ends.
+    """
+    return [
+        str(c)
+        for c in table.columns
+        if pd.api.types.is_numeric_dtype(table[c])
+        and not pd.api.types.is_bool_dtype(table[c])
+        and table[c].notna().any()
+        and not _IDENTITY.fullmatch(str(c))
+    ]
+
+
+def require(table: pd.DataFrame, columns: Iterable[str], *, valid: list[str] | None = None) -> None:
+    """Refuse columns that cannot be drawn.
+
+    Parameters
+    ----------
+    table
+        Table of a front.
+    columns
+        Names asked for.
+    valid
+        Names allowed; by default :func:`measures`.
+
+    Raises
+    ------
+    ValueError
+        Naming the bad columns and listing the valid ones.
+    """
+    allowed = measures(table) if valid is None else valid
+    bad = [column for column in columns if column not in allowed]
+    if bad:
+        raise ValueError(f"{', '.join(map(repr, bad))} cannot be drawn; valid columns: {', '.join(allowed)}.")
+
+
+def default_plane(table: pd.DataFrame) -> tuple[str, str]:
+    """Choose the plane of a front: what leaks against what it costs.
+
+    Parameters
+    ----------
+    table
+        Table of a front.
+
+    Returns
+    -------
+    `leakage_mean` when it was measured, else the first nuisance objective on test cells; and the generative loss.
+    """
+    names = measures(table)
+    nuisance = ["leakage_mean", *(f"{name}_test" for name in objectives_of(table)[1:])]
+    x = next((name for name in nuisance if name in names), nuisance[0])
+    return x, f"{GENERATIVE}_test"
+
+
+def _stem(column: str) -> str:
+    name = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")
+    return re.sub(r"_(train|validation|test|mean|sample)$", "", name)
+
+
+def is_higher_better(table: pd.DataFrame, column: str, *, higher_is_better: Collection[str] = ()) -> bool:
+    """Say whether larger values of a column are better.
+
+    Parameters
+    ----------
+    table
+        Table of a front; its objectives are always minimised.
+    column
+        Name of a column.
+    higher_is_better
+        Columns declared by the user.
+
+    Returns
+    -------
+    True for retention, for scib-like scores and for declared columns.
+    """
+    if column in higher_is_better:
+        return True
+    return _stem(column) not in objectives_of(table) and _HIGHER.fullmatch(_stem(column)) is not None
+
+
+def title_of(column: str) -> str:
+    """Write a column in the words of the field, with its unit.
+
+    Parameters
+    ----------
+    column
+        Name of a column.
+
+    Returns
+    -------
+    Text for an axis.
+    """
+    if column in _TITLES:
+        return _TITLES[column]
+    if column.startswith("preference_"):
+        return f"preference for {_objective(column.removeprefix('preference_'))}"
+    objective, _, split = column.rpartition("_")
+    if split not in _SPLITS:
+        return column.replace("_", " ")
+    unit = " (nats per cell)" if objective == GENERATIVE else " (nats)" if _NATS.fullmatch(objective) else ""
+    return f"{_objective(objective)}, {_SPLITS[split]}{unit}"
+
+
+def _objective(name: str) -> str:
+    return _OBJECTIVES.get(name, name.replace("_", " "))
+
+
+def interval(table: pd.DataFrame, column: str) -> np.ndarray | None:
+    """Read the interval of a column.
+
+    Parameters
+    ----------
+    table
+        Table of a front with `n` rows.
+    column
+        Name of a column.
+
+    Returns
+    -------
+    Lower and upper ends, shape `(n, 2)`, or None when they were not measured.
+    """
+    ends = [f"{column}_low", f"{column}_high"]
+    if not set(ends) <= set(table.columns):
+        return None
+    values = table[ends].to_numpy(dtype=float)
+    return values if np.isfinite(values).any() else None
+
+
+def names_of_extremes(table: pd.DataFrame) -> dict[int, str]:
+    """Name the extreme points.
+
+    Parameters
+    ----------
+    table
+        Table of a front.
+
+    Returns
+    -------
+    Name by point number: the first is "uncorrected"; the other is "strongest", or, with several objectives, each is
+    the strongest in the objective that it prefers.
+    """
+    if "kind" not in table.columns:
+        return {}
+    extremes = table[table["kind"] == "extreme"].drop_duplicates("point")
+    first, last = table["point"].min(), table["point"].max()
+    preferences = [c for c in table.columns if str(c).startswith("preference_")]
+    names: dict[int, str] = {}
+    for _, row in extremes.iterrows():
+        if row["point"] == first:
+            name = "uncorrected"
+        elif len(extremes) <= 2 and row["point"] == last:
+            name = "strongest"
+        elif preferences:
+            favourite = max(preferences, key=lambda c: float(row[c]))
+            name = f"strongest {_objective(str(favourite).removeprefix('preference_'))}"
+        else:
+            name = "extreme"
+        names[int(row["point"])] = name
+    return names
+
+
+def markers_of(table: pd.DataFrame) -> np.ndarray:
+    """Choose the marker of each point, the same in every plot.
+
+    Parameters
+    ----------
+    table
+        Table of a front with `n` rows.
+
+    Returns
+    -------
+    Matplotlib markers, shape `(n,)`: a square for the uncorrected extreme, a diamond for the others, else a circle.
+    """
+    names = names_of_extremes(table)
+    shapes = {None: "o", "uncorrected": "s"}
+    return np.array([shapes.get(names.get(int(point)), "D") for point in table["point"]])

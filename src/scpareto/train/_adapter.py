@@ -1,0 +1,114 @@
+"""What the engine needs of a scvi-tools model: codes, their posterior and the generative loss of a minibatch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from scvi import REGISTRY_KEYS
+from scvi.module import VAE
+from scvi.module._constants import MODULE_KEYS
+
+from scpareto._constants import BATCH, NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
+from scpareto.objectives import Context
+
+if TYPE_CHECKING:
+    from scvi.model.base import BaseModelClass
+    from torch import Tensor, nn
+    from torch.distributions import Normal
+
+
+class Encoded(NamedTuple):
+    """Sampled codes ``(n_cells, n_latent)`` and their posterior."""
+
+    z: Tensor
+    qz: Normal
+
+
+class VAEAdapter:
+    """Adapter of models built on :class:`scvi.module.VAE`.
+
+    Parameters
+    ----------
+    model
+        A set-up scvi-tools model.
+
+    Raises
+    ------
+    TypeError
+        If the model's module is of another family.
+    """
+
+    def __init__(self, model: BaseModelClass) -> None:
+        if not isinstance(model.module, VAE):
+            raise TypeError(
+                f"{type(model).__name__} is not supported: fronts need a model whose module is a scvi.module.VAE, "
+                f"not {type(model.module).__name__}."
+            )
+        self.module = model.module
+        manager = model.adata_manager
+        self._fields: dict[str, list[str]] = {}
+        self.levels: dict[str, list[str]] = {
+            BATCH: [str(level) for level in manager.get_state_registry(REGISTRY_KEYS.BATCH_KEY).categorical_mapping]
+        }
+        for key in (NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY):
+            if key not in manager.data_registry:
+                continue
+            state = manager.get_state_registry(key)
+            if key == NUISANCE_CATEGORICAL_KEY:
+                self._fields[key] = list(state["field_keys"])
+                self.levels |= {name: [str(v) for v in state["mappings"][name]] for name in self._fields[key]}
+            else:
+                self._fields[key] = [str(column) for column in state["columns"]]
+
+    @property
+    def n_latent(self) -> int:
+        """Number of dimensions of a code."""
+        return self.module.n_latent
+
+    @property
+    def nuisances(self) -> list[str]:
+        """Names that an objective may take as its target."""
+        return [*self.levels, *self._fields.get(NUISANCE_CONTINUOUS_KEY, [])]
+
+    def encode(self, tensors: dict[str, Tensor]) -> Encoded:
+        """Encode a minibatch without decoding it."""
+        outputs = self.module.inference(**self.module._get_inference_input(tensors, full_forward_pass=True))
+        return Encoded(outputs[MODULE_KEYS.Z_KEY], outputs[MODULE_KEYS.QZ_KEY])
+
+    def forward(self, tensors: dict[str, Tensor]) -> tuple[Encoded, Tensor]:
+        """Encode and decode a minibatch.
+
+        Returns
+        -------
+        The codes and the negative ELBO of each cell in nats, shape ``(n_cells,)``, with full KL weight.
+        """
+        inference, _, loss = self.module(
+            tensors,
+            loss_kwargs={"kl_weight": 1.0},
+            get_inference_input_kwargs={"full_forward_pass": True},
+        )
+        per_cell = loss.dict_sum(loss.reconstruction_loss) + loss.dict_sum(loss.kl_local)
+        return Encoded(inference[MODULE_KEYS.Z_KEY], inference[MODULE_KEYS.QZ_KEY]), per_cell
+
+    def context(self, tensors: dict[str, Tensor]) -> Context:
+        """Nuisances of the cells of a minibatch."""
+        categorical = {BATCH: tensors[REGISTRY_KEYS.BATCH_KEY].long().view(-1)}
+        continuous = {}
+        for i, name in enumerate(self._fields.get(NUISANCE_CATEGORICAL_KEY, [])):
+            categorical[name] = tensors[NUISANCE_CATEGORICAL_KEY][:, i].long()
+        for i, name in enumerate(self._fields.get(NUISANCE_CONTINUOUS_KEY, [])):
+            continuous[name] = tensors[NUISANCE_CONTINUOUS_KEY][:, i].float()
+        return Context(categorical=categorical, continuous=continuous)
+
+    def encoders(self) -> list[nn.Module]:
+        """Networks that stay fixed while the decoder is refitted to given codes."""
+        return [self.module.z_encoder, self.module.l_encoder]
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """Parameters that every objective depends on."""
+        return [p for p in self.module.z_encoder.parameters() if p.requires_grad]
+
+
+def get_adapter(model: Any) -> VAEAdapter:
+    """Adapter of a model's family."""
+    return VAEAdapter(model)

@@ -1,0 +1,316 @@
+"""Learn the front of a scvi-tools model: resolve and check the arguments, then run the engine."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from scvi import REGISTRY_KEYS, settings
+from scvi.model._utils import get_max_epochs_heuristic
+
+from scpareto.objectives import get_objective, objective_class
+from scpareto.pareto import Front, Solver, get_scaler, get_solver, solver_class
+from scpareto.train._adapter import VAEAdapter, get_adapter
+from scpareto.train._engine import FrontEngine, FrontSpec
+from scpareto.train._recipe import RECIPES
+from scpareto.train._seeding import child_seed, seeded
+from scpareto.train._split import Split, stratified_split
+from scpareto.train._store import PartStore
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+    from scvi.model.base import BaseModelClass
+
+    from scpareto.objectives import Objective
+
+logger = logging.getLogger("scpareto")
+
+RECOMMENDED_METHOD = "pareto_mtl"
+RECOMMENDED_OBJECTIVE = "mine"
+_SPLITTING = 20_000
+"""Seed index of the split of the cells."""
+_CRITIC = 20_001
+"""Seed index of the first critic."""
+_FALLBACK_SEED = 0
+
+
+class FrontRun:
+    """A checked, not yet started training of a front; :func:`fit_front` is the short way to use it.
+
+    Everything that can be wrong with the arguments, which are those of :func:`fit_front`, is found here, before any
+    training.
+    """
+
+    def __init__(
+        self,
+        model: BaseModelClass,
+        objective: str | None = None,
+        method: str | None = None,
+        n_points: int = 10,
+        *,
+        preferences: ArrayLike | None = None,
+        max_epochs: int | None = None,
+        max_epochs_pretrain: int | None = None,
+        batch_size: int = 128,
+        seed: int | None = None,
+        preset: str | None = None,
+        split: Sequence[ArrayLike] | None = None,
+        objective_kwargs: dict[str, Any] | None = None,
+        solver_kwargs: dict[str, Any] | None = None,
+        plan_kwargs: dict[str, Any] | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        accelerator: str = "auto",
+        devices: int | list[int] | str = "auto",
+        progress: bool = True,
+        **trainer_kwargs: Any,
+    ) -> None:
+        if preset not in RECIPES:
+            raise ValueError(f"preset={preset!r} is unknown. Choose None or {', '.join(map(repr, RECIPES))}.")
+        if str(trainer_kwargs.get("precision", "32")).startswith("16"):
+            raise ValueError("precision=16: half precision overflows in the critics. Use 32 or 'bf16-mixed'.")
+        recipe = RECIPES[preset].with_options(plan_kwargs)
+        get_scaler(recipe.scaler)
+        method = method or RECOMMENDED_METHOD
+        objective = objective or RECOMMENDED_OBJECTIVE
+        seed = int(next(s for s in (seed, settings.seed, _FALLBACK_SEED) if s is not None))
+        manager = model.adata_manager
+        n_cells = manager.adata.n_obs
+        self.split = _checked_split(split, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY), seed)
+        adapter = get_adapter(model)
+        options = recipe.objective_defaults.get(objective, {}) | (objective_kwargs or {})
+        with seeded(child_seed(seed, _CRITIC)):
+            traded = _build_objective(objective, adapter, options)
+        grid = _checked_grid(solver_class(method), n_points, preferences)
+        get_solver(method, preferences=grid, **{"safeguards": recipe.safeguards} | (solver_kwargs or {}))
+        heuristic = get_max_epochs_heuristic(n_cells)
+        published = preset == "paper"
+        spec = FrontSpec(
+            method=method,
+            solver_kwargs=solver_kwargs or {},
+            preferences=grid,
+            recipe=recipe,
+            max_epochs_pretrain=_positive(
+                "max_epochs_pretrain", max_epochs_pretrain, 200 if published else max(1, heuristic // 2)
+            ),
+            max_epochs=_positive("max_epochs", max_epochs, 150 if published else max(1, heuristic // 4)),
+            batch_size=_positive("batch_size", batch_size, 128),
+            seed=seed,
+            trainer_kwargs={"accelerator": accelerator, "devices": _devices(accelerator, devices)} | trainer_kwargs,
+        )
+        self.settings = {
+            "objective": objective,
+            "objective_options": {k: v for k, v in traded.options.items() if k != "n_latent"},
+            "method": method,
+            "solver_kwargs": {k: str(v) for k, v in spec.solver_kwargs.items()},
+            "preset": preset or "practical",
+            "recipe": recipe.to_plain(),
+            "preferences": grid.tolist(),
+            "max_epochs_pretrain": spec.max_epochs_pretrain,
+            "max_epochs": spec.max_epochs,
+            "batch_size": spec.batch_size,
+            "seed": seed,
+            "versions": {name: version(name) for name in ("scpareto", "scvi-tools", "torch")},
+        }
+        fingerprint = {"data": _data_hash(model, self.split), "start": _state_hash(adapter)}
+        store = PartStore(self.settings | fingerprint, checkpoint_dir)
+        self._engine = FrontEngine(adapter, manager, self.split, traded, spec, store, show_progress=progress)
+        self._engine.metadata = self.settings | {
+            "target": traded.target,
+            "indices": {name: torch.from_numpy(index.copy()) for name, index in self.split.items()},
+        }
+
+    def run(self) -> None:
+        """Train all points that are not finished yet.
+
+        Raises
+        ------
+        RuntimeError
+            If every candidate diverged.
+        """
+        try:
+            self._engine.run()
+        except BaseException:
+            front = self.front()
+            logger.warning("Interrupted. Finished points: %s; missing: %s.", front.numbers or "none", front.missing)
+            raise
+
+    def front(self) -> Front:
+        """Front of all points finished so far."""
+        return self._engine.front()
+
+
+def fit_front(
+    model: BaseModelClass,
+    objective: str | None = None,
+    method: str | None = None,
+    n_points: int = 10,
+    **kwargs: Any,
+) -> Front:
+    """Learn the front between the generative loss of a model and an objective of its codes.
+
+    The generative loss is the negative ELBO of each cell in nats. From one shared, pretrained start the two extremes
+    are trained (the generative loss alone; the objective alone, followed by a refit of the decoder), then one point
+    for each preference. Every point is judged on test cells by probes and critics trained from scratch. The model's
+    module is left in the state of the last trained point: choose one with :func:`apply_point`.
+
+    Parameters
+    ----------
+    model
+        A set-up scvi-tools model whose module is a :class:`scvi.module.VAE`.
+    objective
+        Name of an objective, see :func:`scpareto.objectives.objective_names`; None for the recommended one.
+    method
+        Name of a solver, see :func:`scpareto.pareto.solver_names`; None for the recommended one.
+    n_points
+        Number of preferences; two extremes come on top.
+    preferences
+        Preferences to train instead of the default grid: importances of the nuisance in [0, 1], shape ``(n_points,)``,
+        or of all objectives, shape ``(n_points, n_objectives)``.
+    max_epochs, max_epochs_pretrain
+        Longest training of a point and of the shared start. None: a quarter and a half of scvi-tools' heuristic
+        (100 and 200 up to 20,000 cells), or as published.
+    batch_size
+        Cells of a minibatch.
+    seed
+        Seed of the whole front; None takes ``scvi.settings.seed``, or 0.
+    preset
+        ``"paper"`` for the published training recipe, None for the practical one.
+    split
+        Indices of training, validation and test cells; None for 70/10/20 %, stratified by batch.
+    objective_kwargs, solver_kwargs
+        Options of the objective and of the solver.
+    plan_kwargs
+        Fields of :class:`scpareto.train.Recipe`.
+    checkpoint_dir
+        Folder that keeps every finished point; a later call with the same arguments and data goes on from there.
+    accelerator, devices
+        As in scvi-tools.
+    progress
+        Whether to show a progress bar.
+    **kwargs
+        The arguments above from ``preferences`` on; the rest goes to :class:`scvi.train.Trainer`.
+
+    Returns
+    -------
+    The front. Points whose training diverged are in ``front.missing``.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not valid, or ``checkpoint_dir`` holds points of another run.
+    TypeError
+        If the model is of an unsupported family.
+
+    References
+    ----------
+    :cite:p:`Li2022`, :cite:p:`Lin2019`.
+    """
+    run = FrontRun(model, objective, method, n_points, **kwargs)
+    run.run()
+    return run.front()
+
+
+def apply_point(model: BaseModelClass, front: Front, which: Any) -> int:
+    """Load a point of a front into a model, in place.
+
+    Parameters
+    ----------
+    model
+        The model that the front was learnt with.
+    front
+        The front.
+    which
+        See :meth:`scpareto.pareto.Front.find`.
+
+    Returns
+    -------
+    Number of the point.
+    """
+    number = front.find(which)
+    model.module.load_state_dict(front.state(number))
+    model.module.eval()
+    return number
+
+
+def _build_objective(name: str, adapter: VAEAdapter, options: dict[str, Any]) -> Objective:
+    target = options.get("target", "batch")
+    if target not in adapter.nuisances:
+        raise ValueError(f"target={target!r} is not registered. Choose from {', '.join(adapter.nuisances)}.")
+    if target not in adapter.levels:
+        raise ValueError(f"target={target!r} is continuous; objective {name!r} needs a categorical nuisance.")
+    n_levels = len(adapter.levels[target])
+    if n_levels < 2:
+        raise ValueError(
+            f"target={target!r} has one level only ({adapter.levels[target][0]}): there is nothing to correct. "
+            "Register a batch_key or nuisance_keys with at least two levels."
+        )
+    objective_class(name)
+    return get_objective(name, **{"n_latent": adapter.n_latent, "n_categories": n_levels} | options)
+
+
+def _checked_grid(solver: type[Solver], n_points: int, preferences: ArrayLike | None) -> NDArray[np.float64]:
+    if preferences is None:
+        if isinstance(n_points, bool) or int(n_points) != n_points or n_points < 2:
+            raise ValueError(f"n_points={n_points}: a front needs at least 2 preferences.")
+        return solver.default_preferences(int(n_points), 2)
+    grid = np.asarray(preferences, dtype=float)
+    if grid.ndim == 1:
+        grid = np.column_stack([1 - grid, grid])
+    if grid.ndim != 2 or grid.shape[1] != 2 or len(grid) < 2:
+        raise ValueError(f"preferences have shape {grid.shape}: give at least two, as (n_points,) or (n_points, 2).")
+    if np.any(grid < 0) or not np.allclose(grid.sum(1), 1):
+        raise ValueError(f"preferences must be non-negative and sum to 1, got {grid.tolist()}.")
+    return grid[np.argsort(grid[:, 1], kind="stable")]
+
+
+def _checked_split(split: Sequence[ArrayLike] | None, batch: NDArray[Any], seed: int) -> Split:
+    if split is None:
+        return stratified_split(np.asarray(batch).ravel(), seed=child_seed(seed, _SPLITTING))
+    if len(split) != 3:
+        raise ValueError(f"split has {len(split)} parts: give the indices of training, validation and test cells.")
+    parts = [np.asarray(part, dtype=np.int64) for part in split]
+    together = np.concatenate(parts)
+    if min(len(part) for part in parts) == 0 or len(np.unique(together)) != len(together) or len(together) > len(batch):
+        raise ValueError("split: the three parts must be non-empty and share no cell.")
+    return Split(*parts)
+
+
+def _positive(name: str, value: int | None, default: int) -> int:
+    value = default if value is None else value
+    if value < 1:
+        raise ValueError(f"{name}={value} must be at least 1.")
+    return int(value)
+
+
+def _devices(accelerator: str, devices: int | list[int] | str) -> int | list[int] | str:
+    """Devices in Lightning's words: it knows no "auto" number of CPUs."""
+    if accelerator in ("auto", "cpu") and devices in ("auto", -1):
+        return 1
+    return devices
+
+
+def _data_hash(model: BaseModelClass, split: Split) -> str:
+    """Hash of counts, batches and split: a resumed run must see the same data."""
+    digest = hashlib.sha256()
+    counts = model.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)
+    arrays = [counts.data, counts.indices, counts.indptr] if hasattr(counts, "indptr") else [np.asarray(counts)]
+    arrays += [np.asarray(model.adata_manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY))]
+    for array in [*arrays, *(index for _, index in split.items())]:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _state_hash(adapter: VAEAdapter) -> str:
+    """Hash of the untrained module: architecture and initial weights."""
+    digest = hashlib.sha256()
+    for name, tensor in adapter.module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,119 @@
+"""What a finished point costs: its codes, its losses on every part, and an audit by fresh probes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scanpy as sc
+import torch
+from anndata import AnnData
+from scvi import REGISTRY_KEYS
+from scvi.dataloaders import AnnDataLoader
+from torch.distributions import Normal
+
+from scpareto._constants import GENERATIVE_LOSS
+from scpareto.audit import judge_codes
+from scpareto.objectives import Context, estimate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scvi.data import AnnDataManager
+
+    from scpareto.objectives import Objective
+    from scpareto.train._adapter import VAEAdapter
+    from scpareto.train._recipe import Recipe
+    from scpareto.train._split import Split
+
+_N_COMPONENTS = 30
+
+
+class Judge:
+    """Judges the present state of a module on the cells of a fixed split.
+
+    Parameters
+    ----------
+    adapter
+        The model.
+    manager
+        Registered data.
+    split
+        Training, validation and test cells.
+    objectives
+        Objectives besides the generative loss; only their untrained twins are used.
+    recipe
+        Length of the fresh critics' training and number of bootstraps.
+    """
+
+    def __init__(
+        self,
+        adapter: VAEAdapter,
+        manager: AnnDataManager,
+        split: Split,
+        objectives: list[Objective],
+        recipe: Recipe,
+    ) -> None:
+        self.adapter = adapter
+        self.split = split
+        self.objectives = objectives
+        self.recipe = recipe
+        self._loader = AnnDataLoader(manager, batch_size=512)
+        self._expression = principal_components(manager.get_from_registry(REGISTRY_KEYS.X_KEY), seed=0)
+
+    @torch.no_grad()
+    def encode(self) -> tuple[Normal, Context, torch.Tensor]:
+        """Encode and decode all cells in evaluation mode.
+
+        Returns
+        -------
+        Posterior of every code ``(n_cells, n_latent)``, nuisances, and negative ELBO ``(n_cells,)`` in nats, on CPU.
+        """
+        module = self.adapter.module
+        module.eval()
+        device = next(module.parameters()).device
+        parts = []
+        for batch in self._loader:
+            tensors = {key: value.to(device) for key, value in batch.items()}
+            encoded, generative = self.adapter.forward(tensors)
+            context = self.adapter.context(tensors).to("cpu")
+            parts.append((encoded.qz.loc.cpu(), encoded.qz.scale.cpu(), context, generative.cpu()))
+        qz = Normal(torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts]), validate_args=False)
+        return qz, Context.concatenate([p[2] for p in parts]), torch.cat([p[3] for p in parts])
+
+    def losses(self, qz: Normal, context: Context, generative: torch.Tensor) -> dict[str, dict[str, float]]:
+        """Losses of each part, ``{objective: {part: nats}}``, with objectives read by critics trained from scratch."""
+        parts = {name: torch.from_numpy(index) for name, index in self.split.items()}
+        found = {GENERATIVE_LOSS: {name: float(generative[index].mean()) for name, index in parts.items()}}
+        for objective in self.objectives:
+            values = estimate(objective, qz, context, list(parts.values()), self.recipe.de_novo)
+            found[objective.name] = dict(zip(parts, values, strict=True))
+        return found
+
+    def __call__(self, seed: int) -> dict[str, Any]:
+        """Columns of the front table for the present state of the module."""
+        qz, context, generative = self.encode()
+        row: dict[str, Any] = {
+            f"{objective}_{part}": value
+            for objective, values in self.losses(qz, context, generative).items()
+            for part, value in values.items()
+        }
+        target = next((o.target for o in self.objectives if o.target in context.categorical), "batch")
+        row |= judge_codes(
+            qz.loc.numpy(),
+            qz.sample().numpy(),
+            context.categorical[target].numpy(),
+            test_indices=self.split.test,
+            expression=self._expression,
+            seed=seed,
+            n_bootstrap=self.recipe.n_bootstrap,
+        )
+        return row
+
+
+def principal_components(counts: Any, *, seed: int = 0) -> NDArray[np.float64]:
+    """Principal components of log-normalised expression, ``(n_cells, min(30, ...))``; the counts are not changed."""
+    adata = AnnData(counts.astype(np.float32, copy=True))
+    sc.pp.normalize_total(adata, target_sum=1e4)
+    sc.pp.log1p(adata)
+    sc.pp.pca(adata, n_comps=min(_N_COMPONENTS, adata.n_obs - 1, adata.n_vars - 1), random_state=seed)
+    return np.asarray(adata.obsm["X_pca"], dtype=np.float64)

@@ -1,0 +1,207 @@
+"""Run one training with Lightning, quietly, and keep its best state in memory."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import signal
+import threading
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from lightning.pytorch.callbacks import Callback
+from scvi.dataloaders import DataSplitter
+from scvi.train import Trainer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import lightning.pytorch as lightning
+    from scvi.data import AnnDataManager
+    from torch import Tensor
+
+    from scpareto.train._plan import FrontPlan
+    from scpareto.train._split import Split
+
+# Validation merits are noisy where a critic takes part; a state is judged by the mean of its last few epochs.
+_WINDOW = 3
+# Adversarial objectives start where the critic has not yet seen the moving codes: no state is kept before.
+_SETTLING_SHARE = 0.2
+
+
+class MainPhaseEpochs(Callback):
+    """End a training after a number of main-phase epochs; epochs of an initial phase do not count."""
+
+    def __init__(self, max_epochs: int, on_epoch: Callable[[], None] | None = None) -> None:
+        self.max_epochs = max_epochs
+        self.on_epoch = on_epoch
+        self.n_epochs = 0
+        self._counts = True
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: FrontPlan) -> None:  # type: ignore[override]
+        """Note whether this epoch starts in the main phase."""
+        self._counts = pl_module.weighing.in_main_phase
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: FrontPlan) -> None:  # type: ignore[override]
+        """Count the epoch."""
+        if not self._counts:
+            return
+        self.n_epochs += 1
+        if self.on_epoch is not None:
+            self.on_epoch()
+        if self.n_epochs >= self.max_epochs:
+            trainer.should_stop = True
+
+
+class BestState(Callback):
+    """Keep the weights with the best validation merit, and stop when it has not improved for long.
+
+    Parameters
+    ----------
+    patience
+        Epochs to wait for a better merit.
+    settling_epochs
+        First epochs of the main phase, whose states are never kept.
+    """
+
+    def __init__(self, patience: int, settling_epochs: int) -> None:
+        self.patience = patience
+        self.settling_epochs = settling_epochs
+        self.best = np.inf
+        self.state: dict[str, dict[str, Tensor]] | None = None
+        self._merits: list[float] = []
+        self._waited = 0
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: FrontPlan) -> None:  # type: ignore[override]
+        """Compare the present state with the best one."""
+        if pl_module.merit is None or not pl_module.weighing.in_main_phase:
+            return
+        self._merits.append(pl_module.merit)
+        if len(self._merits) <= self.settling_epochs:
+            return
+        merit = float(np.mean(self._merits[max(self.settling_epochs, len(self._merits) - _WINDOW) :]))
+        if merit < self.best:
+            self.best, self._waited = merit, 0
+            self.state = {
+                "module": copy.deepcopy(pl_module.module.state_dict()),
+                "objectives": copy.deepcopy(pl_module.objectives.state_dict()),
+            }
+        else:
+            self._waited += 1
+            if self._waited >= self.patience:
+                trainer.should_stop = True
+
+    def restore(self, plan: FrontPlan) -> None:
+        """Put the best state back, if one was kept."""
+        if self.state is not None:
+            plan.module.load_state_dict(self.state["module"])
+            plan.objectives.load_state_dict(self.state["objectives"])
+
+
+def run_training(
+    plan: FrontPlan,
+    manager: AnnDataManager,
+    split: Split,
+    *,
+    max_epochs: int,
+    max_initial_epochs: int = 0,
+    batch_size: int = 128,
+    settling: bool = False,
+    on_epoch: Callable[[], None] | None = None,
+    **trainer_kwargs: Any,
+) -> int:
+    """Train ``plan`` and leave its module in evaluation mode, in its best state.
+
+    Parameters
+    ----------
+    plan
+        What is trained.
+    manager
+        Registered data.
+    split
+        Training and validation cells.
+    max_epochs
+        Longest main phase.
+    max_initial_epochs
+        Longest initial phase before it.
+    batch_size
+        Cells of a minibatch.
+    settling
+        Whether the first epochs are passed over when the best state is chosen.
+    on_epoch
+        Called after each main-phase epoch.
+    **trainer_kwargs
+        Passed to :class:`scvi.train.Trainer`.
+
+    Returns
+    -------
+    Number of main-phase epochs that were run.
+
+    Raises
+    ------
+    TrainingDiverged
+        If a loss is not finite.
+    KeyboardInterrupt
+        If the user interrupts.
+    """
+    data = DataSplitter(
+        manager,
+        external_indexing=[split.train, split.validation, split.test],
+        batch_size=batch_size,
+        # Batch normalisation has no use for one or two left-over cells.
+        drop_last=0 < len(split.train) % batch_size < 3,
+    )
+    counter = MainPhaseEpochs(max_epochs, on_epoch)
+    callbacks: list[Callback] = [*trainer_kwargs.pop("callbacks", []), counter]
+    best = None
+    if plan.recipe.early_stopping:
+        best = BestState(plan.recipe.patience, int(_SETTLING_SHARE * max_epochs) if settling else 0)
+        callbacks.append(best)
+    with quiet_lightning():
+        options: dict[str, Any] = {
+            "logger": False,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "check_val_every_n_epoch": 1,
+        }
+        trainer = Trainer(max_epochs=max_epochs + max_initial_epochs, callbacks=callbacks, **options | trainer_kwargs)
+        with _interrupts_raised():
+            trainer.fit(plan, datamodule=data)
+    if best is not None:
+        best.restore(plan)
+    plan.eval()
+    return counter.n_epochs
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Silence Lightning's banners, which would be printed once a point."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _interrupts_raised() -> Iterator[None]:
+    """Raise KeyboardInterrupt where Lightning would end the process and leave interrupts ignored."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if in_main_thread else None
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if in_main_thread:
+            signal.signal(signal.SIGINT, handler)

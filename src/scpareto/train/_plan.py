@@ -1,0 +1,249 @@
+"""The loop of one training: joins a module, objectives and the weights of a step."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import lightning.pytorch as lightning
+import numpy as np
+import torch
+from torch import nn
+from torch.distributions import Normal
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from scpareto.objectives import Context
+from scpareto.train._code_bank import CodeBank
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lightning.pytorch.core.optimizer import LightningOptimizer
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from scpareto.objectives import Objective
+    from scpareto.train._adapter import Encoded, VAEAdapter
+    from scpareto.train._recipe import Recipe
+    from scpareto.train._weighing import Weighing
+
+
+class TrainingDiverged(RuntimeError):
+    """A loss became infinite or NaN; the other points of the front are not affected."""
+
+
+class FrontPlan(lightning.LightningModule):
+    """Train a module on the weighted sum of the generative loss and other objectives.
+
+    Each step first trains the critics on detached codes, then asks the weighing for one weight per objective, which
+    may need the inner products of the objective gradients, and steps on the weighted sum.
+
+    Parameters
+    ----------
+    adapter
+        The model.
+    objectives
+        Objectives besides the generative loss, which is always the first.
+    weighing
+        Gives the weights of a step; see :mod:`scpareto.train._weighing`.
+    recipe
+        Learning rates, critic steps and so on.
+    frozen
+        Networks that are not trained, e.g. the encoders while a decoder is refitted.
+
+    Notes
+    -----
+    Estimates over a minibatch (MINE) are per device under distributed training.
+    """
+
+    def __init__(
+        self,
+        adapter: VAEAdapter,
+        objectives: list[Objective],
+        weighing: Weighing,
+        recipe: Recipe,
+        frozen: list[nn.Module] | None = None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.adapter = adapter
+        self.module = adapter.module
+        self.objectives = nn.ModuleList(objectives)
+        self._objectives = tuple(objectives)
+        self.weighing = weighing
+        self.recipe = recipe
+        self.bank = CodeBank(recipe.n_bank)
+        self.minibatch_losses: list[list[float]] = []
+        self.history: list[dict[str, float]] = []
+        self.merit: float | None = None
+        self._epoch: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        self._validation: list[tuple[Encoded, Tensor | None, Context]] = []
+        idle = {id(p) for network in frozen or [] for p in network.parameters()}
+        self._trained = [p for p in self.module.parameters() if p.requires_grad and id(p) not in idle]
+
+    @property
+    def critics(self) -> list[Objective]:
+        """Objectives in use that have a critic."""
+        return [o for o, used in zip(self._objectives, self.weighing.active[1:], strict=True) if used and o.has_critic]
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Adam for the model and, if there are any, for the critics."""
+        recipe = self.recipe
+        on_fast_device = self._trained[0].device.type in ("cpu", "cuda")
+        options: dict[str, Any] = {"fused": True} if on_fast_device else {}
+        optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.Adam(self._trained, lr=recipe.lr, eps=recipe.eps, weight_decay=recipe.weight_decay, **options)
+        ]
+        parameters = [p for critic in self.critics for p in critic.parameters()]
+        if parameters:
+            optimizers.append(torch.optim.Adam(parameters, lr=recipe.critic_lr, **options))
+        return optimizers
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """One step of the critics and one of the model."""
+        optimizers = self.optimizers()
+        optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
+        context = self.adapter.context(batch)
+        encoded, generative = self._run(batch)
+        if len(optimizers) > 1:
+            self._train_critics(optimizers[1], encoded, context)
+        with self._critics_fixed():
+            losses = self._losses(encoded, generative, context)
+            scaled = self.weighing.scale(losses)
+            weights = self.weighing.weights(_numbers(scaled), self._gramian(scaled))
+            if self.recipe.redraw:
+                encoded, generative = self._run(batch)
+                scaled = self.weighing.scale(self._losses(encoded, generative, context))
+            total = sum(float(w) * loss for w, loss in zip(weights, scaled, strict=True) if loss is not None)
+            if not isinstance(total, torch.Tensor) or not torch.isfinite(total):
+                raise TrainingDiverged(f"The losses of epoch {self.current_epoch} are {_numbers(losses)}.")
+            if np.any(weights != 0):
+                optimizers[0].zero_grad()
+                self.manual_backward(total)
+                if (clip := self.recipe.safeguards.gradient_clip) is not None:
+                    nn.utils.clip_grad_norm_(self._trained, clip)
+                optimizers[0].step()
+        self.minibatch_losses.append(_numbers(losses).tolist())
+        self._epoch.append((_numbers(losses), np.asarray(weights, dtype=float)))
+
+    def on_train_epoch_end(self) -> None:
+        """Record the mean losses and weights of the epoch, and let the weighing count it."""
+        losses, weights = (np.mean([entry[i] for entry in self._epoch], axis=0) for i in (0, 1))
+        names = ["generative_loss", *(o.name for o in self._objectives)]
+        record = {f"{name}_train": float(loss) for name, loss in zip(names, losses, strict=True)}
+        record |= {f"{name}_weight": float(weight) for name, weight in zip(names, weights, strict=True)}
+        record["main_phase"] = float(self.weighing.in_main_phase)
+        # Lightning validates before it calls this hook, so the epoch's validation record is already there.
+        if self.history and "epoch" not in self.history[-1]:
+            self.history[-1] |= {"epoch": float(self.current_epoch)} | record
+        else:
+            self.history.append({"epoch": float(self.current_epoch)} | record)
+        self._epoch = []
+        self.weighing.end_epoch()
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Collect codes and generative losses of validation cells."""
+        encoded, generative = self._run(batch)
+        self._validation.append((encoded, generative, self.adapter.context(batch)))
+
+    def on_validation_epoch_end(self) -> None:
+        """Objectives on all validation cells at once, by the present critics, and their merit."""
+        if not self._validation:
+            return
+        codes = [encoded for encoded, _, _ in self._validation]
+        z = torch.cat([encoded.z for encoded in codes])
+        loc, scale = (
+            torch.cat([encoded.qz.loc for encoded in codes]),
+            torch.cat([encoded.qz.scale for encoded in codes]),
+        )
+        qz = Normal(loc, scale, validate_args=False)
+        context = Context.concatenate([c for _, _, c in self._validation])
+        per_cell = [g for _, g, _ in self._validation if g is not None]
+        generative = torch.cat(per_cell) if per_cell else None
+        losses = self._losses(type(codes[0])(z, qz), generative, context)
+        self.merit = self.weighing.merit(_numbers(self.weighing.scale(losses)))
+        names = ["generative_loss", *(o.name for o in self._objectives)]
+        values = _numbers(losses)
+        self.history.append({f"{name}_validation": float(v) for name, v in zip(names, values, strict=True)})
+        self._validation = []
+
+    def _run(self, batch: dict[str, Tensor]) -> tuple[Encoded, Tensor | None]:
+        """Encode, and decode where the generative loss counts."""
+        if self.weighing.active[0]:
+            return self.adapter.forward(batch)
+        return self.adapter.encode(batch), None
+
+    def _losses(self, encoded: Encoded, generative: Tensor | None, context: Context) -> list[Tensor | None]:
+        """Mean generative loss and objectives; None for those that do not count in this training."""
+        losses: list[Tensor | None] = [None if generative is None else generative.mean()]
+        for objective, used in zip(self._objectives, self.weighing.active[1:], strict=True):
+            losses.append(objective(encoded.z, encoded.qz, context) if used else None)
+        return losses
+
+    def _gramian(self, losses: list[Tensor | None]) -> NDArray[np.float64] | None:
+        """Inner products of the gradients of the losses, ``(p, p)``."""
+        if not self.weighing.needs_gramian:
+            return None
+        parameters = self.adapter.shared_parameters() if self.recipe.gramian == "shared" else self._trained
+        rows = [
+            torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+            for loss in losses
+            if loss is not None
+        ]
+        gramian = np.zeros((len(rows), len(rows)))
+        for i, row in enumerate(rows):
+            for j, other in enumerate(rows[: i + 1]):
+                products = [torch.dot(a.flatten(), b.flatten()) for a, b in zip(row, other, strict=True) if _both(a, b)]
+                gramian[i, j] = gramian[j, i] = float(torch.stack(products).sum()) if products else 0.0
+        return gramian
+
+    def _train_critics(self, optimizer: LightningOptimizer, encoded: Encoded, context: Context) -> None:
+        """Critic steps before a model step."""
+        self.bank.push(encoded.qz, context)
+        if self.recipe.n_critic == "epoch":
+            for batch in self.trainer.train_dataloader or ():
+                with torch.no_grad(), _running_statistics_fixed(self.module):
+                    moved = {key: value.to(self.device) for key, value in batch.items()}
+                    other = self.adapter.encode(moved)
+                self._critic_step(optimizer, other.z, other.qz, self.adapter.context(moved))
+            return
+        for _ in range(self.recipe.n_critic):
+            self._critic_step(optimizer, *self.bank.draw(len(encoded.z)))
+
+    def _critic_step(self, optimizer: LightningOptimizer, z: Tensor, qz: Normal, context: Context) -> None:
+        optimizer.zero_grad()
+        loss = torch.stack([critic.critic_loss(z, qz, context) for critic in self.critics]).sum()
+        self.manual_backward(loss)
+        optimizer.step()
+
+    @contextmanager
+    def _critics_fixed(self) -> Iterator[None]:
+        """Let gradients pass through the critics without gathering in them."""
+        self.objectives.requires_grad_(False)
+        try:
+            yield
+        finally:
+            self.objectives.requires_grad_(True)
+
+
+@contextmanager
+def _running_statistics_fixed(module: nn.Module) -> Iterator[None]:
+    """Keep the running statistics of batch normalisation while encoding for the critics."""
+    layers = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
+    kept = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+    try:
+        yield
+    finally:
+        for layer, momentum in zip(layers, kept, strict=True):
+            layer.momentum = momentum
+
+
+def _numbers(losses: list[Tensor | None]) -> NDArray[np.float64]:
+    """Losses as numbers; NaN for those that do not count."""
+    return np.array([np.nan if loss is None else float(loss.detach()) for loss in losses])
+
+
+def _both(a: Tensor | None, b: Tensor | None) -> bool:
+    return a is not None and b is not None

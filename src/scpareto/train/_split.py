@@ -1,0 +1,71 @@
+"""One fixed split of the cells for every point of a front."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices of the cells of each part, sorted.
+
+    Parameters
+    ----------
+    train
+        Cells that models and critics learn from.
+    validation
+        Cells that decide on stopping, scaling and selection.
+    test
+        Cells of every reported number.
+    """
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+    def items(self) -> list[tuple[str, NDArray[np.int64]]]:
+        """Pairs of part name and indices."""
+        return [("train", self.train), ("validation", self.validation), ("test", self.test)]
+
+
+def stratified_split(
+    labels: ArrayLike, *, fractions: tuple[float, float, float] = (0.7, 0.1, 0.2), seed: int = 0
+) -> Split:
+    """Split cells at random within each level of ``labels``.
+
+    Parameters
+    ----------
+    labels
+        Batch of each cell, shape ``(n_cells,)``.
+    fractions
+        Shares of training, validation and test cells.
+    seed
+        Seed of the permutation.
+
+    Returns
+    -------
+    The split. A batch of three cells or more has at least one cell in every part; a smaller one is for training.
+
+    Raises
+    ------
+    ValueError
+        If the fractions are not positive or do not sum to 1.
+    """
+    if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"fractions={fractions} must be positive and sum to 1 (training, validation, test).")
+    labels = np.asarray(labels)
+    rng = np.random.default_rng(seed)
+    parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [])
+    for level in np.unique(labels):
+        cells = rng.permutation(np.flatnonzero(labels == level))
+        n = len(cells)
+        n_test, n_validation = (max(1, round(n * f)) if n >= 3 else 0 for f in (fractions[2], fractions[1]))
+        for part, some in zip(parts, np.split(cells, [n - n_test - n_validation, n - n_test]), strict=True):
+            part.append(some)
+    return Split(*(np.sort(np.concatenate(part)) for part in parts))

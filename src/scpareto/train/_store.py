@@ -1,0 +1,73 @@
+"""Finished parts of a front, in memory and, if wanted, on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SETTINGS = "settings.json"
+
+
+class PartStore:
+    """Results of finished trainings by name; each is written whole or not at all.
+
+    Parameters
+    ----------
+    settings
+        Everything that determines the results, as plain types: a folder that was begun with other settings is refused.
+    folder
+        Where parts are written; None keeps them in memory only.
+
+    Raises
+    ------
+    ValueError
+        If the folder belongs to a run with other settings; the message names what differs.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], folder: str | os.PathLike[str] | None = None) -> None:
+        self._parts: dict[str, dict[str, Any]] = {}
+        self._folder = None if folder is None else Path(folder)
+        if self._folder is None:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # Through JSON and back, so that what is compared is what was written.
+        present = json.loads(json.dumps(settings, sort_keys=True))
+        path = self._folder / _SETTINGS
+        if path.exists():
+            begun = json.loads(path.read_text())
+            changed = sorted(k for k in begun.keys() | present.keys() if begun.get(k) != present.get(k))
+            if changed:
+                differences = "; ".join(f"{k} was {begun.get(k)!r}, now {present.get(k)!r}" for k in changed)
+                raise ValueError(
+                    f"{self._folder} holds points of a run with other settings ({differences}). Use those settings, "
+                    "or another folder."
+                )
+        else:
+            _write_whole(path, lambda file: Path(file).write_text(json.dumps(present, indent=2, sort_keys=True)))
+
+    def get(self, name: str) -> dict[str, Any] | None:
+        """Return a finished part, or None."""
+        if name not in self._parts and self._folder is not None and (path := self._folder / f"{name}.pt").exists():
+            # Tensors and plain types only: a checkpoint folder may come from elsewhere.
+            self._parts[name] = torch.load(path, map_location="cpu", weights_only=True)
+        return self._parts.get(name)
+
+    def put(self, name: str, part: dict[str, Any]) -> None:
+        """Keep a finished part of tensors and plain types."""
+        self._parts[name] = part
+        if self._folder is not None:
+            _write_whole(self._folder / f"{name}.pt", lambda file: torch.save(part, file))
+
+
+def _write_whole(path: Path, write: Any) -> None:
+    """Write to a neighbour first, so that an interruption leaves no half file behind."""
+    unfinished = path.with_suffix(path.suffix + ".tmp")
+    write(unfinished)
+    os.replace(unfinished, path)

@@ -1,0 +1,122 @@
+"""Where the weights of a step come from: fixed for the anchors, a solver for the points between."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+    from torch import Tensor
+
+    from scpareto.pareto import Scaler, Solver
+
+
+class Weighing(ABC):
+    """Weights of the objectives of each step of one training.
+
+    Parameters
+    ----------
+    active
+        Whether each objective counts at all; those that do not are not computed.
+    """
+
+    needs_gramian = False
+    in_main_phase = True
+    max_initial_epochs = 0
+
+    def __init__(self, active: list[bool]) -> None:
+        self.active = active
+
+    def scale(self, losses: list[Tensor | None]) -> list[Tensor | None]:
+        """Standardise the losses."""
+        return losses
+
+    @abstractmethod
+    def weights(self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """Weights ``(p,)`` for standardised losses ``(p,)``."""
+
+    @abstractmethod
+    def merit(self, losses: NDArray[np.float64]) -> float:
+        """One number for standardised validation losses ``(p,)``; the lower the better."""
+
+    def end_epoch(self) -> None:
+        """Count an epoch."""
+        return
+
+
+class FixedWeighing(Weighing):
+    """The same weights throughout, on losses as they are.
+
+    Parameters
+    ----------
+    weights
+        Weight of each objective; those with weight 0 are not computed.
+    """
+
+    def __init__(self, weights: ArrayLike) -> None:
+        self._weights = np.asarray(weights, dtype=float)
+        super().__init__([bool(weight) for weight in self._weights])
+
+    def weights(self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """Give the fixed weights."""
+        return self._weights
+
+    def merit(self, losses: NDArray[np.float64]) -> float:
+        """Weighted sum of the losses that count."""
+        counts = self._weights != 0
+        return float(self._weights[counts] @ losses[counts])
+
+
+class SolverWeighing(Weighing):
+    """Weights that a solver finds for one preference, on standardised losses.
+
+    Parameters
+    ----------
+    solver
+        The solver, fresh for this training.
+    preference
+        Importance of each objective, shape ``(p,)``.
+    scaler
+        Standardises the losses.
+    max_initial_epochs
+        Epochs after which an initial phase ends in any case.
+    """
+
+    def __init__(
+        self, solver: Solver, preference: NDArray[np.float64], scaler: Scaler, *, max_initial_epochs: int
+    ) -> None:
+        super().__init__([True] * len(preference))
+        self.solver = solver
+        self.preference = preference
+        self.scaler = scaler
+        self.needs_gramian = solver.needs_gramian
+        self.max_initial_epochs = max_initial_epochs
+        self._initial_epochs_left = max_initial_epochs
+
+    @property
+    def in_main_phase(self) -> bool:  # type: ignore[override]
+        """Whether epochs count towards the length of the training."""
+        return self.solver.phase == "main"
+
+    def scale(self, losses: list[Tensor | None]) -> list[Tensor | None]:
+        """Standardise each loss with the scaler of the front."""
+        limits = zip(self.scaler.minimum, self.scaler.range, losses, strict=True)
+        return [None if loss is None else (loss - low) / width for low, width, loss in limits]
+
+    def weights(self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """Ask the solver."""
+        return self.solver.weights(losses, gramian, self.preference)
+
+    def merit(self, losses: NDArray[np.float64]) -> float:
+        """Merit of the solver's own geometry."""
+        return self.solver.merit(losses, self.preference)
+
+    def end_epoch(self) -> None:
+        """End an initial phase that has lasted long enough."""
+        if self.solver.phase == "initial":
+            self._initial_epochs_left -= 1
+            if self._initial_epochs_left <= 0:
+                self.solver.end_initial_phase()

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from scpareto import pl
+
+mpl.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    leakage = np.array([1.0, 0.5, 0.2, 0.1])
+    return pd.DataFrame(
+        {
+            "point": [0, 1, 2, 3],
+            "kind": ["extreme", "candidate", "candidate", "extreme"],
+            "preference_generative_loss": [1.0, 0.9, 0.4, 0.0],
+            "preference_mine": [0.0, 0.1, 0.6, 1.0],
+            "generative_loss_test": [330.0, 331.0, 333.0, 338.0],
+            "mine_test": leakage * 0.8,
+            "leakage_mean": leakage,
+            "leakage_mean_low": leakage - 0.1,
+            "leakage_mean_high": leakage + 0.2,
+            "retention": [0.4, 0.4, 0.38, 0.3],
+            "seed": 1,
+        }
+    )
+
+
+def points(ax: plt.Axes) -> np.ndarray:
+    array = np.vstack([c.get_offsets() for c in ax.collections if c.get_gid() == "points"])
+    return array[np.argsort(array[:, 0])]
+
+
+def test_default_columns_are_drawn_with_table_values(table):
+    axes = pl.metrics_along_front(table.sample(frac=1, random_state=1))
+    columns = ["generative_loss_test", "mine_test", "leakage_mean", "retention"]
+    assert axes.shape == (4,)
+    for ax, column in zip(axes, columns, strict=True):
+        np.testing.assert_allclose(points(ax), table[["point", column]])
+    assert [ax.get_title(loc="left").endswith("higher is better") for ax in axes] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("x", ["preference", "preference_mine"])
+def test_preference_as_x(table, x):
+    (ax,) = pl.metrics_along_front(table, ["retention"], x=x)
+    np.testing.assert_allclose(points(ax), table[["preference_mine", "retention"]])
+    assert ax.get_xlabel() == "preference for MINE"
+
+
+def test_intervals_are_shaded(table):
+    axes = pl.metrics_along_front(table, ["leakage_mean", "retention"])
+    bands = [[c for c in ax.collections if c.get_gid() == "interval"] for ax in axes]
+    assert len(bands[1]) == 0
+    vertices = bands[0][0].get_paths()[0].vertices
+    for point, (low, high) in enumerate(table[["leakage_mean_low", "leakage_mean_high"]].to_numpy()):
+        there = vertices[vertices[:, 0] == point, 1]
+        assert (there.min(), there.max()) == pytest.approx((low, high))
+
+
+def test_selected_point_is_marked(table):
+    (ax,) = pl.metrics_along_front(table, ["retention"], selected=2, x="preference")
+    (line,) = [line for line in ax.lines if line.get_gid() == "selected"]
+    np.testing.assert_allclose(line.get_xdata(), 0.6)
+    with pytest.raises(ValueError, match=r"points: \[0, 1, 2, 3\]"):
+        pl.metrics_along_front(table, selected=4)
+
+
+def test_given_axes(table):
+    _, axes = plt.subplots(2)
+    drawn = pl.metrics_along_front(table, ["retention", "mine_test"], axes=axes)
+    assert list(drawn) == list(axes)
+    with pytest.raises(ValueError, match="1 columns need as many axes, got 2"):
+        pl.metrics_along_front(table, ["retention"], axes=axes)
+
+
+def test_unknown_names_list_the_valid_ones(table):
+    with pytest.raises(ValueError, match="'nothing' cannot be drawn; valid columns: .*leakage_mean, retention"):
+        pl.metrics_along_front(table, ["retention", "nothing"])
+    with pytest.raises(ValueError, match="'seed' cannot be drawn; valid columns: preference, point, preference_"):
+        pl.metrics_along_front(table, x="seed")
+    with pytest.raises(ValueError, match="'preference' cannot be drawn"):
+        pl.metrics_along_front(table.assign(preference_mmd=0.0), x="preference")
+    with pytest.raises(ValueError, match="no columns to draw"):
+        pl.metrics_along_front(table, [])
+    with pytest.raises(ValueError, match="n_columns=0"):
+        pl.metrics_along_front(table, n_columns=0)
+
+
+def test_settings_are_untouched_and_the_picture_is_not_blank(table, tmp_path):
+    before = dict(mpl.rcParams)
+    figure = pl.metrics_along_front(table)[0].figure
+    figure.savefig(tmp_path / "metrics.png", dpi=100)
+    assert dict(mpl.rcParams) == before
+    assert len(figure.axes) == 4
+    assert (plt.imread(tmp_path / "metrics.png")[..., :3].min(axis=2) < 0.7).mean() > 0.02

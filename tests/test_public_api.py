@@ -1,0 +1,107 @@
+"""What is public resolves, is documented, and can be found under the name that the design promises."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import scpareto
+
+ROOMS = sorted(m.name for m in pkgutil.iter_modules(scpareto.__path__) if m.ispkg and not m.name.startswith("_"))
+
+# What users import; `cli` is reached through the command `scpareto`.
+PROMISED = {
+    "": ("fit_front", "apply_point"),
+    "bench": ("Benchmark", "integrate", "methods"),
+    "datasets": (
+        "simulate_batches",
+        "simulate_branches",
+        "simulate_multiplicative",
+        "simulate_perturbations",
+        "simulate_splatter",
+    ),
+    "model": ("BetaTCVAE", "MichiGAN", "ParetoVI", "ScInfoVAE"),
+    "objectives": ("get_objective",),
+    "pareto": (
+        "Front",
+        "get_solver",
+        "hypervolume",
+        "non_dominated",
+        "number_of_distinct_choices",
+        "preference_vectors",
+    ),
+    "pl": (
+        "batch_effects",
+        "disentanglement",
+        "explorer",
+        "front",
+        "front_embedding",
+        "metrics_along_front",
+        "traversal",
+    ),
+    "pp": ("adjust_counts", "counterfactual_counts", "prepare_scinfovae"),
+}
+
+
+def load(room: str):
+    return importlib.import_module(f"scpareto.{room}" if room else "scpareto")
+
+
+def undocumented(thing: object) -> bool:
+    """Whether a class or function has no docstring of its own (an inherited one does not count for a class)."""
+    if inspect.isclass(thing):
+        return not (thing.__doc__ or "").strip()
+    return inspect.isroutine(thing) and not inspect.getdoc(thing)
+
+
+@pytest.mark.parametrize("room", ["", *ROOMS])
+def test_all_is_complete_and_resolves(room):
+    module = load(room)
+    assert (module.__doc__ or "").strip(), f"{module.__name__} has no docstring"
+    names = getattr(module, "__all__", None)
+    assert names is not None, f"{module.__name__} has no __all__"
+    assert len(set(names)) == len(names), f"{module.__name__}.__all__ names something twice"
+    missing = [name for name in names if not hasattr(module, name)]
+    assert not missing, f"{module.__name__}.__all__ names what is not there: {missing}"
+
+
+@pytest.mark.parametrize("room", ["", *ROOMS])
+def test_public_names_are_documented(room):
+    module = load(room)
+    bare = [name for name in getattr(module, "__all__", ()) if undocumented(getattr(module, name, None))]
+    assert not bare, f"public names of {module.__name__} without a docstring: {bare}"
+
+
+@pytest.mark.parametrize("room", ["", *ROOMS])
+def test_own_public_methods_are_documented(room):
+    """Methods that a public class defines itself; inherited ones are documented where they are written."""
+    module = load(room)
+    bare = []
+    for name in getattr(module, "__all__", ()):
+        thing = getattr(module, name, None)
+        if not inspect.isclass(thing) or not thing.__module__.startswith("scpareto"):
+            continue
+        for method, value in vars(thing).items():
+            if method.startswith("_") or not (inspect.isroutine(value) or isinstance(value, property)):
+                continue
+            if not inspect.getdoc(getattr(thing, method)):
+                bare.append(f"{name}.{method}")
+    assert not bare, f"methods of {module.__name__} without a docstring: {bare}"
+
+
+@pytest.mark.parametrize("room", PROMISED)
+def test_promised_names_are_exported(room):
+    """A name of the design that exists in its room is in that room's ``__all__``."""
+    if room and room not in ROOMS:
+        return  # the room has no inhabitant yet
+    module = load(room)
+    listed = getattr(module, "__all__", ())
+    exists = {name for name in PROMISED[room] if hasattr(module, name) and not inspect.ismodule(getattr(module, name))}
+    assert exists <= set(listed), f"not in {module.__name__}.__all__: {sorted(exists - set(listed))}"
+
+
+def test_every_room_is_reached_from_the_package():
+    assert set(ROOMS) <= set(dir(scpareto)), "import scpareto as sp gives every room"
