@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class UsageError(Exception):
     """Something about the arguments or the input; shown without a traceback."""
 
 
+_INPUT_ERRORS = (UsageError, ValueError, KeyError, TypeError)
+
+
 @app.command()
 def fit(
     data: Annotated[Path, typer.Argument(help="AnnData file (.h5ad) with raw counts.")],
@@ -102,8 +106,11 @@ def fit(
     with _reported_errors():
         if not data.is_file():
             raise UsageError(f"{data} does not exist.")
+        # The data are read and checked before a folder is made or emptied.
+        adata = _read(data)
+        counts = _variable_genes(adata, arguments)
         with _run_folder(output, arguments | {"input_sha256": _sha256(data)}, resume=resume, overwrite=overwrite):
-            _learn(_read(data), arguments, output, accelerator)
+            _learn(adata, counts, arguments, output, accelerator)
 
 
 @app.command()
@@ -137,7 +144,7 @@ def demo(
 
         console.print("Simulating 2,000 cells x 500 genes: 3 batches, 6 cell types, one of them in one batch only.")
         adata = simulate_batches(2000, 500, n_batches=3, n_types=6, unique_types=1, seed=seed)
-        _learn(adata, arguments, output, "auto")
+        _learn(adata, adata.copy(), arguments, output, "auto")
 
 
 def main() -> None:
@@ -145,16 +152,20 @@ def main() -> None:
     app()
 
 
-def _learn(adata: AnnData, arguments: dict[str, Any], output: Path, accelerator: str) -> None:
-    """Train, then write tables, pictures, data and model."""
+def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: Path, accelerator: str) -> None:
+    """Train on ``counts``, then write tables, pictures, data and model."""
     from scpareto._constants import latent_key
     from scpareto.model import ParetoVI
 
     batch_key, labels_key = arguments["batch_key"], arguments["labels_key"]
-    counts = _variable_genes(adata, arguments)
     ParetoVI.setup_anndata(counts, batch_key=batch_key, labels_key=labels_key, layer=arguments["layer"])
     model = ParetoVI(counts, preset=arguments["preset"], seed=arguments["seed"])
-    model.train(**arguments["training"], checkpoint_dir=output / _CHECKPOINTS, accelerator=accelerator)
+    try:
+        model.train(**arguments["training"], checkpoint_dir=output / _CHECKPOINTS, accelerator=accelerator)
+    except KeyboardInterrupt:
+        if model.front is not None:
+            console.print(f"Finished points: {model.front.numbers}; missing: {model.front.missing}.", highlight=False)
+        raise
     front = model.front
     if front is None or not len(front):
         raise UsageError("No point could be trained; see log.txt.")
@@ -181,25 +192,30 @@ def _variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:
     import scanpy as sc
 
     from scpareto.model._validate import check_anndata
+    from scpareto.train._threads import torch_threads_kept
 
     n_top, layer, batch_key = arguments["n_top_genes"], arguments["layer"], arguments["batch_key"]
     labels = [] if arguments["labels_key"] is None else [arguments["labels_key"]]
-    check_anndata(
-        adata,
-        layer=layer,
-        obs_keys={"batch_key": [batch_key], "labels_key": labels},
-        batch_key=batch_key,
-        labels_key=None,
-        need_batches=True,
-    )
+    with warnings.catch_warnings():
+        # The registration that follows checks once more, and its warnings are shown.
+        warnings.simplefilter("ignore")
+        check_anndata(
+            adata,
+            layer=layer,
+            obs_keys={"batch_key": [batch_key], "labels_key": labels},
+            batch_key=batch_key,
+            labels_key=None,
+            need_batches=True,
+        )
     if not n_top or n_top >= adata.n_vars:
         return adata.copy()
     normalised = adata.copy()
     if layer is not None:
         normalised.X = normalised.layers[layer].copy()
-    sc.pp.normalize_total(normalised, target_sum=1e4)
-    sc.pp.log1p(normalised)
-    sc.pp.highly_variable_genes(normalised, n_top_genes=n_top, batch_key=batch_key)
+    with torch_threads_kept():
+        sc.pp.normalize_total(normalised, target_sum=1e4)
+        sc.pp.log1p(normalised)
+        sc.pp.highly_variable_genes(normalised, n_top_genes=n_top, batch_key=batch_key)
     chosen = normalised.var["highly_variable"].to_numpy()
     adata.var["highly_variable"] = chosen
     console.print(f"Selected {chosen.sum():,} of {adata.n_vars:,} genes that vary within batches (--n-top-genes).")
@@ -219,7 +235,10 @@ def _draw(model: ParetoVI, counts: AnnData, table: DataFrame, keys: list[str], o
     selected = model.selected
     assert selected is not None  # a trained model always has a selected point
     names = {table["point"].iloc[0]: "uncorrected", table["point"].iloc[-1]: "strongest", selected: "selected"}
-    points = sorted({int(p) for p in names} | {int(table["point"].iloc[len(table) // 2])})[:4]
+    points = sorted(int(point) for point in names)
+    if len(points) < 3:
+        # The knee is an extreme: show the middle of the front beside the two ends.
+        points = sorted({*points, int(table["point"].iloc[len(table) // 2])})
     with console.status("Drawing"):
         axes = pl.front_panels(table, selected=selected)
         axes[0].figure.savefig(output / "front.png", dpi=200, bbox_inches="tight")
@@ -256,7 +275,9 @@ def _as_table(table: DataFrame, objective: str, selected: int | None) -> Table:
 
 def _say_what_is_there(output: Path, *, subset: bool, selected: int | None) -> None:
     read = 'adata[:, adata.var["highly_variable"]].copy()' if subset else "adata"
-    console.print(f"Results are in [bold]{output}/[/]: front.png, umap.png, front.csv, audit.csv, adata.h5ad, model/")
+    files = "front.png, umap.png, front.csv, audit.csv, adata.h5ad, model/"
+    console.print(f"Results are in [bold]{escape(str(output))}/[/]: {files}")
+    # Lines of code: nothing in them is markup, and none may be wrapped.
     console.print(
         f"Point {selected} (the knee) is selected. To take another one:\n"
         "  import scanpy as sc, scpareto as sp\n"
@@ -264,6 +285,8 @@ def _say_what_is_there(output: Path, *, subset: bool, selected: int | None) -> N
         f'  model = sp.model.ParetoVI.load("{output}/model", {read})\n'
         f'  model.select(0.8); adata.obsm["X_paretovi"] = model.get_latent_representation()',
         highlight=False,
+        markup=False,
+        soft_wrap=True,
     )
 
 
@@ -292,32 +315,50 @@ def _run_folder(output: Path, arguments: dict[str, Any], *, resume: bool, overwr
     output.mkdir(parents=True, exist_ok=True)
     versions = {name: version(name) for name in ("scpareto", "scvi-tools", "torch", "anndata", "scanpy", "numpy")}
     facts = {"arguments": begun, "versions": versions | {"python": platform.python_version()}}
+    fresh = not record.exists()
     record.write_text(json.dumps(facts, indent=2) + "\n")
     handler = logging.FileHandler(output / "log.txt")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.info("scpareto %s: %s", versions["scpareto"], json.dumps(begun))
+    refused = False
     try:
         with _warnings_noted():
             yield
         logger.info("finished")
     except BaseException as error:
-        logger.error("%s: %s", type(error).__name__, error)
+        failed = isinstance(error, RuntimeError | OSError | MemoryError)
+        logger.error("%s: %s", type(error).__name__, error, exc_info=failed)
+        # Refused before any training: leave nothing that the corrected command would trip over.
+        refused = fresh and isinstance(error, _INPUT_ERRORS) and not (output / _CHECKPOINTS).exists()
         raise
     finally:
         logger.removeHandler(handler)
         handler.close()
+        if refused:
+            shutil.rmtree(output)
 
 
 @contextmanager
 def _warnings_noted() -> Iterator[None]:
     """Write every warning to the log; show those about the user's data and arguments, not those of libraries."""
+    shown: set[str] = set()
 
-    def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: Any = None,
+        line: str | None = None,
+    ) -> None:
         logger.info("%s: %s (%s:%d)", category.__name__, message, filename, lineno)
-        if issubclass(category, UserWarning) and Path(__file__).parent in Path(filename).parents:
-            console.print(f"[yellow]Warning:[/] {message}", highlight=False)
+        ours = issubclass(category, UserWarning) and Path(__file__).parent in Path(filename).parents
+        # The same data are checked before and after the choice of genes.
+        if ours and str(message) not in shown:
+            shown.add(str(message))
+            console.print(f"[yellow]Warning:[/] {escape(str(message))}", highlight=False)
 
     with warnings.catch_warnings():
         warnings.simplefilter("default")
@@ -336,16 +377,15 @@ def _reported_errors() -> Iterator[None]:
     """Exit codes: 1 for a failure, 2 for wrong arguments or input, 130 for an interruption."""
     try:
         yield
-    except (UsageError, ValueError, KeyError, TypeError) as error:
+    except _INPUT_ERRORS as error:
         message = error.args[0] if error.args else error
-        console.print(f"[bold red]Error:[/] {message}", highlight=False, markup=True)
+        console.print(f"[bold red]Error:[/] {escape(str(message))}", highlight=False)
         raise typer.Exit(2) from error
     except KeyboardInterrupt:
         console.print("[yellow]Interrupted.[/] Finished points are kept; add --resume to go on.")
         raise typer.Exit(_INTERRUPTED) from None
     except (RuntimeError, OSError, MemoryError) as error:
-        logger.exception("failed")
-        console.print(f"[bold red]Failed:[/] {error}", highlight=False)
+        console.print(f"[bold red]Failed:[/] {escape(str(error))} (see log.txt)", highlight=False)
         raise typer.Exit(1) from error
 
 

@@ -44,10 +44,10 @@ def train(method, seed, **options):
     return np.array(points)
 
 
-@pytest.fixture(scope="module")
-def pareto_mtl_fronts():
-    # The losses are exact here, so a running mean has no noise to remove and only lags behind.
-    return [train("pareto_mtl", seed, safeguards=Safeguards(running_mean=None)) for seed in SEEDS]
+@pytest.fixture(scope="module", params=["default", "published"])
+def pareto_mtl_fronts(request):
+    safeguards = Safeguards() if request.param == "default" else Safeguards.published()
+    return [train("pareto_mtl", seed, safeguards=safeguards) for seed in SEEDS]
 
 
 def test_points_end_at_their_rays(pareto_mtl_fronts):

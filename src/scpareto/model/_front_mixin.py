@@ -136,17 +136,23 @@ class FrontMixin:
 
     @classmethod
     def load(
-        cls, dir_path: str | os.PathLike[str], adata: AnnData | None = None, prefix: str | None = None, **kwargs: Any
+        cls,
+        dir_path: str | os.PathLike[str],
+        adata: AnnData | None = None,
+        accelerator: str = "auto",
+        device: int | str = "auto",
+        prefix: str | None = None,
+        backup_url: str | None = None,
+        **kwargs: Any,
     ) -> Self:
         """Load a saved model with its front; no code of the file is run.
 
         Parameters
         ----------
-        dir_path, adata, prefix
-            Folder of the model, data organised as those it was trained on (None: those saved with it; False: none),
-            and prefix of the file names.
-        **kwargs
-            Further arguments of :meth:`scvi.model.base.BaseModelClass.load`.
+        dir_path, adata
+            Folder of the model, and data organised as those it was trained on (None: those saved with it; False: none).
+        accelerator, device, prefix, backup_url, **kwargs
+            As for :meth:`scvi.model.base.BaseModelClass.load`.
 
         Returns
         -------
@@ -157,8 +163,16 @@ class FrontMixin:
         ValueError
             If the folder holds no model, or one that could run code or was saved by a newer version.
         """
-        check_saved(dir_path, prefix, kwargs.get("backup_url"))
-        model = super().load(str(dir_path), adata=adata, prefix=prefix, **kwargs)  # type: ignore[misc]
+        check_saved(dir_path, prefix, backup_url)
+        model = super().load(  # type: ignore[misc]
+            str(dir_path),
+            adata=adata,
+            accelerator=accelerator,
+            device=device,
+            prefix=prefix,
+            backup_url=backup_url,
+            **kwargs,
+        )
         for name in _INDICES:
             indices = getattr(model, name)
             setattr(model, name, None if indices is None else np.asarray(indices))
@@ -172,6 +186,11 @@ class FrontMixin:
 
         check_saved(dir_path, prefix)
         return BaseModelClass.load_registry(str(dir_path), prefix)
+
+    @classmethod
+    def convert_legacy_save(cls, *args: Any, **kwargs: Any) -> None:
+        """Refuse: models of this class were never saved in the old format, and reading it runs code."""
+        raise ValueError(f"There are no {cls.__name__} models in the format of scvi-tools before 0.15.")
 
     @classmethod
     def load_query_data(cls, adata: AnnData, reference_model: Any, *args: Any, **kwargs: Any) -> Self:
@@ -193,4 +212,6 @@ class FrontMixin:
             reference_model = str(reference_model)
         model = super().load_query_data(adata, reference_model, *args, **kwargs)  # type: ignore[misc]
         model._front, model.selected_ = None, None
+        for name in _INDICES:
+            setattr(model, name, None)
         return model

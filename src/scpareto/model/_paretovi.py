@@ -228,7 +228,8 @@ class ParetoVI(FrontMixin, SCVI):
     ) -> None:
         """Learn the front, then select its knee; writes a record to ``adata.uns["scpareto"]["paretovi"]``.
 
-        A front always starts from the weights that the model had at its first training.
+        Training again starts from the same weights as the first training of this model object, so that equal arguments
+        give equal fronts; after loading, from the selected point.
 
         Parameters
         ----------

@@ -36,6 +36,8 @@ def rewrite_as_plain(path: Path, header: Mapping[str, Any]) -> None:
         Plain facts that are stored beside the model, e.g. versions.
     """
     content = torch.load(path, map_location="cpu", weights_only=False)
+    attributes = content[SAVE_KEYS.ATTR_DICT_KEY]
+    attributes["registry_"] = _arrays_as_lists(attributes["registry_"])
     plain = {key: to_plain(value) for key, value in content.items()}
     plain[_HEADER_KEY] = {"format_version": FORMAT_VERSION} | dict(header)
     unfinished = path.with_suffix(".pt.tmp")
@@ -104,10 +106,8 @@ def to_plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be saved as tensors and plain types: {value!r:.100}")
 
 
-def frames_from_plain(value: Any) -> Any:
-    """Rebuild data frames inside dictionaries that :func:`to_plain` made."""
-    if isinstance(value, dict) and _FRAME_KEY in value:
-        return pd.DataFrame({column: np.asarray(values) for column, values in value[_FRAME_KEY].items()})
-    if isinstance(value, dict):
-        return {key: frames_from_plain(item) for key, item in value.items()}
-    return value
+def _arrays_as_lists(value: Any) -> Any:
+    """Turn arrays of a registry into lists: scvi-tools copies and concatenates them, which tensors do not allow."""
+    if isinstance(value, Mapping):
+        return {key: _arrays_as_lists(item) for key, item in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray | pd.Series | pd.Index) else value

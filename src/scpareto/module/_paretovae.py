@@ -105,22 +105,45 @@ class ParetoVAE(VAE):
             for parameter in self.get_submodule("l_encoder").parameters():
                 parameter.requires_grad_(False)
         elif n_layers_library != 1:
+            layers: Any = self.get_submodule("l_encoder").encoder
             self.l_encoder = Encoder(
-                n_input,
+                layers.fc_layers[0][0].in_features - sum(layers.n_cat_list),
                 1,
+                n_cat_list=layers.n_cat_list,
                 n_layers=n_layers_library,
                 n_hidden=n_hidden,
                 dropout_rate=dropout_rate,
                 inject_covariates=deeply_inject_covariates,
                 use_batch_norm=use_batch_norm in ("encoder", "both"),
                 use_layer_norm=use_layer_norm in ("encoder", "both"),
+                var_activation=var_activation,
                 return_dist=True,
                 **encoder_kwargs,
             )
 
-    def generative(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def generative(
+        self,
+        z: torch.Tensor,
+        library: torch.Tensor,
+        batch_index: torch.Tensor,
+        cont_covs: torch.Tensor | None = None,
+        cat_covs: torch.Tensor | None = None,
+        size_factor: torch.Tensor | None = None,
+        y: torch.Tensor | None = None,
+        transform_batch: torch.Tensor | None = None,
+    ) -> dict[str, Any]:
         """Run the generative process; see :meth:`scvi.module.VAE.generative`."""
-        outputs = super().generative(*args, **kwargs)
+        # Named one by one: scvi-tools reads this signature to see whether batches can be exchanged.
+        outputs = super().generative(
+            z=z,
+            library=library,
+            batch_index=batch_index,
+            cont_covs=cont_covs,
+            cat_covs=cat_covs,
+            size_factor=size_factor,
+            y=y,
+            transform_batch=transform_batch,
+        )
         px = outputs[MODULE_KEYS.PX_KEY]
         if isinstance(px, ZeroInflatedNegativeBinomial):
             outputs[MODULE_KEYS.PX_KEY] = SparseZeroInflatedNegativeBinomial(

@@ -40,6 +40,8 @@ class Objective(nn.Module, ABC):
 
     name: ClassVar[str]
     has_critic: ClassVar[bool] = False
+    minimum: ClassVar[float | None] = None
+    """Smallest possible value, where there is one; estimates may lie below."""
 
     def __init__(self, n_latent: int, *, target: str = "batch", on: CodesSeen = "sample") -> None:
         super().__init__()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.distributions import Normal
 
+from scpareto.objectives._denormals import denormals_flushed
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -44,6 +46,7 @@ class CriticSchedule:
     max_steps: int | None = 3000
 
 
+@denormals_flushed()
 def fit_critic(
     objective: Objective,
     codes: Normal,

@@ -52,6 +52,7 @@ class Mine(Objective):
 
     name: ClassVar[str] = "mine"
     has_critic: ClassVar[bool] = True
+    minimum: ClassVar[float | None] = 0.0
     log_running_mean: Tensor
 
     def __init__(

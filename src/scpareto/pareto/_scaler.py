@@ -69,6 +69,7 @@ class Scaler:
         standard_errors: ArrayLike | None = None,
         *,
         floor: Sequence[float | None] | None = None,
+        names: Sequence[str] | None = None,
     ) -> Scaler:
         """Limits from the anchors, the points that minimise one objective each.
 
@@ -83,6 +84,9 @@ class Scaler:
             Known lower bound of each objective, or ``None``. The ideal is not set above it: a batch information of
             zero is ideal although the anchor may stop at a positive value.
 
+        names
+            Names of the objectives, for the warning.
+
         Warns
         -----
         UserWarning
@@ -94,7 +98,7 @@ class Scaler:
         minimum = np.diag(payoff).copy()
         if floor is not None:
             minimum = np.minimum(minimum, [np.inf if bound is None else bound for bound in floor])
-        return cls("payoff", minimum, _worst(minimum, payoff.max(axis=0), standard_errors))
+        return cls("payoff", minimum, _worst(minimum, payoff.max(axis=0), standard_errors, names))
 
     @classmethod
     def trajectory(cls, minibatch_losses: ArrayLike) -> Scaler:
@@ -146,7 +150,10 @@ def scaler_names() -> list[str]:
 
 
 def _worst(
-    minimum: NDArray[np.float64], maximum: NDArray[np.float64], standard_errors: ArrayLike | None
+    minimum: NDArray[np.float64],
+    maximum: NDArray[np.float64],
+    standard_errors: ArrayLike | None,
+    names: Sequence[str] | None = None,
 ) -> NDArray[np.float64]:
     """Maxima that leave every range at least as wide as its standard error, and positive."""
     # Relative to the size of the losses, so that adding it is not lost to rounding.
@@ -154,9 +161,10 @@ def _worst(
     if standard_errors is not None:
         smallest = np.maximum(smallest, np.array(standard_errors, dtype=np.float64))
     narrow = maximum - minimum < smallest
-    for index in np.flatnonzero(narrow):
+    for index in np.flatnonzero(narrow).tolist():
+        name = f"objective {index}" if names is None else names[index]
         warnings.warn(
-            f"The losses of objective {index} range over {maximum[index] - minimum[index]:.3g} only, less than "
+            f"The losses of {name} range over {maximum[index] - minimum[index]:.3g} only, less than "
             f"{smallest[index]:.3g}: there is little to trade, or the anchors were trained too briefly.",
             stacklevel=3,
         )

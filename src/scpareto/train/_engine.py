@@ -133,14 +133,16 @@ class FrontEngine:
             start = self._pretrain(progress)
             first_anchor = self._anchor(0, start, progress)
             last_anchor = self._anchor(last, start, progress)
-            scaler = self._scaler(first_anchor, last_anchor)
-            self.metadata["scaler"] = scaler.to_plain()
+            scalers = self._scalers(first_anchor, last_anchor)
+            self.metadata["training_scaler"], self.metadata["scaler"] = (scaler.to_plain() for scaler in scalers)
             for number in range(1, last):
                 try:
-                    self._candidate(number, start, scaler, progress)
+                    self._candidate(number, start, scalers, progress)
                 except TrainingDiverged as error:
                     self.failures[number] = str(error)
                     logger.warning("Point %d diverged and is left out: %s", number, error)
+            if len(self.failures) == len(spec.preferences):
+                raise RuntimeError(f"Every candidate diverged. The first: {self.failures[1]}")
             progress.stage("done", 0)
 
     def front(self) -> Front:
@@ -193,12 +195,14 @@ class FrontEngine:
         if (part := self.store.get(f"point_{number}")) is not None:
             return part
         with seeded(child_seed(spec.seed, number)):
-            objective = self._begin_from(start)
+            objective, rate = self._begin_from(start), spec.recipe.lr_front
             if uncorrected:
-                plan = self._train([objective], FixedWeighing([1.0, 0.0]), spec.max_epochs, progress)
+                plan = self._train([objective], FixedWeighing([1.0, 0.0]), spec.max_epochs, progress, lr=rate)
             else:
                 # No best state: the extreme is the end of the road, not the state that best fooled its critic.
-                plan = self._train([objective], FixedWeighing([0.0, 1.0]), spec.max_epochs, progress, keep_best=False)
+                plan = self._train(
+                    [objective], FixedWeighing([0.0, 1.0]), spec.max_epochs, progress, keep_best=False, lr=rate
+                )
                 refit = self._train(
                     [objective], FixedWeighing([1.0, 0.0]), spec.max_epochs, progress, frozen=self.adapter.encoders()
                 )
@@ -206,7 +210,9 @@ class FrontEngine:
             preference = np.array([1.0, 0.0] if uncorrected else [0.0, 1.0])
             return self._finish(number, "extreme", preference, plan, progress)
 
-    def _candidate(self, number: int, start: dict[str, Any], scaler: Scaler, progress: FrontProgress) -> None:
+    def _candidate(
+        self, number: int, start: dict[str, Any], scalers: tuple[Scaler, Scaler], progress: FrontProgress
+    ) -> None:
         """One preference between the extremes."""
         spec = self.spec
         progress.stage(f"point {number} of {len(spec.preferences)}", spec.max_epochs)
@@ -217,23 +223,38 @@ class FrontEngine:
         solver = get_solver(spec.method, preferences=spec.preferences, **options)
         limit = spec.recipe.safeguards.max_initial_epochs
         weighing = SolverWeighing(
-            solver, preference, scaler, max_initial_epochs=spec.max_epochs if limit is None else limit
+            solver,
+            preference,
+            scalers[0],
+            max_initial_epochs=spec.max_epochs if limit is None else limit,
+            validation_scaler=scalers[1],
         )
         with seeded(child_seed(spec.seed, number)):
             objective = self._begin_from(start)
-            plan = self._train([objective], weighing, spec.max_epochs, progress)
+            plan = self._train([objective], weighing, spec.max_epochs, progress, lr=spec.recipe.lr_front)
             self._finish(number, "candidate", preference, plan, progress)
 
-    def _scaler(self, first: dict[str, Any], last: dict[str, Any]) -> Scaler:
-        """Standardisation from the two extremes."""
+    def _scalers(self, first: dict[str, Any], last: dict[str, Any]) -> tuple[Scaler, Scaler]:
+        """Standardisation of training minibatches and of validation cells, from the two extremes."""
         if self.spec.recipe.scaler == "none":
-            return Scaler.identity(2)
+            return Scaler.identity(2), Scaler.identity(2)
         if self.spec.recipe.scaler == "trajectory":
             extremes = [first["minibatch_extremes"][0], last["minibatch_extremes"][1]]
-            return Scaler.trajectory(np.array(extremes).T)
-        payoff = [[part["row"][f"{name}_validation"] for name in self.names] for part in (first, last)]
+            trajectory = Scaler.trajectory(np.array(extremes).T)
+            return trajectory, trajectory
+        payoffs = {
+            part: np.array([[anchor["row"][f"{name}_{part}"] for name in self.names] for anchor in (first, last)])
+            for part in ("train", "validation")
+        }
+        # Dropout is on while a point is trained: its losses are to be compared with those of the anchor's own training.
+        history = first["history"]
+        if len(validated := history.get(f"{GENERATIVE_LOSS}_validation", [])):
+            payoffs["train"][0, 0] = history[f"{GENERATIVE_LOSS}_train"][int(np.nanargmin(validated))]
         # An information is at least zero; the estimate at the strongest extreme may be above or below.
-        return Scaler.payoff(payoff, floor=(None, 0.0))
+        training, validation = (
+            Scaler.payoff(payoff, floor=(None, 0.0), names=self.names) for payoff in payoffs.values()
+        )
+        return training, validation
 
     @property
     def judge(self) -> Judge:
@@ -258,10 +279,11 @@ class FrontEngine:
         *,
         keep_best: bool = True,
         frozen: list[nn.Module] | None = None,
+        lr: float | None = None,
     ) -> FrontPlan:
         spec = self.spec
         recipe = spec.recipe if keep_best else spec.recipe.with_options({"early_stopping": False})
-        plan = FrontPlan(self.adapter, objectives, weighing, recipe, frozen=frozen)
+        plan = FrontPlan(self.adapter, objectives, weighing, recipe, frozen=frozen, lr=lr)
         adversarial = isinstance(weighing, SolverWeighing)
         run_training(
             plan,
@@ -284,7 +306,7 @@ class FrontEngine:
         row: dict[str, Any] = {"point": number, "kind": kind}
         row |= {f"preference_{name}": float(value) for name, value in zip(self.names, preference, strict=True)}
         row |= self.judge(seed=child_seed(self.spec.seed, number))
-        row |= {"seed": self.spec.seed, "n_epochs": len({r["epoch"] for r in plan.history if "epoch" in r})}
+        row |= {"seed": self.spec.seed, "n_epochs": sum("epoch" in record for record in plan.history)}
         losses = np.array(plan.minibatch_losses)
         seen = [~np.isnan(column) for column in losses.T]
         part = {

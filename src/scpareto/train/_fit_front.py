@@ -12,6 +12,7 @@ import torch
 from scvi import REGISTRY_KEYS, settings
 from scvi.model._utils import get_max_epochs_heuristic
 
+from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto.objectives import get_objective, objective_class
 from scpareto.pareto import Front, Solver, get_scaler, get_solver, solver_class
 from scpareto.train._adapter import VAEAdapter, get_adapter
@@ -236,6 +237,7 @@ def apply_point(model: BaseModelClass, front: Front, which: Any) -> int:
     number = front.find(which)
     model.module.load_state_dict(front.state(number))
     model.module.eval()
+    model.is_trained_ = True
     return number
 
 
@@ -277,8 +279,10 @@ def _checked_split(split: Sequence[ArrayLike] | None, batch: NDArray[Any], seed:
         raise ValueError(f"split has {len(split)} parts: give the indices of training, validation and test cells.")
     parts = [np.asarray(part, dtype=np.int64) for part in split]
     together = np.concatenate(parts)
-    if min(len(part) for part in parts) == 0 or len(np.unique(together)) != len(together) or len(together) > len(batch):
+    if min(len(part) for part in parts) == 0 or len(np.unique(together)) != len(together):
         raise ValueError("split: the three parts must be non-empty and share no cell.")
+    if together.min() < 0 or together.max() >= len(batch):
+        raise ValueError(f"split has indices from {together.min()} to {together.max()}, for {len(batch)} cells.")
     return Split(*parts)
 
 
@@ -301,7 +305,10 @@ def _data_hash(model: BaseModelClass, split: Split) -> str:
     digest = hashlib.sha256()
     counts = model.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)
     arrays = [counts.data, counts.indices, counts.indptr] if hasattr(counts, "indptr") else [np.asarray(counts)]
-    arrays += [np.asarray(model.adata_manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY))]
+    registered = model.adata_manager.data_registry
+    nuisances = [key for key in (NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY) if key in registered]
+    for key in (REGISTRY_KEYS.BATCH_KEY, *nuisances):
+        arrays.append(np.asarray(model.adata_manager.get_from_registry(key)))
     for array in [*arrays, *(index for _, index in split.items())]:
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]

@@ -15,6 +15,7 @@ from torch.distributions import Normal
 from scpareto._constants import GENERATIVE_LOSS
 from scpareto.audit import judge_codes
 from scpareto.objectives import Context, estimate
+from scpareto.train._threads import torch_threads_kept
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,6 +111,7 @@ class Judge:
         return row
 
 
+@torch_threads_kept()
 def principal_components(counts: Any, *, seed: int = 0) -> NDArray[np.float64]:
     """Principal components of log-normalised expression, ``(n_cells, min(30, ...))``; the counts are not changed."""
     adata = AnnData(counts.astype(np.float32, copy=True))

@@ -15,6 +15,8 @@ from lightning.pytorch.callbacks import Callback
 from scvi.dataloaders import DataSplitter
 from scvi.train import Trainer
 
+from scpareto.objectives import denormals_flushed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -167,7 +169,9 @@ def run_training(
             "check_val_every_n_epoch": 1,
         }
         trainer = Trainer(max_epochs=max_epochs + max_initial_epochs, callbacks=callbacks, **options | trainer_kwargs)
-        with _interrupts_raised():
+        # Lightning leaves modules in the mode they are in, and the training before ended in evaluation mode.
+        plan.train()
+        with _interrupts_raised(), denormals_flushed():
             trainer.fit(plan, datamodule=data)
     if best is not None:
         best.restore(plan)

@@ -50,6 +50,8 @@ class FrontPlan(lightning.LightningModule):
         Learning rates, critic steps and so on.
     frozen
         Networks that are not trained, e.g. the encoders while a decoder is refitted.
+    lr
+        Learning rate of the model; None for that of the recipe's shared start.
 
     Notes
     -----
@@ -63,6 +65,7 @@ class FrontPlan(lightning.LightningModule):
         weighing: Weighing,
         recipe: Recipe,
         frozen: list[nn.Module] | None = None,
+        lr: float | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -72,12 +75,14 @@ class FrontPlan(lightning.LightningModule):
         self._objectives = tuple(objectives)
         self.weighing = weighing
         self.recipe = recipe
+        self.lr = recipe.lr if lr is None else lr
         self.bank = CodeBank(recipe.n_bank)
         self.minibatch_losses: list[list[float]] = []
         self.history: list[dict[str, float]] = []
         self.merit: float | None = None
         self._epoch: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         self._validation: list[tuple[Encoded, Tensor | None, Context]] = []
+        self._frozen = tuple(frozen or [])
         idle = {id(p) for network in frozen or [] for p in network.parameters()}
         self._trained = [p for p in self.module.parameters() if p.requires_grad and id(p) not in idle]
 
@@ -86,13 +91,20 @@ class FrontPlan(lightning.LightningModule):
         """Objectives in use that have a critic."""
         return [o for o, used in zip(self._objectives, self.weighing.active[1:], strict=True) if used and o.has_critic]
 
+    def train(self, mode: bool = True) -> FrontPlan:
+        """Switch between training and evaluation mode; frozen networks keep their running statistics in both."""
+        super().train(mode)
+        for network in self._frozen:
+            network.eval()
+        return self
+
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Adam for the model and, if there are any, for the critics."""
         recipe = self.recipe
         on_fast_device = self._trained[0].device.type in ("cpu", "cuda")
         options: dict[str, Any] = {"fused": True} if on_fast_device else {}
         optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.Adam(self._trained, lr=recipe.lr, eps=recipe.eps, weight_decay=recipe.weight_decay, **options)
+            torch.optim.Adam(self._trained, lr=self.lr, eps=recipe.eps, weight_decay=recipe.weight_decay, **options)
         ]
         parameters = [p for critic in self.critics for p in critic.parameters()]
         if parameters:
@@ -108,12 +120,18 @@ class FrontPlan(lightning.LightningModule):
         if len(optimizers) > 1:
             self._train_critics(optimizers[1], encoded, context)
         with self._critics_fixed():
-            losses = self._losses(encoded, generative, context)
+            losses = self._floored(self._losses(encoded, generative, context))
             scaled = self.weighing.scale(losses)
-            weights = self.weighing.weights(_numbers(scaled), self._gramian(scaled))
+            gramian = self._gramian(scaled)
+            # Before the solver, which takes finite numbers only.
+            if not all(loss is None or torch.isfinite(loss) for loss in losses):
+                raise TrainingDiverged(f"The losses of epoch {self.current_epoch} are {_numbers(losses)}.")
+            if gramian is not None and not np.isfinite(gramian).all():
+                raise TrainingDiverged(f"The gradients of epoch {self.current_epoch} are not finite.")
+            weights = self.weighing.weights(_numbers(scaled), gramian)
             if self.recipe.redraw:
                 encoded, generative = self._run(batch)
-                scaled = self.weighing.scale(self._losses(encoded, generative, context))
+                scaled = self.weighing.scale(self._floored(self._losses(encoded, generative, context)))
             total = sum(float(w) * loss for w, loss in zip(weights, scaled, strict=True) if loss is not None)
             if not isinstance(total, torch.Tensor) or not torch.isfinite(total):
                 raise TrainingDiverged(f"The losses of epoch {self.current_epoch} are {_numbers(losses)}.")
@@ -161,7 +179,7 @@ class FrontPlan(lightning.LightningModule):
         per_cell = [g for _, g, _ in self._validation if g is not None]
         generative = torch.cat(per_cell) if per_cell else None
         losses = self._losses(type(codes[0])(z, qz), generative, context)
-        self.merit = self.weighing.merit(_numbers(self.weighing.scale(losses)))
+        self.merit = self.weighing.merit(_numbers(losses))
         names = ["generative_loss", *(o.name for o in self._objectives)]
         values = _numbers(losses)
         self.history.append({f"{name}_validation": float(v) for name, v in zip(names, values, strict=True)})
@@ -169,9 +187,15 @@ class FrontPlan(lightning.LightningModule):
 
     def _run(self, batch: dict[str, Tensor]) -> tuple[Encoded, Tensor | None]:
         """Encode, and decode where the generative loss counts."""
-        if self.weighing.active[0]:
-            return self.adapter.forward(batch)
-        return self.adapter.encode(batch), None
+        try:
+            if self.weighing.active[0]:
+                return self.adapter.forward(batch)
+            return self.adapter.encode(batch), None
+        except ValueError as error:
+            # PyTorch's distributions refuse NaN before there is a loss.
+            if "to satisfy the constraint" not in str(error):
+                raise
+            raise TrainingDiverged(f"The codes of epoch {self.current_epoch} are not finite.") from error
 
     def _losses(self, encoded: Encoded, generative: Tensor | None, context: Context) -> list[Tensor | None]:
         """Mean generative loss and objectives; None for those that do not count in this training."""
@@ -179,6 +203,14 @@ class FrontPlan(lightning.LightningModule):
         for objective, used in zip(self._objectives, self.weighing.active[1:], strict=True):
             losses.append(objective(encoded.z, encoded.qz, context) if used else None)
         return losses
+
+    def _floored(self, losses: list[Tensor | None]) -> list[Tensor | None]:
+        """Take the gradient from objectives that are as low as they can be."""
+        if not self.recipe.floor:
+            return losses
+        floors = [None, *(objective.minimum for objective in self._objectives)]
+        pairs = zip(losses, floors, strict=True)
+        return [loss if loss is None or floor is None else loss.clamp(min=floor) for loss, floor in pairs]
 
     def _gramian(self, losses: list[Tensor | None]) -> NDArray[np.float64] | None:
         """Inner products of the gradients of the losses, ``(p, p)``."""

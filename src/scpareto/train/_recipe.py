@@ -15,7 +15,12 @@ class Recipe:
 
     Parameters
     ----------
-    lr, eps, weight_decay
+    lr
+        Adam learning rate of the shared start and of the decoder's refit.
+    lr_front
+        Adam learning rate of the points. An encoder that moves faster than its critics follow hides the nuisance from
+        them instead of removing it. Published: as ``lr``.
+    eps, weight_decay
         Adam of the model. Losses are standardised, so their gradients are small: with scvi-tools' ``eps`` of 0.01 Adam
         turns into plain gradient descent at a hundredth of the rate.
     critic_lr
@@ -25,6 +30,9 @@ class Recipe:
         pass over the training cells with fresh encodings.
     n_bank
         Number of latest minibatches whose codes the critic steps draw from.
+    floor
+        Whether an objective that its critic finds below its smallest possible value, an information below zero, stands
+        still until the critic has caught up. Lower values only fool the present critic. Published: no.
     redraw
         Whether the step uses a second, independent forward pass, as published, or the one that was weighed.
     gramian
@@ -48,11 +56,13 @@ class Recipe:
     """
 
     lr: float = 1e-3
+    lr_front: float = 3e-4
     eps: float = 1e-5
     weight_decay: float = 1e-6
     critic_lr: float = 1e-3
-    n_critic: int | Literal["epoch"] = 5
+    n_critic: int | Literal["epoch"] = 10
     n_bank: int = 10
+    floor: bool = True
     redraw: bool = False
     gramian: Literal["all", "shared"] = "all"
     early_stopping: bool = True
@@ -62,10 +72,19 @@ class Recipe:
     critic_warmup: CriticSchedule = field(default_factory=CriticSchedule)
     de_novo: CriticSchedule = field(default_factory=CriticSchedule)
     n_bootstrap: int = 200
-    objective_defaults: dict[str, dict[str, Any]] = field(default_factory=dict)
+    objective_defaults: dict[str, dict[str, Any]] = field(default_factory=lambda: {"mine": {"on": "both"}})
+
+    def __post_init__(self) -> None:
+        if self.gramian not in ("all", "shared"):
+            raise ValueError(f"gramian={self.gramian!r} is not one of all, shared.")
+        if self.n_critic != "epoch" and (isinstance(self.n_critic, str) or self.n_critic < 0):
+            raise ValueError(f"n_critic={self.n_critic!r} must be a number of steps, or 'epoch'.")
+        for name in ("lr", "lr_front", "eps", "critic_lr", "n_bank", "patience"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}={getattr(self, name)!r} must be positive.")
 
     def with_options(self, options: dict[str, Any] | None) -> Recipe:
-        """Copy with some fields changed.
+        """Copy with some fields changed; a dict changes some fields of a group such as ``safeguards``.
 
         Raises
         ------
@@ -77,9 +96,13 @@ class Recipe:
         for name in options:
             if name not in known:
                 raise ValueError(f"plan_kwargs has no {name!r}. Choose from {', '.join(known)}.")
-        for name, cls in (("safeguards", Safeguards), ("critic_warmup", CriticSchedule), ("de_novo", CriticSchedule)):
-            if isinstance(options.get(name), dict):
-                options[name] = cls(**options[name])
+        for name in ("safeguards", "critic_warmup", "de_novo"):
+            if isinstance(given := options.get(name), dict):
+                inner = [f.name for f in fields(getattr(self, name))]
+                for key in given:
+                    if key not in inner:
+                        raise ValueError(f"plan_kwargs[{name!r}] has no {key!r}. Choose from {', '.join(inner)}.")
+                options[name] = replace(getattr(self, name), **given)
         return replace(self, **options)
 
     def to_plain(self) -> dict[str, Any]:
@@ -89,10 +112,12 @@ class Recipe:
 
 PRACTICAL = Recipe()
 PUBLISHED = Recipe(
+    lr_front=1e-3,
     eps=0.01,
     weight_decay=0.0,
     critic_lr=5e-5,
     n_critic="epoch",
+    floor=False,
     redraw=True,
     early_stopping=False,
     scaler="trajectory",

@@ -65,7 +65,8 @@ def stratified_split(
     for level in np.unique(labels):
         cells = rng.permutation(np.flatnonzero(labels == level))
         n = len(cells)
-        n_test, n_validation = (max(1, round(n * f)) if n >= 3 else 0 for f in (fractions[2], fractions[1]))
+        n_validation = min(max(1, round(n * fractions[1])), n - 2) if n >= 3 else 0
+        n_test = min(max(1, round(n * fractions[2])), n - n_validation - 1) if n >= 3 else 0
         for part, some in zip(parts, np.split(cells, [n - n_test - n_validation, n - n_test]), strict=True):
             part.append(some)
     return Split(*(np.sort(np.concatenate(part)) for part in parts))

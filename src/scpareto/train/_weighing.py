@@ -40,7 +40,7 @@ class Weighing(ABC):
 
     @abstractmethod
     def merit(self, losses: NDArray[np.float64]) -> float:
-        """One number for standardised validation losses ``(p,)``; the lower the better."""
+        """One number for validation losses ``(p,)`` as they are; the lower the better."""
 
     def end_epoch(self) -> None:
         """Count an epoch."""
@@ -80,21 +80,32 @@ class SolverWeighing(Weighing):
     preference
         Importance of each objective, shape ``(p,)``.
     scaler
-        Standardises the losses.
+        Standardises the losses of training minibatches.
     max_initial_epochs
         Epochs after which an initial phase ends in any case.
+    validation_scaler
+        Standardises losses of validation cells, which lie above those of training cells; None for the same scaler.
     """
 
     def __init__(
-        self, solver: Solver, preference: NDArray[np.float64], scaler: Scaler, *, max_initial_epochs: int
+        self,
+        solver: Solver,
+        preference: NDArray[np.float64],
+        scaler: Scaler,
+        *,
+        max_initial_epochs: int,
+        validation_scaler: Scaler | None = None,
     ) -> None:
         super().__init__([True] * len(preference))
         self.solver = solver
         self.preference = preference
         self.scaler = scaler
+        self.validation_scaler = scaler if validation_scaler is None else validation_scaler
         self.needs_gramian = solver.needs_gramian
         self.max_initial_epochs = max_initial_epochs
         self._initial_epochs_left = max_initial_epochs
+        if max_initial_epochs == 0:
+            solver.end_initial_phase()
 
     @property
     def in_main_phase(self) -> bool:  # type: ignore[override]
@@ -107,12 +118,16 @@ class SolverWeighing(Weighing):
         return [None if loss is None else (loss - low) / width for low, width, loss in limits]
 
     def weights(self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        """Ask the solver."""
+        """Ask the solver; where only some objectives have a gradient at all, step on those."""
+        if gramian is not None:
+            flat = np.diag(gramian) == 0
+            if flat.any() and not flat.all():
+                return np.where(flat, 0.0, 1.0)
         return self.solver.weights(losses, gramian, self.preference)
 
     def merit(self, losses: NDArray[np.float64]) -> float:
-        """Merit of the solver's own geometry."""
-        return self.solver.merit(losses, self.preference)
+        """Merit of the standardised losses in the solver's own geometry."""
+        return self.solver.merit(self.validation_scaler.scale(losses), self.preference)
 
     def end_epoch(self) -> None:
         """End an initial phase that has lasted long enough."""

@@ -1,0 +1,117 @@
+"""Cost of a 12-point front relative to one scVI training of the same epochs and batch size, in one run.
+
+    python benchmarks/front_cost.py --epochs 40 --repeats 3
+
+The front is a shared start and 12 points of ``--epochs`` each (early stopping off, so that both sides run all epochs),
+audited as users get it; the yardstick is ``scvi.model.SCVI`` with the same architecture on the same training cells.
+Writes results/front_cost.csv: seconds, the ratio of the whole front, and the ratio per VAE epoch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pandas as pd
+import scanpy as sc
+import scvi
+import torch
+
+import scpareto as sp
+from scpareto.train import stratified_split
+
+RESULT = Path(__file__).parent / "results" / "front_cost.csv"
+N_POINTS, BATCH_SIZE = 10, 128
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    adata = load()
+    torch.set_num_threads(1)
+    split = stratified_split(adata.obs["batch"].to_numpy(), seed=0)
+    one_scvi(adata, split, 2)  # imports and first-call costs belong to neither side
+    rows = []
+    for repeat in range(arguments.repeats):
+        plain = one_scvi(adata, split, arguments.epochs)
+        for method in ("pareto_mtl", "scalarization"):
+            front, epochs = one_front(adata, method, arguments.epochs, repeat)
+            rows.append(
+                {
+                    "method": method,
+                    "repeat": repeat,
+                    "epochs_per_point": arguments.epochs,
+                    "scvi_seconds": plain,
+                    "front_seconds": front,
+                    "ratio": front / plain,
+                    "ratio_per_vae_epoch": (front / epochs) / (plain / arguments.epochs),
+                }
+            )
+            print(rows[-1], flush=True)
+    RESULT.parent.mkdir(exist_ok=True)
+    table = pd.DataFrame(rows)
+    table.to_csv(RESULT, index=False, float_format="%.3f")
+    print(table.groupby("method")[["ratio", "ratio_per_vae_epoch"]].agg(["mean", "std"]).round(2).to_string())
+
+
+def load() -> sc.AnnData:
+    """2,000 variable genes of pbmc_multistudy where the data folder is there, else a simulation of that size."""
+    folder = os.environ.get("SCPARETO_TEST_DATA")
+    if not folder:
+        return sp.datasets.simulate_batches(1865, 2000, n_batches=7, n_types=10, seed=0)
+    adata = sc.read_h5ad(Path(folder) / "pbmc_multistudy.h5ad")
+    normalised = adata.copy()
+    sc.pp.normalize_total(normalised, target_sum=1e4)
+    sc.pp.log1p(normalised)
+    sc.pp.highly_variable_genes(normalised, n_top_genes=2000, batch_key="batch")
+    return adata[:, normalised.var["highly_variable"].to_numpy()].copy()
+
+
+def one_scvi(adata: sc.AnnData, split: sp.train.Split, epochs: int) -> float:
+    """Seconds of one plain training."""
+    scvi.settings.seed = 0
+    data = adata.copy()
+    scvi.model.SCVI.setup_anndata(data, batch_key="batch")
+    model = scvi.model.SCVI(data, n_layers=2)
+    begun = time.perf_counter()
+    model.train(
+        epochs,
+        batch_size=BATCH_SIZE,
+        enable_progress_bar=False,
+        accelerator="cpu",
+        devices=1,
+        datasplitter_kwargs={"external_indexing": [split.train, split.validation, split.test]},
+    )
+    return time.perf_counter() - begun
+
+
+def one_front(adata: sc.AnnData, method: str, epochs: int, seed: int) -> tuple[float, int]:
+    """Seconds of one front, and the number of VAE epochs in it."""
+    data = adata.copy()
+    sp.model.ParetoVI.setup_anndata(data, batch_key="batch")
+    model = sp.model.ParetoVI(data, seed=seed)
+    begun = time.perf_counter()
+    model.train(
+        epochs,
+        max_epochs_pretrain=epochs,
+        method=method,
+        objective="mine",
+        n_points=N_POINTS,
+        batch_size=BATCH_SIZE,
+        accelerator="cpu",
+        plan_kwargs={"early_stopping": False},
+        progress=False,
+    )
+    seconds = time.perf_counter() - begun
+    histories = model.front.metadata["history"].values()
+    return seconds, sum(len(history["epoch"]) for history in histories)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,424 @@
+from __future__ import annotations
+
+import random
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from scpareto.model import ParetoVI
+
+OBJECTIVES = ("generative_loss", "mine")
+
+
+def same_state(a, b):
+    return a.keys() == b.keys() and all(a[key].equal(b[key]) for key in a)
+
+
+def same_front(a, b):
+    pd.testing.assert_frame_equal(a.to_dataframe(), b.to_dataframe(), check_exact=True)
+    assert a.states.keys() == b.states.keys()
+    assert all(same_state(a.states[number], b.states[number]) for number in a.states)
+    assert repr(a.metadata["history"]) == repr(b.metadata["history"])  # floats print with all their digits
+
+
+def generative_inputs(model):
+    tensors = next(iter(model._make_data_loader(adata=model.adata)))
+    inference = model.module.inference(**model.module._get_inference_input(tensors))
+    return model.module._get_generative_input(tensors, inference)
+
+
+def test_the_table_has_the_promised_columns(trained):
+    table = trained.front.to_dataframe()
+    losses = [f"{o}_{s}" for o in OBJECTIVES for s in ("train", "validation", "test")]
+    audit = [f"leakage_{on}{end}" for on in ("mean", "sample") for end in ("", "_low", "_high")]
+    assert list(table.columns)[: 4 + len(losses) + len(audit) + 3] == [
+        *("point", "kind", *(f"preference_{o}" for o in OBJECTIVES), *losses, *audit),
+        *("retention", "non_dominated", "seed"),
+    ]
+    numbers = table.select_dtypes("number")
+    assert np.isfinite(numbers.to_numpy(dtype=float)).all()
+    assert (table["leakage_mean_low"] <= table["leakage_mean_high"]).all()
+    assert table["retention"].between(0, 1).all()
+
+
+def test_points_go_from_uncorrected_to_strongest(trained):
+    table = trained.front.to_dataframe()
+    assert table["point"].tolist() == [0, 1, 2, 3]
+    assert table["kind"].tolist() == ["extreme", "candidate", "candidate", "extreme"]
+    np.testing.assert_allclose(table["preference_mine"], [0, 0.3, 0.7, 1])
+    np.testing.assert_allclose(table["preference_generative_loss"], [1, 0.7, 0.3, 0])
+    assert trained.front.missing == []
+    assert (trained.front.method, trained.front.objectives) == ("pareto_mtl", list(OBJECTIVES))
+    assert trained.front.metadata["objective"] == "mine"
+
+
+def test_the_split_is_one_for_all_points_and_stratified(trained):
+    parts = [getattr(trained, f"{name}_indices_") for name in ("train", "validation", "test")]
+    assert sorted(np.concatenate(parts)) == list(range(240))
+    assert [len(part) for part in parts] == [168, 24, 48]
+    batch = trained.adata.obs["batch"].to_numpy()
+    assert [int((batch[part] == "batch_0").sum()) for part in parts] == [84, 12, 24]
+    for name, part in zip(("train", "validation", "test"), parts, strict=True):
+        assert trained.front.metadata["indices"][name].tolist() == part.tolist()
+
+
+def test_the_knee_is_selected_after_training(trained):
+    assert trained.selected == trained.front.find("knee")
+    assert same_state(trained.module.state_dict(), trained.front.state("knee"))
+    assert not trained.module.training
+    assert trained.adata.uns["scpareto"]["paretovi"]["selected"] == trained.selected
+
+
+@pytest.mark.parametrize(
+    ("which", "number"),
+    [
+        *((0, 0), (3, 3), (np.int64(2), 2), (0.0, 0), (1.0, 3), (0.31, 1), (0.69, 2)),
+        *(([0.3, 0.7], 2), (np.array([0.7, 0.3]), 1)),
+    ],
+)
+def test_select_loads_exactly_the_stored_weights(own, which, number):
+    assert own.select(which) == number
+    assert own.selected == number
+    assert same_state(own.module.state_dict(), own.front.states[number])
+    assert own.adata.uns["scpareto"]["paretovi"]["selected"] == number
+
+
+def test_select_by_limit_takes_the_lowest_validation_loss(own):
+    table = own.front.to_dataframe()
+    limit = float(table["leakage_mean"].median())
+    allowed = table[table["leakage_mean"] <= limit]
+    expected = allowed.loc[allowed["generative_loss_validation"].idxmin(), "point"]
+    assert own.select({"leakage_mean": limit}) == expected
+    assert own.select("knee") == own.front.find("knee")
+
+
+def test_points_give_different_codes_and_come_back(own):
+    codes = []
+    for number in (0, 1, 2, 3, 0):
+        own.select(number)
+        codes.append(own.get_latent_representation())
+    np.testing.assert_array_equal(codes[0], codes[4])
+    for i in range(4):
+        assert codes[i].shape == (240, 10)
+        assert all(np.abs(codes[i] - codes[j]).max() > 1e-3 for j in range(i))
+
+
+@pytest.mark.parametrize(
+    ("which", "error"),
+    [
+        (9, ValueError),
+        (1.5, ValueError),
+        ("elbow", ValueError),
+        (True, TypeError),
+        ({"leakage_mean": -9.0}, ValueError),
+    ],
+)
+def test_a_refused_selection_changes_nothing(own, which, error):
+    before, codes = own.selected, own.get_latent_representation()
+    with pytest.raises(error):
+        own.select(which)
+    assert own.selected == before
+    np.testing.assert_array_equal(own.get_latent_representation(), codes)
+
+
+def test_before_training_there_is_nothing(simulated):
+    ParetoVI.setup_anndata(simulated, batch_key="batch")
+    model = ParetoVI(simulated)
+    assert (model.front, model.front_, model.selected, model.history) == (None, None, None, None)
+    with pytest.raises(RuntimeError, match=r"no front yet. Call train\(\)"):
+        model.select("knee")
+    assert "scpareto" not in simulated.uns
+
+
+def test_history_is_that_of_the_selected_point(own):
+    lengths = {}
+    for number in own.front.numbers:
+        own.select(number)
+        history = own.history
+        assert {"generative_loss_train", "mine_train", "generative_loss_validation"} <= history.keys()
+        for name, frame in history.items():
+            assert list(frame.columns) == [name]
+            assert frame.index.name == "epoch"
+            stored = own.front.metadata["history"][f"point_{number}"][name]
+            np.testing.assert_array_equal(frame[name].to_numpy(), stored)
+        lengths[number] = len(frame)
+    assert lengths[0] == 2
+    assert lengths[3] == 4, "the strongest extreme is followed by a refit of the decoder"
+
+
+def test_equal_seeds_give_equal_bits_and_others_do_not(trained, fit_model):
+    twin = fit_model(seed=0)
+    same_front(twin.front, trained.front)
+    assert twin.selected == trained.selected
+    assert twin.get_latent_representation().tobytes() == trained.get_latent_representation().tobytes()
+    other = fit_model(seed=1)
+    assert not same_state(other.front.state(0), trained.front.state(0))
+    assert other.front.table["generative_loss_test"].tolist() != trained.front.table["generative_loss_test"].tolist()
+    assert other.front.metadata["seed"] == 1
+    assert set(other.front.table["seed"]) == {1}
+
+
+def test_every_training_is_in_training_mode(fit_model):
+    """Lightning keeps the mode that it finds: after the first training that would be evaluation."""
+    modes = []
+
+    class Note(Callback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            modes.append((pl_module.module.decoder.training, pl_module.objectives.training))
+
+    model = fit_model(max_epochs=1, max_epochs_pretrain=1, method="scalarization", callbacks=[Note()])
+    assert modes == [(True, True)] * 6, "shared start, two extremes, a refit, two candidates"
+    assert not model.module.training
+
+
+def test_training_again_starts_where_the_first_training_started(own, trained, training, simulated):
+    ParetoVI.setup_anndata(simulated, batch_key="batch")
+    model = ParetoVI(simulated, seed=0)
+    start = {key: value.clone() for key, value in model.module.state_dict().items()}
+    model.train(**training | {"max_epochs": 1})
+    assert len(model.front.metadata["history"]["point_0"]["epoch"]) == 1
+    model.train(**training)
+    same_front(model.front, trained.front)
+    assert same_state(model._start, start)
+
+
+def test_training_leaves_random_states_and_counts_alone(simulated, fit_model):
+    torch.manual_seed(11)
+    np.random.seed(12)  # noqa: NPY002
+    random.seed(13)
+    states = torch.get_rng_state().clone(), np.random.get_state()[1].tobytes(), random.getstate()  # noqa: NPY002
+    counts = {name: getattr(simulated.X, name).tobytes() for name in ("data", "indices", "indptr")}
+    dtype, layer = simulated.X.dtype, simulated.layers["counts"].data.tobytes()
+    fit_model(adata=simulated, setup={"layer": "counts"}, max_epochs=1, max_epochs_pretrain=1)
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert np.random.get_state()[1].tobytes() == states[1]  # noqa: NPY002
+    assert random.getstate() == states[2]
+    assert {name: getattr(simulated.X, name).tobytes() for name in counts} == counts
+    assert simulated.layers["counts"].data.tobytes() == layer
+    assert simulated.X.dtype == dtype
+    assert set(simulated.obsm) == set(), "codes are written by the user"
+
+
+def test_the_record_survives_h5ad(own, tmp_path):
+    own.select(2)
+    own.adata.write_h5ad(tmp_path / "adata.h5ad")
+    record = anndata.read_h5ad(tmp_path / "adata.h5ad").uns["scpareto"]["paretovi"]
+    assert record["method"] == "pareto_mtl"
+    assert record["objective"] == "mine"
+    assert record["selected"] == 2
+    table = own.front.to_dataframe()
+    for column in table:
+        assert record["front"][column].tolist() == table[column].tolist(), column
+
+
+# Epochs in order: 2 of the shared start, 2 of point 0, 2 + 2 of point 3, then the candidates.
+@pytest.mark.parametrize(("epoch", "finished"), [(3, []), (5, [0]), (9, [0, 3])])
+def test_an_interrupted_run_keeps_what_is_finished_and_resumes_to_the_same_bits(
+    simulated, make_adata, trained, training, interrupt_at, tmp_path, epoch, finished
+):
+    ParetoVI.setup_anndata(simulated, batch_key="batch")
+    model = ParetoVI(simulated, seed=0)
+    with pytest.raises(KeyboardInterrupt):
+        model.train(**training, checkpoint_dir=tmp_path, callbacks=[interrupt_at(epoch)])
+    if finished:
+        assert model.front.numbers == finished
+        assert model.front.missing == [number for number in range(4) if number not in finished]
+        assert model.is_trained
+        assert model.selected in finished
+        assert same_state(model.front.state(0), trained.front.state(0))
+        assert np.isfinite(model.get_latent_representation()).all()
+        model.save(tmp_path / "model")
+        assert ParetoVI.load(tmp_path / "model", make_adata()).front.missing == model.front.missing
+    else:
+        assert model.front is None
+        assert not model.is_trained
+    if epoch == 5:  # the same model
+        again = model
+    else:  # a new process
+        again = ParetoVI(simulated, seed=0)
+    again.train(**training, checkpoint_dir=tmp_path)
+    same_front(again.front, trained.front)
+    assert again.selected == trained.selected
+    np.testing.assert_array_equal(again.get_latent_representation(), trained.get_latent_representation())
+
+
+def test_a_checkpoint_of_another_run_is_refused_by_what_differs(simulated, training, tmp_path, interrupt_at):
+    ParetoVI.setup_anndata(simulated, batch_key="batch")
+    with pytest.raises(KeyboardInterrupt):
+        ParetoVI(simulated, seed=0).train(**training, checkpoint_dir=tmp_path, callbacks=[interrupt_at(1)])
+    with pytest.raises(ValueError, match="seed was 0, now 5"):
+        ParetoVI(simulated, seed=5).train(**training, checkpoint_dir=tmp_path)
+    with pytest.raises(ValueError, match="max_epochs was 2, now 3"):
+        ParetoVI(simulated, seed=0).train(**training | {"max_epochs": 3}, checkpoint_dir=tmp_path)
+    simulated.X.data[0] += 1
+    with pytest.raises(ValueError, match="data was"):
+        ParetoVI(simulated, seed=0).train(**training, checkpoint_dir=tmp_path)
+
+
+def test_paper_preset_fixes_the_architecture(simulated):
+    ParetoVI.setup_anndata(simulated, batch_key="batch")
+    module = ParetoVI(simulated, preset="paper").module
+    assert not module.use_observed_lib_size
+    assert len(module.z_encoder.encoder.fc_layers) == len(module.l_encoder.encoder.fc_layers) == 2
+    assert module.z_encoder.var_eps == module.l_encoder.var_eps == 0
+    assert module.z_encoder.encoder.fc_layers[0][0].out_features == 128
+    assert module.l_encoder.encoder.fc_layers[0][0].out_features == 128
+    assert module.n_latent == 10
+    assert all(parameter.requires_grad for parameter in module.l_encoder.parameters())
+    ordinary = ParetoVI(simulated).module
+    assert ordinary.use_observed_lib_size
+    assert ordinary.z_encoder.var_eps == 1e-4
+    for name, value in {
+        "n_hidden": 64,
+        "n_latent": 20,
+        "n_layers": 1,
+        "n_layers_library": 1,
+        "dropout_rate": 0.2,
+        "var_eps": 1e-4,
+        "dispersion": "gene-batch",
+        "gene_likelihood": "nb",
+    }.items():
+        with pytest.raises(ValueError, match=rf"preset='paper' fixes {name}=.* but {name}={value!r} was given"):
+            ParetoVI(simulated, preset="paper", **{name: value})
+    assert ParetoVI(simulated, preset="paper", n_hidden=128, n_layers_library=2).module.n_latent == 10
+
+
+def test_paper_preset_trains_as_published_and_loads(fit_model, simulated, tmp_path):
+    model = fit_model(adata=simulated, init={"preset": "paper"}, max_epochs=1, max_epochs_pretrain=1)
+    recipe = model.front.metadata["recipe"]
+    assert model.front.metadata["preset"] == "paper"
+    assert (
+        model.front.metadata["scaler"]["kind" if "kind" in model.front.metadata["scaler"] else "name"] == "trajectory"
+    )
+    assert (recipe["n_critic"], recipe["redraw"], recipe["early_stopping"]) == ("epoch", True, False)
+    assert np.isfinite(model.front.points()).all()
+    model.save(tmp_path / "model")
+    again = ParetoVI.load(tmp_path / "model", simulated.copy())
+    assert again._preset == "paper"
+    assert same_state(again.module.state_dict(), model.module.state_dict())
+
+
+@pytest.mark.parametrize("likelihood", ["nb", "poisson"])
+def test_other_likelihoods(fit_model, likelihood):
+    model = fit_model(init={"gene_likelihood": likelihood}, max_epochs=1, max_epochs_pretrain=1, method="scalarization")
+    assert len(model.front) == 4
+    assert np.isfinite(model.front.points()).all()
+    px = model.module.generative(**generative_inputs(model))["px"]
+    assert type(px).__name__ == {"nb": "NegativeBinomial", "poisson": "Poisson"}[likelihood]
+
+
+@pytest.mark.parametrize("levels", [["a", "b", "c"], [10, 20, 30], [True, False]])
+def test_a_categorical_nuisance_can_be_traded(simulated, fit_model, levels, tmp_path):
+    rng = np.random.default_rng(0)
+    simulated.obs["plate"] = pd.Categorical(rng.choice(levels, 240))
+    model = fit_model(
+        adata=simulated,
+        setup={"nuisance_keys": ["plate"]},
+        objective_kwargs={"target": "plate"},
+        max_epochs=1,
+        max_epochs_pretrain=1,
+        method="scalarization",
+    )
+    assert model.front.metadata["target"] == "plate"
+    assert len(model.front) == 4
+    [injected] = {tuple(layer.n_cat_list) for layer in [model.module.decoder.px_decoder]}
+    assert injected == (2,), "the decoder knows the batch and nothing else"
+    model.save(tmp_path / "model")
+    again = ParetoVI.load(tmp_path / "model", simulated.copy())
+    np.testing.assert_array_equal(again.get_latent_representation(), model.get_latent_representation())
+
+
+def test_a_nuisance_changes_nothing_unless_it_is_traded(simulated, trained, fit_model):
+    simulated.obs["plate"] = np.where(np.arange(240) % 2, "a", "b")
+    model = fit_model(adata=simulated, setup={"nuisance_keys": ["plate", "state"]})
+    assert same_state(model.front.state(2), trained.front.state(2))
+    pd.testing.assert_frame_equal(model.front.table, trained.front.table)
+
+
+def test_one_batch_is_enough_if_another_nuisance_is_traded(simulated, training):
+    simulated.obs["batch"] = "only"
+    simulated.obs["plate"] = np.where(np.arange(240) % 2, "a", "b")
+    ParetoVI.setup_anndata(simulated, batch_key="batch", nuisance_keys="plate")
+    with pytest.raises(ValueError, match="target='batch' has one level only"):
+        ParetoVI(simulated).train(**training)
+
+
+def test_mine_refuses_a_continuous_nuisance(simulated, training):
+    ParetoVI.setup_anndata(simulated, batch_key="batch", nuisance_keys=["state"])
+    model = ParetoVI(simulated)
+    with pytest.raises(ValueError, match="target='state' is continuous; objective 'mine' needs a categorical"):
+        model.train(**training, objective_kwargs={"target": "state"})
+    assert not model.is_trained
+
+
+def test_expression_and_elbo_are_those_of_the_selected_point(own):
+    loss = own.front.table.set_index("point")["generative_loss_test"]
+    expression = {}
+    for number in (0, 3):
+        own.select(number)
+        elbo = float(own.get_elbo(indices=own.test_indices_))
+        assert abs(elbo) == pytest.approx(loss[number], rel=0.03), "one draw of the codes each"
+        frame = own.get_normalized_expression()
+        np.testing.assert_allclose(frame.sum(axis=1), 1, rtol=1e-4)
+        expression[number] = frame.to_numpy()
+    assert np.abs(expression[0] - expression[3]).max() > 1e-4
+
+
+def test_expression_can_be_moved_to_a_batch(own):
+    torch.manual_seed(0)
+    moved = {batch: own.get_normalized_expression(transform_batch=batch).to_numpy() for batch in ("batch_0", "batch_1")}
+    assert np.abs(moved["batch_0"] - moved["batch_1"]).max() > 1e-3
+    torch.manual_seed(0)
+    plain = own.get_normalized_expression().to_numpy()
+    kept = (own.adata.obs["batch"] == "batch_0").to_numpy()
+    np.testing.assert_allclose(plain[kept], moved["batch_0"][kept], rtol=1e-5)
+    with pytest.raises(ValueError, match="not a valid batch"):
+        own.get_normalized_expression(transform_batch="batch_9")
+
+
+def test_differential_expression_compares_every_type(own):
+    result = own.differential_expression(groupby="cell_type", silent=True)
+    assert len(result) == 3 * 60
+    assert np.isfinite(result["bayes_factor"]).all()
+    corrected = own.differential_expression(
+        groupby="cell_type", group1="type_0", group2="type_1", batch_correction=True, silent=True
+    )
+    assert set(corrected.index) == set(own.adata.var_names)
+
+
+def test_minified_data_hold_one_point(own, simulated, training):
+    point = own.select(1)
+    codes = own.get_latent_representation()
+    mean, variance = own.get_latent_representation(return_dist=True)
+    own.adata.obsm["mean"], own.adata.obsm["variance"] = mean, variance
+    own.minify_adata(use_latent_qzm_key="mean", use_latent_qzv_key="variance")
+    assert own.adata.X.nnz == 0
+    np.testing.assert_allclose(own.get_latent_representation(), codes)
+    assert own.select(point) == point
+    with pytest.raises(ValueError, match="minified with the codes of point 1; point 2 needs the counts.*full AnnData"):
+        own.select(2)
+    with pytest.raises(ValueError, match="no counts to train on"):
+        own.train(**training)
+    np.testing.assert_allclose(own.get_normalized_expression().sum(axis=1), 1, rtol=1e-4)
+
+
+def test_query_models_start_without_the_front(trained, make_adata, saved, training):
+    query = make_adata()
+    query.obs["batch"] = np.where(np.arange(240) % 2, "batch_0", "new")
+    for reference in (trained, saved, str(saved)):
+        model = ParetoVI.load_query_data(query.copy(), reference)
+        assert (model.front, model.front_, model.selected, model.history) == (None, None, None, None)
+        assert not model.is_trained
+        assert model.summary_stats.n_batch == 3
+        assert model.train_indices_ is None, "indices of reference cells mean nothing here"
+        weight = model.module.z_encoder.encoder.fc_layers[1][0].weight
+        assert weight.equal(trained.module.z_encoder.encoder.fc_layers[1][0].weight)
+        with pytest.raises(RuntimeError, match="no front yet"):
+            model.select(0)
+    assert trained.front is not None, "the reference keeps its own"
+    model.train(**training | {"max_epochs": 1, "max_epochs_pretrain": 1, "method": "scalarization"})
+    assert len(model.front) == 4

@@ -1,0 +1,383 @@
+"""The command line: what lands in the folder, what is said, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import scanpy as sc
+import torch
+from lightning.pytorch.callbacks import Callback
+from scipy import sparse
+from typer.testing import CliRunner
+
+from scpareto.cli import app
+from scpareto.datasets import simulate_batches
+from scpareto.model import ParetoVI
+from scpareto.objectives import CriticSchedule
+from scpareto.train import _fit_front
+from scpareto.train._recipe import Recipe
+
+OUTPUTS = [
+    "adata.h5ad",
+    "audit.csv",
+    "checkpoints",
+    "front.csv",
+    "front.png",
+    "log.txt",
+    "model",
+    "run.json",
+    "umap.png",
+]
+SHORT = ["--n-points", "2", "--max-epochs", "2", "--max-epochs-pretrain", "2", "--method", "pareto_mtl"]
+OPTIONS = ["--batch-key", "batch", "--labels-key", "cell_type", "--n-top-genes", "0", "--objective", "mine", *SHORT]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_critics():
+    # The first parallel numba function of a process sets the number of OpenMP threads, and so PyTorch's.
+    sc.pp.normalize_total(anndata.AnnData(sparse.csr_matrix(np.ones((4, 4), dtype=np.float32))))
+    torch.set_num_threads(1)
+    schedule = CriticSchedule(max_epochs=2)
+    recipe = Recipe(n_bootstrap=5, critic_warmup=schedule, de_novo=schedule)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(_fit_front.RECIPES, None, recipe)
+        yield
+
+
+@pytest.fixture
+def no_umap(monkeypatch):
+    """Two dimensions of the codes for a UMAP, where the picture is not the point."""
+    monkeypatch.setattr("scpareto.pl.embed", lambda codes, seed: {key: value[:, :2] for key, value in codes.items()})
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "cells.h5ad"
+    simulate_batches(240, 60, n_batches=2, n_types=3, seed=0).write_h5ad(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    """Return folder and result of one whole run, in a folder with a long and awkward name."""
+    output = tmp_path_factory.mktemp("a_rather_long_folder_name_" + "x" * 60) / "results [a] of today"
+    return output, invoke("fit", data, *OPTIONS, "--output", output)
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def said(result):
+    """Return what was printed, without the line breaks of the terminal."""
+    assert "Traceback" not in result.output
+    return " ".join(result.output.split())
+
+
+def tree(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def interrupt_training(monkeypatch, epoch):
+    """Press Ctrl-C at the end of an epoch, counted over all trainings."""
+
+    class Interrupt(Callback):
+        seen = 0
+
+        def on_train_epoch_end(self, trainer, pl_module):
+            self.seen += 1
+            if self.seen == epoch:
+                raise KeyboardInterrupt
+
+    train = ParetoVI.train
+    monkeypatch.setattr(ParetoVI, "train", lambda self, **kwargs: train(self, **kwargs, callbacks=[Interrupt()]))
+
+
+def test_fit_leaves_everything_in_one_folder(finished, data):
+    output, result = finished
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in output.iterdir()) == OUTPUTS
+    for picture in ("front.png", "umap.png"):
+        content = (output / picture).read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert len(content) > 10_000
+    log = (output / "log.txt").read_text()
+    assert "finished" in log
+    assert "ERROR" not in log
+    record = json.loads((output / "run.json").read_text())
+    assert record["arguments"]["seed"] == 0
+    assert record["arguments"]["training"]["n_points"] == 2
+    assert len(record["arguments"]["input_sha256"]) == 64
+    assert {"scpareto", "scvi-tools", "torch", "python"} <= record["versions"].keys()
+
+
+def test_tables_data_and_model_agree(finished, data):
+    output, result = finished
+    adata = anndata.read_h5ad(output / "adata.h5ad")
+    model = ParetoVI.load(output / "model", adata)
+    table = model.front.to_dataframe()
+    written = pd.read_csv(output / "front.csv", float_precision="round_trip")
+    assert list(written.columns) == list(table.columns)
+    for column in table:
+        assert written[column].tolist() == table[column].tolist(), column
+    audit = pd.read_csv(output / "audit.csv", float_precision="round_trip")
+    assert {"point", "leakage_mean", "leakage_sample_high", "retention"} <= set(audit)
+    assert audit["leakage_mean"].tolist() == table["leakage_mean"].tolist()
+    assert model.selected == model.front.find("knee")
+    np.testing.assert_array_equal(adata.obsm["X_paretovi"], model.get_latent_representation())
+    assert adata.obsm["X_umap"].shape == (240, 2)
+    assert adata.uns["scpareto"]["paretovi"]["selected"] == model.selected
+    before = anndata.read_h5ad(data)
+    assert (adata.X != before.X).nnz == 0
+    assert adata.X.dtype == before.X.dtype
+    # Every point is a row of the printed table, the selected one is marked.
+    rows = re.findall(r"│ *(>?\*? ?\d+) *│", result.output)
+    assert [int(row.strip(">* ")) for row in rows] == [0, 1, 2, 3]
+    assert [row for row in rows if row.startswith(">")] == [
+        row for row in rows if int(row.strip(">* ")) == model.selected
+    ]
+
+
+def test_the_printed_lines_run_as_they_are(finished):
+    output, result = finished
+    code = result.output[result.output.index("  import scanpy") :]
+    code = "\n".join(line[2:] for line in code.splitlines() if line.startswith("  "))
+    scope = {}
+    exec(code, scope)
+    assert scope["model"].selected == scope["model"].front.find(0.8)
+    assert scope["adata"].obsm["X_paretovi"].shape == (240, 10)
+    assert str(output) in code
+
+
+def test_the_same_arguments_give_the_same_front(finished, data, tmp_path, no_umap):
+    result = invoke("fit", data, *OPTIONS, "--output", tmp_path / "again")
+    assert result.exit_code == 0
+    assert (tmp_path / "again" / "front.csv").read_bytes() == (finished[0] / "front.csv").read_bytes()
+
+
+def test_a_folder_that_is_not_empty_is_refused(data, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    result = invoke("fit", data, *OPTIONS, "--output", tmp_path)
+    assert result.exit_code == 2
+    assert "is not empty. Choose another --output, or use --resume or --overwrite" in said(result)
+    for option, reason in (("--overwrite", "was not made by scpareto"), ("--resume", "run.json is missing")):
+        result = invoke("fit", data, *OPTIONS, "--output", tmp_path, option)
+        assert result.exit_code == 2
+        assert reason in said(result)
+    result = invoke("fit", data, *OPTIONS, "--output", tmp_path, "--resume", "--overwrite")
+    assert result.exit_code == 2
+    assert "exclude each other" in said(result)
+    result = invoke("fit", data, *OPTIONS, "--output", tmp_path / "thesis.txt")
+    assert result.exit_code == 2
+    assert "is a file, not a folder" in said(result)
+    assert tree(tmp_path) == {"thesis.txt": b"years of work"}
+
+
+def test_overwrite_starts_afresh_in_a_folder_of_ours(data, tmp_path, no_umap):
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "old.txt").write_text("old")
+    result = invoke("fit", data, *OPTIONS, "--output", tmp_path, "--overwrite")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == OUTPUTS
+
+
+def test_resume_refuses_other_arguments_and_other_input(finished, data, tmp_path):
+    output, _ = finished
+    before = tree(output)
+    changes = {
+        "seed: 0, now 3": [data, *OPTIONS, "--seed", "3"],
+        "labels_key: 'cell_type', now 'lineage'": [data, *OPTIONS, "--labels-key", "lineage"],
+        "'n_points': 4": [data, *OPTIONS, "--n-points", "4"],
+    }
+    other = anndata.read_h5ad(data)
+    other.X.data[0] += 1
+    other.write_h5ad(tmp_path / "other.h5ad")
+    changes["input_sha256"] = [tmp_path / "other.h5ad", *OPTIONS]
+    for change, arguments in changes.items():
+        result = invoke("fit", *arguments, "--output", output, "--resume")
+        assert result.exit_code == 2
+        assert "--resume needs the arguments and input of the run" in said(result)
+        assert change in said(result)
+    assert tree(output) == before
+
+
+@pytest.mark.parametrize("epoch", [1, 5, 9])
+def test_an_interrupted_run_exits_130_and_resumes_to_the_same_front(
+    finished, data, tmp_path, no_umap, monkeypatch, epoch
+):
+    with monkeypatch.context() as patch:
+        interrupt_training(patch, epoch)
+        result = invoke("fit", data, *OPTIONS, "--output", tmp_path)
+    assert result.exit_code == 130
+    assert "Interrupted. Finished points are kept; add --resume to go on." in said(result)
+    assert "KeyboardInterrupt" in (tmp_path / "log.txt").read_text()
+    kept = {path.stem for path in (tmp_path / "checkpoints").glob("*.pt")}
+    assert kept == {1: set(), 5: {"pretraining", "point_0"}, 9: {"pretraining", "point_0", "point_3"}}[epoch]
+    assert not (tmp_path / "front.csv").exists()
+    result = invoke("fit", data, *OPTIONS, "--output", tmp_path)
+    assert result.exit_code == 2, "without --resume the folder is not touched"
+    result = invoke("fit", data, *OPTIONS, "--output", tmp_path, "--resume")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "front.csv").read_bytes() == (finished[0] / "front.csv").read_bytes()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is a signal")
+def test_ctrl_c_in_a_terminal(data, tmp_path):
+    arguments = ["fit", data, *OPTIONS, "--max-epochs", "100000", "--output", tmp_path / "out"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scpareto.cli", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
+        start_new_session=True,
+        # A parent that ignores Ctrl-C, as a shell does for background jobs, would pass that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "out" / "checkpoints" / "pretraining.pt").exists():
+            assert process.poll() is None, process.stdout.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, output
+    assert "add --resume to go on" in " ".join(output.split())
+    assert "Traceback" not in output
+
+
+def test_wrong_keys_and_files_exit_2_without_a_traceback(data, tmp_path):
+    text = tmp_path / "text.h5ad"
+    text.write_text("no cells here")
+    options = ["--n-top-genes", "0", *SHORT]
+    cases = {
+        "batch_key='sample' is not in adata.obs. Available: 'batch', 'cell_type', 'lineage'": [
+            *(data, "--batch-key", "sample"),
+        ],
+        "labels_key='type' is not in adata.obs. Available: 'batch', 'cell_type'": [
+            *(data, "--batch-key", "batch", "--labels-key", "type"),
+        ],
+        "layer='counts' is not in adata.layers. Available: none": [data, "--batch-key", "batch", "--layer", "counts"],
+        "preset='published' is unknown": [data, "--batch-key", "batch", "--preset", "published"],
+        "n_points=1": [data, "--batch-key", "batch", "--n-points", "1"],
+        "'nsga2'": [data, "--batch-key", "batch", "--method", "nsga2"],
+        "no[a].h5ad does not exist": [tmp_path / "no[a].h5ad", "--batch-key", "batch"],
+        "text.h5ad is not a readable .h5ad file": [text, "--batch-key", "batch"],
+    }
+    for i, (message, arguments) in enumerate(cases.items()):
+        result = invoke("fit", arguments[0], *options, *arguments[1:], "--output", tmp_path / f"out{i}")
+        assert result.exit_code == 2, message
+        assert "Error:" in said(result)
+        assert message in said(result)
+        assert not (tmp_path / f"out{i}" / "front.csv").exists()
+    assert invoke("fit", data, "--output", tmp_path / "none").exit_code == 2, "--batch-key is needed"
+
+
+def test_bad_counts_exit_2(data, tmp_path):
+    adata = anndata.read_h5ad(data)
+    adata.X.data[-1] = -1
+    adata.write_h5ad(tmp_path / "negative.h5ad")
+    result = invoke("fit", tmp_path / "negative.h5ad", *OPTIONS, "--output", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "holds 1 values that are negative; the first is -1.0 in cell 'cell_239'" in said(result)
+
+
+def test_a_failure_exits_1_and_leaves_its_traceback_in_the_log(data, tmp_path, monkeypatch):
+    def fail(self, **kwargs):
+        raise RuntimeError("out of luck [/]")
+
+    monkeypatch.setattr(ParetoVI, "train", fail)
+    result = invoke("fit", data, *OPTIONS, "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "Failed: out of luck [/]" in said(result)
+    assert "Traceback" in (tmp_path / "out" / "log.txt").read_text()
+
+
+def test_warnings_about_the_data_are_shown_once(data, tmp_path, no_umap):
+    adata = anndata.read_h5ad(data)
+    adata.X.data[-1] = 0.5
+    adata.write_h5ad(tmp_path / "fractional.h5ad")
+    result = invoke("fit", tmp_path / "fractional.h5ad", *OPTIONS, "--output", tmp_path / "out")
+    assert result.exit_code == 0
+    assert said(result).count("fractional values") == 1
+    assert "fractional values" in (tmp_path / "out" / "log.txt").read_text()
+
+
+def test_variable_genes_are_chosen_within_batches_and_said(tmp_path, no_umap):
+    adata = simulate_batches(240, 60, n_batches=2, n_types=3, seed=0)
+    # A gene that differs between the batches only is variable overall, but not within any.
+    first = (adata.obs["batch"] == "batch_0").to_numpy()
+    counts = adata.X.toarray()
+    counts[:, 0] = np.where(first, 40, 0)
+    adata.X = sparse.csr_matrix(counts)
+    adata.write_h5ad(tmp_path / "cells.h5ad")
+    options = ["--batch-key", "batch", *SHORT, "--method", "scalarization"]
+    result = invoke("fit", tmp_path / "cells.h5ad", *options, "--n-top-genes", "20", "--output", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "Selected 20 of 60 genes that vary within batches (--n-top-genes)." in said(result)
+    written = anndata.read_h5ad(tmp_path / "out" / "adata.h5ad")
+    chosen = written.var["highly_variable"].to_numpy()
+    normalised = adata.copy()
+    sc.pp.normalize_total(normalised, target_sum=1e4)
+    sc.pp.log1p(normalised)
+    aware = sc.pp.highly_variable_genes(normalised, n_top_genes=20, batch_key="batch", inplace=False)
+    blind = sc.pp.highly_variable_genes(normalised, n_top_genes=20, inplace=False)
+    assert chosen.tolist() == aware["highly_variable"].tolist() != blind["highly_variable"].tolist()
+    assert written.shape == (240, 60), "all genes stay"
+    assert (written.X != adata.X).nnz == 0
+    code = re.search(r"model = (sp\.model\.ParetoVI\.load.*)", result.output).group(1)
+    model = eval(code, {"sp": __import__("scpareto"), "adata": written})
+    assert model.adata.n_vars == 20
+    np.testing.assert_array_equal(model.get_latent_representation(), written.obsm["X_paretovi"])
+
+
+def test_too_few_genes_for_a_cell_are_refused(tmp_path):
+    counts = np.random.default_rng(0).poisson(3.0, (60, 30)).astype(np.float32)
+    counts[7] = 0
+    counts[7, 29] = 5
+    counts[:, 29] = 5
+    obs = pd.DataFrame({"batch": ["a", "b"] * 30}, index=[f"c{i}" for i in range(60)])
+    anndata.AnnData(sparse.csr_matrix(counts), obs=obs).write_h5ad(tmp_path / "cells.h5ad")
+    options = ["--batch-key", "batch", *SHORT, "--n-top-genes", "3"]
+    result = invoke("fit", tmp_path / "cells.h5ad", *options, "--output", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "1 cells have no counts in the selected genes. Raise --n-top-genes" in said(result)
+
+
+def test_demo_needs_nothing(tmp_path, monkeypatch, no_umap):
+    train, given = ParetoVI.train, {}
+
+    def train_shortly(self, **kwargs):
+        given.update(kwargs, shape=self.adata.shape, types=self.adata.obs["cell_type"].nunique())
+        train(self, **kwargs | {"max_epochs": 1, "max_epochs_pretrain": 1})
+
+    monkeypatch.setattr(ParetoVI, "train", train_shortly)
+    result = invoke("demo", "--output", tmp_path / "demo", "--n-points", "2")
+    assert result.exit_code == 0, result.output
+    assert (given["shape"], given["types"]) == ((2000, 500), 6)
+    assert (given["n_points"], given["method"], given["objective"]) == (2, "pareto_mtl", "mine")
+    assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == OUTPUTS
+    table = pd.read_csv(tmp_path / "demo" / "front.csv")
+    assert table["point"].tolist() == [0, 1, 2, 3]
+    assert "Simulating 2,000 cells x 500 genes: 3 batches, 6 cell types" in said(result)
+    assert invoke("demo", "--output", tmp_path / "demo").exit_code == 2
+
+
+def test_help_lists_the_commands():
+    result = invoke("--help")
+    assert result.exit_code == 0
+    assert {"fit", "demo"} <= set(re.findall(r"\w+", result.output))

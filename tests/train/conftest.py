@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+import scvi
+import torch
+
+from scpareto import datasets
+from scpareto.train import FrontRun, fit_front
+
+PLAN = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
+DEFAULTS = {
+    "objective": "mine",
+    "method": "pareto_mtl",
+    "n_points": 3,
+    "max_epochs": 2,
+    "max_epochs_pretrain": 2,
+    "objective_kwargs": {"n_hidden": 8, "n_layers": 1},
+    "seed": 1,
+    "progress": False,
+    "accelerator": "cpu",
+}
+
+
+def _simulate(**options):
+    arguments = {"n_cells": 200, "n_genes": 40, "n_batches": 2, "n_types": 3, "counts_per_gene": 2.0, "seed": 0}
+    adata = datasets.simulate_batches(**arguments | options)
+    scvi.model.SCVI.setup_anndata(adata, batch_key="batch")
+    return adata
+
+
+def _untrained(adata, seed=0, **options):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return scvi.model.SCVI(adata, **{"n_hidden": 16, "n_latent": 3} | options)
+
+
+def _with_defaults(kwargs):
+    return DEFAULTS | kwargs | {"plan_kwargs": PLAN | kwargs.get("plan_kwargs", {})}
+
+
+@pytest.fixture(scope="session")
+def simulate():
+    """Simulate registered data: ``simulate(**options)``."""
+    return _simulate
+
+
+@pytest.fixture(scope="session")
+def untrained():
+    """Build a plain scVI model: ``untrained(adata, seed=0, **options)``; equal seeds, equal weights."""
+    return _untrained
+
+
+@pytest.fixture(scope="session")
+def fit():
+    """Learn a front of three points that is over soon, or one with other arguments: ``fit(model, **kwargs)``."""
+    return lambda model, **kwargs: fit_front(model, **_with_defaults(kwargs))
+
+
+@pytest.fixture(scope="session")
+def prepare():
+    """Check the arguments as ``fit`` does, without training: ``prepare(model, **kwargs)``."""
+    return lambda model, **kwargs: FrontRun(model, **_with_defaults(kwargs))
+
+
+@pytest.fixture(scope="session")
+def adata():
+    return _simulate()
+
+
+@pytest.fixture
+def model(adata):
+    return _untrained(adata)
+
+
+@pytest.fixture(scope="session")
+def trained(adata, fit):
+    """A front and its model, which is in the state of the last trained point."""
+    model = _untrained(adata)
+    return fit(model), model
