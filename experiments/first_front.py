@@ -6,7 +6,7 @@ generative loss and the information that codes hold about batch, more distinct o
     python experiments/first_front.py --setting small --seeds 3 --jobs 2 --resume
 
 Every number is of test cells; information is read by critics and probes that were trained from scratch. The full
-setting trains points for their default length; the small one shortens them. Writes results/first_front_points.csv (one
+setting trains points for their default length; the small one shortens them. Writes results/points/first_front.csv (one
 row per point), results/first_front.csv (one per dataset, method and seed) and results/first_front.png.
 """
 
@@ -25,7 +25,8 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 RESULTS = Path(__file__).parent / "results"
-POINTS, SUMMARY, FIGURE = (RESULTS / f"first_front{end}" for end in ("_points.csv", ".csv", ".png"))
+POINTS = RESULTS / "points" / "first_front.csv"
+SUMMARY, FIGURE = RESULTS / "first_front.csv", RESULTS / "first_front.png"
 DATASET = "pbmc_multistudy"
 N_POINTS, N_GENES, WIDTH = 10, 2000, 0.05
 METHODS = ("pareto_mtl", "scalarization")
@@ -47,7 +48,7 @@ def main() -> None:
     folder = os.environ.get("SCPARETO_TEST_DATA")
     if not folder:
         parser.error("SCPARETO_TEST_DATA must name the folder that holds pbmc_multistudy.h5ad.")
-    RESULTS.mkdir(exist_ok=True)
+    POINTS.parent.mkdir(parents=True, exist_ok=True)
     done = pd.read_csv(POINTS) if arguments.resume and POINTS.exists() else pd.DataFrame()
     runs = [("practical", method, seed) for seed in range(arguments.seeds) for method in METHODS]
     runs.append(("paper", "pareto_mtl", 0))
