@@ -1,0 +1,5 @@
+"""Command line of scpareto."""
+
+from scpareto.cli._commands import app, main
+
+__all__ = ["app", "main"]

@@ -1,0 +1,5 @@
+"""Run as ``python -m scpareto.cli``."""
+
+from scpareto.cli import main
+
+main()

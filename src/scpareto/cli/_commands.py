@@ -1,0 +1,209 @@
+"""The commands: learn a front from a file, or from simulated cells, and leave everything in one folder."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scpareto.cli._results import as_table, draw, say_what_is_there
+from scpareto.cli._run_folder import CHECKPOINTS, UsageError, console, reported_errors, run_folder
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+app = typer.Typer(
+    help="Learn the whole trade-off curve between batch correction and biology.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for all results.")]
+NPoints = Annotated[int, typer.Option(help="Preferences between the two extremes.")]
+Method = Annotated[str | None, typer.Option(help="Solver; the recommended one unless given.")]
+ObjectiveName = Annotated[str | None, typer.Option("--objective", help="What is traded against the generative loss.")]
+Seed = Annotated[int, typer.Option(help="Seed of the whole run.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Empty the output folder first.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run of the same arguments.")]
+MaxEpochs = Annotated[int | None, typer.Option(help="Longest training of a point, in epochs.")]
+Pretrain = Annotated[int | None, typer.Option("--max-epochs-pretrain", help="Longest shared start, in epochs.")]
+
+
+@app.command()
+def fit(
+    data: Annotated[Path, typer.Argument(help="AnnData file (.h5ad) with raw counts.")],
+    batch_key: Annotated[str, typer.Option(help="Column of obs with the batches.")],
+    output: Output,
+    labels_key: Annotated[str | None, typer.Option(help="Column of obs with cell types; for pictures only.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer with the counts; X unless given.")] = None,
+    n_points: NPoints = 10,
+    method: Method = None,
+    objective: ObjectiveName = None,
+    seed: Seed = 0,
+    max_epochs: MaxEpochs = None,
+    max_epochs_pretrain: Pretrain = None,
+    batch_size: Annotated[int, typer.Option(help="Cells of a minibatch.")] = 128,
+    preset: Annotated[str | None, typer.Option(help="'paper' for the published recipe.")] = None,
+    n_top_genes: Annotated[int, typer.Option(help="Variable genes to select, batch-aware; 0 keeps all genes.")] = 2000,
+    accelerator: Annotated[str, typer.Option(help="As in Lightning: auto, cpu, gpu, ...")] = "auto",
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Learn the Pareto front of a dataset."""
+    arguments = {
+        "command": "fit",
+        "batch_key": batch_key,
+        "labels_key": labels_key,
+        "layer": layer,
+        "n_top_genes": n_top_genes,
+        "preset": preset,
+        "seed": seed,
+        "training": {
+            "n_points": n_points,
+            "method": method,
+            "objective": objective,
+            "max_epochs": max_epochs,
+            "max_epochs_pretrain": max_epochs_pretrain,
+            "batch_size": batch_size,
+        },
+    }
+    with reported_errors():
+        if not data.is_file():
+            raise UsageError(f"{data} does not exist.")
+        # The data are read and checked before a folder is made or emptied.
+        adata = _read(data)
+        counts = _variable_genes(adata, arguments)
+        with run_folder(output, arguments | {"input_sha256": _sha256(data)}, resume=resume, overwrite=overwrite):
+            _learn(adata, counts, arguments, output, accelerator)
+
+
+@app.command()
+def demo(
+    output: Output = Path("demo-output"),
+    n_points: NPoints = 6,
+    seed: Seed = 0,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Learn a small front on simulated cells: three batches, six cell types, nothing to download."""
+    arguments = {
+        "command": "demo",
+        "batch_key": "batch",
+        "labels_key": "cell_type",
+        "layer": None,
+        "n_top_genes": 0,
+        "preset": None,
+        "seed": seed,
+        "training": {
+            "n_points": n_points,
+            "method": "pareto_mtl",
+            "objective": "mine",
+            "max_epochs": 30,
+            "max_epochs_pretrain": 80,
+            "batch_size": 128,
+        },
+    }
+    with reported_errors(), run_folder(output, arguments, resume=resume, overwrite=overwrite):
+        from scpareto.datasets import simulate_batches
+
+        console.print("Simulating 2,000 cells x 500 genes: 3 batches, 6 cell types, one of them in one batch only.")
+        adata = simulate_batches(
+            2000, 500, n_batches=3, n_types=6, unique_types=1, batch_strength=1.5, type_strength=1.3, seed=seed
+        )
+        _learn(adata, adata.copy(), arguments, output, "auto")
+
+
+def main() -> None:
+    """Entry point of the ``scpareto`` command."""
+    app()
+
+
+def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: Path, accelerator: str) -> None:
+    """Train on ``counts``, then write tables, pictures, data and model."""
+    from scpareto._constants import latent_key
+    from scpareto.model import ParetoVI
+
+    batch_key, labels_key = arguments["batch_key"], arguments["labels_key"]
+    ParetoVI.setup_anndata(counts, batch_key=batch_key, labels_key=labels_key, layer=arguments["layer"])
+    model = ParetoVI(counts, preset=arguments["preset"], seed=arguments["seed"])
+    try:
+        model.train(**arguments["training"], checkpoint_dir=output / CHECKPOINTS, accelerator=accelerator)
+    except KeyboardInterrupt:
+        if model.front is not None:
+            console.print(f"Finished points: {model.front.numbers}; missing: {model.front.missing}.", highlight=False)
+        raise
+    front = model.front
+    if front is None or not len(front):
+        raise UsageError("No point could be trained; see log.txt.")
+    key = latent_key("ParetoVI")
+    adata.obsm[key] = model.get_latent_representation()
+    adata.uns["scpareto"] = counts.uns["scpareto"]
+
+    table = front.to_dataframe()
+    table.to_csv(output / "front.csv", index=False)
+    audit = [c for c in map(str, table) if c.startswith(("leakage_", "nn_")) or c in ("point", "kind", "retention")]
+    table[audit].to_csv(output / "audit.csv", index=False)
+    draw(model, counts, table, [k for k in (batch_key, labels_key) if k is not None], output)
+    adata.obsm["X_umap"] = counts.obsm["X_umap"]
+    adata.write_h5ad(output / "adata.h5ad")
+    model.save(output / "model", overwrite=True)
+    console.print(as_table(table, front.objectives[1], model.selected))
+    if front.missing:
+        console.print(f"[yellow]Points {front.missing} diverged and are missing; see log.txt.[/]")
+    say_what_is_there(output, subset=bool(arguments["n_top_genes"]), selected=model.selected)
+
+
+def _variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:
+    """Copy with the batch-aware variable genes, which are also noted in ``adata.var``."""
+    import scanpy as sc
+
+    from scpareto.model._validate import check_anndata
+    from scpareto.train._threads import torch_threads_kept
+
+    n_top, layer, batch_key = arguments["n_top_genes"], arguments["layer"], arguments["batch_key"]
+    labels = [] if arguments["labels_key"] is None else [arguments["labels_key"]]
+    with warnings.catch_warnings():
+        # The registration that follows checks once more, and its warnings are shown.
+        warnings.simplefilter("ignore")
+        check_anndata(
+            adata,
+            layer=layer,
+            obs_keys={"batch_key": [batch_key], "labels_key": labels},
+            batch_key=batch_key,
+            labels_key=None,
+            need_batches=True,
+        )
+    if not n_top or n_top >= adata.n_vars:
+        return adata.copy()
+    normalised = adata.copy()
+    if layer is not None:
+        normalised.X = normalised.layers[layer].copy()
+    with torch_threads_kept():
+        sc.pp.normalize_total(normalised, target_sum=1e4)
+        sc.pp.log1p(normalised)
+        sc.pp.highly_variable_genes(normalised, n_top_genes=n_top, batch_key=batch_key)
+    chosen = normalised.var["highly_variable"].to_numpy()
+    adata.var["highly_variable"] = chosen
+    console.print(f"Selected {chosen.sum():,} of {adata.n_vars:,} genes that vary within batches (--n-top-genes).")
+    subset = adata[:, chosen].copy()
+    empty = subset.n_obs - int(((subset.X if layer is None else subset.layers[layer]).sum(axis=1) > 0).sum())
+    if empty:
+        raise UsageError(f"{empty} cells have no counts in the selected genes. Raise --n-top-genes or remove them.")
+    return subset
+
+
+def _read(path: Path) -> AnnData:
+    import anndata
+
+    try:
+        return anndata.read_h5ad(path)
+    except (OSError, KeyError) as error:
+        raise UsageError(f"{path} is not a readable .h5ad file: {error}") from error
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
