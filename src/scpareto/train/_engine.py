@@ -246,10 +246,9 @@ class FrontEngine:
             part: np.array([[anchor["row"][f"{name}_{part}"] for name in self.names] for anchor in (first, last)])
             for part in ("train", "validation")
         }
-        # Dropout is on while a point is trained: its losses are to be compared with those of the anchor's own training.
-        history = first["history"]
-        if len(validated := history.get(f"{GENERATIVE_LOSS}_validation", [])):
-            payoffs["train"][0, 0] = history[f"{GENERATIVE_LOSS}_train"][int(np.nanargmin(validated))]
+        # The ideal of a training loss is the lowest one that training alone reaches, with dropout on and beyond the state
+        # that was kept for its validation loss. Later points go below that state too, and would all seem ideal.
+        payoffs["train"][0, 0] = np.nanmin(first["history"][f"{GENERATIVE_LOSS}_train"])
         # An information is at least zero; the estimate at the strongest extreme may be above or below.
         training, validation = (
             Scaler.payoff(payoff, floor=(None, 0.0), names=self.names) for payoff in payoffs.values()
