@@ -246,8 +246,8 @@ class FrontEngine:
             part: np.array([[anchor["row"][f"{name}_{part}"] for name in self.names] for anchor in (first, last)])
             for part in ("train", "validation")
         }
-        # The ideal of a training loss is the lowest one that training alone reaches, with dropout on and beyond the state
-        # that was kept for its validation loss. Later points go below that state too, and would all seem ideal.
+        # The ideal of a training loss is the lowest epoch of the uncorrected extreme, with dropout on and beyond the
+        # state that was kept for its validation loss. Later points go below that state too, and would all seem ideal.
         payoffs["train"][0, 0] = np.nanmin(first["history"][f"{GENERATIVE_LOSS}_train"])
         # An information is at least zero; the estimate at the strongest extreme may be above or below.
         training, validation = (
