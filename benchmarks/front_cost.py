@@ -32,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--methods", nargs="+", default=["pareto_mtl", "scalarization"])
     arguments = parser.parse_args()
     adata = load()
     torch.set_num_threads(1)
@@ -40,7 +41,7 @@ def main() -> None:
     rows = []
     for repeat in range(arguments.repeats):
         plain = one_scvi(adata, split, arguments.epochs)
-        for method in ("pareto_mtl", "scalarization"):
+        for method in arguments.methods:
             front, epochs = one_front(adata, method, arguments.epochs, repeat)
             rows.append(
                 {
