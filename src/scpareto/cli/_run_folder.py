@@ -123,7 +123,7 @@ def reported_errors() -> Iterator[None]:
         yield
     except INPUT_ERRORS as error:
         message = error.args[0] if error.args else error
-        console.print(f"[bold red]Error:[/] {escape(str(message))}", highlight=False)
+        console.print(f"[bold red]Error:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
     except KeyboardInterrupt:
         console.print("[yellow]Interrupted.[/] Finished points are kept; add --resume to go on.")
