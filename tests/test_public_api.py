@@ -23,6 +23,7 @@ PROMISED = {
         "simulate_perturbations",
         "simulate_splatter",
     ),
+    "metrics": ("batch_entropy", "clustering_scores", "silhouette", "unsupervised_clustering_accuracy"),
     "model": ("BetaTCVAE", "MichiGAN", "ParetoVI", "ScInfoVAE"),
     "objectives": ("get_objective",),
     "pareto": (

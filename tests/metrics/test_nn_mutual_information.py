@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.special import digamma
 from sklearn.feature_selection import mutual_info_classif
 
-from scpareto.metrics import nn_mutual_information
+from scpareto.metrics import _nn_mutual_information, nn_mutual_information
+from scpareto.metrics._label_ranks import exact_label_ranks
 
 
 @pytest.mark.parametrize("shift", [0.5, 1.0, 3.0])
@@ -75,10 +76,27 @@ def test_duplicated_codes_are_finite_and_informative():
 
 def test_subset_of_many_cells(draw_case):
     codes, labels, truth = draw_case("overlapping", 6000)
-    value = nn_mutual_information(codes, labels, max_cells=3000, seed=1)
-    assert value == nn_mutual_information(codes, labels, max_cells=3000, seed=1)
-    assert value != nn_mutual_information(codes, labels, max_cells=3000, seed=2)
-    assert value == pytest.approx(truth, abs=0.08)
+    values = [nn_mutual_information(codes, labels, max_cells=3000, approximate=False, seed=s) for s in (1, 1, 2)]
+    assert values[0] == values[1] != values[2]
+    assert values == pytest.approx([truth] * 3, abs=0.08)
+    assert nn_mutual_information(codes, labels) not in values
+
+
+@pytest.mark.parametrize(
+    ("n_cells", "approximate", "descends"),
+    [(101, None, True), (100, None, False), (50, True, True), (101, False, False)],
+)
+def test_which_search_is_used(monkeypatch, n_cells, approximate, descends):
+    searched = []
+
+    def ranks(codes, label, k, *, seed):
+        searched.append(len(codes))
+        return exact_label_ranks(codes, label, k, np.arange(len(codes)))
+
+    monkeypatch.setattr(_nn_mutual_information, "approximate_label_ranks", ranks)
+    codes = np.random.default_rng(0).standard_normal((n_cells, 2))
+    nn_mutual_information(codes, np.arange(n_cells) % 2, max_cells=100, approximate=approximate)
+    assert searched == ([n_cells] if descends else [])
 
 
 @pytest.mark.parametrize(
@@ -91,6 +109,7 @@ def test_subset_of_many_cells(draw_case):
         ([[0.0], [1.0]], [0, 0], {}, "1 distinct"),
         ([[0.0], [1.0]], [0, np.nan], {}, "missing for 1 of 2"),
         ([[0.0], [1.0]], ["a", None], {}, "missing for 1 of 2"),
+        ([[0.0], [1.0]], ["a", np.nan], {}, "missing for 1 of 2"),
         ([[0.0], [1.0]], [0, 1], {}, "no label of `labels` has two cells"),
         ([[0.0], [1.0]], [0, 1], {"n_neighbors": 0}, "`n_neighbors` is 0"),
         ([[0.0], [1.0]], [0, 1], {"max_cells": 1}, "`max_cells` is 1"),

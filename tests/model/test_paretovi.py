@@ -53,7 +53,7 @@ def test_points_go_from_uncorrected_to_strongest(trained):
     np.testing.assert_allclose(table["preference_generative_loss"], [1, 0.7, 0.3, 0])
     assert trained.front.missing == []
     assert (trained.front.method, trained.front.objectives) == ("pareto_mtl", list(OBJECTIVES))
-    assert trained.front.metadata["objective"] == "mine"
+    assert trained.front.metadata["objective"] == ["mine"]
 
 
 def test_the_split_is_one_for_all_points_and_stratified(trained):
@@ -347,11 +347,11 @@ def test_one_batch_is_enough_if_another_nuisance_is_traded(simulated, training):
         ParetoVI(simulated).train(**training)
 
 
-def test_mine_refuses_a_continuous_nuisance(simulated, training):
+def test_a_classifier_refuses_a_continuous_nuisance(simulated, training):
     ParetoVI.setup_anndata(simulated, batch_key="batch", nuisance_keys=["state"])
     model = ParetoVI(simulated)
-    with pytest.raises(ValueError, match="target='state' is continuous; objective 'mine' needs a categorical"):
-        model.train(**training, objective_kwargs={"target": "state"})
+    with pytest.raises(ValueError, match="target='state' is continuous; objective 'classifier' takes categorical"):
+        model.train(**training | {"objective": "classifier"}, objective_kwargs={"target": "state"})
     assert not model.is_trained
 
 

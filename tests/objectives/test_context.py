@@ -10,7 +10,7 @@ def context(start, n_cells):
     return Context(
         categorical={"batch": index % 3},
         continuous={"depth": index / 7},
-        clusters=index[:, None] * torch.tensor([[1.0, 2.0]]),
+        clusters={"types": index[:, None] * torch.tensor([[1.0, 2.0]])},
     )
 
 
@@ -22,7 +22,7 @@ def test_concatenate_undoes_take():
     joined = Context.concatenate(parts)
     torch.testing.assert_close(joined.categorical["batch"], whole.categorical["batch"])
     torch.testing.assert_close(joined.continuous["depth"], whole.continuous["depth"])
-    torch.testing.assert_close(joined.clusters, whole.clusters)
+    torch.testing.assert_close(joined.clusters["types"], whole.clusters["types"])
     assert joined.preference is None
 
 
@@ -30,7 +30,7 @@ def test_take_keeps_the_order_asked_for():
     taken = context(0, 10).take(torch.tensor([7, 1, 1]))
     assert taken.categorical["batch"].tolist() == [1, 1, 1]
     torch.testing.assert_close(taken.continuous["depth"], torch.tensor([7, 1, 1]) / 7)
-    torch.testing.assert_close(taken.clusters, torch.tensor([[7.0, 14.0], [1.0, 2.0], [1.0, 2.0]]))
+    torch.testing.assert_close(taken.clusters["types"], torch.tensor([[7.0, 14.0], [1.0, 2.0], [1.0, 2.0]]))
 
 
 def test_an_empty_context_has_no_cells():

@@ -33,7 +33,9 @@ def test_unknown_name_lists_the_names():
 
 
 def test_unknown_option_lists_the_options():
-    with pytest.raises(ValueError, match="'mine' has no option 'lr'.*n_latent, n_categories, target, on.*ema_rate"):
+    with pytest.raises(
+        ValueError, match="'mine' has no option 'lr'.*n_latent, n_categories, ema_rate, target, on.*standardize"
+    ):
         get_objective("mine", n_latent=2, n_categories=2, lr=1)
 
 

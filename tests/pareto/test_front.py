@@ -266,6 +266,33 @@ def test_three_objectives_take_whole_preferences():
         front.find(0.5)
 
 
+def test_three_objectives_work_like_two():
+    names = ["generative_loss", "mine", "cell_cycle"]
+    simplex = np.array([[i, j, 4 - i - j] for i in range(5) for j in range(5 - i)]) / 4
+    losses = simplex**2 * [10, 1, 0.1] + [300, 0, 0]
+    rows = [
+        {"point": i} | {f"{n}_{split}": v for n, v in zip(names, row, strict=True) for split in ("validation", "test")}
+        for i, row in enumerate(np.vstack([losses, [[310, 1, 0.1]]]))
+    ]
+    front = Front(pd.DataFrame(rows), objectives=names, n_expected=17)
+    assert front.points().shape == (16, 3)
+    assert front.missing == [16]
+    assert front.non_dominated().tolist() == [True] * 15 + [False]
+    # Scaled by the extent of the points, which the dominated one does not widen.
+    np.testing.assert_allclose(front.points(scaled=True)[:15], simplex**2, atol=1e-12)
+    assert front.hypervolume(np.ones(3), scaled=True) == pytest.approx(hypervolume(simplex**2, np.ones(3)))
+    assert front.number_of_distinct_choices(0.01) == 15
+    knee = knee_index(simplex**2)
+    assert sorted(simplex[knee]) == [0.25, 0.25, 0.5]
+    assert front.find("knee") == knee
+    assert front.find({"mine_test": 0.1, "cell_cycle_test": 0.01}) == 10, "a half and two quarters"
+    with pytest.raises(ValueError, match=r"3 objectives.*3 numbers.*0\.5"):
+        front.find(0.5)
+    with pytest.raises(ValueError, match="3 numbers"):
+        front.find([0.5, 0.5])
+    pd.testing.assert_frame_equal(reload(front).table, front.table, check_exact=True)
+
+
 def test_states_are_copies_on_cpu(front):
     weight = torch.nn.Parameter(torch.ones(2))
     front = Front(pd.DataFrame([make_row(0)]), {0: {"w": weight}}, ["generative_loss", "mine"])

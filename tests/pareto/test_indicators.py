@@ -105,6 +105,58 @@ def test_knee():
         knee_index(np.empty((0, 2)))
 
 
+def directions(n_steps):
+    """Evenly spread points of the simplex of three objectives."""
+    return np.array([[i, j, n_steps - i - j] for i in range(n_steps + 1) for j in range(n_steps + 1 - i)]) / n_steps
+
+
+def test_knee_of_three_objectives():
+    # Bulging towards the ideal symmetrically, the knee is in the middle, whatever the units.
+    middle = (directions(6) == 1 / 3).all(axis=1).nonzero()[0][0]
+    assert knee_index(directions(6) ** 2) == middle
+    assert knee_index(directions(6) ** 2 * [1e3, 1, 1e-3] + [5, 0, -2]) == middle
+    # Any inner point of a plane that is moved towards the ideal.
+    for index in np.flatnonzero((directions(6) > 0).all(axis=1)):
+        plane = directions(6)
+        plane[index] *= 0.9
+        assert knee_index(plane) == index
+    # Bulging away from it there is none: all are equally far from the ideal, except for one.
+    sphere = np.sqrt(directions(6))
+    assert knee_index(sphere) == 0
+    sphere[middle] *= 0.99
+    assert knee_index(sphere) == middle
+    # An objective that does not vary plays no part.
+    convex = np.array([[0, 10], [1, 4], [2, 1], [6, 0.5], [10, 0]])
+    assert knee_index(np.column_stack([convex, np.full(5, 7.0)])) == knee_index(convex) == 2
+
+
+@given(arrays(np.float64, st.tuples(st.integers(1, 10), st.integers(2, 4)), elements=st.floats(0, 1, width=32)))
+def test_moving_away_from_a_knee_loses_more_than_it_gains(points):
+    index = knee_index(points)
+    keep = non_dominated(points)
+    assert keep[index]
+    spread = np.ptp(points[keep], axis=0)
+    scaled = (points[keep] - points[keep].min(axis=0)) / np.where(spread > 0, spread, 1)
+    knee = (points[index] - points[keep].min(axis=0)) / np.where(spread > 0, spread, 1)
+    exchange = scaled - knee
+    gain, loss = np.maximum(-exchange, 0).sum(axis=1), np.maximum(exchange, 0).sum(axis=1)
+    # Either no exchange pays, or none of the others is nearer to the ideal.
+    nearest = np.linalg.norm(knee) <= np.linalg.norm(scaled, axis=1).min() + 1e-6
+    assert (loss >= gain - 1e-6).all() or nearest
+
+
+def test_indicators_of_three_objectives_have_known_values():
+    # Three unit cubes from the corner (2, 2, 2), less their overlaps: a point (0, 1, 1) beats 2 x 1 x 1.
+    corners = 1 - np.eye(3)
+    assert hypervolume(corners, [2, 2, 2]) == pytest.approx(3 * 2 - 3 * 1 + 1)
+    assert hypervolume(np.vstack([corners, [[1.5, 1.5, 1.5]]]), [2, 2, 2]) == pytest.approx(4)
+    assert non_dominated(np.vstack([corners, [[1, 1, 1]], corners])).tolist() == [1, 1, 1, 0, 0, 0, 0]
+    plane = directions(10)
+    assert non_dominated(plane).all()
+    assert number_of_distinct_choices(plane, 0.1) == len(plane) == 66
+    assert number_of_distinct_choices(directions(9), 0.5, origin=[0, 0, 0], upper=[1, 1, 1]) == 4
+
+
 @pytest.mark.parametrize("function", [non_dominated, lambda p: hypervolume(p, [2, 2]), knee_index])
 @pytest.mark.parametrize("points", [[[0.0, np.nan]], [0.0, 1.0]])
 def test_bad_points_are_refused(function, points):

@@ -31,14 +31,8 @@ def check_labels(values: ArrayLike, name: str, *, n_cells: int, min_labels: int 
 
     Strings make any kind of label (categories, numbers, booleans) sortable and comparable between two arrays.
     """
-    labels = np.asarray(values)
-    if labels.shape != (n_cells,):
-        raise ValueError(f"`{name}` has shape {labels.shape} but there are {n_cells} cells; give one label per cell.")
-    if labels.dtype.kind == "O":
-        # A text "None" is a legitimate level (an untreated condition); the object None is a missing value.
-        missing = np.fromiter((not isinstance(v, str) and str(v) in _MISSING for v in labels), bool, n_cells)
-    else:
-        missing = np.isnan(labels) if labels.dtype.kind == "f" else np.zeros(n_cells, dtype=bool)
+    labels = _label_array(values, name, n_cells)
+    missing = _missing(labels)
     if missing.any():
         raise ValueError(
             f"`{name}` is missing for {np.count_nonzero(missing)} of {n_cells} cells; remove those cells or name them."
@@ -50,8 +44,33 @@ def check_labels(values: ArrayLike, name: str, *, n_cells: int, min_labels: int 
     return text
 
 
+def check_annotated(
+    values: ArrayLike, name: str, *, n_cells: int, min_labels: int = 1
+) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
+    """Return the string labels of the cells that have one, and the mask over all cells that says which these are."""
+    labels = _label_array(values, name, n_cells)
+    annotated = ~_missing(labels)
+    text = check_labels(labels[annotated], name, n_cells=int(annotated.sum()), min_labels=min_labels)
+    return text, annotated
+
+
 def check_count(value: int, name: str, *, minimum: int) -> int:
     """Return ``value`` as an integer that is at least ``minimum``."""
     if int(value) != value or value < minimum:
         raise ValueError(f"`{name}` is {value}; give an integer of at least {minimum}.")
     return int(value)
+
+
+def _label_array(values: ArrayLike, name: str, n_cells: int) -> NDArray:
+    # As objects, because in a list that mixes text and NaN numpy would turn the missing value into the text "nan".
+    labels = np.asarray(values) if hasattr(values, "dtype") else np.asarray(values, dtype=object)
+    if labels.shape != (n_cells,):
+        raise ValueError(f"`{name}` has shape {labels.shape} but there are {n_cells} cells; give one label per cell.")
+    return labels
+
+
+def _missing(labels: NDArray) -> NDArray[np.bool_]:
+    if labels.dtype.kind == "O":
+        # A text "None" is a legitimate level (an untreated condition); the object None is a missing value.
+        return np.fromiter((not isinstance(v, str) and str(v) in _MISSING for v in labels), bool, len(labels))
+    return np.isnan(labels) if labels.dtype.kind == "f" else np.zeros(len(labels), dtype=bool)

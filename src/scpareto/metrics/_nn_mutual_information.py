@@ -5,20 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial import cKDTree
 from scipy.special import digamma
 
 from ._checks import check_count, check_labels, check_matrix
+from ._label_ranks import approximate_label_ranks, exact_label_ranks
+from ._ties import break_ties
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-# As small as in scikit-learn: it orders tied cells at random and is far below any distance that carries meaning.
-_TIE_NOISE = 1e-10
-
 
 def nn_mutual_information(
-    codes: ArrayLike, labels: ArrayLike, *, n_neighbors: int = 3, max_cells: int = 20_000, seed: int = 0
+    codes: ArrayLike,
+    labels: ArrayLike,
+    *,
+    n_neighbors: int = 3,
+    max_cells: int = 50_000,
+    approximate: bool | None = None,
+    seed: int = 0,
 ) -> float:
     r"""Mutual information between continuous codes and a discrete label, from nearest neighbours.
 
@@ -36,10 +40,16 @@ def nn_mutual_information(
     n_neighbors
         Neighbours :math:`k` of the same label. A label of :math:`N_s \le k` cells uses :math:`N_s - 1`.
     max_cells
-        With more cells than this, a random subset of this size is used. Neighbours are exact, found with a k-d tree
-        (about 3 seconds for 20,000 cells of 10 dimensions).
+        Cells up to which neighbours are found exactly, with k-d trees (about 3 seconds for 50,000 cells of 10
+        dimensions, 16 seconds for 30).
+    approximate
+        Whether neighbours are found by nearest-neighbour descent. By default, with more than ``max_cells`` cells.
+        False draws a random subset of ``max_cells`` from them instead. True uses all cells, however many. The first
+        call in a process compiles for about 30 seconds and may change the number of threads of other libraries; after
+        that, 200,000 cells of 10 dimensions take about 20 seconds.
     seed
-        Seed of the subset and of the noise, of relative size 1e-10, that puts tied cells in random order.
+        Seed of the subset, of the approximate search and of the noise, of relative size 1e-10, that puts tied cells in
+        random order.
 
     Returns
     -------
@@ -64,9 +74,15 @@ def nn_mutual_information(
     For one dimension this is what :func:`sklearn.feature_selection.mutual_info_classif` computes before it clips
     negative values.
 
+    The approximate search lists 60 neighbours of each cell, in which :math:`m_i` is the place of the :math:`k`-th of
+    the same label. Cells with fewer of their label among the 60, such as those of rare labels, are counted exactly.
+
     References
     ----------
     Ross, B. C. (2014). Mutual information between discrete and continuous data sets. PLoS ONE 9, e87357.
+
+    Dong, W., Moses, C. and Li, K. (2011). Efficient k-nearest neighbor graph construction for generic similarity
+    measures. WWW 2011, 577-586.
 
     Examples
     --------
@@ -81,7 +97,8 @@ def nn_mutual_information(
     k = check_count(n_neighbors, "n_neighbors", minimum=1)
     check_count(max_cells, "max_cells", minimum=2)
     rng = np.random.default_rng(seed)
-    if len(z) > max_cells:
+    descent = len(z) > max_cells if approximate is None else approximate
+    if len(z) > max_cells and not descent:
         chosen = rng.choice(len(z), max_cells, replace=False)
         z, text = z[chosen], text[chosen]
 
@@ -93,17 +110,11 @@ def nn_mutual_information(
         raise ValueError("no label of `labels` has two cells; give a categorical label, not one value per cell.")
     if not np.ptp(z, axis=0).any():
         return 0.0
-    # Centred first: next to a large common offset the noise would be lost in rounding.
-    z = z - z.mean(axis=0)
-    z += _TIE_NOISE * np.sqrt(z.var(axis=0).mean()) * rng.standard_normal(z.shape)
-
-    radius, neighbors = np.empty(n), np.empty(n)
-    for s in np.unique(label):
-        members = np.flatnonzero(label == s)
-        k_s = min(k, len(members) - 1)
-        # k_s + 1 because the nearest member of a cell is the cell itself.
-        radius[members] = cKDTree(z[members]).query(z[members], k=[k_s + 1])[0][:, 0]
-        neighbors[members] = k_s
-    nearer = cKDTree(z).query_ball_point(z, np.nextafter(radius, 0), return_length=True)
-    psi = digamma(neighbors) - digamma(size[label]) - digamma(nearer)
+    z = break_ties(z, rng)
+    own = np.minimum(k, size[label] - 1)
+    if descent:
+        nearer = approximate_label_ranks(z, label, own, seed=int(rng.integers(2**31)))
+    else:
+        nearer = exact_label_ranks(z, label, own, np.arange(n))
+    psi = digamma(own) - digamma(size[label]) - digamma(nearer)
     return float(digamma(n) + psi.mean())

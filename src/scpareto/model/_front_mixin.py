@@ -109,7 +109,7 @@ class FrontMixin:
         table["seed"] = table["seed"].astype(float).fillna(-1).astype(int)
         adata.uns.setdefault(UNS_KEY, {})[type(self).__name__.lower()] = {
             "method": self._front.method,
-            "objective": self._front.objectives[1],
+            "objective": ", ".join(self._front.objectives[1:]),
             "selected": int(-1 if self.selected_ is None else self.selected_),
             "front": table,
             "version": version("scpareto"),

@@ -1,22 +1,42 @@
 """What is traded against the generative loss: differentiable scalars of the codes of a minibatch."""
 
-from scpareto.objectives import _mine  # noqa: F401 - registers itself
 from scpareto.objectives._base import CodesSeen, Objective
+from scpareto.objectives._classifier import Classifier
 from scpareto.objectives._context import Context
 from scpareto.objectives._critic import CodeStandardizer, Critic
 from scpareto.objectives._denormals import denormals_flushed
 from scpareto.objectives._estimate import CriticSchedule, estimate, evaluate, fit_critic
-from scpareto.objectives._mine import Mine
-from scpareto.objectives._registry import get_objective, objective_class, objective_names, register_objective
+from scpareto.objectives._hsic import HSIC
+from scpareto.objectives._information import InformationObjective
+from scpareto.objectives._mine import Mine, MineExact, Smile
+from scpareto.objectives._mmd import MMD, MMDUnbiased
+from scpareto.objectives._prior_divergence import PriorDivergence
+from scpareto.objectives._registry import (
+    get_objective,
+    objective_class,
+    objective_names,
+    objective_options,
+    register_objective,
+)
+from scpareto.objectives._total_correlation import TotalCorrelation
 
 __all__ = [
+    "HSIC",
+    "MMD",
+    "Classifier",
     "CodeStandardizer",
     "CodesSeen",
     "Context",
     "Critic",
     "CriticSchedule",
+    "InformationObjective",
     "Mine",
+    "MMDUnbiased",
+    "MineExact",
     "Objective",
+    "PriorDivergence",
+    "Smile",
+    "TotalCorrelation",
     "denormals_flushed",
     "estimate",
     "evaluate",
@@ -24,5 +44,6 @@ __all__ = [
     "get_objective",
     "objective_class",
     "objective_names",
+    "objective_options",
     "register_objective",
 ]

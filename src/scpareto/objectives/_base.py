@@ -40,6 +40,10 @@ class Objective(nn.Module, ABC):
 
     name: ClassVar[str]
     has_critic: ClassVar[bool] = False
+    needs_nuisance: ClassVar[bool] = True
+    """Whether the value depends on a nuisance; the target has no meaning otherwise."""
+    kinds: ClassVar[frozenset[str]] = frozenset({"categorical"})
+    """Kinds of nuisance that can be the target: ``"categorical"``, ``"continuous"``."""
     minimum: ClassVar[float | None] = None
     """Smallest possible value, where there is one; estimates may lie below."""
 
@@ -51,6 +55,11 @@ class Objective(nn.Module, ABC):
         self.target = target
         self.on = on
         self.options: dict[str, Any] = {"n_latent": n_latent, "target": target, "on": on}
+
+    @property
+    def label(self) -> str:
+        """Name in tables: the name of the objective, followed by its target unless that is the batch."""
+        return self.name if self.target == "batch" or not self.needs_nuisance else f"{self.name}_{self.target}"
 
     @abstractmethod
     def forward(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
@@ -70,12 +79,15 @@ class Objective(nn.Module, ABC):
         A scalar, differentiable with respect to ``z`` and ``qz``.
         """
 
+    def observe(self, context: Context) -> None:
+        """Learn constants of the nuisance, such as its proportions, from all training cells before any training."""
+
     def critic_loss(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
         """Loss of the objective's critic on detached codes; only objectives with a critic have one."""
         raise TypeError(f"Objective {self.name!r} has no critic.")
 
     def fresh(self) -> Self:
-        """Build an untrained twin, e.g. the critic that judges a finished point."""
+        """Build an untrained twin, e.g. the critic that judges a finished point; it has observed nothing."""
         return type(self)(**self.options)
 
     def codes(self, z: Tensor, qz: Normal) -> Tensor:

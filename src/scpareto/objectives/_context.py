@@ -24,14 +24,14 @@ class Context:
     continuous
         Values of each continuous nuisance, shape ``(n_cells,)``.
     clusters
-        Soft cluster memberships, shape ``(n_cells, n_clusters)``; None where nothing is conditioned on them.
+        Soft memberships in each clustering that an objective is conditioned on, shape ``(n_cells, n_clusters)``.
     preference
         Each cell's preference, shape ``(n_cells, n_objectives)``; None outside conditioned networks.
     """
 
     categorical: dict[str, Tensor] = field(default_factory=dict)
     continuous: dict[str, Tensor] = field(default_factory=dict)
-    clusters: Tensor | None = None
+    clusters: dict[str, Tensor] = field(default_factory=dict)
     preference: Tensor | None = None
 
     def __len__(self) -> int:
@@ -52,14 +52,12 @@ class Context:
         """Join the contexts of several minibatches, in order."""
         first = contexts[0]
 
-        def join(parts: list[Tensor | None]) -> Tensor | None:
-            return None if parts[0] is None else torch.cat([part for part in parts if part is not None])
-
+        preferences = [c.preference for c in contexts if c.preference is not None]
         return Context(
             categorical={key: torch.cat([c.categorical[key] for c in contexts]) for key in first.categorical},
             continuous={key: torch.cat([c.continuous[key] for c in contexts]) for key in first.continuous},
-            clusters=join([c.clusters for c in contexts]),
-            preference=join([c.preference for c in contexts]),
+            clusters={key: torch.cat([c.clusters[key] for c in contexts]) for key in first.clusters},
+            preference=torch.cat(preferences) if preferences else None,
         )
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> Context:
@@ -67,6 +65,6 @@ class Context:
             self,
             categorical={key: function(values) for key, values in self.categorical.items()},
             continuous={key: function(values) for key, values in self.continuous.items()},
-            clusters=None if self.clusters is None else function(self.clusters),
+            clusters={key: function(values) for key, values in self.clusters.items()},
             preference=None if self.preference is None else function(self.preference),
         )

@@ -145,6 +145,7 @@ def estimate(
     One value for each part of ``split``.
     """
     twin = objective.fresh().to(codes.loc.device)
+    twin.observe(context.take(split[0]))
     fit_critic(twin, codes, context, split[0], split[1], schedule)
     return [evaluate(twin, codes, context, part) for part in split]
 

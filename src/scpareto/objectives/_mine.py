@@ -1,16 +1,18 @@
-"""Mutual information of codes and nuisance, estimated by an adversarial neural critic."""
+"""Mutual information of codes and nuisance, by the Donsker-Varadhan bound with an adversarial critic."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from torch.nn.functional import one_hot
+from torch.nn.functional import one_hot, softplus
 
-from scpareto.objectives._base import CodesSeen, Objective
-from scpareto.objectives._critic import CodeStandardizer, Critic, CriticInit
+from scpareto.objectives._critic import Critic, CriticInit
+from scpareto.objectives._information import InformationObjective, Judged
 from scpareto.objectives._registry import register_objective
+from scpareto.objectives._soft_clusters import log_mean_exp_within
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,25 +21,75 @@ if TYPE_CHECKING:
     from scpareto.objectives._context import Context
 
 
+class DonskerVaradhan(InformationObjective):
+    r"""Bound :math:`I(z; s) \ge E_{p(z, s)} f - \log E_{p(z) p(s)} e^f`, within clusters where they are given.
+
+    The critic :math:`f` ascends the same bound with the exponential mean divided by its running average, which removes
+    most of the bias of the minibatch gradient. All exponentials are log-sum-exp in single precision.
+
+    Parameters
+    ----------
+    n_latent, n_categories
+        See :class:`InformationObjective`.
+    ema_rate
+        Share of the newest minibatch in the running exponential mean. Published: 0.001.
+    **options
+        See :class:`InformationObjective`.
+    """
+
+    log_running_mean: Tensor
+
+    def __init__(
+        self, n_latent: int, n_categories: int | None = None, *, ema_rate: float = 0.01, **options: Any
+    ) -> None:
+        super().__init__(n_latent, n_categories, **options)
+        self.ema_rate = ema_rate
+        # A buffer, so that a resumed run goes on with the same average; NaN until the first minibatch.
+        self.register_buffer("log_running_mean", torch.full((self.n_clusters,), float("nan")))
+        self.options["ema_rate"] = ema_rate
+
+    @abstractmethod
+    def terms(self, judged: Judged) -> tuple[Tensor, Tensor, Tensor]:
+        """Share of the cells, mean score of pairs and log mean exponential score of the product, in each cluster."""
+
+    def forward(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
+        """Value of the bound in nats; see :class:`Objective`."""
+        share, joint, log_product = self.terms(self.judged(z, qz, context))
+        return (share * (joint - log_product)).sum()
+
+    def critic_loss(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
+        """Negative bound with the running exponential mean; updates the running mean and the code moments."""
+        self.update_moments(z, qz)
+        share, joint, log_product = self.terms(self.judged(z, qz, context))
+        with torch.no_grad():
+            newest, old = log_product.detach(), self.log_running_mean
+            moved = torch.logaddexp(old + math.log1p(-self.ema_rate), newest + math.log(self.ema_rate))
+            # A cluster without cells in this minibatch keeps what it has.
+            self.log_running_mean.copy_(torch.where(share == 0, old, torch.where(torch.isnan(old), newest, moved)))
+            running = torch.where(share == 0, newest, self.log_running_mean)
+        return (share * (torch.exp(log_product - running) - joint)).sum()
+
+
 @register_objective
-class Mine(Objective):
-    r"""Donsker-Varadhan bound on :math:`I(z; s)` with a shuffled marginal.
+class Mine(DonskerVaradhan):
+    r"""Donsker-Varadhan bound on :math:`I(z; s)` with a shuffled marginal, as published.
 
     .. math::
         V = \frac{1}{m} \sum_i f(z_i, s_i) - \log \frac{1}{m} \sum_i \exp f(z_{\tau(i)}, s_i)
 
-    with :math:`\tau` a random permutation of the minibatch. The critic :math:`f` ascends the same bound with the
-    exponential mean divided by its running average, which removes most of the bias of the minibatch gradient. All
-    exponentials are log-sum-exp in single precision.
+    with :math:`\tau` a random permutation of the minibatch, or of each cluster drawn from the memberships that are
+    given. Takes categorical and continuous nuisances.
 
     Parameters
     ----------
     n_latent
         Number of dimensions of a code.
     n_categories
-        Number of levels of the nuisance.
+        Number of levels of the nuisance; None for a continuous one.
     target, on
         See :class:`Objective`. The published objective sees samples.
+    given, n_clusters, floor
+        See :class:`InformationObjective`.
     n_hidden, n_layers, init
         The critic. Published: 128, 10 and ``"normal"``.
     standardize
@@ -51,68 +103,123 @@ class Mine(Objective):
     """
 
     name: ClassVar[str] = "mine"
-    has_critic: ClassVar[bool] = True
-    minimum: ClassVar[float | None] = 0.0
-    log_running_mean: Tensor
+    kinds: ClassVar[frozenset[str]] = frozenset({"categorical", "continuous"})
 
-    def __init__(
-        self,
-        n_latent: int,
-        n_categories: int,
-        *,
-        target: str = "batch",
-        on: CodesSeen = "sample",
-        n_hidden: int = 128,
-        n_layers: int = 3,
-        init: CriticInit = "default",
-        standardize: bool = True,
-        ema_rate: float = 0.01,
-    ) -> None:
-        super().__init__(n_latent, target=target, on=on)
-        if n_categories < 2:
-            raise ValueError(f"n_categories={n_categories}: information about a nuisance needs at least two levels.")
-        self.n_categories = n_categories
-        self.ema_rate = ema_rate
-        self.critic = Critic(n_latent + n_categories, 1, n_hidden=n_hidden, n_layers=n_layers, init=init)
-        self.standardizer = CodeStandardizer(n_latent) if standardize else None
-        # A buffer, so that a resumed run goes on with the same average; NaN until the first minibatch.
-        self.register_buffer("log_running_mean", torch.tensor(float("nan")))
-        self.options |= {
-            "n_categories": n_categories,
-            "n_hidden": n_hidden,
-            "n_layers": n_layers,
-            "init": init,
-            "standardize": standardize,
-            "ema_rate": ema_rate,
-        }
+    def build_critic(self, n_input: int, *, n_hidden: int, n_layers: int, init: CriticInit) -> Critic:
+        """Critic with one score for a pair of code and nuisance."""
+        return Critic(n_input + (self.n_categories or 1), 1, n_hidden=n_hidden, n_layers=n_layers, init=init)
 
-    def forward(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
-        """Value of the bound in nats; see :class:`Objective`."""
-        joint, log_product = self._terms(self.codes(z, qz), self.labels(context.categorical[self.target]))
-        return joint - log_product
+    def scores(self, judged: Judged) -> tuple[Tensor, Tensor, Tensor]:
+        """Scores of pairs and of shuffled pairs, shape ``(m,)``, and the hard clusters ``(m, n_clusters)``."""
+        codes, n = judged.codes, self.n_categories
+        label = judged.nuisance[:, None] if n is None else one_hot(judged.nuisance, n)
+        label = label.to(codes.dtype)
+        hard, order = self._shuffled(judged.memberships)
+        # Soft memberships move with the code: exchanged codes would otherwise give themselves away by memberships that
+        # do not fit, whatever the nuisance.
+        both = self.critic(torch.cat([torch.cat([codes, label], 1), torch.cat([codes[order], label], 1)]))
+        joint, product = both.squeeze(1).chunk(2)
+        return joint, product, hard
+
+    def terms(self, judged: Judged) -> tuple[Tensor, Tensor, Tensor]:
+        """See :class:`DonskerVaradhan`."""
+        joint, product, hard = self.scores(judged)
+        total = hard.sum(0)
+        mean = (hard * joint[:, None]).sum(0) / total.clamp(min=1e-12)
+        return total / len(hard), mean, self.log_mean_exp(product, hard)
+
+    def log_mean_exp(self, scores: Tensor, clusters: Tensor) -> Tensor:
+        """Log mean exponential of the scores of shuffled pairs in each cluster."""
+        return log_mean_exp_within(scores, clusters)
+
+    def _shuffled(self, memberships: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw a cluster for each cell, and a permutation that stays within clusters."""
+        if self.given is None:
+            return memberships, torch.randperm(len(memberships), device=memberships.device)
+        # Cells of clusters that do not count are in none.
+        with_rest = torch.cat([memberships, (1 - memberships.sum(1, keepdim=True)).clamp(min=0)], 1)
+        drawn = torch.multinomial(with_rest, 1).squeeze(1)
+        anyhow = torch.randperm(len(drawn), device=drawn.device)
+        order = torch.empty_like(drawn)
+        order[torch.argsort(drawn, stable=True)] = anyhow[torch.argsort(drawn[anyhow], stable=True)]
+        return one_hot(drawn, memberships.shape[1] + 1)[:, :-1].to(memberships.dtype), order
+
+
+@register_objective
+class MineExact(DonskerVaradhan):
+    r"""Donsker-Varadhan bound on :math:`I(z; s)` with an exact marginal over the levels of the nuisance.
+
+    .. math::
+        V = \frac{1}{m} \sum_i F_{s_i}(z_i) - \log \frac{1}{m} \sum_i \sum_b \pi_b \exp F_b(z_i)
+
+    The critic :math:`F` scores all levels at once; with the proportions of the minibatch as :math:`\pi` the second
+    term is the mean over all permutations of that of :class:`Mine`. The proportions are those of all training cells.
+
+    Parameters
+    ----------
+    n_latent, n_categories
+        See :class:`InformationObjective`.
+    **options
+        See :class:`DonskerVaradhan` and :class:`InformationObjective`.
+
+    References
+    ----------
+    Bound: :cite:p:`Belghazi2018`.
+    """
+
+    name: ClassVar[str] = "mine_exact"
+
+    def terms(self, judged: Judged) -> tuple[Tensor, Tensor, Tensor]:
+        """See :class:`DonskerVaradhan`."""
+        scores, memberships = self.critic(judged.codes), judged.memberships
+        assert judged.log_prior is not None
+        total = memberships.sum(0)
+        of_pairs = scores.gather(1, judged.nuisance[:, None]).squeeze(1)
+        joint = (memberships * of_pairs[:, None]).sum(0) / total.clamp(min=1e-12)
+        log_product = log_mean_exp_within(torch.logsumexp(scores + judged.log_prior, 1), memberships)
+        return total / len(scores), joint, log_product
+
+
+@register_objective
+class Smile(Mine):
+    r"""Donsker-Varadhan bound whose partition term is clipped, which bounds its variance.
+
+    .. math::
+        V = \frac{1}{m} \sum_i f(z_i, s_i)
+            - \log \frac{1}{m} \sum_i \exp \operatorname{clip}(f(z_{\tau(i)}, s_i), -\tau_c, \tau_c)
+
+    The critic is trained to tell pairs from shuffled pairs (logistic loss), whose optimum is the log density ratio;
+    ascending the clipped value itself would have no upper bound. The value is no bound where the clip is active.
+
+    Parameters
+    ----------
+    n_latent, n_categories
+        See :class:`InformationObjective`.
+    clip
+        Limit :math:`\tau_c` on the scores in the partition term.
+    **options
+        See :class:`DonskerVaradhan` and :class:`InformationObjective`.
+
+    References
+    ----------
+    Song & Ermon (2020), Understanding the limitations of variational mutual information estimators, ICLR.
+    """
+
+    name: ClassVar[str] = "smile"
+
+    def __init__(self, n_latent: int, n_categories: int | None = None, *, clip: float = 5.0, **options: Any) -> None:
+        super().__init__(n_latent, n_categories, **options)
+        if not clip > 0:
+            raise ValueError(f"clip={clip!r} must be positive.")
+        self.clip = clip
+        self.options["clip"] = clip
 
     def critic_loss(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
-        """Negative bound with the running exponential mean; updates the running mean and the code moments."""
-        codes = self.codes(z, qz)
-        if self.standardizer is not None:
-            self.standardizer.update(codes)
-        joint, log_product = self._terms(codes, self.labels(context.categorical[self.target]))
-        with torch.no_grad():
-            newest = log_product.detach()
-            if torch.isnan(self.log_running_mean):
-                self.log_running_mean.copy_(newest)
-            else:
-                kept = self.log_running_mean + math.log1p(-self.ema_rate)
-                self.log_running_mean.copy_(torch.logaddexp(kept, newest + math.log(self.ema_rate)))
-        return torch.exp(log_product - self.log_running_mean) - joint
+        """Logistic loss of telling pairs from shuffled pairs; updates the code moments."""
+        self.update_moments(z, qz)
+        joint, product, hard = self.scores(self.judged(z, qz, context))
+        return (hard.sum(1) * (softplus(-joint) + softplus(product))).mean()
 
-    def _terms(self, codes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean score of the joint sample and log mean exponential score of the shuffled one."""
-        codes = codes.float()
-        if self.standardizer is not None:
-            codes = self.standardizer(codes)
-        label = one_hot(labels.long(), self.n_categories).to(codes.dtype)
-        shuffled = codes[torch.randperm(len(codes), device=codes.device)]
-        scores = self.critic(torch.cat([torch.cat([codes, label], 1), torch.cat([shuffled, label], 1)])).squeeze(1)
-        joint, product = scores.chunk(2)
-        return joint.mean(), torch.logsumexp(product, 0) - math.log(len(codes))
+    def log_mean_exp(self, scores: Tensor, clusters: Tensor) -> Tensor:
+        """Log mean exponential of clipped scores."""
+        return log_mean_exp_within(scores.clamp(-self.clip, self.clip), clusters)

@@ -36,6 +36,19 @@ def objective_class(name: str) -> type[Objective]:
     return _OBJECTIVES[name]
 
 
+def objective_options(cls: type[Objective]) -> list[str]:
+    """Names of the arguments of an objective, those that it hands on to its base classes included."""
+    names: dict[str, None] = {}
+    for base in cls.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
+        names |= dict.fromkeys(p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD)
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return list(names)
+
+
 def get_objective(name: str, **options: Any) -> Objective:
     """Build an objective.
 
@@ -62,7 +75,7 @@ def get_objective(name: str, **options: Any) -> Objective:
     'mine'
     """
     cls = objective_class(name)
-    known = [parameter for parameter in inspect.signature(cls).parameters if parameter != "self"]
+    known = objective_options(cls)
     for option in options:
         if option not in known:
             raise ValueError(f"Objective {name!r} has no option {option!r}. Its options: {', '.join(known)}.")

@@ -1,13 +1,19 @@
 """How objectives are traded: preferences, solvers, and the front that results."""
 
 # Importing a solver's file registers it.
-from scpareto.pareto import _pareto_mtl, _scalarization  # noqa: F401
+from scpareto.pareto import _epo, _mgda, _pareto_mtl, _scalarization, _tchebycheff, _torchjd  # noqa: F401
 from scpareto.pareto._front import Front
 from scpareto.pareto._indicators import hypervolume, non_dominated, number_of_distinct_choices
 from scpareto.pareto._knee import knee_index
 from scpareto.pareto._min_norm import min_norm_combination, min_norm_weights
 from scpareto.pareto._preferences import preference_rays, preference_vectors
-from scpareto.pareto._registry import get_solver, register_solver, solver_class, solver_names
+from scpareto.pareto._registry import (
+    get_solver,
+    register_solver,
+    register_solver_family,
+    solver_class,
+    solver_names,
+)
 from scpareto.pareto._rules import register_rule, rule_names
 from scpareto.pareto._safeguards import Safeguards
 from scpareto.pareto._scaler import Scaler, get_scaler, scaler_names
@@ -30,6 +36,7 @@ __all__ = [
     "preference_vectors",
     "register_rule",
     "register_solver",
+    "register_solver_family",
     "rule_names",
     "scaler_names",
     "solver_class",

@@ -13,16 +13,29 @@ if TYPE_CHECKING:
 
 
 def knee_index(points: ArrayLike) -> int:
-    """Index of the point from which improving either objective costs much of the other.
+    """Index of the point from which improving any objectives costs more of the others.
 
-    The non-dominated points are scaled to the unit square. The knee is the one that lies farthest, towards the ideal,
-    from the line between their ends. Where there is no such point (fewer than three non-dominated points, a front that
-    bulges away from the ideal, or more than two objectives) it is the one nearest to the ideal; of equals the first.
+    The non-dominated points are scaled to the unit cube. The knee is the point with the smallest sum of scaled losses:
+    going from there to any other point, what is lost exceeds what is gained. With two objectives it lies farthest,
+    towards the ideal, from the line between the ends of the front. Where a point that is best in some objective has as
+    small a sum (fewer than three non-dominated points, or a front that bulges away from the ideal), it is the point
+    nearest to the ideal; of equals the first.
 
     Parameters
     ----------
     points
         Losses, shape ``(n, p)``.
+
+    Raises
+    ------
+    ValueError
+        If there are no points.
+
+    References
+    ----------
+    Das (1999), On characterizing the "knee" of the Pareto curve based on normal-boundary intersection, Structural
+    Optimization 18. Rachmawati & Srinivasan (2009), Multiobjective evolutionary algorithm with controllable focus on
+    the knees of the Pareto front, IEEE Trans. Evol. Comput. 13.
 
     Examples
     --------
@@ -33,12 +46,15 @@ def knee_index(points: ArrayLike) -> int:
     candidates = np.flatnonzero(non_dominated(array))
     if not len(candidates):
         raise ValueError("There are no points to choose from.")
+    if len(candidates) == 1:
+        return int(candidates[0])
     front = array[candidates]
     ideal, spread = front.min(axis=0), np.ptp(front, axis=0)
-    scaled = (front - ideal) / np.where(spread > 0, spread, 1)
-    # The ends are (0, 1) and (1, 0), hence the distance to their line is (1 - x - y) / sqrt(2).
-    depth = 1 - scaled.sum(axis=1)
-    has_knee = front.shape[1] == 2 and depth.max() > 1e-9
-    badness = -depth if has_knee else np.linalg.norm(scaled, axis=1)
+    varies = spread > 0
+    scaled = (front - ideal)[:, varies] / spread[varies]
+    sums = scaled.sum(axis=1)
+    best_of_some = scaled.min(axis=1) <= 0
+    has_knee = sums.min() < sums[best_of_some].min() - 1e-9
+    badness = sums if has_knee else np.linalg.norm(scaled, axis=1)
     # Rounding must not decide between equals.
     return int(candidates[np.argmax(badness <= badness.min() + 1e-9)])

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scpareto.pareto._min_norm import min_norm_combination
 from scpareto.pareto._preferences import preference_rays
 from scpareto.pareto._registry import register_solver
-from scpareto.pareto._solver import DEFAULT_SAFEGUARDS, Solver
+from scpareto.pareto._running_mean import RunningMeanSolver
+from scpareto.pareto._solver import DEFAULT_SAFEGUARDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import ArrayLike, NDArray
 
     from scpareto.pareto._safeguards import Safeguards
 
 
 @register_solver
-class ParetoMTL(Solver):
+class ParetoMTL(RunningMeanSolver):
     r"""Keep the losses in the cone around the ray of a preference while all objectives descend.
 
     Parameters
@@ -70,15 +69,13 @@ class ParetoMTL(Solver):
             raise ValueError(f"epsilon must be in [0, 1), got {epsilon!r}.")
         self.epsilon = epsilon
         self.renormalize = renormalize
-        self._rays = preference_rays(self.preferences)
-        self._running: dict[int, NDArray[np.float64]] = {}
 
     def _weights(
         self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None, preference: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         assert gramian is not None  # the base class has checked it; this tells the type checker
         ray = preference_rays(preference[None])[0]
-        row = int(np.argmax(self._rays @ ray))
+        row = self._nearest_row(preference)
         smoothed = self._smoothed(losses, row)
         constraints = self._active_constraints(smoothed, ray, row)
         if self.phase == "initial":
@@ -88,14 +85,6 @@ class ParetoMTL(Solver):
         alpha = min_norm_combination(gramian, np.vstack([np.eye(self.n_objectives), constraints]))
         alpha = self._without_harmful_ascent(alpha, smoothed)
         return self._renormalized(alpha) if self.renormalize else alpha
-
-    def _smoothed(self, losses: NDArray[np.float64], row: int) -> NDArray[np.float64]:
-        momentum = self.safeguards.running_mean
-        if momentum is None:
-            return losses
-        previous = self._running.get(row, losses)
-        self._running[row] = momentum * previous + (1 - momentum) * losses
-        return self._running[row]
 
     def _active_constraints(
         self, losses: NDArray[np.float64], ray: NDArray[np.float64], row: int
@@ -122,12 +111,3 @@ class ParetoMTL(Solver):
         factor = self.n_objectives / total
         limit = self.safeguards.max_amplification
         return alpha * (factor if limit is None else min(factor, limit))
-
-    def state_dict(self) -> dict[str, Any]:
-        """Phase and running means, as plain values."""
-        return {**super().state_dict(), "running_losses": {row: mean.tolist() for row, mean in self._running.items()}}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take up a state of :meth:`state_dict`."""
-        super().load_state_dict(state)
-        self._running = {int(row): np.array(mean, dtype=np.float64) for row, mean in state["running_losses"].items()}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import torch
 from scvi import REGISTRY_KEYS
 from scvi.module import VAE
 from scvi.module._constants import MODULE_KEYS
 
 from scpareto._constants import BATCH, NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto.objectives import Context
+from scpareto.train._data import CELL_INDEX
 
 if TYPE_CHECKING:
     from scvi.model.base import BaseModelClass
@@ -47,6 +50,8 @@ class VAEAdapter:
         self.module = model.module
         manager = model.adata_manager
         self._fields: dict[str, list[str]] = {}
+        self.clusters: dict[str, Tensor] = {}
+        self._products: dict[str, list[str]] = {}
         self.levels: dict[str, list[str]] = {
             BATCH: [str(level) for level in manager.get_state_registry(REGISTRY_KEYS.BATCH_KEY).categorical_mapping]
         }
@@ -90,15 +95,31 @@ class VAEAdapter:
         per_cell = loss.dict_sum(loss.reconstruction_loss) + loss.dict_sum(loss.kl_local)
         return Encoded(inference[MODULE_KEYS.Z_KEY], inference[MODULE_KEYS.QZ_KEY]), per_cell
 
+    def add_product(self, names: list[str]) -> str:
+        """Register the product of categorical nuisances as a nuisance of its own; its name joins theirs by colons."""
+        product = ":".join(names)
+        self._products[product] = names
+        self.levels[product] = [", ".join(some) for some in itertools.product(*(self.levels[n] for n in names))]
+        return product
+
     def context(self, tensors: dict[str, Tensor]) -> Context:
-        """Nuisances of the cells of a minibatch."""
+        """Nuisances and clusters of the cells of a minibatch."""
         categorical = {BATCH: tensors[REGISTRY_KEYS.BATCH_KEY].long().view(-1)}
         continuous = {}
         for i, name in enumerate(self._fields.get(NUISANCE_CATEGORICAL_KEY, [])):
             categorical[name] = tensors[NUISANCE_CATEGORICAL_KEY][:, i].long()
         for i, name in enumerate(self._fields.get(NUISANCE_CONTINUOUS_KEY, [])):
             continuous[name] = tensors[NUISANCE_CONTINUOUS_KEY][:, i].float()
-        return Context(categorical=categorical, continuous=continuous)
+        for product, names in self._products.items():
+            code = torch.zeros_like(categorical[names[0]])
+            for name in names:
+                code = code * len(self.levels[name]) + categorical[name]
+            categorical[product] = code
+        clusters = {}
+        if self.clusters:
+            rows = tensors[CELL_INDEX].long().view(-1).cpu()
+            clusters = {name: values[rows].to(tensors[CELL_INDEX].device) for name, values in self.clusters.items()}
+        return Context(categorical=categorical, continuous=continuous, clusters=clusters)
 
     def encoders(self) -> list[nn.Module]:
         """Networks that stay fixed while the decoder is refitted to given codes."""

@@ -13,6 +13,7 @@ import torch
 from scpareto._constants import GENERATIVE_LOSS
 from scpareto.objectives import fit_critic
 from scpareto.pareto import Front, Scaler, get_solver
+from scpareto.train._clusters import FROM_CORRECTED, FROM_PCA, soft_clusters
 from scpareto.train._judge import Judge
 from scpareto.train._loop import run_training
 from scpareto.train._plan import FrontPlan, TrainingDiverged
@@ -21,20 +22,27 @@ from scpareto.train._seeding import child_seed, seeded
 from scpareto.train._weighing import FixedWeighing, SolverWeighing, Weighing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from scvi.data import AnnDataManager
     from torch import nn
 
     from scpareto.objectives import Objective
     from scpareto.train._adapter import VAEAdapter
+    from scpareto.train._clusters import Clustering
     from scpareto.train._recipe import Recipe
     from scpareto.train._split import Split
     from scpareto.train._store import PartStore
 
 logger = logging.getLogger("scpareto")
 
-_PRETRAINING = 10_000
-"""Seed index of the shared start; points have their own numbers."""
+_PRETRAINING, _CLUSTERING, _CRITICS = 10_000, 10_001, 10_002
+"""Seed indices of what comes before the points, which have their own numbers."""
+_FIRST_CORRECTION = 10.0
+"""Weight of the information, in nats against nats, in the embedding that clusters are found in."""
+_MOST = 0.5
+"""Share of cells in clusters that cannot be mixed above which the user is warned."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +81,13 @@ class FrontSpec:
 
     @property
     def n_front(self) -> int:
-        """Number of points: the preferences and two extremes."""
-        return len(self.preferences) + 2
+        """Number of points: the preferences and one extreme for each objective."""
+        return sum(self.preferences.shape)
+
+    @property
+    def extremes(self) -> list[int]:
+        """Numbers of the extremes, one for each objective: the uncorrected one first, the others after the points."""
+        return [0, *range(len(self.preferences) + 1, self.n_front)]
 
 
 class FrontEngine:
@@ -84,12 +97,14 @@ class FrontEngine:
     ----------
     adapter, manager, split
         The model, its registered data and the split of the cells.
-    objective
-        The objective that is traded against the generative loss.
+    objectives
+        The objectives that are traded against the generative loss.
     spec
         What the front is made of.
     store
         Keeps finished parts.
+    clusterings
+        Clusters that objectives are conditioned on.
     show_progress
         Whether a bar is drawn.
     """
@@ -99,16 +114,18 @@ class FrontEngine:
         adapter: VAEAdapter,
         manager: AnnDataManager,
         split: Split,
-        objective: Objective,
+        objectives: list[Objective],
         spec: FrontSpec,
         store: PartStore,
         *,
+        clusterings: Sequence[Clustering] = (),
         show_progress: bool = True,
     ) -> None:
         self.adapter = adapter
         self.manager = manager
         self.split = split
-        self.objective = objective
+        self.objectives = objectives
+        self.clusterings = clusterings
         self.spec = spec
         self.store = store
         self.show_progress = show_progress
@@ -119,7 +136,7 @@ class FrontEngine:
     @property
     def names(self) -> list[str]:
         """Names of the objectives, generative loss first."""
-        return [GENERATIVE_LOSS, self.objective.name]
+        return [GENERATIVE_LOSS, *(objective.label for objective in self.objectives)]
 
     def run(self) -> None:
         """Train and judge all points that the store does not hold yet.
@@ -127,15 +144,16 @@ class FrontEngine:
         A point whose training diverges is left out, noted in ``failures`` and logged; the others go on.
         """
         spec = self.spec
-        last = spec.n_front - 1
-        n_epochs = spec.max_epochs_pretrain + spec.max_epochs * (len(spec.preferences) + 3)
+        n_extremes = len(spec.extremes)
+        n_epochs = spec.max_epochs_pretrain + spec.max_epochs * (len(spec.preferences) + 2 * n_extremes - 1)
         with FrontProgress(n_epochs, show=self.show_progress) as progress:
             start = self._pretrain(progress)
-            first_anchor = self._anchor(0, start, progress)
-            last_anchor = self._anchor(last, start, progress)
-            scalers = self._scalers(first_anchor, last_anchor)
+            self._prepare_clusters(start, progress)
+            start["objectives"] = self._pretrain_critics(start, progress)
+            anchors = [self._anchor(which, start, progress) for which in range(n_extremes)]
+            scalers = self._scalers(anchors)
             self.metadata["training_scaler"], self.metadata["scaler"] = (scaler.to_plain() for scaler in scalers)
-            for number in range(1, last):
+            for number in range(1, len(spec.preferences) + 1):
                 try:
                     self._candidate(number, start, scalers, progress)
                 except TrainingDiverged as error:
@@ -167,47 +185,100 @@ class FrontEngine:
         return front
 
     def _pretrain(self, progress: FrontProgress) -> dict[str, Any]:
-        """Shared start: a plain generative training, then the critic on its codes."""
+        """Shared start: a plain generative training."""
         spec = self.spec
         progress.stage("pretraining", spec.max_epochs_pretrain)
-        if (part := self.store.get("pretraining")) is not None:
-            return part
-        with seeded(child_seed(spec.seed, _PRETRAINING)):
-            plan = self._train([self.objective], FixedWeighing([1.0, 0.0]), spec.max_epochs_pretrain, progress)
-            progress.say("pretraining the critic")
-            qz, context, _ = self.judge.encode()
-            train, validation = torch.from_numpy(self.split.train), torch.from_numpy(self.split.validation)
-            objective = self.objective.fresh()
-            fit_critic(objective, qz, context, train, validation, spec.recipe.critic_warmup)
-        part = {
-            "module": _copied(self.adapter.module),
-            "objective": _copied(objective),
-            "history": _columns(plan.history),
-        }
-        self.store.put("pretraining", part)
-        return part
+        if (part := self.store.get("pretraining")) is None:
+            with seeded(child_seed(spec.seed, _PRETRAINING)):
+                plan = self._train([], FixedWeighing([1.0]), spec.max_epochs_pretrain, progress)
+            part = {"module": _copied(self.adapter.module), "history": _columns(plan.history)}
+            self.store.put("pretraining", part)
+        return dict(part)
 
-    def _anchor(self, number: int, start: dict[str, Any], progress: FrontProgress) -> dict[str, Any]:
-        """One extreme: the generative loss alone, or the nuisance alone followed by a refit of the decoder."""
-        spec, uncorrected = self.spec, number == 0
-        name = "uncorrected" if uncorrected else "strongest"
+    def _prepare_clusters(self, start: dict[str, Any], progress: FrontProgress) -> None:
+        """Find the clusters that objectives are conditioned on, where they are not given."""
+        for clustering in self.clusterings:
+            memberships = clustering.memberships
+            if memberships is None and (part := self.store.get(f"clusters_{clustering.name}")) is not None:
+                memberships = part["memberships"]
+            if memberships is None:
+                codes = {
+                    FROM_PCA: lambda: self.judge.expression,
+                    FROM_CORRECTED: lambda: self._corrected(start, progress),
+                }
+                seed = child_seed(self.spec.seed, _CLUSTERING)
+                memberships = soft_clusters(codes[clustering.name](), clustering.n_clusters, seed=seed)
+                self.store.put(f"clusters_{clustering.name}", {"memberships": memberships})
+            self.adapter.clusters[clustering.name] = memberships
+
+    def _corrected(self, start: dict[str, Any], progress: FrontProgress) -> NDArray[np.float64]:
+        """Codes of a first correction, of marginal information, in which clusters are found."""
+        progress.stage("first correction", self.spec.max_epochs)
+        with seeded(child_seed(self.spec.seed, _CLUSTERING)):
+            self.adapter.module.load_state_dict(start["module"])
+            conditioned = next(o for o in self.objectives if o.options.get("given") == FROM_CORRECTED)
+            objective = type(conditioned)(**conditioned.options | {"given": None, "n_clusters": 1})
+            self._fit_to_start(objective)
+            weighing = FixedWeighing([1.0, _FIRST_CORRECTION])
+            self._train([objective], weighing, self.spec.max_epochs, progress, lr=self.spec.recipe.lr_front)
+            return self.judge.encode()[0].loc.numpy().astype(np.float64)
+
+    def _pretrain_critics(self, start: dict[str, Any], progress: FrontProgress) -> list[dict[str, torch.Tensor]]:
+        """Critics that know the codes of the shared start, and the proportions of the nuisances."""
+        if (part := self.store.get("critics")) is None:
+            progress.say("pretraining the critics")
+            with seeded(child_seed(self.spec.seed, _CRITICS)):
+                self.adapter.module.load_state_dict(start["module"])
+                objectives = [objective.fresh() for objective in self.objectives]
+                for objective in objectives:
+                    self._fit_to_start(objective)
+                    self._report_clusters(objective)
+            part = {"objectives": [_copied(objective) for objective in objectives]}
+            self.store.put("critics", part)
+        return part["objectives"]
+
+    def _fit_to_start(self, objective: Objective) -> None:
+        """Let an objective observe the training cells and train its critic on their present codes."""
+        qz, context, _ = self.judge.encode()
+        train, validation = torch.from_numpy(self.split.train), torch.from_numpy(self.split.validation)
+        objective.observe(context.take(train))
+        fit_critic(objective, qz, context, train, validation, self.spec.recipe.critic_warmup)
+
+    def _report_clusters(self, objective: Objective) -> None:
+        """Say which clusters an objective leaves alone because they have one level of the nuisance only."""
+        single = getattr(objective, "single_level_clusters", [])
+        if not single:
+            return
+        memberships = self.adapter.clusters[objective.options["given"]]
+        share = float(memberships[:, single].sum() / len(memberships))
+        self.metadata.setdefault("single_level_clusters", {})[objective.label] = single
+        told = (
+            f"{objective.label}: {len(single)} clusters, with {share:.0%} of the cells, have one level of the nuisance"
+        )
+        if share > _MOST:
+            logger.warning("%s only: little can be mixed within the others. Try fewer clusters.", told)
+        else:
+            logger.info("%s only; they are left as they are.", told)
+
+    def _anchor(self, which: int, start: dict[str, Any], progress: FrontProgress) -> dict[str, Any]:
+        """One extreme: the generative loss alone, or one other objective alone followed by a refit of the decoder."""
+        spec, uncorrected, number = self.spec, which == 0, self.spec.extremes[which]
+        preference = np.eye(len(self.names))[which]
+        name = "uncorrected" if uncorrected else f"strongest {self.names[which]}"
         progress.stage(f"extreme: {name}", spec.max_epochs * (1 if uncorrected else 2))
         if (part := self.store.get(f"point_{number}")) is not None:
             return part
         with seeded(child_seed(spec.seed, number)):
-            objective, rate = self._begin_from(start), spec.recipe.lr_front
-            if uncorrected:
-                plan = self._train([objective], FixedWeighing([1.0, 0.0]), spec.max_epochs, progress, lr=rate)
-            else:
-                # No best state: the extreme is the end of the road, not the state that best fooled its critic.
-                plan = self._train(
-                    [objective], FixedWeighing([0.0, 1.0]), spec.max_epochs, progress, keep_best=False, lr=rate
-                )
-                refit = self._train(
-                    [objective], FixedWeighing([1.0, 0.0]), spec.max_epochs, progress, frozen=self.adapter.encoders()
-                )
+            objectives, rate = self._begin_from(start), spec.recipe.lr_front
+            # No best state away from the generative loss: such an extreme is the end of the road, not the state that
+            # best fooled its critic.
+            plan = self._train(
+                objectives, FixedWeighing(preference), spec.max_epochs, progress, keep_best=uncorrected, lr=rate
+            )
+            if not uncorrected:
+                generative, encoders = FixedWeighing(np.eye(len(self.names))[0]), self.adapter.encoders()
+                refit = self._train(objectives, generative, spec.max_epochs, progress, frozen=encoders)
                 plan.history += refit.history
-            preference = np.array([1.0, 0.0] if uncorrected else [0.0, 1.0])
             return self._finish(number, "extreme", preference, plan, progress)
 
     def _candidate(
@@ -230,44 +301,43 @@ class FrontEngine:
             validation_scaler=scalers[1],
         )
         with seeded(child_seed(spec.seed, number)):
-            objective = self._begin_from(start)
-            plan = self._train([objective], weighing, spec.max_epochs, progress, lr=spec.recipe.lr_front)
+            plan = self._train(self._begin_from(start), weighing, spec.max_epochs, progress, lr=spec.recipe.lr_front)
             self._finish(number, "candidate", preference, plan, progress)
 
-    def _scalers(self, first: dict[str, Any], last: dict[str, Any]) -> tuple[Scaler, Scaler]:
-        """Standardisation of training minibatches and of validation cells, from the two extremes."""
+    def _scalers(self, anchors: list[dict[str, Any]]) -> tuple[Scaler, Scaler]:
+        """Standardisation of training minibatches and of validation cells, from the extremes."""
         if self.spec.recipe.scaler == "none":
-            return Scaler.identity(2), Scaler.identity(2)
+            return Scaler.identity(len(anchors)), Scaler.identity(len(anchors))
         if self.spec.recipe.scaler == "trajectory":
-            extremes = [first["minibatch_extremes"][0], last["minibatch_extremes"][1]]
+            extremes = [anchor["minibatch_extremes"][i] for i, anchor in enumerate(anchors)]
             trajectory = Scaler.trajectory(np.array(extremes).T)
             return trajectory, trajectory
         payoffs = {
-            part: np.array([[anchor["row"][f"{name}_{part}"] for name in self.names] for anchor in (first, last)])
+            part: np.array([[anchor["row"][f"{name}_{part}"] for name in self.names] for anchor in anchors])
             for part in ("train", "validation")
         }
         # The ideal of a training loss is the lowest epoch of the uncorrected extreme, with dropout on and beyond the
         # state that was kept for its validation loss. Later points go below that state too, and would all seem ideal.
-        payoffs["train"][0, 0] = np.nanmin(first["history"][f"{GENERATIVE_LOSS}_train"])
+        payoffs["train"][0, 0] = np.nanmin(anchors[0]["history"][f"{GENERATIVE_LOSS}_train"])
         # An information is at least zero; the estimate at the strongest extreme may be above or below.
-        training, validation = (
-            Scaler.payoff(payoff, floor=(None, 0.0), names=self.names) for payoff in payoffs.values()
-        )
+        floor = (None, *(objective.minimum for objective in self.objectives))
+        training, validation = (Scaler.payoff(payoff, floor=floor, names=self.names) for payoff in payoffs.values())
         return training, validation
 
     @property
     def judge(self) -> Judge:
         """Judge of finished points."""
         if self._judge is None:
-            self._judge = Judge(self.adapter, self.manager, self.split, [self.objective], self.spec.recipe)
+            self._judge = Judge(self.adapter, self.manager, self.split, self.objectives, self.spec.recipe)
         return self._judge
 
-    def _begin_from(self, start: dict[str, Any]) -> Objective:
-        """Put the shared start into the module and give an objective with the shared critic."""
+    def _begin_from(self, start: dict[str, Any]) -> list[Objective]:
+        """Put the shared start into the module and give objectives with the shared critics."""
         self.adapter.module.load_state_dict(start["module"])
-        objective = self.objective.fresh()
-        objective.load_state_dict(start["objective"])
-        return objective
+        objectives = [objective.fresh() for objective in self.objectives]
+        for objective, state in zip(objectives, start["objectives"], strict=True):
+            objective.load_state_dict(state)
+        return objectives
 
     def _train(
         self,

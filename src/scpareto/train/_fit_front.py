@@ -13,9 +13,9 @@ from scvi import REGISTRY_KEYS, settings
 from scvi.model._utils import get_max_epochs_heuristic
 
 from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
-from scpareto.objectives import get_objective, objective_class
 from scpareto.pareto import Front, Solver, get_scaler, get_solver, solver_class
 from scpareto.train._adapter import VAEAdapter, get_adapter
+from scpareto.train._build import build_objectives, paired
 from scpareto.train._engine import FrontEngine, FrontSpec
 from scpareto.train._recipe import RECIPES
 from scpareto.train._seeding import child_seed, seeded
@@ -29,12 +29,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from scvi.model.base import BaseModelClass
 
-    from scpareto.objectives import Objective
 
 logger = logging.getLogger("scpareto")
 
 RECOMMENDED_METHOD = "pareto_mtl"
-RECOMMENDED_OBJECTIVE = "mine"
+RECOMMENDED_OBJECTIVE = "classifier"
 _SPLITTING = 20_000
 """Seed index of the split of the cells."""
 _CRITIC = 20_001
@@ -52,7 +51,7 @@ class FrontRun:
     def __init__(
         self,
         model: BaseModelClass,
-        objective: str | None = None,
+        objective: str | Sequence[str] | None = None,
         method: str | None = None,
         n_points: int = 10,
         *,
@@ -63,7 +62,7 @@ class FrontRun:
         seed: int | None = None,
         preset: str | None = None,
         split: Sequence[ArrayLike] | None = None,
-        objective_kwargs: dict[str, Any] | None = None,
+        objective_kwargs: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
         solver_kwargs: dict[str, Any] | None = None,
         plan_kwargs: dict[str, Any] | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
@@ -85,10 +84,10 @@ class FrontRun:
         n_cells = manager.adata.n_obs
         self.split = _checked_split(split, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY), seed)
         adapter = get_adapter(model)
-        options = recipe.objective_defaults.get(objective, {}) | (objective_kwargs or {})
+        pairs = paired(objective, objective_kwargs)
         with seeded(child_seed(seed, _CRITIC)):
-            traded = _build_objective(objective, adapter, options)
-        grid = _checked_grid(solver_class(method), n_points, preferences)
+            traded, clusterings = build_objectives(pairs, adapter, manager.adata, recipe, len(self.split.train))
+        grid = _checked_grid(solver_class(method), n_points, preferences, 1 + len(traded))
         get_solver(method, preferences=grid, **{"safeguards": recipe.safeguards} | (solver_kwargs or {}))
         heuristic = get_max_epochs_heuristic(n_cells)
         published = preset == "paper"
@@ -106,8 +105,8 @@ class FrontRun:
             trainer_kwargs={"accelerator": accelerator, "devices": _devices(accelerator, devices)} | trainer_kwargs,
         )
         self.settings = {
-            "objective": objective,
-            "objective_options": {k: v for k, v in traded.options.items() if k != "n_latent"},
+            "objective": [o.label for o in traded],
+            "objective_options": {o.label: {k: v for k, v in o.options.items() if k != "n_latent"} for o in traded},
             "method": method,
             "solver_kwargs": {k: str(v) for k, v in spec.solver_kwargs.items()},
             "preset": preset or "practical",
@@ -119,11 +118,14 @@ class FrontRun:
             "seed": seed,
             "versions": {name: version(name) for name in ("scpareto", "scvi-tools", "torch")},
         }
-        fingerprint = {"data": _data_hash(model, self.split), "start": _state_hash(adapter)}
+        known = [c.memberships.numpy() for c in clusterings if c.memberships is not None]
+        fingerprint = {"data": _data_hash(model, self.split, known), "start": _state_hash(adapter)}
         store = PartStore(self.settings | fingerprint, checkpoint_dir)
-        self._engine = FrontEngine(adapter, manager, self.split, traded, spec, store, show_progress=progress)
+        self._engine = FrontEngine(
+            adapter, manager, self.split, traded, spec, store, clusterings=clusterings, show_progress=progress
+        )
         self._engine.metadata = self.settings | {
-            "target": traded.target,
+            "target": next((o.target for o in traded if o.needs_nuisance), "batch"),
             "indices": {name: torch.from_numpy(index.copy()) for name, index in self.split.items()},
         }
 
@@ -149,7 +151,7 @@ class FrontRun:
 
 def fit_front(
     model: BaseModelClass,
-    objective: str | None = None,
+    objective: str | Sequence[str] | None = None,
     method: str | None = None,
     n_points: int = 10,
     **kwargs: Any,
@@ -166,11 +168,12 @@ def fit_front(
     model
         A set-up scvi-tools model whose module is a :class:`scvi.module.VAE`.
     objective
-        Name of an objective, see :func:`scpareto.objectives.objective_names`; None for the recommended one.
+        Name of an objective, see :func:`scpareto.objectives.objective_names`, or several, for a front of as many
+        dimensions and one; None for the recommended one.
     method
         Name of a solver, see :func:`scpareto.pareto.solver_names`; None for the recommended one.
     n_points
-        Number of preferences; two extremes come on top.
+        Number of preferences; one extreme for each objective comes on top.
     preferences
         Preferences to train instead of the default grid: importances of the nuisance in [0, 1], shape ``(n_points,)``,
         or of all objectives, shape ``(n_points, n_objectives)``.
@@ -185,8 +188,14 @@ def fit_front(
         ``"paper"`` for the published training recipe, None for the practical one.
     split
         Indices of training, validation and test cells; None for 70/10/20 %, stratified by batch.
-    objective_kwargs, solver_kwargs
-        Options of the objective and of the solver.
+    objective_kwargs
+        Options of the objective, or a list of them for several objectives. ``target`` names the nuisance, or a list of
+        categorical ones whose product is meant; ``on`` the codes that are judged (``"mean"``, ``"sample"``,
+        ``"both"``); ``given`` the clusters within which information is measured: ``"corrected"`` or ``"pca"``, found in
+        a first corrected embedding or in uncorrected principal components (``n_clusters`` of them), or a key of
+        ``obs`` or ``obsm``.
+    solver_kwargs
+        Options of the solver.
     plan_kwargs
         Fields of :class:`scpareto.train.Recipe`.
     checkpoint_dir
@@ -241,35 +250,21 @@ def apply_point(model: BaseModelClass, front: Front, which: Any) -> int:
     return number
 
 
-def _build_objective(name: str, adapter: VAEAdapter, options: dict[str, Any]) -> Objective:
-    target = options.get("target", "batch")
-    if target not in adapter.nuisances:
-        raise ValueError(f"target={target!r} is not registered. Choose from {', '.join(adapter.nuisances)}.")
-    if target not in adapter.levels:
-        raise ValueError(f"target={target!r} is continuous; objective {name!r} needs a categorical nuisance.")
-    n_levels = len(adapter.levels[target])
-    if n_levels < 2:
-        raise ValueError(
-            f"target={target!r} has one level only ({adapter.levels[target][0]}): there is nothing to correct. "
-            "Register a batch_key or nuisance_keys with at least two levels."
-        )
-    objective_class(name)
-    return get_objective(name, **{"n_latent": adapter.n_latent, "n_categories": n_levels} | options)
-
-
-def _checked_grid(solver: type[Solver], n_points: int, preferences: ArrayLike | None) -> NDArray[np.float64]:
+def _checked_grid(
+    solver: type[Solver], n_points: int, preferences: ArrayLike | None, n_objectives: int
+) -> NDArray[np.float64]:
     if preferences is None:
-        if isinstance(n_points, bool) or int(n_points) != n_points or n_points < 2:
-            raise ValueError(f"n_points={n_points}: a front needs at least 2 preferences.")
-        return solver.default_preferences(int(n_points), 2)
+        if isinstance(n_points, bool) or int(n_points) != n_points or n_points < n_objectives:
+            raise ValueError(f"n_points={n_points}: a front needs at least {n_objectives} preferences.")
+        return solver.default_preferences(int(n_points), n_objectives)
     grid = np.asarray(preferences, dtype=float)
-    if grid.ndim == 1:
+    if grid.ndim == 1 and n_objectives == 2:
         grid = np.column_stack([1 - grid, grid])
-    if grid.ndim != 2 or grid.shape[1] != 2 or len(grid) < 2:
-        raise ValueError(f"preferences have shape {grid.shape}: give at least two, as (n_points,) or (n_points, 2).")
+    if grid.ndim != 2 or grid.shape[1] != n_objectives or len(grid) < 2:
+        raise ValueError(f"preferences have shape {grid.shape}: give at least two, as (n_points, {n_objectives}).")
     if np.any(grid < 0) or not np.allclose(grid.sum(1), 1):
         raise ValueError(f"preferences must be non-negative and sum to 1, got {grid.tolist()}.")
-    return grid[np.argsort(grid[:, 1], kind="stable")]
+    return grid[np.argsort(-grid[:, 0], kind="stable")]
 
 
 def _checked_split(split: Sequence[ArrayLike] | None, batch: NDArray[Any], seed: int) -> Split:
@@ -300,8 +295,8 @@ def _devices(accelerator: str, devices: int | list[int] | str) -> int | list[int
     return devices
 
 
-def _data_hash(model: BaseModelClass, split: Split) -> str:
-    """Hash of counts, batches and split: a resumed run must see the same data."""
+def _data_hash(model: BaseModelClass, split: Split, further: list[NDArray[Any]]) -> str:
+    """Hash of counts, batches, split and further arrays: a resumed run must see the same data."""
     digest = hashlib.sha256()
     counts = model.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)
     arrays = [counts.data, counts.indices, counts.indptr] if hasattr(counts, "indptr") else [np.asarray(counts)]
@@ -309,7 +304,7 @@ def _data_hash(model: BaseModelClass, split: Split) -> str:
     nuisances = [key for key in (NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY) if key in registered]
     for key in (REGISTRY_KEYS.BATCH_KEY, *nuisances):
         arrays.append(np.asarray(model.adata_manager.get_from_registry(key)))
-    for array in [*arrays, *(index for _, index in split.items())]:
+    for array in [*arrays, *further, *(index for _, index in split.items())]:
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
 

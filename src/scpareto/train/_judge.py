@@ -15,6 +15,7 @@ from torch.distributions import Normal
 from scpareto._constants import GENERATIVE_LOSS
 from scpareto.audit import judge_codes
 from scpareto.objectives import Context, estimate
+from scpareto.train._data import with_cell_index
 from scpareto.train._threads import torch_threads_kept
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ class Judge:
         self.split = split
         self.objectives = objectives
         self.recipe = recipe
-        self._loader = AnnDataLoader(manager, batch_size=512)
-        self._expression = principal_components(manager.get_from_registry(REGISTRY_KEYS.X_KEY), seed=0)
+        self._loader = AnnDataLoader(with_cell_index(manager), batch_size=512)
+        self.expression = principal_components(manager.get_from_registry(REGISTRY_KEYS.X_KEY), seed=0)
 
     @torch.no_grad()
     def encode(self) -> tuple[Normal, Context, torch.Tensor]:
@@ -87,7 +88,7 @@ class Judge:
         found = {GENERATIVE_LOSS: {name: float(generative[index].mean()) for name, index in parts.items()}}
         for objective in self.objectives:
             values = estimate(objective, qz, context, list(parts.values()), self.recipe.de_novo)
-            found[objective.name] = dict(zip(parts, values, strict=True))
+            found[objective.label] = dict(zip(parts, values, strict=True))
         return found
 
     def __call__(self, seed: int) -> dict[str, Any]:
@@ -98,13 +99,15 @@ class Judge:
             for objective, values in self.losses(qz, context, generative).items()
             for part, value in values.items()
         }
-        target = next((o.target for o in self.objectives if o.target in context.categorical), "batch")
+        target = next(
+            (o.target for o in self.objectives if o.needs_nuisance and o.target in context.categorical), "batch"
+        )
         row |= judge_codes(
             qz.loc.numpy(),
             qz.sample().numpy(),
             context.categorical[target].numpy(),
             test_indices=self.split.test,
-            expression=self._expression,
+            expression=self.expression,
             seed=seed,
             n_bootstrap=self.recipe.n_bootstrap,
         )

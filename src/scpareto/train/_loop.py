@@ -16,6 +16,7 @@ from scvi.dataloaders import DataSplitter
 from scvi.train import Trainer
 
 from scpareto.objectives import denormals_flushed
+from scpareto.train._data import with_cell_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -149,7 +150,7 @@ def run_training(
         If the user interrupts.
     """
     data = DataSplitter(
-        manager,
+        with_cell_index(manager),
         external_indexing=[split.train, split.validation, split.test],
         batch_size=batch_size,
         # Batch normalisation has no use for one or two left-over cells.

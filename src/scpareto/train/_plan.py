@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from scpareto.objectives import Context
 from scpareto.train._code_bank import CodeBank
+from scpareto.train._distributed import averaged, averaged_gradient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,8 @@ class FrontPlan(lightning.LightningModule):
 
     Notes
     -----
-    Estimates over a minibatch (MINE) are per device under distributed training.
+    Under distributed training, losses, their gradients and merits are averaged over the processes, so that all of them
+    find the same weights and stay equal; estimates over a minibatch (MINE) see the cells of one process.
     """
 
     def __init__(
@@ -121,33 +123,32 @@ class FrontPlan(lightning.LightningModule):
             self._train_critics(optimizers[1], encoded, context)
         with self._critics_fixed():
             losses = self._floored(self._losses(encoded, generative, context))
-            scaled = self.weighing.scale(losses)
-            gramian = self._gramian(scaled)
+            values, counts = averaged(_numbers(losses)), [loss is not None for loss in losses]
             # Before the solver, which takes finite numbers only.
-            if not all(loss is None or torch.isfinite(loss) for loss in losses):
-                raise TrainingDiverged(f"The losses of epoch {self.current_epoch} are {_numbers(losses)}.")
+            if not np.isfinite(values[counts]).all():
+                raise TrainingDiverged(f"The losses of epoch {self.current_epoch} are {values}.")
+            scaled = self.weighing.scale(losses)
+            gradients = self._gradients(scaled) if self.weighing.needs_gramian else []
+            gramian = self._gramian(gradients) if gradients else None
             if gramian is not None and not np.isfinite(gramian).all():
                 raise TrainingDiverged(f"The gradients of epoch {self.current_epoch} are not finite.")
-            weights = self.weighing.weights(_numbers(scaled), gramian)
-            if self.recipe.redraw:
-                encoded, generative = self._run(batch)
-                scaled = self.weighing.scale(self._floored(self._losses(encoded, generative, context)))
-            total = sum(float(w) * loss for w, loss in zip(weights, scaled, strict=True) if loss is not None)
-            if not isinstance(total, torch.Tensor) or not torch.isfinite(total):
-                raise TrainingDiverged(f"The losses of epoch {self.current_epoch} are {_numbers(losses)}.")
+            weights = self.weighing.weights(averaged(_numbers(scaled)), gramian)
             if np.any(weights != 0):
-                optimizers[0].zero_grad()
-                self.manual_backward(total)
-                if (clip := self.recipe.safeguards.gradient_clip) is not None:
-                    nn.utils.clip_grad_norm_(self._trained, clip)
-                optimizers[0].step()
-        self.minibatch_losses.append(_numbers(losses).tolist())
-        self._epoch.append((_numbers(losses), np.asarray(weights, dtype=float)))
+                if self.recipe.redraw:
+                    encoded, generative = self._run(batch)
+                    scaled = self.weighing.scale(self._floored(self._losses(encoded, generative, context)))
+                if gradients and not self.recipe.redraw:
+                    self._step(optimizers[0], gradients, weights)
+                else:
+                    terms = [float(w) * loss for w, loss in zip(weights, scaled, strict=True) if loss is not None]
+                    self._step(optimizers[0], self._gradients([torch.stack(terms).sum()]), np.ones(1))
+        self.minibatch_losses.append(values.tolist())
+        self._epoch.append((values, np.asarray(weights, dtype=float)))
 
     def on_train_epoch_end(self) -> None:
         """Record the mean losses and weights of the epoch, and let the weighing count it."""
         losses, weights = (np.mean([entry[i] for entry in self._epoch], axis=0) for i in (0, 1))
-        names = ["generative_loss", *(o.name for o in self._objectives)]
+        names = ["generative_loss", *(o.label for o in self._objectives)]
         record = {f"{name}_train": float(loss) for name, loss in zip(names, losses, strict=True)}
         record |= {f"{name}_weight": float(weight) for name, weight in zip(names, weights, strict=True)}
         record["main_phase"] = float(self.weighing.in_main_phase)
@@ -179,9 +180,9 @@ class FrontPlan(lightning.LightningModule):
         per_cell = [g for _, g, _ in self._validation if g is not None]
         generative = torch.cat(per_cell) if per_cell else None
         losses = self._losses(type(codes[0])(z, qz), generative, context)
-        self.merit = self.weighing.merit(_numbers(losses))
-        names = ["generative_loss", *(o.name for o in self._objectives)]
-        values = _numbers(losses)
+        values = averaged(_numbers(losses))
+        self.merit = self.weighing.merit(values)
+        names = ["generative_loss", *(o.label for o in self._objectives)]
         self.history.append({f"{name}_validation": float(v) for name, v in zip(names, values, strict=True)})
         self._validation = []
 
@@ -212,22 +213,34 @@ class FrontPlan(lightning.LightningModule):
         pairs = zip(losses, floors, strict=True)
         return [loss if loss is None or floor is None else loss.clamp(min=floor) for loss, floor in pairs]
 
-    def _gramian(self, losses: list[Tensor | None]) -> NDArray[np.float64] | None:
-        """Inner products of the gradients of the losses, ``(p, p)``."""
-        if not self.weighing.needs_gramian:
-            return None
-        parameters = self.adapter.shared_parameters() if self.recipe.gramian == "shared" else self._trained
-        rows = [
-            torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
-            for loss in losses
-            if loss is not None
-        ]
+    def _gradients(self, losses: list[Tensor | None]) -> list[list[Tensor | None]]:
+        """Gradient of each loss that counts, by trained parameter; None where it does not depend on one."""
+        return [averaged_gradient(loss, self._trained) for loss in losses if loss is not None]
+
+    def _gramian(self, rows: list[list[Tensor | None]]) -> NDArray[np.float64]:
+        """Inner products of gradients, ``(p, p)``."""
+        if self.recipe.gramian == "shared":
+            shared = {id(p) for p in self.adapter.shared_parameters()}
+            counted = [id(p) in shared for p in self._trained]
+            rows = [[g if use else None for g, use in zip(row, counted, strict=True)] for row in rows]
         gramian = np.zeros((len(rows), len(rows)))
         for i, row in enumerate(rows):
             for j, other in enumerate(rows[: i + 1]):
-                products = [torch.dot(a.flatten(), b.flatten()) for a, b in zip(row, other, strict=True) if _both(a, b)]
+                pairs = [(a, b) for a, b in zip(row, other, strict=True) if a is not None and b is not None]
+                products = [torch.dot(a.flatten(), b.flatten()) for a, b in pairs]
                 gramian[i, j] = gramian[j, i] = float(torch.stack(products).sum()) if products else 0.0
         return gramian
+
+    def _step(self, optimizer: LightningOptimizer, rows: list[list[Tensor | None]], weights: NDArray[Any]) -> None:
+        """Step on a weighted sum of gradients."""
+        for parameter, *of_losses in zip(self._trained, *rows, strict=True):
+            terms = [float(w) * g for w, g in zip(weights, of_losses, strict=True) if g is not None]
+            parameter.grad = torch.stack(terms).sum(0) if terms else None
+        if (clip := self.recipe.safeguards.gradient_clip) is not None:
+            norm = nn.utils.clip_grad_norm_(self._trained, clip)
+            if not torch.isfinite(norm):
+                raise TrainingDiverged(f"The gradients of epoch {self.current_epoch} are not finite.")
+        optimizer.step()
 
     def _train_critics(self, optimizer: LightningOptimizer, encoded: Encoded, context: Context) -> None:
         """Critic steps before a model step."""
@@ -243,9 +256,10 @@ class FrontPlan(lightning.LightningModule):
             self._critic_step(optimizer, *self.bank.draw(len(encoded.z)))
 
     def _critic_step(self, optimizer: LightningOptimizer, z: Tensor, qz: Normal, context: Context) -> None:
-        optimizer.zero_grad()
         loss = torch.stack([critic.critic_loss(z, qz, context) for critic in self.critics]).sum()
-        self.manual_backward(loss)
+        parameters = [p for critic in self.critics for p in critic.parameters()]
+        for parameter, gradient in zip(parameters, averaged_gradient(loss, parameters), strict=True):
+            parameter.grad = gradient
         optimizer.step()
 
     @contextmanager
@@ -275,7 +289,3 @@ def _running_statistics_fixed(module: nn.Module) -> Iterator[None]:
 def _numbers(losses: list[Tensor | None]) -> NDArray[np.float64]:
     """Losses as numbers; NaN for those that do not count."""
     return np.array([np.nan if loss is None else float(loss.detach()) for loss in losses])
-
-
-def _both(a: Tensor | None, b: Tensor | None) -> bool:
-    return a is not None and b is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
-from scpareto.objectives import CriticSchedule
+from scpareto.objectives import CodesSeen, CriticSchedule
 from scpareto.pareto import Safeguards
 
 
@@ -51,12 +51,15 @@ class Recipe:
         Training of the fresh critic that judges each finished point.
     n_bootstrap
         Resamplings behind the intervals of the leakage columns.
+    on
+        Codes that objectives of a nuisance judge where neither the user nor ``objective_defaults`` says so: the
+        posterior ``"mean"`` that users read. Published: ``"sample"``, below whose noise an encoder hides the nuisance.
     objective_defaults
         Options of an objective, by its name, that hold where the user gave none.
     """
 
     lr: float = 1e-3
-    lr_front: float = 3e-4
+    lr_front: float = 1e-4
     eps: float = 1e-5
     weight_decay: float = 1e-6
     critic_lr: float = 1e-3
@@ -72,7 +75,8 @@ class Recipe:
     critic_warmup: CriticSchedule = field(default_factory=CriticSchedule)
     de_novo: CriticSchedule = field(default_factory=CriticSchedule)
     n_bootstrap: int = 200
-    objective_defaults: dict[str, dict[str, Any]] = field(default_factory=lambda: {"mine": {"on": "both"}})
+    on: CodesSeen = "mean"
+    objective_defaults: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.gramian not in ("all", "shared"):
@@ -122,6 +126,7 @@ PUBLISHED = Recipe(
     early_stopping=False,
     scaler="trajectory",
     safeguards=Safeguards.published(),
+    on="sample",
     critic_warmup=CriticSchedule(max_epochs=400, lr=5e-5, patience=None, max_steps=None),
     de_novo=CriticSchedule(max_epochs=400, lr=5e-5, patience=None, max_steps=None),
     objective_defaults={

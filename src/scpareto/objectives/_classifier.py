@@ -1,0 +1,58 @@
+"""Mutual information of codes and nuisance, by how well a classifier tells the nuisance from the codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from torch.nn.functional import log_softmax
+
+from scpareto.objectives._information import InformationObjective
+from scpareto.objectives._registry import register_objective
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.distributions import Normal
+
+    from scpareto.objectives._context import Context
+
+
+@register_objective
+class Classifier(InformationObjective):
+    r"""Classifier bound :math:`I(z; s) \ge H(s) - \mathrm{CE}(q)`, or within clusters :math:`I(z; s \mid c)`.
+
+    .. math::
+        V = \frac{1}{m} \sum_i \log \frac{q(s_i \mid z_i)}{\pi_{s_i}}, \qquad
+        q(s \mid z) = \operatorname{softmax}(\log \pi + F(z))_s
+
+    with the proportions :math:`\pi` of the levels among all training cells, or given the cell's clusters
+    :math:`\pi_{s \mid c}`. It is the Donsker-Varadhan bound of a critic that is normalised for each code, hence never
+    looser for the same scores; its minibatch gradient is unbiased, and nothing in it can overflow.
+
+    Parameters
+    ----------
+    n_latent, n_categories
+        See :class:`InformationObjective`.
+    **options
+        See :class:`InformationObjective`.
+
+    References
+    ----------
+    Barber & Agakov (2003), The IM algorithm: a variational approach to information maximization, NeurIPS. As an
+    adversary of a representation: Ganin et al. (2016), Domain-adversarial training of neural networks, JMLR 17.
+    """
+
+    name: ClassVar[str] = "classifier"
+
+    def forward(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
+        """Value of the bound in nats; see :class:`Objective`."""
+        judged = self.judged(z, qz, context)
+        assert judged.log_prior is not None
+        log_ratio = log_softmax(judged.log_prior + self.critic(judged.codes), 1) - judged.log_prior
+        of_pairs = log_ratio.gather(1, judged.nuisance[:, None]).squeeze(1)
+        # Cells of clusters that do not count have weight zero, and still count as cells.
+        return (judged.memberships.sum(1) * of_pairs).mean()
+
+    def critic_loss(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
+        """Cross-entropy up to a constant; updates the code moments."""
+        self.update_moments(z, qz)
+        return -self(z, qz, context)

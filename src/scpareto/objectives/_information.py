@@ -1,0 +1,192 @@
+"""What all critics of information share: codes, labels and clusters in the form that they take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+
+from scpareto.objectives._base import CodesSeen, Objective
+from scpareto.objectives._critic import CodeStandardizer, Critic, CriticInit
+from scpareto.objectives._soft_clusters import floored, level_shares, memberships_given_levels
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.distributions import Normal
+
+    from scpareto.objectives._context import Context
+
+SINGLE_LEVEL = 0.98
+"""A cluster in which one level holds more than this share tells nothing about mixing; it does not count."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A minibatch as a critic of information takes it; ``m`` rows, twice the cells for ``on="both"``.
+
+    Parameters
+    ----------
+    codes
+        Standardised codes, followed by the memberships that are given, shape ``(m, n_latent + n_clusters)``.
+    nuisance
+        Levels ``(m,)``, or standardised values of a continuous nuisance.
+    memberships
+        Soft memberships once the level is known too, shape ``(m, n_clusters)``; one column of ones where nothing is
+        given. Columns of clusters that do not count are zero.
+    log_prior
+        Log probability of each level given the memberships, shape ``(m, n_categories)``; None for a continuous
+        nuisance.
+    """
+
+    codes: Tensor
+    nuisance: Tensor
+    memberships: Tensor
+    log_prior: Tensor | None
+
+
+class InformationObjective(Objective):
+    r"""Lower bound on the information :math:`I(z; s)` or :math:`I(z; s \mid c)`, found by a critic.
+
+    Parameters
+    ----------
+    n_latent
+        Number of dimensions of a code.
+    n_categories
+        Number of levels of the nuisance; None for a continuous one.
+    target, on
+        See :class:`Objective`.
+    given
+        Name of a soft clustering :math:`c` of the cells. Information is then measured within clusters, so that
+        differences in their composition are not punished.
+    n_clusters
+        Number of its clusters.
+    floor
+        Smallest proportion of a level within a cluster, so that a level absent from a cluster costs a finite amount.
+        Raises the value by up to ``floor`` for each absent level.
+    n_hidden, n_layers, init
+        The critic, see :class:`Critic`.
+    standardize
+        Whether the critic sees codes scaled by running moments.
+
+    Raises
+    ------
+    ValueError
+        If ``n_categories`` is below 2, or None for an objective that takes categorical nuisances only, or ``given``
+        comes without ``n_clusters``.
+
+    Notes
+    -----
+    The probability of a level given the memberships :math:`w_i` of a cell is the mixture
+    :math:`\sum_c w_{ic} \pi_{s \mid c}`, with the :math:`\pi` that make the observed levels most probable; for hard
+    clusters, these are the proportions within them. A plain average by :math:`w` would blur unequal compositions of
+    overlapping clusters, and the difference would count as information. With calibrated memberships, codes and
+    nuisance that are independent within clusters have information 0.
+
+    A cluster with (nearly) all of its cells in one level does not count: it cannot be mixed, and asking for it would
+    erase it. See :attr:`single_level_clusters`.
+    """
+
+    has_critic: ClassVar[bool] = True
+    minimum: ClassVar[float | None] = 0.0
+    proportions: Tensor
+    counts: Tensor
+    location: Tensor
+    spread: Tensor
+
+    def __init__(
+        self,
+        n_latent: int,
+        n_categories: int | None = None,
+        *,
+        target: str = "batch",
+        on: CodesSeen = "sample",
+        given: str | None = None,
+        n_clusters: int = 1,
+        floor: float = 1e-3,
+        n_hidden: int = 128,
+        n_layers: int = 3,
+        init: CriticInit = "default",
+        standardize: bool = True,
+    ) -> None:
+        super().__init__(n_latent, target=target, on=on)
+        if n_categories is None and "continuous" not in self.kinds:
+            raise ValueError(f"n_categories=None: objective {self.name!r} needs a categorical nuisance.")
+        if n_categories is not None and n_categories < 2:
+            raise ValueError(f"n_categories={n_categories}: information about a nuisance needs at least two levels.")
+        if given is not None and n_clusters < 2:
+            raise ValueError(f"given={given!r} needs n_clusters of at least 2, got {n_clusters}.")
+        self.n_categories = n_categories
+        self.given = given
+        self.n_clusters = n_clusters if given is not None else 1
+        self.floor = floor
+        n_input = n_latent + (self.n_clusters if given is not None else 0)
+        self.critic = self.build_critic(n_input, n_hidden=n_hidden, n_layers=n_layers, init=init)
+        self.standardizer = CodeStandardizer(n_latent) if standardize else None
+        levels = n_categories or 1
+        # Uniform until observed.
+        self.register_buffer("proportions", torch.full((self.n_clusters, levels), 1 / levels))
+        self.register_buffer("counts", torch.ones(self.n_clusters))
+        self.register_buffer("location", torch.zeros(()))
+        self.register_buffer("spread", torch.ones(()))
+        self.options |= {
+            "n_categories": n_categories,
+            "given": given,
+            "n_clusters": self.n_clusters,
+            "floor": floor,
+            "n_hidden": n_hidden,
+            "n_layers": n_layers,
+            "init": init,
+            "standardize": standardize,
+        }
+
+    def build_critic(self, n_input: int, *, n_hidden: int, n_layers: int, init: CriticInit) -> Critic:
+        """Critic with one score for each level; see :class:`Critic`."""
+        assert self.n_categories is not None  # checked by the constructor for those that use this critic
+        return Critic(n_input, self.n_categories, n_hidden=n_hidden, n_layers=n_layers, init=init)
+
+    @property
+    def single_level_clusters(self) -> list[int]:
+        """Clusters that do not count, because (nearly) all of their cells have one level of the nuisance."""
+        if self.given is None or self.n_categories is None:
+            return []
+        return torch.nonzero(self.counts == 0).flatten().tolist()
+
+    def observe(self, context: Context) -> None:
+        """Learn proportions of the levels, in each cluster if there are any, or moments of a continuous nuisance."""
+        if self.n_categories is None:
+            values = context.continuous[self.target].float()
+            self.location.copy_(values.mean())
+            self.spread.copy_(values.std().clamp(min=1e-6))
+            return
+        labels = context.categorical[self.target].long()
+        if self.given is None:
+            shares = level_shares(labels, self.n_categories, torch.ones(len(labels), 1, device=labels.device))
+            self.proportions.copy_(floored(shares, 1e-6))
+            return
+        shares = level_shares(labels, self.n_categories, context.clusters[self.given].float())
+        self.proportions.copy_(floored(shares, self.floor))
+        self.counts.copy_((shares.max(1).values <= SINGLE_LEVEL).float())
+
+    def judged(self, z: Tensor, qz: Normal, context: Context) -> Judged:
+        """Bring a minibatch into the form that the critic takes; all in single precision."""
+        codes = self.codes(z, qz).float()
+        if self.standardizer is not None:
+            codes = self.standardizer(codes)
+        if self.given is None:
+            memberships = codes.new_ones(len(codes), 1)
+        else:
+            memberships = self.labels(context.clusters[self.given].float())
+            codes = torch.cat([codes, memberships], 1)
+        if self.n_categories is None:
+            values = self.labels(context.continuous[self.target].float())
+            return Judged(codes, (values - self.location) / self.spread, memberships * self.counts, None)
+        labels = self.labels(context.categorical[self.target].long())
+        log_prior = torch.log(memberships @ self.proportions)
+        memberships = memberships_given_levels(memberships, labels, self.proportions)
+        return Judged(codes, labels, memberships * self.counts, log_prior)
+
+    def update_moments(self, z: Tensor, qz: Normal) -> None:
+        """Let the code moments follow a minibatch of the critic's training."""
+        if self.standardizer is not None:
+            self.standardizer.update(self.codes(z, qz).float())

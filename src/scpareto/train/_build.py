@@ -1,0 +1,102 @@
+"""Objectives from names and options: targets, clusters and sizes are filled in from the registered data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scpareto.objectives import get_objective, objective_class, objective_options
+from scpareto.train._clusters import Clustering, read_clustering
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+
+    from scpareto.objectives import Objective
+    from scpareto.train._adapter import VAEAdapter
+    from scpareto.train._recipe import Recipe
+
+
+def paired(names: str | Sequence[str], options: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Each objective's name with its options.
+
+    Raises
+    ------
+    ValueError
+        If there is no name, or the number of options does not fit.
+    """
+    listed = [names] if isinstance(names, str) else list(names)
+    if not listed:
+        raise ValueError("objective is empty: give at least one name.")
+    if options is None or isinstance(options, dict):
+        if options and len(listed) > 1:
+            raise ValueError(f"objective_kwargs must be a list of {len(listed)} dicts, one for each of {listed}.")
+        options = [options or {}, *({} for _ in listed[1:])]
+    if len(options) != len(listed):
+        raise ValueError(f"objective_kwargs has {len(options)} entries for {len(listed)} objectives ({listed}).")
+    return [(name, dict(some)) for name, some in zip(listed, options, strict=True)]
+
+
+def build_objectives(
+    pairs: list[tuple[str, dict[str, Any]]], adapter: VAEAdapter, adata: AnnData, recipe: Recipe, n_train: int
+) -> tuple[list[Objective], list[Clustering]]:
+    """Objectives with targets, numbers of levels and clusters filled in, and the clusterings they are conditioned on.
+
+    Raises
+    ------
+    ValueError
+        If a name, option, target or clustering is not valid, or two objectives would have the same columns.
+    KeyError
+        If a clustering does not exist.
+    """
+    objectives: list[Objective] = []
+    clusterings: dict[str, Clustering] = {}
+    for name, given_options in pairs:
+        cls = objective_class(name)
+        options = recipe.objective_defaults.get(name, {}) | given_options
+        sizes: dict[str, Any] = {"n_latent": adapter.n_latent, "n_cells": n_train}
+        if cls.needs_nuisance:
+            options.setdefault("on", recipe.on)
+            options["target"], sizes["n_categories"] = resolve_target(adapter, cls, options.get("target", "batch"))
+        if (given := options.get("given")) is not None:
+            clustering = clusterings.get(given) or read_clustering(adata, given, options.get("n_clusters"))
+            clusterings[given] = clustering
+            options["n_clusters"] = clustering.n_clusters
+        known = objective_options(cls)
+        objectives.append(get_objective(name, **{k: v for k, v in sizes.items() if k in known} | options))
+    labels = [objective.label for objective in objectives]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ValueError(f"objective={label!r} is there twice. Give each objective another target.")
+    return objectives, list(clusterings.values())
+
+
+def resolve_target(adapter: VAEAdapter, cls: type[Objective], target: Any) -> tuple[str, int | None]:
+    """Name of a registered target, the product of several included, and its number of levels; None if continuous.
+
+    Raises
+    ------
+    ValueError
+        If the target is not registered, of a kind that the objective does not take, or has one level only.
+    """
+    names = [target] if isinstance(target, str) else list(target)
+    for name in names:
+        if name not in adapter.nuisances:
+            raise ValueError(f"target={name!r} is not registered. Choose from {', '.join(adapter.nuisances)}.")
+    kinds = {"categorical" if name in adapter.levels else "continuous" for name in names}
+    if len(names) > 1 and kinds != {"categorical"}:
+        raise ValueError(f"target={target!r}: only categorical nuisances have a product.")
+    if not kinds <= cls.kinds:
+        raise ValueError(
+            f"target={target!r} is {kinds.pop()}; objective {cls.name!r} takes {', '.join(cls.kinds)} ones."
+        )
+    if kinds == {"continuous"}:
+        return names[0], None
+    name = names[0] if len(names) == 1 else adapter.add_product(names)
+    n_levels = len(adapter.levels[name])
+    if n_levels < 2:
+        raise ValueError(
+            f"target={name!r} has one level only ({adapter.levels[name][0]}): there is nothing to correct. "
+            "Register a batch_key or nuisance_keys with at least two levels."
+        )
+    return name, n_levels

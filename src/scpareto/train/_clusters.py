@@ -1,0 +1,96 @@
+"""Soft clusters that objectives are conditioned on: given by the user, or found once before the front."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.mixture import GaussianMixture
+
+from scpareto.train._threads import torch_threads_kept
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+FROM_CORRECTED, FROM_PCA = "corrected", "pca"
+FOUND = (FROM_CORRECTED, FROM_PCA)
+"""Clusterings that are found by the engine rather than read from the data."""
+DEFAULT_N_CLUSTERS = 10
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Soft clusters of all cells.
+
+    Parameters
+    ----------
+    name
+        ``"corrected"``, ``"pca"``, or a key of ``obs`` or ``obsm``.
+    n_clusters
+        Number of clusters.
+    memberships
+        Shape ``(n_cells, n_clusters)``, rows sum to one; None until they are found.
+    """
+
+    name: str
+    n_clusters: int
+    memberships: Tensor | None = None
+
+
+def read_clustering(adata: AnnData, name: str, n_clusters: int | None = None) -> Clustering:
+    """Resolve the name of a clustering.
+
+    Parameters
+    ----------
+    adata
+        The data.
+    name
+        ``"corrected"`` for clusters of a first corrected embedding, ``"pca"`` for those of uncorrected principal
+        components, a column of ``obs`` for given clusters, or a matrix of ``obsm`` for soft memberships.
+    n_clusters
+        Number of clusters to find; given ones have their own.
+
+    Raises
+    ------
+    KeyError
+        If there is nothing of this name.
+    ValueError
+        If memberships are not non-negative rows that sum to one, or there are fewer than two clusters.
+    """
+    if name in FOUND:
+        found = Clustering(name, DEFAULT_N_CLUSTERS if n_clusters is None else n_clusters)
+    elif name in adata.obs:
+        if adata.obs[name].isna().any():
+            raise ValueError(
+                f"given={name!r}: adata.obs[{name!r}] has missing values. Fill them or remove those cells."
+            )
+        table = pd.get_dummies(adata.obs[name].astype(str)).to_numpy(dtype=np.float32)
+        found = Clustering(name, table.shape[1], torch.from_numpy(table))
+    elif name in adata.obsm:
+        found = _soft(name, np.asarray(adata.obsm[name], dtype=np.float32))
+    else:
+        known = ", ".join(map(repr, (*FOUND, *adata.obs, *adata.obsm)))
+        raise KeyError(f"given={name!r} is neither a clustering nor a key of obs or obsm. Choose from {known}.")
+    if found.n_clusters < 2:
+        raise ValueError(f"given={name!r} has {found.n_clusters} clusters; at least 2 are needed.")
+    return found
+
+
+@torch_threads_kept()
+def soft_clusters(codes: NDArray[np.float64], n_clusters: int, *, seed: int = 0) -> Tensor:
+    """Memberships in the components of a Gaussian mixture with diagonal covariances, ``(n_cells, n_clusters)``."""
+    scaled = (codes - codes.mean(0)) / np.maximum(codes.std(0), 1e-8)
+    mixture = GaussianMixture(n_clusters, covariance_type="diag", n_init=3, reg_covar=1e-3, random_state=seed)
+    mixture.fit(scaled)
+    return torch.from_numpy(mixture.predict_proba(scaled).astype(np.float32))
+
+
+def _soft(name: str, memberships: NDArray[np.float32]) -> Clustering:
+    if memberships.ndim != 2 or not (memberships >= 0).all() or not np.allclose(memberships.sum(1), 1, atol=1e-3):
+        raise ValueError(f"given={name!r}: adata.obsm[{name!r}] must hold memberships, rows >= 0 that sum to 1.")
+    return Clustering(name, memberships.shape[1], torch.from_numpy(memberships))

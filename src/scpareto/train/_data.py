@@ -1,0 +1,43 @@
+"""Minibatches that know which cells they hold."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scvi.data import AnnTorchDataset
+from torch.utils.data import Subset
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scvi.data import AnnDataManager
+
+CELL_INDEX = "scpareto_cell_index"
+"""Key of a minibatch that holds the row of each cell, shape ``(n_cells, 1)``."""
+
+
+class IndexedDataset(AnnTorchDataset):
+    """Registered data of some cells, and their rows."""
+
+    def __getitem__(self, indexes: int | list[int] | slice) -> dict[str, Any]:
+        """Fetch registered data; see :class:`scvi.data.AnnTorchDataset`."""
+        rows: NDArray[np.int64] = np.arange(len(self))[indexes].reshape(-1, 1)
+        if self.adata_manager.adata.isbacked and not isinstance(indexes, slice):
+            # The base class reads backed data in ascending order.
+            rows = np.sort(rows, axis=0)
+        return super().__getitem__(indexes) | {CELL_INDEX: rows}
+
+
+def with_cell_index(manager: AnnDataManager) -> AnnDataManager:
+    """Twin of a manager whose data sets add the rows of the cells; neither manager nor data are changed."""
+    twin = copy.copy(manager)
+
+    def create_torch_dataset(
+        indices: Any = None, data_and_attributes: Any = None, load_sparse_tensor: bool = False
+    ) -> IndexedDataset | Subset[Any]:
+        dataset = IndexedDataset(twin, getitem_tensors=data_and_attributes, load_sparse_tensor=load_sparse_tensor)
+        return dataset if indices is None else Subset(dataset, indices)
+
+    twin.create_torch_dataset = create_torch_dataset
+    return twin
