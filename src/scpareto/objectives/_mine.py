@@ -77,8 +77,8 @@ class Mine(DonskerVaradhan):
     .. math::
         V = \frac{1}{m} \sum_i f(z_i, s_i) - \log \frac{1}{m} \sum_i \exp f(z_{\tau(i)}, s_i)
 
-    with :math:`\tau` a random permutation of the minibatch, or of each cluster drawn from the memberships that are
-    given. Takes categorical and continuous nuisances.
+    with :math:`\tau` a random permutation of the minibatch, or of each cluster where memberships are given; cells draw
+    their cluster anew each time. Takes categorical and continuous nuisances.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ class Smile(Mine):
     clip
         Limit :math:`\tau_c` on the scores in the partition term.
     **options
-        See :class:`DonskerVaradhan` and :class:`InformationObjective`.
+        See :class:`InformationObjective`; ``ema_rate`` has no effect here.
 
     References
     ----------
