@@ -12,7 +12,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test coverage lint format typecheck docs build clean
+.PHONY: help install install-dev demo test coverage lint format typecheck docs explorer-ui build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -72,6 +72,10 @@ typecheck: $(VENV)/.installed-dev ## mypy
 docs: $(VENV)/.installed-doc ## build the site into docs/_build/html; warnings are errors
 	$(BIN)/sphinx-build -E -W --keep-going -q -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+# The bundle is committed, so that nobody needs Node.js to install or test; this writes it anew from explorer-ui/.
+explorer-ui: ## the explorer's bundle and its licences, from TypeScript (needs Node.js 20)
+	cd explorer-ui && npm ci --ignore-scripts && npm run build
 
 build: $(VENV)/.installed-dev ## sdist and wheel into dist/, checked by twine
 	rm -rf dist

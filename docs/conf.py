@@ -13,6 +13,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from list_public_names import write_pages  # noqa: E402 - lies next to this file
+from render_guide_tables import render_guide_tables  # noqa: E402
 from render_results import render  # noqa: E402
 
 project = "scpareto"
@@ -92,3 +93,4 @@ if not os.environ.get("SCPARETO_DOCS_OFFLINE") and reachable(OTHER_DOCS["python"
 
 write_pages(HERE / "generated" / "api")
 render(HERE.parent / "experiments" / "results", HERE / "results")
+render_guide_tables(HERE.parent, HERE / "generated" / "tables")

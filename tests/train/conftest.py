@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import scvi
 import torch
 
 from scpareto import datasets
+from scpareto.model import ParetoVI
 from scpareto.train import FrontRun, fit_front
 
 PLAN = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
@@ -36,6 +38,23 @@ def _untrained(adata, seed=0, **options):
 
 def _with_defaults(kwargs):
     return DEFAULTS | kwargs | {"plan_kwargs": PLAN | kwargs.get("plan_kwargs", {})}
+
+
+def _simulate_nuisances(**columns):
+    """Two batches, three donors, a quality that goes with the batch, and clusters of several kinds."""
+    adata = _simulate()
+    rng, second = np.random.default_rng(0), (adata.obs["batch"] == "batch_1").to_numpy()
+    adata.obs["donor"] = rng.choice(["ada", "ben", "cem"], 200)
+    adata.obs["quality"] = second + rng.normal(size=200)
+    # One cluster is found in one batch only.
+    adata.obs["niche"] = np.where(second & (rng.random(200) < 0.5), "own", "shared")
+    adata.obs["gap"] = adata.obs["niche"].where(adata.obs["niche"] == "own")
+    adata.obsm["soft"] = rng.dirichlet(np.ones(3), 200)
+    adata.obsm["raw"] = 2 * adata.obsm["soft"]
+    for name, values in columns.items():
+        adata.obs[name] = values
+    ParetoVI.setup_anndata(adata, batch_key="batch", nuisance_keys=["donor", "quality"])
+    return adata
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +89,23 @@ def adata():
 @pytest.fixture
 def model(adata):
     return _untrained(adata)
+
+
+@pytest.fixture(scope="session")
+def simulate_nuisances():
+    """Simulate registered data with several nuisances and clusterings: ``simulate_nuisances(**columns_of_obs)``."""
+    return _simulate_nuisances
+
+
+@pytest.fixture(scope="session")
+def nuisances():
+    return _simulate_nuisances()
+
+
+@pytest.fixture(scope="session")
+def untrained_paretovi():
+    """Build a model that knows nuisances: ``untrained_paretovi(adata)``; all of them have equal weights."""
+    return lambda adata: ParetoVI(adata, n_hidden=16, n_latent=3, seed=0)
 
 
 @pytest.fixture(scope="session")

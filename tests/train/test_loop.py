@@ -160,6 +160,14 @@ def test_training_sees_training_cells_and_keeps_the_best_of_validation(train, ad
     assert {"generative_loss_validation", "generative_loss_train", "epoch"} <= set(plan.history[0])
 
 
+@pytest.mark.parametrize("strategy", ["ddp_spawn", "ddp_notebook"])
+def test_strategies_whose_results_would_be_lost_are_refused(train, model, strategy):
+    before = {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
+    with pytest.raises(ValueError, match=f"strategy='{strategy}' trains in copies.*strategy='ddp'"):
+        train(strategy=strategy)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.module.state_dict().items())
+
+
 class Interrupt(Callback):
     def __init__(self, how):
         self.how = how

@@ -116,3 +116,19 @@ def test_a_malicious_part_is_refused_and_does_not_run(tmp_path, write):
     else:
         torch.load(tmp_path / "store" / "point_0.pt", weights_only=False)
     assert proof.exists()
+
+
+def test_of_several_processes_only_the_first_writes(tmp_path, monkeypatch):
+    first = PartStore(SETTINGS, tmp_path / "together")
+    monkeypatch.setattr("lightning.pytorch.utilities.rank_zero.rank_zero_only.rank", 1)
+    alone, second = (PartStore(SETTINGS, tmp_path / name) for name in ("alone", "together"))
+    for store in (alone, second):
+        store.put("point_0", part(1.0))
+        assert store.get("point_0")["module"]["w"].tolist() == [1, 1], "in memory"
+    assert list((tmp_path / "alone").iterdir()) == []
+    assert [path.name for path in (tmp_path / "together").iterdir()] == ["settings.json"]
+    with pytest.raises(ValueError, match="seed was 1, now 2"):
+        PartStore(SETTINGS | {"seed": 2}, tmp_path / "together")
+    monkeypatch.undo()
+    first.put("point_1", part(2.0))
+    assert second.get("point_1")["module"]["w"].tolist() == [2, 2]

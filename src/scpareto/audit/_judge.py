@@ -51,12 +51,13 @@ def judge_codes(
         ``leakage_mean``, ``leakage_sample`` with ``_low`` and ``_high`` (95 % interval): information about batch that
         a fresh probe reads, in nats; ``nn_mean``, ``nn_sample``: the nearest-neighbour estimates, in nats;
         ``retention``: overlap of neighbourhoods within batches, in [0, 1], from the mean, NaN without ``expression``.
+        Leakage is NaN where the test cells hold a single batch.
 
     Raises
     ------
     ValueError
-        If shapes disagree, values are not finite, batches are missing, ``test_indices`` are not distinct row numbers,
-        or the test cells hold a single batch.
+        If shapes disagree, values are not finite, batches are missing, or ``test_indices`` are not distinct row
+        numbers.
 
     See Also
     --------
@@ -81,6 +82,11 @@ def judge_codes(
 
     columns: dict[str, float] = {}
     for name, codes in arrays.items():
+        if len(np.unique(labels[test])) < 2:
+            # Where the nuisance is continuous there may be one batch, of which nothing can leak.
+            columns |= dict.fromkeys((f"leakage_{name}", f"leakage_{name}_low", f"leakage_{name}_high"), float("nan"))
+            columns[f"nn_{name}"] = float("nan")
+            continue
         probe = probe_information(
             codes[test],
             labels[test],

@@ -1,8 +1,9 @@
-"""The commands: learn a front from a file, or from simulated cells, and leave everything in one folder."""
+"""The commands: learn a front from a file, or from simulated cells, leave everything in one folder, and explore it."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -116,6 +117,50 @@ def demo(
         _learn(adata, adata.copy(), arguments, output, "auto")
 
 
+@app.command()
+def explore(
+    results: Annotated[Path, typer.Argument(help="Folder written by fit or demo.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The page; front.html in the folder unless given.")
+    ] = None,
+    color: Annotated[
+        list[str] | None, typer.Option(help="Further columns of obs, repeated or separated by commas.")
+    ] = None,
+    genes: Annotated[list[str] | None, typer.Option(help="Genes, repeated or separated by commas.")] = None,
+    max_cells: Annotated[int, typer.Option(help="Cells shown at most; batches keep their shares.")] = 50_000,
+    seed: Seed = 0,
+) -> None:
+    """Write one interactive page in which a slider moves the cells along the front."""
+    with reported_errors():
+        missing = [name for name in ("run.json", "adata.h5ad", "model") if not (results / name).exists()]
+        if missing:
+            raise UsageError(f"{results} holds no finished run: {', '.join(missing)} missing.")
+        arguments = json.loads((results / "run.json").read_text())["arguments"]
+        adata = _read(results / "adata.h5ad")
+        n_top = arguments["n_top_genes"]
+        chosen = adata.var["highly_variable"].to_numpy() if n_top and n_top < adata.n_vars else slice(None)
+
+        from scpareto import pl
+        from scpareto.model import ParetoVI
+
+        model = ParetoVI.load(results / "model", adata[:, chosen].copy())
+        columns = [arguments["batch_key"], arguments["labels_key"], *_names(color)]
+        with console.status("Embedding the cells at every point"):
+            page = pl.explorer(
+                adata,
+                model,
+                results / "front.html" if output is None else output,
+                color=[column for column in columns if column is not None],
+                genes=_names(genes),
+                batch_key=arguments["batch_key"],
+                layer=arguments["layer"],
+                max_cells=max_cells,
+                seed=seed,
+            )
+        size = page.stat().st_size / 1e6
+        console.print(f"Open {page} in a browser ({size:.1f} MB, needs no network).", markup=False, soft_wrap=True)
+
+
 def main() -> None:
     """Entry point of the ``scpareto`` command."""
     app()
@@ -202,6 +247,10 @@ def _read(path: Path) -> AnnData:
         return anndata.read_h5ad(path)
     except (OSError, KeyError) as error:
         raise UsageError(f"{path} is not a readable .h5ad file: {error}") from error
+
+
+def _names(given: list[str] | None) -> list[str]:
+    return [name.strip() for entry in given or [] for name in entry.split(",") if name.strip()]
 
 
 def _sha256(path: Path) -> str:

@@ -212,12 +212,12 @@ class ParetoVI(FrontMixin, SCVI):
         max_epochs: int | None = None,
         *,
         method: str | None = None,
-        objective: str | None = None,
+        objective: str | Sequence[str] | None = None,
         n_points: int = 10,
         preferences: ArrayLike | None = None,
         max_epochs_pretrain: int | None = None,
         batch_size: int = 128,
-        objective_kwargs: dict[str, Any] | None = None,
+        objective_kwargs: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
         solver_kwargs: dict[str, Any] | None = None,
         plan_kwargs: dict[str, Any] | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
@@ -234,21 +234,28 @@ class ParetoVI(FrontMixin, SCVI):
         Parameters
         ----------
         max_epochs
-            Longest training of a point, in epochs of its main phase. None: 100 up to 20,000 cells, fewer above.
+            Longest training of a point, in epochs of its main phase. None: 100 up to 20,000 cells, fewer above, and
+            as many as make 1,000 steps.
         method
-            Solver, ``"pareto_mtl"`` or ``"scalarization"``; None for the recommended one.
+            Solver, see :func:`scpareto.pareto.solver_names`; None for the recommended one, ``"pareto_mtl"``.
         objective
-            What is traded against the generative loss, ``"mine"``; None for the recommended one.
+            What is traded against the generative loss, see :func:`scpareto.objectives.objective_names`: one name, or
+            several for a front of as many dimensions and one. None for the recommended one, ``"classifier"``, or
+            with ``preset="paper"`` the published one, ``"mine"``.
         n_points
-            Number of preferences; two extremes come on top.
+            Number of preferences; one extreme for each objective comes on top.
         preferences
-            Importances of the nuisance in [0, 1] to train instead of the default grid.
+            Importances of the nuisance in [0, 1], shape ``(n_points,)``, or of all objectives, generative loss first,
+            shape ``(n_points, n_objectives)``, to train instead of the default grid.
         max_epochs_pretrain
             Longest training of the shared start. None: 200 up to 20,000 cells, fewer above.
         batch_size
             Cells of a minibatch.
-        objective_kwargs, solver_kwargs, plan_kwargs
-            Options of the objective, of the solver, and of the training (:class:`scpareto.train.Recipe`).
+        objective_kwargs
+            Options of the objective, or a list of them for several, e.g. ``target``, ``on`` and ``given``; see
+            :func:`scpareto.fit_front`.
+        solver_kwargs, plan_kwargs
+            Options of the solver, and of the training (:class:`scpareto.train.Recipe`).
         checkpoint_dir
             Folder that keeps every finished point. A later call with the same data and arguments goes on from there.
         accelerator, devices

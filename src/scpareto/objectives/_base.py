@@ -40,6 +40,8 @@ class Objective(nn.Module, ABC):
 
     name: ClassVar[str]
     has_critic: ClassVar[bool] = False
+    critic_effort: ClassVar[int] = 1
+    """Critic steps that the critic needs for each one of a recipe."""
     needs_nuisance: ClassVar[bool] = True
     """Whether the value depends on a nuisance; the target has no meaning otherwise."""
     kinds: ClassVar[frozenset[str]] = frozenset({"categorical"})

@@ -37,8 +37,7 @@ class Classifier(InformationObjective):
 
     References
     ----------
-    Barber & Agakov (2003), The IM algorithm: a variational approach to information maximization, NeurIPS. As an
-    adversary of a representation: Ganin et al. (2016), Domain-adversarial training of neural networks, JMLR 17.
+    Bound: :cite:p:`Barber2003`; as an adversary of a representation: :cite:p:`Ganin2016`.
     """
 
     name: ClassVar[str] = "classifier"

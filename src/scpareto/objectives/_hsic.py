@@ -73,8 +73,7 @@ class HSIC(Objective):
 
     References
     ----------
-    Unbiased estimator: Song et al. (2012), Feature selection via dependence maximization, JMLR 13. As a penalty of a
-    model of single cells: Lopez et al. (2018), Information constraints on auto-encoding variational Bayes, NeurIPS 31.
+    Unbiased estimator: :cite:p:`Song2012`; as a penalty of a model of single cells: :cite:p:`Lopez2018HCV`.
     """
 
     name: ClassVar[str] = "hsic"

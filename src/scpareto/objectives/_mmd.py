@@ -117,7 +117,7 @@ class MMD(GaussianDiscrepancy):
 
     References
     ----------
-    As a batch penalty of scVI: :cite:p:`Li2022`. Estimator: Gretton et al. (2012), A kernel two-sample test, JMLR 13.
+    Estimator: :cite:p:`Gretton2012`; as a batch penalty of scVI: :cite:p:`Li2022`.
     """
 
     name: ClassVar[str] = "mmd"
@@ -181,7 +181,7 @@ class MMDUnbiased(GaussianDiscrepancy):
 
     References
     ----------
-    Gretton et al. (2012), A kernel two-sample test, JMLR 13.
+    :cite:p:`Gretton2012`.
     """
 
     name: ClassVar[str] = "mmd_unbiased"

@@ -160,9 +160,8 @@ class PriorDivergence(Objective):
 
     References
     ----------
-    Zhao et al. (2019), InfoVAE: balancing learning and inference in variational autoencoders, AAAI 33. Liu & Wang
-    (2016), Stein variational gradient descent, NeurIPS 29. Liu et al. (2016), A kernelized Stein discrepancy for
-    goodness-of-fit tests, ICML 33.
+    In place of the prior term of a variational autoencoder: :cite:p:`Zhao2019`; direction: :cite:p:`LiuWang2016`.
+    Discrepancy: Liu et al. (2016), A kernelized Stein discrepancy for goodness-of-fit tests, ICML 33.
     """
 
     name: ClassVar[str] = "prior_divergence"

@@ -88,7 +88,7 @@ class TotalCorrelation(Objective):
 
     References
     ----------
-    Chen et al. (2018), Isolating sources of disentanglement in variational autoencoders, NeurIPS 31.
+    :cite:p:`Chen2018`.
     """
 
     name: ClassVar[str] = "total_correlation"

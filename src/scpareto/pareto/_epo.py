@@ -57,8 +57,7 @@ class EPO(RunningMeanSolver):
 
     References
     ----------
-    Mahapatra & Rajan (2020), Multi-task learning with user preferences: gradient descent with controlled ascent in
-    Pareto optimization, ICML. The published program keeps all losses from rising where no rate :math:`(C a)_i` is
+    :cite:p:`Mahapatra2020`. The published program keeps all losses from rising where no rate :math:`(C a)_i` is
     positive; here also where the bounds leave no combination that lowers :math:`\mu`.
 
     Examples

@@ -82,7 +82,7 @@ def number_of_distinct_choices(
 
     References
     ----------
-    Li et al. (2022), BMC Bioinformatics 23:460.
+    :cite:p:`Li2022`.
 
     Examples
     --------

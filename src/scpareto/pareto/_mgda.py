@@ -30,8 +30,7 @@ class MGDA(Solver):
 
     References
     ----------
-    Désidéri (2012), Multiple-gradient descent algorithm, C. R. Math. 350. Sener & Koltun (2018), Multi-task learning
-    as multi-objective optimization, NeurIPS.
+    :cite:p:`Desideri2012`. Sener & Koltun (2018), Multi-task learning as multi-objective optimization, NeurIPS.
 
     Examples
     --------

@@ -32,9 +32,8 @@ def min_norm_weights(gramian: ArrayLike) -> NDArray[np.float64]:
 
     References
     ----------
-    Wolfe (1976), Finding the nearest point in a polytope, Mathematical Programming 11. Désidéri (2012),
-    Multiple-gradient descent algorithm, C. R. Math. 350. Sener & Koltun (2018), Multi-task learning as
-    multi-objective optimization, NeurIPS.
+    Wolfe (1976), Finding the nearest point in a polytope, Mathematical Programming 11. :cite:p:`Desideri2012`. Sener &
+    Koltun (2018), Multi-task learning as multi-objective optimization, NeurIPS.
 
     Examples
     --------

@@ -49,8 +49,8 @@ class ParetoMTL(RunningMeanSolver):
 
     References
     ----------
-    Lin et al. (2019), Pareto multi-task learning, NeurIPS. Li et al. (2022), BMC Bioinformatics 23:460. Without
-    active constraints: Désidéri (2012), C. R. Math. 350; Sener & Koltun (2018), NeurIPS.
+    :cite:p:`Lin2019`, :cite:p:`Li2022`. Without active constraints: :cite:p:`Desideri2012`; Sener & Koltun (2018),
+    Multi-task learning as multi-objective optimization, NeurIPS.
     """
 
     name = "pareto_mtl"

@@ -45,7 +45,7 @@ def preference_vectors(n_points: int, n_objectives: int = 2, kind: str = "equal_
 
     References
     ----------
-    Lin et al. (2019), Pareto multi-task learning, NeurIPS. Li et al. (2022), BMC Bioinformatics 23:460.
+    :cite:p:`Lin2019`, :cite:p:`Li2022`.
 
     Examples
     --------

@@ -47,7 +47,7 @@ class Tchebycheff(RunningMeanSolver):
 
     References
     ----------
-    Lin et al. (2024), Smooth Tchebycheff scalarization for multi-objective optimization, ICML.
+    :cite:p:`Lin2024`.
 
     Examples
     --------

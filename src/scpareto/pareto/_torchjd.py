@@ -41,7 +41,7 @@ class TorchJD(Solver):
 
     References
     ----------
-    Quinton & Rey (2024), Jacobian descent for multi-objective optimization, arXiv:2406.16232.
+    :cite:p:`Quinton2024`.
     """
 
     _weighting_class: ClassVar[Any]

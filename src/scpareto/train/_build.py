@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
+from scvi import REGISTRY_KEYS
+
+from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto.objectives import get_objective, objective_class, objective_options
 from scpareto.train._clusters import Clustering, read_clustering
 
@@ -11,10 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from anndata import AnnData
+    from scvi.data import AnnDataManager
 
     from scpareto.objectives import Objective
     from scpareto.train._adapter import VAEAdapter
     from scpareto.train._recipe import Recipe
+    from scpareto.train._split import Split
+
+_OF_THE_MODEL = ("n_latent", "n_categories")
+"""Options of objectives that follow from the model and the data."""
 
 
 def paired(names: str | Sequence[str], options: Any) -> list[tuple[str, dict[str, Any]]]:
@@ -34,7 +44,7 @@ def paired(names: str | Sequence[str], options: Any) -> list[tuple[str, dict[str
         options = [options or {}, *({} for _ in listed[1:])]
     if len(options) != len(listed):
         raise ValueError(f"objective_kwargs has {len(options)} entries for {len(listed)} objectives ({listed}).")
-    return [(name, dict(some)) for name, some in zip(listed, options, strict=True)]
+    return [(name, dict(some or {})) for name, some in zip(listed, options, strict=True)]
 
 
 def build_objectives(
@@ -53,21 +63,28 @@ def build_objectives(
     clusterings: dict[str, Clustering] = {}
     for name, given_options in pairs:
         cls = objective_class(name)
+        for option in _OF_THE_MODEL:
+            if option in given_options:
+                raise ValueError(f"objective_kwargs: {option!r} follows from the model and the data; leave it out.")
         options = recipe.objective_defaults.get(name, {}) | given_options
         sizes: dict[str, Any] = {"n_latent": adapter.n_latent, "n_cells": n_train}
         if cls.needs_nuisance:
             options.setdefault("on", recipe.on)
             options["target"], sizes["n_categories"] = resolve_target(adapter, cls, options.get("target", "batch"))
         if (given := options.get("given")) is not None:
-            clustering = clusterings.get(given) or read_clustering(adata, given, options.get("n_clusters"))
-            clusterings[given] = clustering
+            clustering = read_clustering(adata, given, options.get("n_clusters"))
+            if (before := clusterings.setdefault(given, clustering)).n_clusters != clustering.n_clusters:
+                raise ValueError(
+                    f"n_clusters={clustering.n_clusters}: another objective is given {before.n_clusters} clusters of "
+                    f"given={given!r}. Use one number for both."
+                )
             options["n_clusters"] = clustering.n_clusters
         known = objective_options(cls)
         objectives.append(get_objective(name, **{k: v for k, v in sizes.items() if k in known} | options))
     labels = [objective.label for objective in objectives]
     for label in labels:
         if labels.count(label) > 1:
-            raise ValueError(f"objective={label!r} is there twice. Give each objective another target.")
+            raise ValueError(f"objective={label!r} is there twice. Leave one out, or give it another target.")
     return objectives, list(clusterings.values())
 
 
@@ -83,12 +100,14 @@ def resolve_target(adapter: VAEAdapter, cls: type[Objective], target: Any) -> tu
     for name in names:
         if name not in adapter.nuisances:
             raise ValueError(f"target={name!r} is not registered. Choose from {', '.join(adapter.nuisances)}.")
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"target={target!r}: name one nuisance, or several different ones.")
     kinds = {"categorical" if name in adapter.levels else "continuous" for name in names}
     if len(names) > 1 and kinds != {"categorical"}:
         raise ValueError(f"target={target!r}: only categorical nuisances have a product.")
     if not kinds <= cls.kinds:
         raise ValueError(
-            f"target={target!r} is {kinds.pop()}; objective {cls.name!r} takes {', '.join(cls.kinds)} ones."
+            f"target={target!r} is {kinds.pop()}; objective {cls.name!r} takes {', '.join(sorted(cls.kinds))} ones."
         )
     if kinds == {"continuous"}:
         return names[0], None
@@ -100,3 +119,24 @@ def resolve_target(adapter: VAEAdapter, cls: type[Objective], target: Any) -> tu
             "Register a batch_key or nuisance_keys with at least two levels."
         )
     return name, n_levels
+
+
+def check_targets(objectives: list[Objective], adapter: VAEAdapter, manager: AnnDataManager, split: Split) -> None:
+    """Refuse targets that do not vary among the cells that are trained on, or among those that are judged.
+
+    Raises
+    ------
+    ValueError
+        If a target has one value only in one of these parts.
+    """
+    keys = [REGISTRY_KEYS.BATCH_KEY, NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY]
+    registered = {key: np.asarray(manager.get_from_registry(key)) for key in keys if key in manager.data_registry}
+    context = adapter.context({key: torch.from_numpy(values.astype(float)) for key, values in registered.items()})
+    for target in {objective.target: None for objective in objectives if objective.needs_nuisance}:
+        values = (context.categorical | context.continuous)[target].numpy()
+        for name, part in (("training", split.train), ("test", split.test)):
+            if np.ptp(values[part]) == 0:
+                raise ValueError(
+                    f"target={target!r} has one value only among the {name} cells: there is nothing to correct, or to "
+                    "judge. Name another target, or give a split of the cells."
+                )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
+from scipy.sparse import issparse
 from sklearn.mixture import GaussianMixture
 
 from scpareto.train._threads import torch_threads_kept
@@ -53,18 +54,23 @@ def read_clustering(adata: AnnData, name: str, n_clusters: int | None = None) ->
         ``"corrected"`` for clusters of a first corrected embedding, ``"pca"`` for those of uncorrected principal
         components, a column of ``obs`` for given clusters, or a matrix of ``obsm`` for soft memberships.
     n_clusters
-        Number of clusters to find; given ones have their own.
+        Number of clusters to find, 10 by default; given ones have their own.
 
     Raises
     ------
     KeyError
         If there is nothing of this name.
     ValueError
-        If memberships are not non-negative rows that sum to one, or there are fewer than two clusters.
+        If memberships are not non-negative rows that sum to one, clusters are missing for some cells or are not
+        categories, or their number is not a whole number from two to the number of cells, or not that of given ones.
     """
+    if not isinstance(name, str):
+        raise ValueError(f"given={name!r} must be the name of one clustering.")
     if name in FOUND:
         found = Clustering(name, DEFAULT_N_CLUSTERS if n_clusters is None else n_clusters)
     elif name in adata.obs:
+        if pd.api.types.is_float_dtype(adata.obs[name]):
+            raise ValueError(f"given={name!r}: adata.obs[{name!r}] holds numbers, not clusters. Make it categorical.")
         if adata.obs[name].isna().any():
             raise ValueError(
                 f"given={name!r}: adata.obs[{name!r}] has missing values. Fill them or remove those cells."
@@ -72,12 +78,16 @@ def read_clustering(adata: AnnData, name: str, n_clusters: int | None = None) ->
         table = pd.get_dummies(adata.obs[name].astype(str)).to_numpy(dtype=np.float32)
         found = Clustering(name, table.shape[1], torch.from_numpy(table))
     elif name in adata.obsm:
-        found = _soft(name, np.asarray(adata.obsm[name], dtype=np.float32))
+        found = _soft(name, adata.obsm[name])
     else:
         known = ", ".join(map(repr, (*FOUND, *adata.obs, *adata.obsm)))
         raise KeyError(f"given={name!r} is neither a clustering nor a key of obs or obsm. Choose from {known}.")
-    if found.n_clusters < 2:
-        raise ValueError(f"given={name!r} has {found.n_clusters} clusters; at least 2 are needed.")
+    if isinstance(found.n_clusters, bool) or not isinstance(found.n_clusters, int | np.integer):
+        raise ValueError(f"n_clusters={found.n_clusters!r} is not a whole number.")
+    if not 2 <= found.n_clusters <= adata.n_obs:
+        raise ValueError(f"given={name!r} has {found.n_clusters} clusters; give from 2 to {adata.n_obs}.")
+    if n_clusters not in (None, found.n_clusters):
+        raise ValueError(f"n_clusters={n_clusters}: given={name!r} has {found.n_clusters} clusters of its own.")
     return found
 
 
@@ -90,7 +100,11 @@ def soft_clusters(codes: NDArray[np.float64], n_clusters: int, *, seed: int = 0)
     return torch.from_numpy(mixture.predict_proba(scaled).astype(np.float32))
 
 
-def _soft(name: str, memberships: NDArray[np.float32]) -> Clustering:
+def _soft(name: str, stored: Any) -> Clustering:
+    try:
+        memberships = np.asarray(stored.toarray() if issparse(stored) else stored, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"given={name!r}: adata.obsm[{name!r}] does not hold numbers.") from error
     if memberships.ndim != 2 or not (memberships >= 0).all() or not np.allclose(memberships.sum(1), 1, atol=1e-3):
         raise ValueError(f"given={name!r}: adata.obsm[{name!r}] must hold memberships, rows >= 0 that sum to 1.")
     return Clustering(name, memberships.shape[1], torch.from_numpy(memberships))

@@ -22,7 +22,9 @@ class IndexedDataset(AnnTorchDataset):
 
     def __getitem__(self, indexes: int | list[int] | slice) -> dict[str, Any]:
         """Fetch registered data; see :class:`scvi.data.AnnTorchDataset`."""
-        rows: NDArray[np.int64] = np.arange(len(self))[indexes].reshape(-1, 1)
+        # Counting all cells for each minibatch would cost more than fetching some of them.
+        taken = range(*indexes.indices(len(self))) if isinstance(indexes, slice) else indexes
+        rows: NDArray[np.int64] = np.asarray(taken, dtype=np.int64).reshape(-1, 1)
         if self.adata_manager.adata.isbacked and not isinstance(indexes, slice):
             # The base class reads backed data in ascending order.
             rows = np.sort(rows, axis=0)

@@ -1,11 +1,12 @@
-"""Averages over the processes of a distributed training; plain values where there is one process."""
+"""What the processes of a distributed training agree on; plain values where there is one process."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import distributed
 
 if TYPE_CHECKING:
@@ -14,15 +15,36 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+T = TypeVar("T")
+
 
 def averaged(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean of an array over all processes."""
-    if not _several():
+    if not several():
         return values
-    device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
-    total = torch.as_tensor(values, dtype=torch.float64, device=device).clone()
+    total = torch.as_tensor(values, dtype=torch.float64, device=_device()).clone()
     distributed.all_reduce(total)
     return np.asarray((total / distributed.get_world_size()).cpu())
+
+
+def anywhere(happened: bool) -> bool:
+    """Whether something happened in any process, so that all of them draw the same consequence."""
+    return bool(averaged(np.array([happened], dtype=float))[0] > 0)
+
+
+def of_first_process(value: T) -> T:
+    """Value that the first process has: processes that went on with unequal ones would end up waiting for each other.
+
+    Parameters
+    ----------
+    value
+        Anything that can be pickled.
+    """
+    if not several():
+        return value
+    shared = [value]
+    distributed.broadcast_object_list(shared, src=0, device=torch.device(_device()))
+    return shared[0]
 
 
 def averaged_gradient(loss: Tensor, parameters: Sequence[nn.Parameter]) -> list[Tensor | None]:
@@ -33,7 +55,7 @@ def averaged_gradient(loss: Tensor, parameters: Sequence[nn.Parameter]) -> list[
     """
     gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
     known = [gradient for gradient in gradients if gradient is not None]
-    if _several() and known:
+    if several() and known:
         # One message instead of one for each parameter.
         flat = torch.cat([gradient.flatten() for gradient in known])
         distributed.all_reduce(flat)
@@ -43,5 +65,26 @@ def averaged_gradient(loss: Tensor, parameters: Sequence[nn.Parameter]) -> list[
     return list(gradients)
 
 
-def _several() -> bool:
+def share_buffers(module: nn.Module) -> None:
+    """Give all processes the buffers of the first one, such as running statistics, which each finds from its cells.
+
+    Distributed data parallel does so before each training step, hence not after the last one.
+    """
+    if several():
+        for buffer in module.buffers():
+            distributed.broadcast(buffer, src=0)
+
+
+def is_first_process() -> bool:
+    """Whether this process writes and talks; known before the processes are connected."""
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
+
+
+def several() -> bool:
+    """Whether this is one of several processes of a training."""
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
+
+
+def _device() -> str:
+    """Where messages have to lie."""
+    return "cuda" if distributed.get_backend() == "nccl" else "cpu"

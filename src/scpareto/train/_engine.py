@@ -14,6 +14,7 @@ from scpareto._constants import GENERATIVE_LOSS
 from scpareto.objectives import fit_critic
 from scpareto.pareto import Front, Scaler, get_solver
 from scpareto.train._clusters import FROM_CORRECTED, FROM_PCA, soft_clusters
+from scpareto.train._distributed import is_first_process, of_first_process
 from scpareto.train._judge import Judge
 from scpareto.train._loop import run_training
 from scpareto.train._plan import FrontPlan, TrainingDiverged
@@ -145,8 +146,9 @@ class FrontEngine:
         """
         spec = self.spec
         n_extremes = len(spec.extremes)
-        n_epochs = spec.max_epochs_pretrain + spec.max_epochs * (len(spec.preferences) + 2 * n_extremes - 1)
-        with FrontProgress(n_epochs, show=self.show_progress) as progress:
+        n_trainings = len(spec.preferences) + 2 * n_extremes - 1 + self._needs_first_correction
+        n_epochs = spec.max_epochs_pretrain + spec.max_epochs * n_trainings
+        with FrontProgress(n_epochs, show=self.show_progress and is_first_process()) as progress:
             start = self._pretrain(progress)
             self._prepare_clusters(start, progress)
             start["objectives"] = self._pretrain_critics(start, progress)
@@ -207,9 +209,14 @@ class FrontEngine:
                     FROM_CORRECTED: lambda: self._corrected(start, progress),
                 }
                 seed = child_seed(self.spec.seed, _CLUSTERING)
-                memberships = soft_clusters(codes[clustering.name](), clustering.n_clusters, seed=seed)
+                found = soft_clusters(codes[clustering.name](), clustering.n_clusters, seed=seed)
+                memberships = of_first_process(found)
                 self.store.put(f"clusters_{clustering.name}", {"memberships": memberships})
             self.adapter.clusters[clustering.name] = memberships
+
+    @property
+    def _needs_first_correction(self) -> bool:
+        return any(clustering.name == FROM_CORRECTED for clustering in self.clusterings)
 
     def _corrected(self, start: dict[str, Any], progress: FrontProgress) -> NDArray[np.float64]:
         """Codes of a first correction, of marginal information, in which clusters are found."""
@@ -232,9 +239,12 @@ class FrontEngine:
                 objectives = [objective.fresh() for objective in self.objectives]
                 for objective in objectives:
                     self._fit_to_start(objective)
-                    self._report_clusters(objective)
-            part = {"objectives": [_copied(objective) for objective in objectives]}
+            part = of_first_process({"objectives": [_copied(objective) for objective in objectives]})
             self.store.put("critics", part)
+        # Of a resumed run too, hence from the part.
+        with seeded(child_seed(self.spec.seed, _CRITICS)):
+            for objective in self._begin_from(start | part):
+                self._report_clusters(objective)
         return part["objectives"]
 
     def _fit_to_start(self, objective: Objective) -> None:
@@ -245,11 +255,23 @@ class FrontEngine:
         fit_critic(objective, qz, context, train, validation, self.spec.recipe.critic_warmup)
 
     def _report_clusters(self, objective: Objective) -> None:
-        """Say which clusters an objective leaves alone because they have one level of the nuisance only."""
+        """Say which clusters an objective leaves alone because they have one level of the nuisance only.
+
+        Raises
+        ------
+        ValueError
+            If these are all clusters.
+        """
         single = getattr(objective, "single_level_clusters", [])
         if not single:
             return
-        memberships = self.adapter.clusters[objective.options["given"]]
+        given = objective.options["given"]
+        memberships = self.adapter.clusters[given]
+        if len(single) == memberships.shape[1]:
+            raise ValueError(
+                f"given={given!r}: every cluster has one level of {objective.target!r} only, so that there is nothing "
+                "to mix within clusters. Use fewer clusters, or none."
+            )
         share = float(memberships[:, single].sum() / len(memberships))
         self.metadata.setdefault("single_level_clusters", {})[objective.label] = single
         told = (
@@ -387,6 +409,7 @@ class FrontEngine:
                 for column, known in zip(losses.T, seen, strict=True)
             ],
         }
+        part = of_first_process(part)
         self.store.put(f"point_{number}", part)
         return part
 

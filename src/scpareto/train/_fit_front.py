@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from scvi.model._utils import get_max_epochs_heuristic
 from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto.pareto import Front, Solver, get_scaler, get_solver, solver_class
 from scpareto.train._adapter import VAEAdapter, get_adapter
-from scpareto.train._build import build_objectives, paired
+from scpareto.train._build import build_objectives, check_targets, paired
 from scpareto.train._engine import FrontEngine, FrontSpec
 from scpareto.train._recipe import RECIPES
 from scpareto.train._seeding import child_seed, seeded
@@ -34,6 +35,9 @@ logger = logging.getLogger("scpareto")
 
 RECOMMENDED_METHOD = "pareto_mtl"
 RECOMMENDED_OBJECTIVE = "classifier"
+PUBLISHED_OBJECTIVE = "mine"
+_LEAST_STEPS = 1000
+"""Steps of a point that its default number of epochs comes to at least."""
 _SPLITTING = 20_000
 """Seed index of the split of the cells."""
 _CRITIC = 20_001
@@ -78,7 +82,8 @@ class FrontRun:
         recipe = RECIPES[preset].with_options(plan_kwargs)
         get_scaler(recipe.scaler)
         method = method or RECOMMENDED_METHOD
-        objective = objective or RECOMMENDED_OBJECTIVE
+        if objective is None:
+            objective = PUBLISHED_OBJECTIVE if preset == "paper" else RECOMMENDED_OBJECTIVE
         seed = int(next(s for s in (seed, settings.seed, _FALLBACK_SEED) if s is not None))
         manager = model.adata_manager
         n_cells = manager.adata.n_obs
@@ -87,10 +92,14 @@ class FrontRun:
         pairs = paired(objective, objective_kwargs)
         with seeded(child_seed(seed, _CRITIC)):
             traded, clusterings = build_objectives(pairs, adapter, manager.adata, recipe, len(self.split.train))
+        check_targets(traded, adapter, manager, self.split)
         grid = _checked_grid(solver_class(method), n_points, preferences, 1 + len(traded))
         get_solver(method, preferences=grid, **{"safeguards": recipe.safeguards} | (solver_kwargs or {}))
         heuristic = get_max_epochs_heuristic(n_cells)
         published = preset == "paper"
+        batch_size = _positive("batch_size", batch_size, 128)
+        # The encoder moves slowly, so that critics can follow: few cells need more epochs.
+        at_least = math.ceil(_LEAST_STEPS / math.ceil(len(self.split.train) / batch_size))
         spec = FrontSpec(
             method=method,
             solver_kwargs=solver_kwargs or {},
@@ -99,8 +108,8 @@ class FrontRun:
             max_epochs_pretrain=_positive(
                 "max_epochs_pretrain", max_epochs_pretrain, 200 if published else max(1, heuristic // 2)
             ),
-            max_epochs=_positive("max_epochs", max_epochs, 150 if published else max(1, heuristic // 4)),
-            batch_size=_positive("batch_size", batch_size, 128),
+            max_epochs=_positive("max_epochs", max_epochs, 150 if published else max(at_least, heuristic // 4)),
+            batch_size=batch_size,
             seed=seed,
             trainer_kwargs={"accelerator": accelerator, "devices": _devices(accelerator, devices)} | trainer_kwargs,
         )
@@ -169,7 +178,7 @@ def fit_front(
         A set-up scvi-tools model whose module is a :class:`scvi.module.VAE`.
     objective
         Name of an objective, see :func:`scpareto.objectives.objective_names`, or several, for a front of as many
-        dimensions and one; None for the recommended one.
+        dimensions and one; None for the recommended one, with ``preset="paper"`` for ``"mine"``.
     method
         Name of a solver, see :func:`scpareto.pareto.solver_names`; None for the recommended one.
     n_points
@@ -179,7 +188,7 @@ def fit_front(
         or of all objectives, shape ``(n_points, n_objectives)``.
     max_epochs, max_epochs_pretrain
         Longest training of a point and of the shared start. None: a quarter and a half of scvi-tools' heuristic
-        (100 and 200 up to 20,000 cells), or as published.
+        (100 and 200 up to 20,000 cells), a point with at least 1,000 steps; or as published.
     batch_size
         Cells of a minibatch.
     seed
@@ -201,7 +210,7 @@ def fit_front(
     checkpoint_dir
         Folder that keeps every finished point; a later call with the same arguments and data goes on from there.
     accelerator, devices
-        As in scvi-tools.
+        As in scvi-tools. With several devices (``strategy="ddp"``, in a script) ``batch_size`` is that of each.
     progress
         Whether to show a progress bar.
     **kwargs
@@ -214,7 +223,10 @@ def fit_front(
     Raises
     ------
     ValueError
-        If an argument is not valid, or ``checkpoint_dir`` holds points of another run.
+        If an argument is not valid, ``checkpoint_dir`` holds points of another run, or no cluster can be mixed because
+        each has one level of the nuisance.
+    KeyError
+        If ``given`` names nothing.
     TypeError
         If the model is of an unsupported family.
 

@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 from scvi.dataloaders import DataSplitter
 from scvi.train import Trainer
 
 from scpareto.objectives import denormals_flushed
 from scpareto.train._data import with_cell_index
+from scpareto.train._seeding import child_seed, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,6 +106,18 @@ class BestState(Callback):
             plan.objectives.load_state_dict(self.state["objectives"])
 
 
+class OwnCells(Callback):
+    """Shuffle the cells that several processes share by a seed; the sampler's own is the same for every training."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Set the seed before the first epoch draws."""
+        assert trainer.train_dataloader is not None
+        trainer.train_dataloader.sampler.seed = self.seed
+
+
 def run_training(
     plan: FrontPlan,
     manager: AnnDataManager,
@@ -116,6 +131,9 @@ def run_training(
     **trainer_kwargs: Any,
 ) -> int:
     """Train ``plan`` and leave its module in evaluation mode, in its best state.
+
+    With several devices each process trains on cells of its own, with ``batch_size`` of them a step, and all processes
+    end in the same state.
 
     Parameters
     ----------
@@ -144,18 +162,13 @@ def run_training(
 
     Raises
     ------
+    ValueError
+        If the strategy starts processes whose results would not come back.
     TrainingDiverged
         If a loss is not finite.
     KeyboardInterrupt
         If the user interrupts.
     """
-    data = DataSplitter(
-        with_cell_index(manager),
-        external_indexing=[split.train, split.validation, split.test],
-        batch_size=batch_size,
-        # Batch normalisation has no use for one or two left-over cells.
-        drop_last=0 < len(split.train) % batch_size < 3,
-    )
     counter = MainPhaseEpochs(max_epochs, on_epoch)
     callbacks: list[Callback] = [*trainer_kwargs.pop("callbacks", []), counter]
     best = None
@@ -170,14 +183,45 @@ def run_training(
             "check_val_every_n_epoch": 1,
         }
         trainer = Trainer(max_epochs=max_epochs + max_initial_epochs, callbacks=callbacks, **options | trainer_kwargs)
+        if isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
+            raise ValueError(
+                f"strategy={trainer_kwargs.get('strategy', 'auto')!r} trains in copies of this process, whose results "
+                "are lost. Use strategy='ddp' in a script, or one device."
+            )
+        data = _data(manager, split, batch_size, trainer.world_size)
         # Lightning leaves modules in the mode they are in, and the training before ended in evaluation mode.
         plan.train()
-        with _interrupts_raised(), denormals_flushed():
+        with _interrupts_raised(), denormals_flushed(), _noise_of_its_own(trainer):
             trainer.fit(plan, datamodule=data)
     if best is not None:
         best.restore(plan)
     plan.eval()
     return counter.n_epochs
+
+
+def _data(manager: AnnDataManager, split: Split, batch_size: int, n_processes: int) -> DataSplitter:
+    """Minibatches of the training and validation cells, divided over the processes."""
+    n_cells = -(-len(split.train) // n_processes)
+    return DataSplitter(
+        with_cell_index(manager),
+        external_indexing=[split.train, split.validation, split.test],
+        batch_size=batch_size,
+        # Batch normalisation has no use for one or two left-over cells.
+        drop_last=0 < n_cells % batch_size < 3,
+        distributed_sampler=n_processes > 1,
+    )
+
+
+@contextmanager
+def _noise_of_its_own(trainer: Trainer) -> Iterator[None]:
+    """Let each of several processes draw other codes and dropout, and all of them go on with equal generators."""
+    if trainer.world_size == 1:
+        yield
+        return
+    seed = int(torch.randint(2**31, ()))
+    trainer.callbacks.append(OwnCells(seed))
+    with seeded(child_seed(seed, trainer.global_rank)):
+        yield
 
 
 @contextmanager
@@ -190,6 +234,8 @@ def quiet_lightning() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"lightning\..*")
+            # It means scvi-tools' own, which is not used.
+            warnings.filterwarnings("ignore", message="early_stopping was automatically disabled")
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from scpareto.objectives import Context
 from scpareto.train._code_bank import CodeBank
-from scpareto.train._distributed import averaged, averaged_gradient
+from scpareto.train._distributed import anywhere, averaged, averaged_gradient, share_buffers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,8 @@ class FrontPlan(lightning.LightningModule):
     Notes
     -----
     Under distributed training, losses, their gradients and merits are averaged over the processes, so that all of them
-    find the same weights and stay equal; estimates over a minibatch (MINE) see the cells of one process.
+    find the same weights and stay equal; estimates over a minibatch (MINE) see the cells of one process. Running
+    statistics are those of the first process.
     """
 
     def __init__(
@@ -160,6 +161,10 @@ class FrontPlan(lightning.LightningModule):
         self._epoch = []
         self.weighing.end_epoch()
 
+    def on_validation_epoch_start(self) -> None:
+        """Judge, and maybe keep, one state."""
+        share_buffers(self)
+
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Collect codes and generative losses of validation cells."""
         encoded, generative = self._run(batch)
@@ -188,21 +193,26 @@ class FrontPlan(lightning.LightningModule):
 
     def _run(self, batch: dict[str, Tensor]) -> tuple[Encoded, Tensor | None]:
         """Encode, and decode where the generative loss counts."""
+        found: tuple[Encoded, Tensor | None] | None = None
+        refused: ValueError | None = None
         try:
-            if self.weighing.active[0]:
-                return self.adapter.forward(batch)
-            return self.adapter.encode(batch), None
+            found = self.adapter.forward(batch) if self.weighing.active[0] else (self.adapter.encode(batch), None)
         except ValueError as error:
             # PyTorch's distributions refuse NaN before there is a loss.
             if "to satisfy the constraint" not in str(error):
                 raise
-            raise TrainingDiverged(f"The codes of epoch {self.current_epoch} are not finite.") from error
+            refused = error
+        # The cells of one process may diverge before those of the others, which would wait for it forever.
+        if anywhere(found is None) or found is None:
+            raise TrainingDiverged(f"The codes of epoch {self.current_epoch} are not finite.") from refused
+        return found
 
     def _losses(self, encoded: Encoded, generative: Tensor | None, context: Context) -> list[Tensor | None]:
         """Mean generative loss and objectives; None for those that do not count in this training."""
         losses: list[Tensor | None] = [None if generative is None else generative.mean()]
-        for objective, used in zip(self._objectives, self.weighing.active[1:], strict=True):
-            losses.append(objective(encoded.z, encoded.qz, context) if used else None)
+        with self._full_precision():
+            for objective, used in zip(self._objectives, self.weighing.active[1:], strict=True):
+                losses.append(objective(encoded.z, encoded.qz, context) if used else None)
         return losses
 
     def _floored(self, losses: list[Tensor | None]) -> list[Tensor | None]:
@@ -252,15 +262,20 @@ class FrontPlan(lightning.LightningModule):
                     other = self.adapter.encode(moved)
                 self._critic_step(optimizer, other.z, other.qz, self.adapter.context(moved))
             return
-        for _ in range(self.recipe.n_critic):
+        for _ in range(self.recipe.n_critic * max(critic.critic_effort for critic in self.critics)):
             self._critic_step(optimizer, *self.bank.draw(len(encoded.z)))
 
     def _critic_step(self, optimizer: LightningOptimizer, z: Tensor, qz: Normal, context: Context) -> None:
-        loss = torch.stack([critic.critic_loss(z, qz, context) for critic in self.critics]).sum()
+        with self._full_precision():
+            loss = torch.stack([critic.critic_loss(z, qz, context) for critic in self.critics]).sum()
         parameters = [p for critic in self.critics for p in critic.parameters()]
         for parameter, gradient in zip(parameters, averaged_gradient(loss, parameters), strict=True):
             parameter.grad = gradient
         optimizer.step()
+
+    def _full_precision(self) -> torch.autocast:
+        """Keep mixed precision out of critics, whose exponentials overflow in it."""
+        return torch.autocast(self.device.type, enabled=False)
 
     @contextmanager
     def _critics_fixed(self) -> Iterator[None]:

@@ -26,8 +26,8 @@ class Recipe:
     critic_lr
         Adam learning rate of the critics.
     n_critic
-        Critic steps before each model step, on codes of the latest minibatches; ``"epoch"`` for the published full
-        pass over the training cells with fresh encodings.
+        Critic steps before each model step, on codes of the latest minibatches, times what the objective says it
+        needs (two for MINE); ``"epoch"`` for the published full pass over the training cells with fresh encodings.
     n_bank
         Number of latest minibatches whose codes the critic steps draw from.
     floor

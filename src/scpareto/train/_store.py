@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from scpareto.train._distributed import is_first_process
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,6 +19,8 @@ _SETTINGS = "settings.json"
 
 class PartStore:
     """Results of finished trainings by name; each is written whole or not at all.
+
+    Of several processes only the first writes; all of them read.
 
     Parameters
     ----------
@@ -49,7 +53,7 @@ class PartStore:
                     f"{self._folder} holds points of a run with other settings ({differences}). Use those settings, "
                     "or another folder."
                 )
-        else:
+        elif is_first_process():
             _write_whole(path, lambda file: Path(file).write_text(json.dumps(present, indent=2, sort_keys=True)))
 
     def get(self, name: str) -> dict[str, Any] | None:
@@ -62,7 +66,7 @@ class PartStore:
     def put(self, name: str, part: dict[str, Any]) -> None:
         """Keep a finished part of tensors and plain types."""
         self._parts[name] = part
-        if self._folder is not None:
+        if self._folder is not None and is_first_process():
             _write_whole(self._folder / f"{name}.pt", lambda file: torch.save(part, file))
 
 

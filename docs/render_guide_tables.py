@@ -1,0 +1,124 @@
+"""Render the tables of the user guide from ``benchmarks/results/*.csv`` and ``experiments/results/*.csv``.
+
+Each table is a CSV file that a page takes in with the directive ``csv-table``. Where nothing has been measured it says
+"missing": nothing is filled in.
+
+Run as ``python docs/render_guide_tables.py``; the docs build runs it too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MISSING = pd.DataFrame({"table": ["missing"]})
+DEFAULT_SOLVER, DEFAULT_OBJECTIVE = "pareto_mtl", "classifier"
+NO_INFORMATION = 0.01
+"""Truths below this, in nats, are shown in a column of their own."""
+
+
+def costs(rows: pd.DataFrame, by: str, fixed: dict[str, str]) -> pd.DataFrame:
+    """Table of ratios by one column, cheapest first.
+
+    Parameters
+    ----------
+    rows
+        One row for each kind of step and repeat, with a column ``ratio``.
+    by
+        ``"objective"`` or ``"solver"``.
+    fixed
+        Values of other columns to which the table is restricted.
+
+    Returns
+    -------
+    The median over repeats, and the smallest and largest ratio.
+    """
+    for column, value in fixed.items():
+        rows = rows[rows[column] == value]
+    summary = rows.groupby(by)["ratio"].agg(["median", "min", "max"]).sort_values("median")
+    return pd.DataFrame(
+        {
+            by: [f"`{name}`" for name in summary.index],
+            "cost of a step": [f"{median:.2f}" for median in summary["median"]],
+            "range": [f"{low:.2f} to {high:.2f}" for low, high in zip(summary["min"], summary["max"], strict=True)],
+        }
+    )
+
+
+def errors(rows: pd.DataFrame) -> pd.DataFrame:
+    """Table of the largest errors of each estimator of information, the most accurate first.
+
+    Parameters
+    ----------
+    rows
+        One row for each case, estimator and seed, with columns ``truth`` and ``estimate`` in nats; the larger setting
+        counts where there are two.
+
+    Returns
+    -------
+    Largest absolute error over all cases and seeds, largest errors in either direction, and the largest estimate where
+    there is no information.
+    """
+    rows = rows[rows["setting"] == ("full" if "full" in set(rows["setting"]) else "small")]
+    rows = rows.assign(error=rows["estimate"] - rows["truth"])
+    by_estimator = rows.groupby("estimator")
+    table = pd.DataFrame(
+        {
+            "largest error": by_estimator["error"].agg(lambda error: error.abs().max()),
+            "largest below the truth": by_estimator["error"].min().clip(upper=0),
+            "largest above the truth": by_estimator["error"].max().clip(lower=0),
+            "largest estimate where the truth is 0": rows[rows["truth"] < NO_INFORMATION]
+            .groupby("estimator")["estimate"]
+            .max(),
+        }
+    ).sort_values("largest error")
+    # Adding zero turns -0.000 into 0.000.
+    return (table.round(3) + 0.0).map("{:.3f}".format).reset_index()
+
+
+TABLES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
+    "objective_cost": (
+        "benchmarks/results/objective_cost.csv",
+        lambda rows: costs(rows, "objective", {"solver": DEFAULT_SOLVER}),
+    ),
+    "solver_cost": (
+        "benchmarks/results/objective_cost.csv",
+        lambda rows: costs(rows, "solver", {"objective": DEFAULT_OBJECTIVE}),
+    ),
+    "information_errors": ("experiments/results/mutual_information.csv", errors),
+}
+"""Measurements and renderer of each table."""
+
+
+def render_guide_tables(repository: Path, target: Path) -> list[Path]:
+    """Write one CSV file for each table.
+
+    Parameters
+    ----------
+    repository
+        Folder of ``benchmarks`` and ``experiments``.
+    target
+        Folder of the tables.
+
+    Returns
+    -------
+    The files, in the order of :data:`TABLES`.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, (source, render) in TABLES.items():
+        measured = repository / source
+        table = render(pd.read_csv(measured)) if measured.exists() else MISSING
+        paths.append(target / f"{name}.csv")
+        table.to_csv(paths[-1], index=False)
+    return paths
+
+
+if __name__ == "__main__":
+    docs = Path(__file__).parent
+    render_guide_tables(docs.parent, docs / "generated" / "tables")
