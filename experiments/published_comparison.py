@@ -31,7 +31,7 @@ METHODS, OBJECTIVES = ("pareto_mtl", "scalarization"), ("mine", "mmd")
 N_POINTS, WIDTH, MARGIN = 10, 0.05, 0.001
 # Splits, genes, epochs of the shared start and of a point (None: the default), starts of K-means.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"seeds": 3, "n_genes": 1000, "pretrain": 60, "epochs": 25, "paper": (60, 10), "n_init": 20},
+    "small": {"seeds": 3, "n_genes": 1000, "pretrain": 60, "epochs": 40, "paper": (60, 10), "n_init": 20},
     "full": {"seeds": 10, "n_genes": 2000, "pretrain": None, "epochs": None, "paper": (None, None), "n_init": 200},
 }
 # Every axis is to be made small. U is standardised by the extremes of the MINE front of its seed.

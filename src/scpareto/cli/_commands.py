@@ -101,8 +101,8 @@ def demo(
         "training": {
             "n_points": n_points,
             "method": "pareto_mtl",
-            "objective": "mine",
-            "max_epochs": 30,
+            "objective": None,
+            "max_epochs": 40,
             "max_epochs_pretrain": 80,
             "batch_size": 128,
         },

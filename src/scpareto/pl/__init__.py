@@ -1,8 +1,9 @@
-"""Pictures of a front: from a table and arrays, never from models."""
+"""Pictures of a front, from a table and arrays; only the explorer asks a model, for its codes at every point."""
 
 from ._embed import embed
 from ._embedding import front_embedding
+from ._explorer import explorer
 from ._front import front, front_panels
 from ._metrics import metrics_along_front
 
-__all__ = ["embed", "front", "front_embedding", "front_panels", "metrics_along_front"]
+__all__ = ["embed", "explorer", "front", "front_embedding", "front_panels", "metrics_along_front"]
