@@ -29,6 +29,7 @@ from scpareto.train._seeding import seeded
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     import torch
     from anndata import AnnData

@@ -1,0 +1,5 @@
+"""An interactive view of a front: one self-contained page, or a widget."""
+
+from ._explorer import explorer
+
+__all__ = ["explorer"]

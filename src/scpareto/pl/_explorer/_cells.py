@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from scpareto.pl._embed import embed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anndata import AnnData
+    from numpy.typing import ArrayLike
+
+    from scpareto.pareto import Front
+
+
+class ModelWithFront(Protocol):
+    """What the explorer asks of a model."""
+
+    @property
+    def front(self) -> Front | None:
+        """The learnt front; None before training."""
+        ...
+
+    @property
+    def selected(self) -> int | None:
+        """Number of the point that the model is in."""
+        ...
+
+    def select(self, which: Any) -> int:
+        """Load a point into the model."""
+        ...
+
+    def get_latent_representation(self) -> np.ndarray:
+        """Codes of the model's cells, shape `(n, d)`."""
+        ...
+
+
+def front_of(model: ModelWithFront) -> Front:
+    """Return the front of a model.
+
+    Parameters
+    ----------
+    model
+        A model with a front.
+
+    Returns
+    -------
+    The front, with at least one point.
+
+    Raises
+    ------
+    TypeError
+        If the model cannot have a front.
+    ValueError
+        If it has none yet.
+    """
+    if not hasattr(model, "front") or not hasattr(model, "select"):
+        raise TypeError(f"model must have a front and select, such as ParetoVI; got {type(model).__name__}.")
+    if model.front is None or not len(model.front):
+        raise ValueError("The model has no front yet. Call train() first.")
+    return model.front
+
+
+def stratified(strata: np.ndarray | None, n: int, max_cells: int, seed: int) -> np.ndarray:
+    """Choose cells so that every stratum keeps its share, and return them in random order.
+
+    Parameters
+    ----------
+    strata
+        Stratum of each cell, shape `(n,)`; None for a single one.
+    n
+        Number of cells.
+    max_cells
+        Number of cells to choose at most; each stratum keeps at least one cell where there is room for all strata.
+    seed
+        Equal seeds choose equal cells.
+
+    Returns
+    -------
+    Indices, shape `(min(n, max_cells),)`, shuffled: cells are drawn in this order, and no batch should cover another.
+    """
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(n)
+    if n <= max_cells:
+        return order
+    if strata is None:
+        return order[:max_cells]
+    counts = np.unique(strata, return_counts=True)[1]
+    # place of each cell within its stratum, as a share: the smallest shares of all strata together are proportional
+    shuffled = strata[order]
+    by_stratum = np.argsort(shuffled, kind="stable")
+    within = np.concatenate([np.arange(count) for count in counts])
+    share = np.empty(n)
+    share[by_stratum] = (within + 0.5) / np.repeat(counts, counts)
+    if len(counts) <= max_cells:
+        share[by_stratum[within == 0]] = 0.0
+    return order[np.sort(np.argsort(share, kind="stable")[:max_cells])]
+
+
+def codes_along_front(model: ModelWithFront, front: Front, adata: AnnData, cells: np.ndarray) -> dict[int, np.ndarray]:
+    """Encode cells with every point of the front; the model is left in the point it was in.
+
+    Parameters
+    ----------
+    model
+        A model with a front.
+    front
+        Its front.
+    adata
+        The cells of the model.
+    cells
+        Indices of the cells wanted, shape `(m,)`.
+
+    Returns
+    -------
+    Codes by point number, each of shape `(m, d)`.
+
+    Raises
+    ------
+    ValueError
+        If the model encodes other cells.
+    """
+    before = model.selected
+    codes: dict[int, np.ndarray] = {}
+    try:
+        for point in front.numbers:
+            model.select(point)
+            latent = np.asarray(model.get_latent_representation())
+            if len(latent) != adata.n_obs:
+                raise ValueError(f"adata has {adata.n_obs} cells, the model encodes {len(latent)}: they must agree.")
+            codes[point] = latent[cells]
+    finally:
+        if before is not None:
+            model.select(before)
+    return codes
+
+
+def coordinates(
+    codes: Mapping[int, np.ndarray], *, basis: Any = "umap", n_epochs: int = 200, seed: int = 0
+) -> dict[int, np.ndarray]:
+    """Embed codes with :func:`scpareto.pl.embed`, also where there are fewer cells than its usual neighbourhood.
+
+    Parameters
+    ----------
+    codes
+        Codes by point number, each of shape `(m, d)`.
+    basis, n_epochs, seed
+        As for :func:`scpareto.pl.embed`.
+
+    Returns
+    -------
+    Aligned coordinates by point number, each of shape `(m, 2)`.
+    """
+    m = len(next(iter(codes.values())))
+    return embed(codes, basis=basis, seed=seed, n_epochs=n_epochs, n_neighbors=min(15, m - 1))
+
+
+def checked_coordinates(
+    embeddings: Mapping[int, ArrayLike], numbers: list[int], n: int, cells: np.ndarray
+) -> dict[int, np.ndarray]:
+    """Check coordinates that the user computed.
+
+    Parameters
+    ----------
+    embeddings
+        Coordinates of all cells by point number, each of shape `(n, 2)`.
+    numbers
+        Numbers of the points of the front.
+    n
+        Number of cells.
+    cells
+        Indices of the cells wanted, shape `(m,)`.
+
+    Returns
+    -------
+    Coordinates by point number, each of shape `(m, 2)`.
+
+    Raises
+    ------
+    ValueError
+        If points are missing, unknown, or have coordinates that are not finite or of another shape.
+    """
+    if sorted(embeddings) != sorted(numbers):
+        raise ValueError(f"embeddings has points {sorted(embeddings)}; the front has {sorted(numbers)}.")
+    chosen = {}
+    for point in sorted(numbers):
+        xy = np.asarray(embeddings[point], dtype=float)
+        if xy.shape != (n, 2) or not np.isfinite(xy).all():
+            raise ValueError(f"embeddings[{point}] must be finite and of shape ({n}, 2), got shape {xy.shape}.")
+        chosen[point] = xy[cells]
+    return chosen

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scpareto.pl._style import category_colors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+
+MISSING_CODE = 255
+_MOST_CATEGORIES = 254
+_INTEGERS_AS_CATEGORIES = 32
+_TARGET_SUM = 1e4
+
+
+@dataclass(frozen=True)
+class Coloring:
+    """Values of the cells as bytes, and what the bytes mean."""
+
+    name: str
+    kind: str
+    """`"categories"`, `"numbers"` or `"gene"`."""
+    codes: np.ndarray
+    """Shape `(m,)`, uint8: number of the category, or 0 to 254 between `low` and `high`; 255 without a value."""
+    categories: tuple[str, ...] = ()
+    colors: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 1.0
+
+
+def check_names(adata: AnnData, color: Sequence[str], genes: Sequence[str]) -> None:
+    """Refuse unknown columns and genes.
+
+    Parameters
+    ----------
+    adata
+        The cells.
+    color
+        Columns of `adata.obs`.
+    genes
+        Names in `adata.var_names`.
+
+    Raises
+    ------
+    TypeError
+        If a single string is given for a list.
+    ValueError
+        If there is nothing to colour by, or a name is unknown; the message lists valid ones.
+    """
+    for argument, names in (("color", color), ("genes", genes)):
+        if isinstance(names, str):
+            raise TypeError(f"{argument} must be a list of names, got the string {names!r}: write [{names!r}].")
+    columns = ", ".join(repr(str(column)) for column in adata.obs.columns) or "none"
+    for name in color:
+        if name not in adata.obs.columns:
+            raise ValueError(f"color={name!r} is not in adata.obs. Available: {columns}.")
+    known = {str(gene) for gene in adata.var_names}
+    for name in genes:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=3) or [str(gene) for gene in adata.var_names[:3]]
+            raise ValueError(
+                f"genes: {name!r} is not among the {adata.n_vars:,} names in adata.var_names, "
+                f"such as {', '.join(map(repr, close))}."
+            )
+    if not len(color) and not len(genes):
+        raise ValueError(f"Nothing to colour by: give color, of {columns}, or genes.")
+
+
+def of_column(name: str, column: pd.Series) -> Coloring:
+    """Turn a column of obs into bytes.
+
+    Parameters
+    ----------
+    name
+        Name of the column.
+    column
+        Its values, length `m`. Strings, categories, truth values and integers of at most 32 different values are
+        categories; other numbers are shown between their 1st and 99th percentile.
+
+    Returns
+    -------
+    The colouring.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 254 categories.
+    """
+    column = column.reset_index(drop=True)
+    numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    integers = pd.api.types.is_integer_dtype(column) and column.nunique() <= _INTEGERS_AS_CATEGORIES
+    if numeric and not integers:
+        values = column.to_numpy(dtype=float, na_value=np.nan)
+        values = np.where(np.isfinite(values), values, np.nan)
+        known = np.isfinite(values).any()
+        low, high = np.nanpercentile(values, [1, 99]) if known else (0.0, 1.0)
+        return Coloring(name, "numbers", _bytes(values, low, high), low=float(low), high=float(high))
+    categorical = column.astype("category").cat.remove_unused_categories()
+    categories = tuple(str(category) for category in categorical.cat.categories)
+    if len(categories) > _MOST_CATEGORIES:
+        raise ValueError(f"color={name!r} has {len(categories):,} categories; at most {_MOST_CATEGORIES} can be shown.")
+    codes = categorical.cat.codes.to_numpy()
+    colors = tuple(category_colors([str(i) for i in range(len(categories))]).values())
+    return Coloring(
+        name, "categories", np.where(codes < 0, MISSING_CODE, codes).astype(np.uint8), categories, colors=colors
+    )
+
+
+def of_genes(adata: AnnData, genes: Sequence[str], layer: str | None, cells: np.ndarray) -> list[Coloring]:
+    """Turn the expression of genes into bytes: log(1 + counts per 10,000), from 0 to the largest value.
+
+    Parameters
+    ----------
+    adata
+        The cells, with raw counts.
+    genes
+        Names of genes.
+    layer
+        Layer with the counts; `X` if None.
+    cells
+        Indices of the cells wanted, shape `(m,)`.
+
+    Returns
+    -------
+    One colouring for each gene.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer.
+    """
+    if not len(genes):
+        return []
+    if layer is not None and layer not in adata.layers:
+        raise ValueError(
+            f"layer={layer!r} is not in adata.layers. Available: {', '.join(map(repr, adata.layers)) or 'none'}."
+        )
+    counts = adata.X if layer is None else adata.layers[layer]
+    totals = np.asarray(counts.sum(axis=1), dtype=float).ravel()[cells]
+    scale = _TARGET_SUM / np.where(totals > 0, totals, 1.0)
+    colorings = []
+    for gene in genes:
+        column = counts[:, int(np.flatnonzero(adata.var_names == gene)[0])]
+        column = column.toarray() if hasattr(column, "toarray") else column
+        values = np.log1p(np.asarray(column, dtype=float).ravel()[cells] * scale)
+        high = float(values.max())
+        colorings.append(Coloring(gene, "gene", _bytes(values, 0.0, high), low=0.0, high=high))
+    return colorings
+
+
+def _bytes(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    span = high - low if high > low else 1.0
+    scaled = np.rint(np.clip((values - low) / span, 0.0, 1.0) * (MISSING_CODE - 1))
+    return np.where(np.isnan(values), MISSING_CODE, scaled).astype(np.uint8)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from scpareto.pl._embedding import front_embedding
+from scpareto.pl._front import front as draw_front
+
+from ._colorings import MISSING_CODE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.figure import Figure
+
+    from scpareto.pareto import Front
+
+    from ._colorings import Coloring
+
+_MOST_POINTS, _MOST_COLORINGS = 4, 2
+
+
+def static_pictures(
+    front: Front, selected: int | None, coordinates: Mapping[int, np.ndarray], colorings: Sequence[Coloring]
+) -> dict[str, str]:
+    """Draw what paper and browsers without WebGL can show.
+
+    Parameters
+    ----------
+    front
+        The front.
+    selected
+        Number of the point to ring.
+    coordinates
+        Coordinates by point number, each of shape `(m, 2)`.
+    colorings
+        Colourings of the same cells; the first two are drawn.
+
+    Returns
+    -------
+    Address of each picture with its bytes (`data:image/png;base64,...`), by name: `panels`, the cells at up to four
+    points, and `front`, unless no point has both coordinates of its plane.
+    """
+    numbers = sorted(coordinates)
+    places = np.unique(np.rint(np.linspace(0, len(numbers) - 1, _MOST_POINTS)).astype(int))
+    shown = {numbers[place]: coordinates[numbers[place]] for place in places}
+    drawn = list(colorings[:_MOST_COLORINGS])
+    palette = {c.name: dict(zip(c.categories, c.colors, strict=True)) for c in drawn if c.kind == "categories"}
+    axes = front_embedding(shown, {c.name: _values(c) for c in drawn}, palette=palette)
+    pictures = {"panels": _address(axes.flat[0].get_figure(root=True))}
+    try:
+        pictures["front"] = _address(draw_front(front, selected=selected).get_figure(root=True))
+    except ValueError:
+        # No point has both losses: the table says so.
+        pass
+    return pictures
+
+
+def _values(coloring: Coloring) -> np.ndarray:
+    known = coloring.codes != MISSING_CODE
+    if coloring.kind == "categories":
+        names = np.array([*coloring.categories, None], dtype=object)
+        return names[np.where(known, coloring.codes, len(coloring.categories))]
+    share = coloring.codes / (MISSING_CODE - 1)
+    return np.where(known, coloring.low + share * (coloring.high - coloring.low), np.nan)
+
+
+def _address(figure: Figure | None) -> str:
+    assert figure is not None  # axes that were just drawn have one
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=170, bbox_inches="tight")
+    plt.close(figure)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
