@@ -1,8 +1,9 @@
 """Render the tables of ``experiments/results/*.csv`` as pages of the docs.
 
-Each CSV holds one row per (dataset, method, seed). Its page shows the mean and the standard deviation over seeds for
-every (dataset, method), and says how many seeds stand behind it. A combination without rows, or a number that no row
-has, prints as "missing": nothing is filled in.
+Each CSV holds one row per seed of each combination of its keys: dataset, method and any other column of words, and the
+columns of numbers named here. Its page shows the mean and the standard deviation over seeds for every combination, and
+says how many seeds stand behind it. A combination of dataset and method without rows, or a number that no row has,
+prints as "missing": nothing is filled in. A table without seeds is shown as it is.
 
 Run as ``python docs/render_results.py``; the docs build runs it too.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 KEYS = ["dataset", "method"]
+NUMBERED_KEYS = ["weight", "point", "truth"]
 SEED = "seed"
 MISSING = "missing"
 
@@ -36,23 +38,28 @@ def cell(values: pd.Series) -> str:
 
 
 def table(rows: pd.DataFrame) -> str:
-    """Return a markdown table of the numeric columns by dataset and method.
+    """Return a markdown table of the numeric columns by setting, dataset, method and further keys.
 
     Parameters
     ----------
     rows
-        One row per (dataset, method, seed). A column ``setting``, where there is one, splits the rows further, so that
-        small and full runs are never averaged together.
+        One row per seed of each combination of keys. Small and full settings are never averaged together.
 
     Returns
     -------
     The table as text, with every combination of dataset and method in it.
     """
+    if SEED not in rows:
+        return as_it_is(rows)
     keys = [*(["setting"] if "setting" in rows else []), *(key for key in KEYS if key in rows)]
+    words = [c for c in rows if c not in keys and not pd.api.types.is_numeric_dtype(rows[c])]
+    further = [*words, *(key for key in NUMBERED_KEYS if key in rows)]
+    keys += further
     columns = [c for c in rows.select_dtypes("number").columns if c not in (*keys, SEED)]
     lines = ["| " + " | ".join([*keys, "seeds", *columns]) + " |"]
     lines.append("|" + "---|" * len(keys) + "--:|" * (len(columns) + 1))
-    for combination in product(*(pd.unique(rows[key]) for key in keys)):
+    present = rows[keys].drop_duplicates().itertuples(index=False, name=None)
+    for combination in present if further else product(*(pd.unique(rows[key]) for key in keys)):
         chosen = rows
         for key, value in zip(keys, combination, strict=True):
             chosen = chosen[chosen[key] == value]
@@ -62,11 +69,23 @@ def table(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def as_it_is(rows: pd.DataFrame) -> str:
+    """Return all rows as a markdown table."""
+    lines = ["| " + " | ".join(rows.columns) + " |", "|" + "---|" * len(rows.columns)]
+    for row in rows.itertuples(index=False, name=None):
+        cells = [MISSING if pd.isna(v) else number(v) if isinstance(v, float) else str(v) for v in row]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def page(path: Path) -> str:
     """Return the page of one CSV file."""
     title = path.stem.replace("_", " ").capitalize()
     rows = pd.read_csv(path)
     body = table(rows) if len(rows) else "No rows yet."
+    figure = path.with_suffix(".png")
+    if figure.exists():
+        body = f"![{title}](../../experiments/results/{figure.name})\n\n{body}"
     return (
         f"# {title}\n\n"
         f"Mean ± standard deviation over seeds, from `experiments/results/{path.name}`, which "

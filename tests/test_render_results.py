@@ -49,3 +49,21 @@ def test_the_page_of_a_removed_table_goes_and_the_index_stays(script, tmp_path):
     assert "Nothing measured yet" in page.read_text()
     assert not (target / "gone.md").exists()
     assert (target / "index.md").read_text() == "by hand"
+
+
+def test_further_keys_split_the_rows(script, tmp_path):
+    (tmp_path / "first.csv").write_text(
+        "dataset,on,weight,seed,leak\na,mean,1,0,0.2\na,mean,1,1,0.4\na,sample,10,0,1\n"
+    )
+    (page,) = script.render(tmp_path, tmp_path / "pages")
+    text = page.read_text()
+    assert "| dataset | on | weight | seeds | leak |" in text
+    assert "| a | mean | 1 | 2 | 0.3 ± 0.1414 |" in text
+    assert "| a | sample | 10 | 1 | 1 |" in text
+
+
+def test_a_table_without_seeds_is_shown_as_it_is(script, tmp_path):
+    (tmp_path / "claims.csv").write_text("claim,value,holds\norder,0.25,True\nshare,,False\n")
+    (page,) = script.render(tmp_path, tmp_path / "pages")
+    assert "| order | 0.25 | True |" in page.read_text()
+    assert "| share | missing | False |" in page.read_text()

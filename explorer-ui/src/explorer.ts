@@ -40,13 +40,22 @@ export function mount(root: HTMLElement, source: Source, arrived: (place: number
   const morph = new Morph(start, async (place) => {
     chart.moveTo(place);
     readout.moveTo(place);
-    await view?.moveTo(place);
+    await drawn(view?.moveTo(place));
+    root.dataset.place = place.toFixed(2);
   });
   const slider = new Slider(header, start, () => view !== null && !wantsLessMotion(), (place, held) => {
     show(Math.round(place), true);
     morph.go(place, wantsLessMotion() ? "at once" : held ? "quick" : "gentle");
     tip.hidden = true;
   });
+
+  let pending = 0;
+  /** Say that the picture is behind until it is drawn. */
+  async function drawn(picture: Promise<void> | undefined): Promise<void> {
+    stage.ariaBusy = String(++pending > 0);
+    await picture;
+    stage.ariaBusy = String(--pending > 0);
+  }
 
   function show(point: number, aloud: boolean): void {
     if (point === shown) return;
@@ -64,7 +73,7 @@ export function mount(root: HTMLElement, source: Source, arrived: (place: number
     root.dataset.theme = theme;
     if (!cells) return;
     legend.show(cells.colorings[coloring], theme, focus);
-    void view?.color(cells.colorings[coloring], theme, focus);
+    void drawn(view?.color(cells.colorings[coloring], theme, focus));
   }
 
   const select = h("select", { id: `sp-color-${Math.random().toString(36).slice(2)}` });

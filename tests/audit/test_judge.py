@@ -36,6 +36,14 @@ def test_columns_and_the_hidden_batch(cells):
     assert columns["retention"] == 1.0
 
 
+def test_of_a_single_batch_nothing_can_leak(cells):
+    mean, sample, _, test = cells
+    columns = judge_codes(mean, sample, np.zeros(900), test_indices=test, expression=mean)
+    assert columns.pop("retention") == 1.0
+    assert set(columns) == COLUMNS - {"retention"}
+    assert np.isnan(list(columns.values())).all()
+
+
 def test_is_what_the_metrics_say_of_the_test_cells(cells):
     mean, sample, batch, test = cells
     columns = judge_codes(mean, sample, batch, test_indices=test, expression=sample, seed=5, n_bootstrap=50)
@@ -82,7 +90,6 @@ def test_without_expression_there_is_no_retention(cells):
         ({"test_indices": [900]}, "from 0 to 899"),
         ({"test_indices": np.array([], dtype=int)}, "at least one"),
         ({"test_indices": np.ones(900, dtype=bool)}, "row numbers"),
-        ({"batch": np.zeros(900)}, "1 distinct"),
         ({"mean": np.full((900, 4), np.nan)}, "NaN"),
     ],
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import shutil
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -65,31 +67,18 @@ def opened(page, path, ready="cells"):
     return page
 
 
-def pixels(page):
-    """Return the canvas with the cells, shape `(height, width, 4)`."""
-    flat, width, height = page.evaluate(
-        """() => {
-          const canvas = document.querySelector(".sp-stage canvas");
-          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-          return [Array.from(data), canvas.width, canvas.height];
-        }"""
-    )
-    return np.array(flat, dtype=np.uint8).reshape(height, width, 4)
-
-
 def settled(page):
-    """Wait until the cells have arrived."""
+    """Wait until the cells have arrived where the slider stands; return their picture, shape `(height, width, 4)`."""
     page.wait_for_function(
         """() => {
-          const canvas = document.querySelector(".sp-stage canvas");
-          const now = canvas.toDataURL();
-          const still = window.before === now;
-          window.before = now;
-          return still;
+          const place = Number(document.querySelector("[data-place]").dataset.place);
+          const busy = document.querySelector(".sp-stage").ariaBusy === "true";
+          return !busy && place === Number(document.querySelector("[type=range]").value);
         }""",
-        polling=400,
+        polling=100,
     )
-    return pixels(page)
+    picture = page.evaluate("document.querySelector('.sp-stage canvas').toDataURL()")
+    return plt.imread(io.BytesIO(base64.b64decode(picture.partition(",")[2])), format="png")
 
 
 def shown(page):

@@ -1,10 +1,8 @@
 """Numbers from arrays: what codes still tell about a label, how they mix and cluster, and what they kept."""
 
 from ._batch_entropy import batch_entropy
-from ._cluster_purity import cluster_purity, clusters_within_batches
 from ._clustering_scores import ClusteringScores, clustering_scores, unsupervised_clustering_accuracy
 from ._neighborhood_retention import neighborhood_retention
-from ._neighborhood_signal import neighborhood_signal
 from ._nn_mutual_information import nn_mutual_information
 from ._probe import ProbeResult, probe_information
 from ._silhouette import silhouette
@@ -13,11 +11,8 @@ __all__ = [
     "ClusteringScores",
     "ProbeResult",
     "batch_entropy",
-    "cluster_purity",
     "clustering_scores",
-    "clusters_within_batches",
     "neighborhood_retention",
-    "neighborhood_signal",
     "nn_mutual_information",
     "probe_information",
     "silhouette",
