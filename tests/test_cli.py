@@ -377,7 +377,34 @@ def test_demo_needs_nothing(tmp_path, monkeypatch, no_umap):
     assert invoke("demo", "--output", tmp_path / "demo").exit_code == 2
 
 
+def test_explore_writes_one_page_from_a_finished_run(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "scpareto.pl._explorer._cells.embed", lambda codes, **kwargs: {point: z[:, :2] for point, z in codes.items()}
+    )
+    output, _ = finished
+    page = tmp_path / "page [a].html"
+    result = invoke("explore", output, "--output", page, "--color", "lineage", "--genes", "gene_1, gene_2")
+    assert result.exit_code == 0, result.output
+    assert f"Open {page} in a browser" in said(result)
+    header = json.loads(re.search(r'id="scpareto-explorer-header">(.*?)</script>', page.read_text()).group(1))
+    names = [coloring["name"] for coloring in header["colorings"]]
+    assert names == ["batch", "cell_type", "lineage", "gene_1", "gene_2"]
+    assert [point["number"] for point in header["points"]] == [0, 1, 2, 3]
+    model = ParetoVI.load(output / "model", anndata.read_h5ad(output / "adata.h5ad"))
+    assert header["points"][header["selected"]]["number"] == model.selected
+
+
+def test_explore_refuses_other_folders_and_unknown_names(finished, tmp_path):
+    result = invoke("explore", tmp_path)
+    assert result.exit_code == 2
+    assert "holds no finished run: run.json, adata.h5ad, model missing." in said(result)
+    result = invoke("explore", finished[0], "--output", tmp_path / "front.html", "--genes", "gene_x")
+    assert result.exit_code == 2
+    assert "genes: 'gene_x' is not among the 60 names" in said(result)
+    assert not list(tmp_path.iterdir())
+
+
 def test_help_lists_the_commands():
     result = invoke("--help")
     assert result.exit_code == 0
-    assert {"fit", "demo"} <= set(re.findall(r"\w+", result.output))
+    assert {"fit", "demo", "explore"} <= set(re.findall(r"\w+", result.output))

@@ -41,7 +41,7 @@ export function mount(root: HTMLElement, source: Source, arrived: (place: number
     chart.moveTo(place);
     readout.moveTo(place);
     await drawn(view?.moveTo(place));
-    root.dataset.place = place.toFixed(2);
+    root.dataset.place = String(place);
   });
   const slider = new Slider(header, start, () => view !== null && !wantsLessMotion(), (place, held) => {
     show(Math.round(place), true);
@@ -71,6 +71,7 @@ export function mount(root: HTMLElement, source: Source, arrived: (place: number
   });
   function paint(): void {
     root.dataset.theme = theme;
+    tip.hidden = true;
     if (!cells) return;
     legend.show(cells.colorings[coloring], theme, focus);
     void drawn(view?.color(cells.colorings[coloring], theme, focus));

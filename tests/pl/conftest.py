@@ -69,13 +69,13 @@ class FrontModel:
         return noise + np.column_stack([6.0 * kinds, batch, batch, kinds * 0])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cells():
     """Makes cells: `cells(n)`."""
     return _cells
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def front_model():
     """Makes models: `front_model(adata, alarm=True, selected=1)`."""
     return FrontModel

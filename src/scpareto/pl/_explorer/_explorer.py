@@ -96,7 +96,7 @@ def explorer(
     Notes
     -----
     Coordinates are rounded to 65,536 steps along each axis and colours to 255 steps. 50,000 cells at 12 points with 30
-    genes take less than 15 MB. The embedding takes most of the time: about a minute for 50,000 cells and each point;
+    genes take less than 15 MB. The embedding takes most of the time, minutes for many cells;
     `max_cells` shortens it.
 
     Examples
