@@ -34,10 +34,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "small": {"seeds": 3, "n_genes": 1000, "pretrain": 60, "epochs": 40, "paper": (60, 10), "n_init": 20},
     "full": {"seeds": 10, "n_genes": 2000, "pretrain": None, "epochs": None, "paper": (None, None), "n_init": 200},
 }
-# Every axis is to be made small. U is standardised by the extremes of the MINE front of its seed.
+# Every axis is to be made small. U is standardised by the range of all fronts of its seed (default settings).
 PLANES = {
     "U, V": ("U", "V"),
     "U, NN": ("U", "NN"),
+    "U, leakage": ("U", "leakage_mean"),
     "-ASW, -BE": ("-ASW", "-BE"),
     "-NMI, -BE": ("-NMI", "-BE"),
     "-ARI, -BE": ("-ARI", "-BE"),
@@ -129,16 +130,11 @@ def train(setting: str, dataset: str, preset: str, method: str, objective: str, 
 
 
 def standardised(points: pd.DataFrame) -> pd.DataFrame:
-    """Add U, the generative loss between 0 (uncorrected extreme) and 1 (strongest) of the MINE front of its seed."""
+    """Add U, the generative loss between the lowest (0) and the highest (1) of all default fronts of its seed."""
     points = points.copy()
     points["U"] = np.nan
     for _, pooled in points.groupby(["setting", "dataset", "seed", "part"]):
-        ends = pooled[
-            (pooled["kind"] == "extreme")
-            & (pooled["objective"] == "mine")
-            & (pooled["method"] == "pareto_mtl")
-            & (pooled["preset"] == "practical")
-        ]["generative_loss"]
+        ends = pooled[pooled["preset"] == "practical"]["generative_loss"]
         if len(ends):
             points.loc[pooled.index, "U"] = (pooled["generative_loss"] - ends.min()) / (ends.max() - ends.min())
     return points
@@ -161,7 +157,7 @@ def summarise(points: pd.DataFrame) -> pd.DataFrame:
                 reference, origin = known.max(axis=0) + MARGIN, known.min(axis=0) - MARGIN
                 for (preset, method, seed, part), front in same.groupby(["preset", "method", "seed", "part"]):
                     own = front[list(axes)].to_numpy()
-                    within = own[(own < reference).all(axis=1)]
+                    within = own[(own < reference).all(axis=1) & (own > origin).all(axis=1)]
                     first = front["generative_loss"].to_numpy().argmin()
                     rows.append(
                         {
@@ -175,7 +171,7 @@ def summarise(points: pd.DataFrame) -> pd.DataFrame:
                             "plane": plane,
                             "non_dominated_share": non_dominated(own).mean(),
                             "hypervolume": hypervolume(within, reference),
-                            "distinct_choices": number_of_distinct_choices(own, WIDTH, origin=origin),
+                            "distinct_choices": number_of_distinct_choices(within, WIDTH, origin=origin),
                             "order": spearmanr(front["point"], own[:, 1]).statistic,
                             "share_beyond_interval": not_clearly_dominated(front).mean(),
                             "trade_off_begins": int(front["point"].iloc[first]),
@@ -228,26 +224,31 @@ def judge_claims(points: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
             return chosen.set_index("seed")[column]
 
         for method in METHODS:
-            orders = [-of("U, NN", "order", method=method, objective=objective) for objective in OBJECTIVES]
-            compare(f"order kept, minus Spearman of point and NN ({method})", dataset, *orders, OBJECTIVES)
+            for plane, name in (("U, NN", "NN"), ("U, leakage", "leakage of the mean")):
+                orders = [-of(plane, "order", method=method, objective=objective) for objective in OBJECTIVES]
+                compare(f"order kept, minus Spearman of point and {name} ({method})", dataset, *orders, OBJECTIVES)
         for objective in OBJECTIVES:
-            for plane in ("U, V", "U, NN"):
+            for plane in ("U, V", "U, NN", "U, leakage"):
                 for column, name in (("distinct_choices", "distinct choices"), ("non_dominated_share", "share")):
                     pair = [of(plane, column, method=method, objective=objective) for method in METHODS]
                     compare(f"more {name} in ({plane}), {objective}", dataset, *pair, METHODS)
-        covered: dict[str, list[float]] = {"mine": [], "mmd": []}
+        planes = ("U, NN", "U, leakage")
+        covered: dict[tuple[str, str], list[float]] = {(o, plane): [] for o in OBJECTIVES for plane in planes}
         beaten: dict[str, list[bool]] = {"-ASW, -BE": [], "-NMI, -BE": []}
         for _, front in cells[(cells["dataset"] == dataset) & (cells["method"] == "pareto_mtl")].groupby("seed"):
-            sets = {o: front[front["objective"] == o][["U", "NN"]].to_numpy() for o in OBJECTIVES}
             for one, other in (("mine", "mmd"), ("mmd", "mine")):
-                both = non_dominated(np.vstack([sets[other], sets[one]]))[: len(sets[other])]
-                alone = non_dominated(sets[other])
-                covered[one].append(1 - both[alone].mean())
+                for plane in planes:
+                    ours, theirs = (
+                        front[front["objective"] == o][list(PLANES[plane])].to_numpy() for o in (one, other)
+                    )
+                    both = non_dominated(np.vstack([theirs, ours]))[: len(theirs)]
+                    covered[one, plane].append(1 - both[non_dominated(theirs)].mean())
             own = front[front["objective"] == "mine"].sort_values("point")
             for plane in beaten:
                 beaten[plane].append(not non_dominated(own[list(PLANES[plane])].to_numpy())[0])
-        shares = [pd.Series(covered[objective]) for objective in OBJECTIVES]
-        compare("share of the other's front that is dominated in (U, NN)", dataset, *shares, OBJECTIVES)
+        for plane in planes:
+            shares = [pd.Series(covered[objective, plane]) for objective in OBJECTIVES]
+            compare(f"share of the other's front that is dominated in ({plane})", dataset, *shares, OBJECTIVES)
         for plane, found in beaten.items():
             rows.append(
                 {
@@ -264,30 +265,35 @@ def judge_claims(points: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(points: pd.DataFrame) -> None:
-    """All fronts on test cells in the plane of U and NN, and NN along the points."""
+    """All fronts on test cells: generative loss against leakage of the mean, and leakage along the points."""
     import matplotlib.pyplot as plt
 
     colours = {"mine": "#0072B2", "mmd": "#D55E00"}
     test = points[(points["part"] == "test") & (points["preset"] == "practical")].dropna(subset="U")
     datasets = list(dict.fromkeys(test["dataset"]))
     figure, axes = plt.subplots(
-        len(datasets), 4, figsize=(13, 3.1 * len(datasets)), squeeze=False, layout="constrained", sharey="row"
+        len(datasets), 4, figsize=(13, 3.1 * len(datasets)), squeeze=False, layout="constrained"
     )
     for row, dataset in enumerate(datasets):
         for column, method in enumerate(METHODS):
+            plane, along = axes[row, column], axes[row, 2 + column]
             for objective in OBJECTIVES:
                 some = test[
                     (test["dataset"] == dataset) & (test["method"] == method) & (test["objective"] == objective)
                 ]
                 for k, (_, front) in enumerate(some.groupby("seed")):
                     front = front.sort_values("point")
-                    style = {"color": colours[objective], "alpha": 0.8, "ms": 3, "lw": 0.8}
+                    style = {"color": colours[objective], "alpha": 0.8, "ms": 3.5, "lw": 0.9}
                     label = objective if k == 0 else None
-                    axes[row, column].plot(front["U"].clip(upper=2), front["NN"], "o", label=label, **style)
-                    axes[row, 2 + column].plot(front["point"], front["NN"], "o-", label=label, **style)
-            axes[row, column].set(title=f"{dataset}\n{method}", xlabel="U (0 uncorrected, 1 strongest MINE)")
-            axes[row, 2 + column].set(title=f"{dataset}\n{method}", xlabel="point")
-        axes[row, 0].set_ylabel("nearest-neighbour information\nof samples, test cells (nats)")
+                    cost = front["generative_loss"] - front["generative_loss"].iloc[0]
+                    plane.plot(front["leakage_mean"], cost, "o", label=label, **style)
+                    along.plot(front["point"], front["leakage_mean"], "o-", label=label, **style)
+            plane.set(title=f"{dataset}\n{method}", xlabel="leakage of the mean (nats)")
+            along.set(title=f"{dataset}\n{method}", xlabel="point, 0 uncorrected", ylim=(-0.02, None))
+            for axis in (plane, along):
+                axis.spines[["top", "right"]].set_visible(False)
+        axes[row, 0].set_ylabel("generative loss above point 0,\ntest cells (nats per cell)")
+        axes[row, 2].set_ylabel("leakage of the mean,\ntest cells (nats)")
         axes[row, 0].legend(frameon=False)
     figure.savefig(FIGURE, dpi=150)
 
