@@ -222,7 +222,12 @@ def test_an_interrupted_run_exits_130_and_resumes_to_the_same_front(
     assert "Interrupted. Finished points are kept; add --resume to go on." in said(result)
     assert "KeyboardInterrupt" in (tmp_path / "log.txt").read_text()
     kept = {path.stem for path in (tmp_path / "checkpoints").glob("*.pt")}
-    assert kept == {1: set(), 5: {"pretraining", "point_0"}, 9: {"pretraining", "point_0", "point_3"}}[epoch]
+    assert (
+        kept
+        == {1: set(), 5: {"pretraining", "critics", "point_0"}, 9: {"pretraining", "critics", "point_0", "point_3"}}[
+            epoch
+        ]
+    )
     assert not (tmp_path / "front.csv").exists()
     result = invoke("fit", data, *OPTIONS, "--output", tmp_path)
     assert result.exit_code == 2, "without --resume the folder is not touched"
@@ -369,7 +374,7 @@ def test_demo_needs_nothing(tmp_path, monkeypatch, no_umap):
     result = invoke("demo", "--output", tmp_path / "demo", "--n-points", "2")
     assert result.exit_code == 0, result.output
     assert (given["shape"], given["types"]) == ((2000, 500), 6)
-    assert (given["n_points"], given["method"], given["objective"]) == (2, "pareto_mtl", "mine")
+    assert (given["n_points"], given["method"], given["objective"]) == (2, "pareto_mtl", "classifier")
     assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == OUTPUTS
     table = pd.read_csv(tmp_path / "demo" / "front.csv")
     assert table["point"].tolist() == [0, 1, 2, 3]

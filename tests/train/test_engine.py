@@ -200,22 +200,6 @@ def test_a_front_within_found_clusters_is_resumed_bit_for_bit(nuisances, untrain
     same_front(again, whole)
 
 
-def test_the_first_correction_ignores_the_clusters_it_is_made_for(nuisances, untrained_paretovi, fit):
-    """Shared start, first correction with the marginal information, then the front of the conditional one."""
-    seen = []
-
-    class Watch(Callback):
-        def on_train_start(self, trainer, plan):
-            seen.append([(o.given, o.n_clusters) for o in plan._objectives])
-
-    options = CRITIC | {"given": "corrected", "n_clusters": 3}
-    front = fit(
-        untrained_paretovi(nuisances), **SHORT, objective="classifier", objective_kwargs=options, callbacks=[Watch()]
-    )
-    assert seen == [[], [(None, 1)], *[[("corrected", 3)]] * 5]
-    assert front.metadata["objective_options"]["classifier"]["given"] == "corrected"
-
-
 class InterruptAtOnce(Callback):
     def on_train_start(self, trainer, plan):
         if plan.objectives:

@@ -112,7 +112,8 @@ def test_a_critic_phase_does_not_move_the_model(make_plan, model, n_critic):
     step = plan._critic_step
     plan._critic_step = lambda *args: n_steps.append(1) or step(*args)
     plan._train_critics(plan.optimizers()[1], encoded, plan.adapter.context(batch))
-    assert len(n_steps) == (3 if n_critic == 3 else len(plan.kept.train_dataloader))
+    # MINE asks for two steps where a recipe says one.
+    assert len(n_steps) == (2 * 3 if n_critic == 3 else len(plan.kept.train_dataloader))
     assert moved(critic, plan.objectives) >= parameter_names(plan.objectives)
     still = moved(module, model.module)
     assert not still & parameter_names(model.module)

@@ -101,7 +101,7 @@ def demo(
         "training": {
             "n_points": n_points,
             "method": "pareto_mtl",
-            "objective": None,
+            "objective": "classifier",
             "max_epochs": 40,
             "max_epochs_pretrain": 80,
             "batch_size": 128,

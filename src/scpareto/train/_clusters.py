@@ -51,7 +51,7 @@ def read_clustering(adata: AnnData, name: str, n_clusters: int | None = None) ->
     adata
         The data.
     name
-        ``"corrected"`` for clusters of a first corrected embedding, ``"pca"`` for those of uncorrected principal
+        ``"corrected"`` for clusters of the shared start's codes, ``"pca"`` for those of uncorrected principal
         components, a column of ``obs`` for given clusters, or a matrix of ``obsm`` for soft memberships.
     n_clusters
         Number of clusters to find, 10 by default; given ones have their own.

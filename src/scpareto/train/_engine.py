@@ -13,7 +13,7 @@ import torch
 from scpareto._constants import GENERATIVE_LOSS
 from scpareto.objectives import fit_critic
 from scpareto.pareto import Front, Scaler, get_solver
-from scpareto.train._clusters import FROM_CORRECTED, FROM_PCA, soft_clusters
+from scpareto.train._clusters import FROM_CORRECTED, soft_clusters
 from scpareto.train._distributed import is_first_process, of_first_process
 from scpareto.train._judge import Judge
 from scpareto.train._loop import run_training
@@ -40,8 +40,6 @@ logger = logging.getLogger("scpareto")
 
 _PRETRAINING, _CLUSTERING, _CRITICS = 10_000, 10_001, 10_002
 """Seed indices of what comes before the points, which have their own numbers."""
-_FIRST_CORRECTION = 10.0
-"""Weight of the information, in nats against nats, in the embedding that clusters are found in."""
 _MOST = 0.5
 """Share of cells in clusters that cannot be mixed above which the user is warned."""
 
@@ -146,11 +144,11 @@ class FrontEngine:
         """
         spec = self.spec
         n_extremes = len(spec.extremes)
-        n_trainings = len(spec.preferences) + 2 * n_extremes - 1 + self._needs_first_correction
+        n_trainings = len(spec.preferences) + 2 * n_extremes - 1
         n_epochs = spec.max_epochs_pretrain + spec.max_epochs * n_trainings
         with FrontProgress(n_epochs, show=self.show_progress and is_first_process()) as progress:
             start = self._pretrain(progress)
-            self._prepare_clusters(start, progress)
+            self._prepare_clusters(start)
             start["objectives"] = self._pretrain_critics(start, progress)
             anchors = [self._anchor(which, start, progress) for which in range(n_extremes)]
             scalers = self._scalers(anchors)
@@ -197,38 +195,27 @@ class FrontEngine:
             self.store.put("pretraining", part)
         return dict(part)
 
-    def _prepare_clusters(self, start: dict[str, Any], progress: FrontProgress) -> None:
+    def _prepare_clusters(self, start: dict[str, Any]) -> None:
         """Find the clusters that objectives are conditioned on, where they are not given."""
         for clustering in self.clusterings:
             memberships = clustering.memberships
             if memberships is None and (part := self.store.get(f"clusters_{clustering.name}")) is not None:
                 memberships = part["memberships"]
             if memberships is None:
-                codes = {
-                    FROM_PCA: lambda: self.judge.expression,
-                    FROM_CORRECTED: lambda: self._corrected(start, progress),
-                }
+                codes = self._corrected(start) if clustering.name == FROM_CORRECTED else self.judge.expression
                 seed = child_seed(self.spec.seed, _CLUSTERING)
-                found = soft_clusters(codes[clustering.name](), clustering.n_clusters, seed=seed)
+                found = soft_clusters(codes, clustering.n_clusters, seed=seed)
                 memberships = of_first_process(found)
                 self.store.put(f"clusters_{clustering.name}", {"memberships": memberships})
             self.adapter.clusters[clustering.name] = memberships
 
-    @property
-    def _needs_first_correction(self) -> bool:
-        return any(clustering.name == FROM_CORRECTED for clustering in self.clusterings)
+    def _corrected(self, start: dict[str, Any]) -> NDArray[np.float64]:
+        """Codes of the shared start: corrected in that its decoder knows the batch, and no further.
 
-    def _corrected(self, start: dict[str, Any], progress: FrontProgress) -> NDArray[np.float64]:
-        """Codes of a first correction, of marginal information, in which clusters are found."""
-        progress.stage("first correction", self.spec.max_epochs)
-        with seeded(child_seed(self.spec.seed, _CLUSTERING)):
-            self.adapter.module.load_state_dict(start["module"])
-            conditioned = next(o for o in self.objectives if o.options.get("given") == FROM_CORRECTED)
-            objective = type(conditioned)(**conditioned.options | {"given": None, "n_clusters": 1})
-            self._fit_to_start(objective)
-            weighing = FixedWeighing([1.0, _FIRST_CORRECTION])
-            self._train([objective], weighing, self.spec.max_epochs, progress, lr=self.spec.recipe.lr_front)
-            return self.judge.encode()[0].loc.numpy().astype(np.float64)
+        A correction by marginal information would merge the types of single batches that the clusters are to protect.
+        """
+        self.adapter.module.load_state_dict(start["module"])
+        return self.judge.encode()[0].loc.numpy().astype(np.float64)
 
     def _pretrain_critics(self, start: dict[str, Any], progress: FrontProgress) -> list[dict[str, torch.Tensor]]:
         """Critics that know the codes of the shared start, and the proportions of the nuisances."""

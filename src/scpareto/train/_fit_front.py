@@ -201,7 +201,7 @@ def fit_front(
         Options of the objective, or a list of them for several objectives. ``target`` names the nuisance, or a list of
         categorical ones whose product is meant; ``on`` the codes that are judged (``"mean"``, ``"sample"``,
         ``"both"``); ``given`` the clusters within which information is measured: ``"corrected"`` or ``"pca"``, found in
-        a first corrected embedding or in uncorrected principal components (``n_clusters`` of them), or a key of
+        the codes of the shared start or in uncorrected principal components (``n_clusters`` of them), or a key of
         ``obs`` or ``obsm``.
     solver_kwargs
         Options of the solver.
