@@ -1,19 +1,19 @@
 """Marginal against conditional information as objective, where batches differ in composition and one has its own type.
 
-Claim under test: at equal mixing of the shared types, a front learnt with conditional information (clusters of a first
-corrected embedding, ``given="corrected"``) keeps at least 90 % of the neighbourhood purity that the type of one batch
+Claim under test: at equal mixing of the shared types, a front learnt with conditional information (clusters of the
+shared start's codes, ``given="corrected"``) keeps at least 90 % of the neighbourhood purity that the type of one batch
 has in the uncorrected point of the front.
 
     python experiments/conditional_information.py --setting small --seeds 3 --jobs 2 --resume
 
-Every front has the classifier bound as objective: marginal, or given clusters of a first correction (10 or 20), of
+Every front has the classifier bound as objective: marginal, or given clusters of the start's codes (10 or 20), of
 uncorrected principal components, of such components less their mean in each batch, or the true types as an oracle.
-Purity is the mean share of the unique type among the
-15 nearest neighbours of its cells. Mixing is judged with the true types, so that neither merged types nor unequal
-composition count: entropy of the batches, relative to their proportions, among the 15 nearest neighbours of the same
-type, a mean over the cells of shared types; and what a fresh classifier finds on test cells about the batch beyond the
-type. Neighbours are those of the posterior means of all cells, since a fifth of them holds too few of a type. The
-information of a point in clusters, by a fresh critic on test cells, and its leakage are columns of the points.
+Purity is the mean share of the unique type among the 15 nearest neighbours of its cells. Mixing is judged with the true
+types, so that neither merged types nor unequal composition count: entropy of the batches, relative to their
+proportions, among the 15 nearest neighbours of the same type, a mean over the cells of shared types; and what a fresh
+classifier finds on test cells about the batch beyond the type. Neighbours are those of the posterior means of all
+cells, since a fifth of them holds too few of a type. The information of a point in clusters, by a fresh critic on test
+cells, and its leakage are columns of the points.
 
 Writes results/points/conditional_information.csv (one row per point), results/conditional_information.csv (one per
 objective, seed and measure of mixing) and results/conditional_information.png.
