@@ -58,10 +58,12 @@ def draw(model: ParetoVI, counts: AnnData, table: DataFrame, keys: list[str], ou
 
 
 def as_table(table: DataFrame, objective: str, selected: int | None) -> Table:
-    shown = Table(title="Pareto front (test cells; losses and leakage in nats)", caption="* not dominated   > selected")
+    title = "Pareto front (test cells; losses and leakage in nats)"
+    # Narrow padding, so that the longest names of objectives fit into 80 columns.
+    shown = Table(title=title, caption="* not dominated   > selected", padding=(0, 0), pad_edge=False)
     columns = {key.format(objective=objective): title.format(objective=objective) for key, title in _SHOWN.items()}
-    for title in columns.values():
-        shown.add_column(title, justify="right")
+    for heading in columns.values():
+        shown.add_column(heading, justify="right", overflow="fold")
     for _, row in table.iterrows():
         cells = []
         for key in columns:
