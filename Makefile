@@ -70,6 +70,7 @@ typecheck: $(VENV)/.installed-dev ## mypy
 
 # -E: read everything again, since a page follows docstrings and tables that Sphinx does not watch.
 docs: $(VENV)/.installed-doc ## build the site into docs/_build/html; warnings are errors
+	@rm -rf docs/generated docs/_build # pages of names that are gone would be warnings
 	$(BIN)/sphinx-build -E -W --keep-going -q -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
