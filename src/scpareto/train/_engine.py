@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from scpareto.objectives import Objective
     from scpareto.train._adapter import VAEAdapter
     from scpareto.train._clusters import Clustering
-    from scpareto.train._recipe import Recipe
+    from scpareto.train._spec import FrontSpec
     from scpareto.train._split import Split
     from scpareto.train._store import PartStore
 
@@ -42,51 +41,6 @@ _PRETRAINING, _CLUSTERING, _CRITICS = 10_000, 10_001, 10_002
 """Seed indices of what comes before the points, which have their own numbers."""
 _MOST = 0.5
 """Share of cells in clusters that cannot be mixed above which the user is warned."""
-
-
-@dataclass(frozen=True)
-class FrontSpec:
-    """What a front is made of, resolved and checked.
-
-    Parameters
-    ----------
-    method
-        Name of the solver.
-    solver_kwargs
-        Options of the solver.
-    preferences
-        Grid, shape ``(n_points, p)``, from uncorrected to strongest.
-    recipe
-        Numbers of the trainings.
-    max_epochs_pretrain, max_epochs
-        Longest shared start and longest training of a point.
-    batch_size
-        Cells of a minibatch.
-    seed
-        Seed of the front.
-    trainer_kwargs
-        Passed to :class:`scvi.train.Trainer`.
-    """
-
-    method: str
-    solver_kwargs: dict[str, Any]
-    preferences: NDArray[np.float64]
-    recipe: Recipe
-    max_epochs_pretrain: int
-    max_epochs: int
-    batch_size: int
-    seed: int
-    trainer_kwargs: dict[str, Any]
-
-    @property
-    def n_front(self) -> int:
-        """Number of points: the preferences and one extreme for each objective."""
-        return sum(self.preferences.shape)
-
-    @property
-    def extremes(self) -> list[int]:
-        """Numbers of the extremes, one for each objective: the uncorrected one first, the others after the points."""
-        return [0, *range(len(self.preferences) + 1, self.n_front)]
 
 
 class FrontEngine:

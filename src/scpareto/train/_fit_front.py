@@ -17,9 +17,10 @@ from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KE
 from scpareto.pareto import Front, Solver, get_scaler, get_solver, solver_class
 from scpareto.train._adapter import VAEAdapter, get_adapter
 from scpareto.train._build import build_objectives, check_targets, paired
-from scpareto.train._engine import FrontEngine, FrontSpec
+from scpareto.train._engine import FrontEngine
 from scpareto.train._recipe import RECIPES
 from scpareto.train._seeding import child_seed, seeded
+from scpareto.train._spec import FrontSpec
 from scpareto.train._split import Split, stratified_split
 from scpareto.train._store import PartStore
 
