@@ -31,7 +31,7 @@ METHODS, OBJECTIVES = ("pareto_mtl", "scalarization"), ("mine", "mmd")
 N_POINTS, WIDTH, MARGIN = 10, 0.05, 0.001
 # Splits, genes, epochs of the shared start and of a point (None: the default), starts of K-means.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"seeds": 3, "n_genes": 1000, "pretrain": 60, "epochs": 40, "paper": (60, 10), "n_init": 20},
+    "small": {"seeds": 3, "n_genes": 2000, "pretrain": 60, "epochs": 40, "paper": (60, 8), "n_init": 20},
     "full": {"seeds": 10, "n_genes": 2000, "pretrain": None, "epochs": None, "paper": (None, None), "n_init": 200},
 }
 # Every axis is to be made small. U is standardised by the range of all fronts of its seed (default settings).
@@ -56,7 +56,7 @@ def main() -> None:
     arguments = parser.parse_args()
     setting = arguments.setting
     seeds = range(arguments.seeds or SETTINGS[setting]["seeds"])
-    runs = [(setting, "simulate_batches", "paper", "pareto_mtl", "mine", 0)]
+    runs = [(setting, dataset, "paper", "pareto_mtl", "mine", 0) for dataset in arguments.datasets]
     runs += [
         (setting, dataset, "practical", method, objective, seed)
         for seed in seeds

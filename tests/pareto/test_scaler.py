@@ -25,18 +25,22 @@ def test_floor_lowers_the_ideal_but_never_raises_it():
     np.testing.assert_allclose(Scaler.payoff([[330, 1.5], [345, -0.1]], floor=[None, 0.0]).minimum, [330, -0.1])
 
 
-def test_narrow_ranges_are_widened_with_a_warning():
-    with pytest.warns(UserWarning, match="objective 0 range over 15 "):
-        scaler = Scaler.payoff(ANCHORS, standard_errors=[40.0, 0.1])
+def test_ranges_below_the_least_are_widened_at_the_worst_end():
+    scaler = Scaler.payoff(ANCHORS, least_range=[40.0, 0.1])
     np.testing.assert_allclose(scaler.range, [40, 1.48])
-    with pytest.warns(UserWarning, match="objective 1"):
+    np.testing.assert_allclose(scaler.minimum, Scaler.payoff(ANCHORS).minimum)
+    np.testing.assert_allclose(Scaler.payoff(ANCHORS, least_range=[14.0, 1.4]).range, [15, 1.48])
+
+
+def test_objectives_that_do_not_vary_are_told_and_stay_finite():
+    with pytest.warns(UserWarning, match="objective 1 range over 0 "):
         flat = Scaler.payoff([[330.0, 0.5], [345.0, 0.5]])
     assert np.isfinite(flat.scale(np.array([340.0, 0.6]))).all()
     with pytest.warns(UserWarning, match="objective 0"):
         assert Scaler.payoff([[1e9, 0.5], [1e9, 0.0]]).range[0] > 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Scaler.payoff(ANCHORS, standard_errors=[14.0, 1.4])
+        Scaler.payoff([[330.0, 0.5], [330.0, 0.0]], least_range=[1.0, 0.0])
 
 
 def test_trajectory_takes_the_extremes_of_the_minibatches():

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from scpareto.model import ParetoVI
+from scpareto.train._recipe import PRACTICAL
 from scpareto.train._weighing import SolverWeighing
 
 pytestmark = pytest.mark.filterwarnings("ignore:The losses of:UserWarning")
@@ -75,7 +76,17 @@ def test_the_scaler_spans_the_extremes_of_every_objective(three):
     payoff = table.loc[[0, 5, 6], [f"{name}_validation" for name in NAMES]].to_numpy()
     ideal = np.minimum(np.diag(payoff), [np.inf, 0, 0])
     np.testing.assert_allclose(scaler["minimum"], ideal)
-    np.testing.assert_allclose(scaler["maximum"], np.maximum(payoff.max(0), ideal + 1e-8 * np.maximum(1, abs(ideal))))
+    least = np.maximum(1e-8 * np.maximum(1, abs(ideal)), [PRACTICAL.least_cost * ideal[0], 0, 0])
+    np.testing.assert_allclose(scaler["maximum"], np.maximum(payoff.max(0), ideal + least))
+
+
+def test_training_losses_have_the_range_of_the_finished_points_and_the_ideal_of_the_best_epoch(three):
+    table, scaler = three.front.to_dataframe().set_index("point"), three.front.metadata["training_scaler"]
+    reached = table.loc[[0, 5, 6], "generative_loss_train"].to_numpy()
+    ideal = min(three.front.metadata["history"]["point_0"]["generative_loss_train"])
+    assert scaler["minimum"][0] == pytest.approx(ideal)
+    width = max(reached.max() - reached[0], PRACTICAL.least_cost * ideal)
+    assert scaler["maximum"][0] - ideal == pytest.approx(width)
 
 
 def test_each_extreme_trains_its_objective_alone(three):

@@ -66,9 +66,9 @@ class Scaler:
     def payoff(
         cls,
         losses_of_anchors: ArrayLike,
-        standard_errors: ArrayLike | None = None,
         *,
         floor: Sequence[float | None] | None = None,
+        least_range: ArrayLike | None = None,
         names: Sequence[str] | None = None,
     ) -> Scaler:
         """Limits from the anchors, the points that minimise one objective each.
@@ -78,19 +78,19 @@ class Scaler:
         losses_of_anchors
             Row i holds the losses of all objectives at the anchor that minimises objective i, shape ``(p, p)``. The
             ideal is the diagonal, the nadir the maximum of each column.
-        standard_errors
-            Standard error of each objective's loss, shape ``(p,)``. A range below it is not to be trusted.
         floor
             Known lower bound of each objective, or ``None``. The ideal is not set above it: a batch information of
             zero is ideal although the anchor may stop at a positive value.
-
+        least_range
+            Smallest range of each objective, shape ``(p,)``. Where the anchors hardly differ in an objective, a range
+            of next to nothing would give it all weight.
         names
             Names of the objectives, for the warning.
 
         Warns
         -----
         UserWarning
-            If the range of an objective is below its standard error; the range is then set to the latter.
+            If an objective without a least range does not vary at all; its range is then set to a small number.
         """
         payoff = np.array(losses_of_anchors, dtype=np.float64)
         if payoff.ndim != 2 or payoff.shape[0] != payoff.shape[1] or not np.isfinite(payoff).all():
@@ -98,7 +98,7 @@ class Scaler:
         minimum = np.diag(payoff).copy()
         if floor is not None:
             minimum = np.minimum(minimum, [np.inf if bound is None else bound for bound in floor])
-        return cls("payoff", minimum, _worst(minimum, payoff.max(axis=0), standard_errors, names))
+        return cls("payoff", minimum, _worst(minimum, payoff.max(axis=0), least_range, names))
 
     @classmethod
     def trajectory(cls, minibatch_losses: ArrayLike) -> Scaler:
@@ -152,20 +152,20 @@ def scaler_names() -> list[str]:
 def _worst(
     minimum: NDArray[np.float64],
     maximum: NDArray[np.float64],
-    standard_errors: ArrayLike | None,
+    least_range: ArrayLike | None,
     names: Sequence[str] | None = None,
 ) -> NDArray[np.float64]:
-    """Maxima that leave every range at least as wide as its standard error, and positive."""
+    """Maxima that leave every range at least as wide as asked, and positive."""
+    if least_range is not None:
+        maximum = np.maximum(maximum, minimum + np.array(least_range, dtype=np.float64))
     # Relative to the size of the losses, so that adding it is not lost to rounding.
     smallest = 1e-8 * np.maximum(1.0, np.abs(minimum))
-    if standard_errors is not None:
-        smallest = np.maximum(smallest, np.array(standard_errors, dtype=np.float64))
     narrow = maximum - minimum < smallest
     for index in np.flatnonzero(narrow).tolist():
         name = f"objective {index}" if names is None else names[index]
         warnings.warn(
-            f"The losses of {name} range over {maximum[index] - minimum[index]:.3g} only, less than "
-            f"{smallest[index]:.3g}: there is little to trade, or the anchors were trained too briefly.",
+            f"The losses of {name} range over {maximum[index] - minimum[index]:.3g} only: there is nothing to trade, "
+            "or the anchors were trained too briefly.",
             stacklevel=3,
         )
     return np.where(narrow, minimum + smallest, maximum)

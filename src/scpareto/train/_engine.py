@@ -279,13 +279,19 @@ class FrontEngine:
             part: np.array([[anchor["row"][f"{name}_{part}"] for name in self.names] for anchor in anchors])
             for part in ("train", "validation")
         }
-        # The ideal of a training loss is the lowest epoch of the uncorrected extreme, with dropout on and beyond the
-        # state that was kept for its validation loss. Later points go below that state too, and would all seem ideal.
-        payoffs["train"][0, 0] = np.nanmin(anchors[0]["history"][f"{GENERATIVE_LOSS}_train"])
+        # Training losses are those of minibatches, with dropout on, and the best epoch may lie beyond the state that
+        # was kept for its validation loss: later points go there too. The range stays that of the finished points.
+        best_epoch = np.nanmin(anchors[0]["history"][f"{GENERATIVE_LOSS}_train"])
+        payoffs["train"][:, 0] += best_epoch - payoffs["train"][0, 0]
         # An information is at least zero; the estimate at the strongest extreme may be above or below.
         floor = (None, *(objective.minimum for objective in self.objectives))
-        training, validation = (Scaler.payoff(payoff, floor=floor, names=self.names) for payoff in payoffs.values())
-        return training, validation
+        return self._payoff(payoffs["train"], floor), self._payoff(payoffs["validation"], floor)
+
+    def _payoff(self, payoff: NDArray[np.float64], floor: Sequence[float | None]) -> Scaler:
+        """Standardisation from the losses of the extremes, with a least range of the generative loss."""
+        least = np.zeros(len(self.names))
+        least[0] = self.spec.recipe.least_cost * abs(payoff[0, 0])
+        return Scaler.payoff(payoff, floor=floor, least_range=least, names=self.names)
 
     @property
     def judge(self) -> Judge:

@@ -43,6 +43,9 @@ class Recipe:
         Epochs without a better validation value after which a training stops.
     scaler
         How losses are standardised: ``"payoff"``, ``"trajectory"`` or ``"none"``.
+    least_cost
+        Smallest range of the generative loss in the ``"payoff"`` scaler, as a share of its best value. Where even the
+        strongest extreme costs less, equal weights mean that this share is as dear as the whole of the other range.
     safeguards
         Guards of the Pareto MTL steps, and the largest gradient norm of every model step.
     critic_warmup
@@ -71,6 +74,7 @@ class Recipe:
     early_stopping: bool = True
     patience: int = 25
     scaler: str = "payoff"
+    least_cost: float = 0.005
     safeguards: Safeguards = field(default_factory=Safeguards)
     critic_warmup: CriticSchedule = field(default_factory=CriticSchedule)
     de_novo: CriticSchedule = field(default_factory=CriticSchedule)
