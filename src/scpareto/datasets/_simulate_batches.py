@@ -28,6 +28,7 @@ def simulate_batches(
     concentration: float = 3.0,
     affected_genes: float = 0.5,
     type_specific: float = 0.3,
+    state_shift: float = 0.0,
     counts_per_gene: float = 0.5,
     equal_depth: bool = False,
     seed: int = 0,
@@ -65,6 +66,9 @@ def simulate_batches(
         Share of genes, in [0, 1], that the batch effect acts on.
     type_specific
         Share of the variance of the batch effect, in [0, 1], that acts only in half of the types, drawn per batch.
+    state_shift
+        Standard deviations by which the mean of the continuous state rises from one batch to the next. Removing what
+        tells batches apart then takes the state with it.
     counts_per_gene
         Median depth of a cell divided by ``n_genes``. The default gives 80 to 90 % zeros.
     equal_depth
@@ -82,7 +86,7 @@ def simulate_batches(
         ``X``                                   integer counts, float32 CSR, no empty cell
         ``obs["batch"]``, ``obs["cell_type"]``  categories ``batch_0``, ..., ``type_0``, ...
         ``obs["lineage"]``                      category, the pair of related types
-        ``obs["state"]``                        continuous state within the lineage, standard normal
+        ``obs["state"]``                        continuous state within the lineage, normal with variance 1
         ``obs["library_size"]``                 expected counts
         ``var["base_log_expression"]``          log expression of the reference
         ``var["dispersion"]``                   excess variance :math:`\phi_g`
@@ -144,6 +148,7 @@ def simulate_batches(
         affected_genes=affected_genes,
         type_specific=type_specific,
         counts_per_gene=counts_per_gene,
+        state_shift=state_shift,
     )
     rng = np.random.default_rng(seed)
     batches = [f"batch_{b}" for b in range(n_batches)]
@@ -155,7 +160,7 @@ def simulate_batches(
     # Inverse of the cumulative proportions of each cell's batch; the last edge is 1 up to rounding and never needed.
     edges = shares.cumsum(axis=1)[batch, :-1]
     cell_type = np.count_nonzero(rng.random(n_cells)[:, None] > edges, axis=1)
-    state = rng.standard_normal(n_cells)
+    state = rng.standard_normal(n_cells) + state_shift * (batch - (n_batches - 1) / 2)
 
     base = rng.normal(0.0, 2.0, n_genes)
     dispersion = rng.lognormal(np.log(0.2), 0.4, n_genes)
@@ -203,6 +208,7 @@ def simulate_batches(
         "unique_types": int(unique_types),
         "affected_genes": float(affected_genes),
         "type_specific": float(type_specific),
+        "state_shift": float(state_shift),
         "counts_per_gene": float(counts_per_gene),
         "equal_depth": bool(equal_depth),
         "seed": int(seed),
@@ -226,7 +232,7 @@ def _check(**arguments: float) -> None:
     for name in ("affected_genes", "type_specific"):
         if not 0 <= arguments[name] <= 1:
             raise ValueError(f"`{name}` is {arguments[name]}; give a share between 0 and 1.")
-    for name in ("batch_strength", "type_strength"):
+    for name in ("batch_strength", "type_strength", "state_shift"):
         if not 0 <= arguments[name] < np.inf:
             raise ValueError(f"`{name}` is {arguments[name]}; give a finite number of at least 0.")
     for name in ("concentration", "counts_per_gene"):
