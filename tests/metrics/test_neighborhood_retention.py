@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scpareto.metrics import _neighborhood_retention, neighborhood_retention
+from scpareto.metrics import neighborhood_retention
 
 
 def _cells(seed: int, n: int, d: int = 4) -> np.ndarray:
@@ -76,13 +76,6 @@ def test_subset_of_many_cells_is_scored_against_all():
     # Were neighbours sought inside the subset, the overlap would be that of a third of the cells, far higher.
     assert subsets == pytest.approx([whole] * 3, abs=0.01)
     assert neighborhood_retention(expression[::3], codes[::3], batch[::3]) > whole + 0.03
-
-
-def test_a_cell_is_never_its_own_neighbor():
-    twice = np.repeat(_cells(0, 100), 3, axis=0)
-    near = _neighborhood_retention._nearest(twice, np.arange(300), 2)
-    assert not (near == np.arange(300)[:, None]).any()
-    assert (near // 3 == np.arange(300)[:, None] // 3).all()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Judge codes and fronts with fresh probes, never with the critics that trained them."""
 
+from ._alarm import alarm, contrast_lost
 from ._judge import judge_codes
+from ._structure import Structure, set_alarm
 
-__all__ = ["judge_codes"]
+__all__ = ["Structure", "alarm", "contrast_lost", "judge_codes", "set_alarm"]

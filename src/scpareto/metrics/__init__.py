@@ -2,17 +2,24 @@
 
 from ._batch_entropy import batch_entropy
 from ._clustering_scores import ClusteringScores, clustering_scores, unsupervised_clustering_accuracy
+from ._contrast_retention import Contrast, ContrastRetention, contrast_retention, contrasts_within_batches
 from ._neighborhood_retention import neighborhood_retention
+from ._neighborhood_signal import neighborhood_signal
 from ._nn_mutual_information import nn_mutual_information
 from ._probe import ProbeResult, probe_information
 from ._silhouette import silhouette
 
 __all__ = [
     "ClusteringScores",
+    "Contrast",
+    "ContrastRetention",
     "ProbeResult",
     "batch_entropy",
     "clustering_scores",
+    "contrast_retention",
+    "contrasts_within_batches",
     "neighborhood_retention",
+    "neighborhood_signal",
     "nn_mutual_information",
     "probe_information",
     "silhouette",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from ._checks import check_count, check_labels, check_matrix
+from ._neighbors import nearest_others
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -102,17 +102,9 @@ def neighborhood_retention(
         members = np.flatnonzero(of_batch == b)
         scored = np.flatnonzero(np.isin(members, eligible))
         k_batch = min(k, (len(members) - 1) // 2)
-        near = [_nearest(space[members], scored, k_batch) for space in (reference, z)]
+        near = [nearest_others(space[members], scored, k_batch) for space in (reference, z)]
         overlaps.append(_shared(*near) / k_batch)
     return float(np.concatenate(overlaps).mean())
-
-
-def _nearest(points: NDArray[np.float64], rows: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-    """Find the indices, shape ``(len(rows), k)``, of the ``k`` nearest other points of some rows of ``points``."""
-    found = NearestNeighbors(n_neighbors=k + 1).fit(points).kneighbors(points[rows], return_distance=False)
-    # A stable sort moves the cell itself to the end wherever duplicates have put it, without reordering the others.
-    itself = found == rows[:, None]
-    return np.take_along_axis(found, np.argsort(itself, axis=1, kind="stable"), axis=1)[:, :k]
 
 
 def _shared(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from scpareto._constants import GENERATIVE_LOSS
+from scpareto.audit import set_alarm
 from scpareto.objectives import fit_critic
 from scpareto.pareto import Front, Scaler, get_solver
 from scpareto.train._clusters import FROM_CORRECTED, soft_clusters
@@ -126,10 +127,13 @@ class FrontEngine:
             metadata=copy.deepcopy(self.metadata),
             n_expected=spec.n_front,
         )
+        structures = {}
         for number in range(spec.n_front):
             part = self.store.get(f"point_{number}")
             if part is not None:
                 front.add(part["row"], part["module"])
+                structures[number] = part["structure"]
+        set_alarm(front, structures)
         front.metadata["history"] = {
             name: part["history"]
             for name in ("pretraining", *(f"point_{i}" for i in range(spec.n_front)))
@@ -343,7 +347,8 @@ class FrontEngine:
         progress.say(f"judging point {number}")
         row: dict[str, Any] = {"point": number, "kind": kind}
         row |= {f"preference_{name}": float(value) for name, value in zip(self.names, preference, strict=True)}
-        row |= self.judge(seed=child_seed(self.spec.seed, number))
+        judgement = self.judge(seed=child_seed(self.spec.seed, number))
+        row |= judgement.row
         row |= {"seed": self.spec.seed, "n_epochs": sum("epoch" in record for record in plan.history)}
         losses = np.array(plan.minibatch_losses)
         seen = [~np.isnan(column) for column in losses.T]
@@ -351,6 +356,7 @@ class FrontEngine:
             "row": {key: value if isinstance(value, str) else _plain_number(value) for key, value in row.items()},
             "module": _copied(self.adapter.module),
             "history": _columns(plan.history),
+            "structure": judgement.structure,
             "minibatch_extremes": [
                 [float(column[known].min()), float(column[known].max())] if known.any() else [0.0, 0.0]
                 for column, known in zip(losses.T, seen, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from scvi.dataloaders import AnnDataLoader
 from torch.distributions import Normal
 
 from scpareto._constants import GENERATIVE_LOSS
-from scpareto.audit import judge_codes
+from scpareto.audit import Structure, judge_codes
 from scpareto.objectives import Context, estimate
 from scpareto.train._data import with_cell_index
 from scpareto.train._threads import torch_threads_kept
@@ -28,6 +29,22 @@ if TYPE_CHECKING:
     from scpareto.train._split import Split
 
 _N_COMPONENTS = 30
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was found of a point.
+
+    Parameters
+    ----------
+    row
+        Columns of the front table.
+    structure
+        What is kept of differences between cells, see :class:`scpareto.audit.Structure`.
+    """
+
+    row: dict[str, Any]
+    structure: dict[str, list[Any]]
 
 
 class Judge:
@@ -61,6 +78,7 @@ class Judge:
         self.recipe = recipe
         self._loader = AnnDataLoader(with_cell_index(manager), batch_size=512)
         self.expression = principal_components(manager.get_from_registry(REGISTRY_KEYS.X_KEY), seed=0)
+        self._structure: Structure | None = None
 
     @torch.no_grad()
     def encode(self) -> tuple[Normal, Context, torch.Tensor]:
@@ -91,27 +109,37 @@ class Judge:
             found[objective.label] = dict(zip(parts, values, strict=True))
         return found
 
-    def __call__(self, seed: int) -> dict[str, Any]:
-        """Columns of the front table for the present state of the module."""
+    def structure(self, context: Context) -> Structure:
+        """Differences between cells that every point is asked to keep."""
+        if self._structure is None:
+            batch = context.categorical[self._target(context)].numpy()
+            self._structure = Structure(self.expression, batch, self.split.test)
+        return self._structure
+
+    def __call__(self, seed: int) -> Judgement:
+        """Judge the present state of the module."""
         qz, context, generative = self.encode()
         row: dict[str, Any] = {
             f"{objective}_{part}": value
             for objective, values in self.losses(qz, context, generative).items()
             for part, value in values.items()
         }
-        target = next(
-            (o.target for o in self.objectives if o.needs_nuisance and o.target in context.categorical), "batch"
-        )
+        batch = context.categorical[self._target(context)].numpy()
         row |= judge_codes(
             qz.loc.numpy(),
             qz.sample().numpy(),
-            context.categorical[target].numpy(),
+            batch,
             test_indices=self.split.test,
             expression=self.expression,
             seed=seed,
             n_bootstrap=self.recipe.n_bootstrap,
         )
-        return row
+        return Judgement(row, self.structure(context)(qz.loc.numpy().astype(np.float64)))
+
+    def _target(self, context: Context) -> str:
+        """Nuisance that is judged: the first traded one with levels, or batch."""
+        traded = (o.target for o in self.objectives if o.needs_nuisance)
+        return next((target for target in traded if target in context.categorical), "batch")
 
 
 @torch_threads_kept()

@@ -1,0 +1,199 @@
+"""How much of the differences between groups of cells, found within batches, survives in the codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
+
+from ._checks import check_count, check_labels, check_matrix
+from ._neighbors import nearest_others
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+_LEAST_WITNESSES = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """Two groups of cells of one batch and the direction in expression space that tells them apart.
+
+    Parameters
+    ----------
+    batch
+        Name of the batch.
+    groups
+        Rows of the cells of either group.
+    axis
+        Direction from the first group to the second, shape ``(n_components,)``, scaled so that the projections of
+        the two means differ by 1.
+    """
+
+    batch: str
+    groups: tuple[NDArray[np.int64], NDArray[np.int64]]
+    axis: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ContrastRetention:
+    """What codes keep of contrasts.
+
+    Parameters
+    ----------
+    value
+        Share of each contrast that neighbourhoods in the codes still show, shape ``(n_contrasts,)``: 1 for two groups
+        with neighbourhoods of their own, 0 for two that are mixed. NaN where a group has too few cells.
+    standard_error
+        Standard errors, same shape.
+    """
+
+    value: NDArray[np.float64]
+    standard_error: NDArray[np.float64]
+
+
+def contrasts_within_batches(
+    expression: ArrayLike, batch: ArrayLike, *, max_depth: int = 5, min_cells: int = 10, seed: int = 0
+) -> list[Contrast]:
+    """Find the differences between cells that no batch effect can explain: those within a batch.
+
+    The cells of each batch are split in two by K-means, each half again, and so on. Coarse splits tell lineages apart,
+    finer ones types and states; a split of mere noise is one that no codes keep, and does no harm.
+
+    Parameters
+    ----------
+    expression
+        Reference representation, shape ``(n_cells, n_components)``, as a rule principal components of log-normalised
+        expression.
+    batch
+        Batch of each cell, shape ``(n_cells,)``.
+    max_depth
+        Splits on top of each other; at most ``2 ** max_depth - 1`` contrasts for each batch.
+    min_cells
+        Smallest group.
+    seed
+        Seed of K-means.
+
+    Returns
+    -------
+    list of Contrast
+        Empty where no batch has twice ``min_cells`` cells.
+
+    Raises
+    ------
+    ValueError
+        If values are not finite, lengths differ, or batches are missing.
+    """
+    x = check_matrix(expression, "expression")
+    text = check_labels(batch, "batch", n_cells=len(x))
+    depth = check_count(max_depth, "max_depth", minimum=1)
+    least = check_count(min_cells, "min_cells", minimum=2)
+    found: list[Contrast] = []
+    with threadpool_limits(limits=1):
+        for name in np.unique(text):
+            waiting = [(np.flatnonzero(text == name), depth)]
+            while waiting:
+                cells, left = waiting.pop(0)
+                if left == 0 or len(cells) < 2 * least or len(np.unique(x[cells], axis=0)) < 2:
+                    continue
+                half = KMeans(2, n_init=5, random_state=seed).fit_predict(x[cells])
+                groups = cells[half == 0], cells[half == 1]
+                waiting += [(group, left - 1) for group in groups]
+                if min(map(len, groups)) >= least:
+                    axis = x[groups[1]].mean(0) - x[groups[0]].mean(0)
+                    found.append(Contrast(str(name), groups, axis / (axis @ axis)))
+    return found
+
+
+def contrast_retention(
+    codes: ArrayLike,
+    expression: ArrayLike,
+    contrasts: Sequence[Contrast],
+    *,
+    cells: ArrayLike | None = None,
+    n_neighbors: int = 15,
+    min_cells: int = 5,
+) -> ContrastRetention:
+    r"""Share of each contrast between groups of cells that their neighbourhoods in the codes still show.
+
+    Neighbours of all batches count. A type of one batch that a correction lays onto another type of another batch loses
+    its contrast to that other type, although within its own batch nothing has changed, where
+    :func:`neighborhood_retention` does not see it.
+
+    Parameters
+    ----------
+    codes
+        Codes of all cells, shape ``(n_cells, n_latent)``.
+    expression
+        The representation that the contrasts were found in, shape ``(n_cells, n_components)``.
+    contrasts
+        Of :func:`contrasts_within_batches`.
+    cells
+        Rows that are judged, for example test cells; by default all. Their neighbours are sought among all cells.
+    n_neighbors
+        Neighbours :math:`k` of each cell.
+    min_cells
+        Judged cells that each group of a contrast must have; others are NaN.
+
+    Returns
+    -------
+    ContrastRetention
+
+    Raises
+    ------
+    ValueError
+        If values are not finite, lengths differ, or there are no more cells than neighbours.
+
+    Notes
+    -----
+    With :math:`\bar x_{N_i}` the mean expression of the :math:`k` nearest cells of cell :math:`i` in the codes, itself
+    excluded, and :math:`a` the axis of a contrast of groups :math:`A` and :math:`B`
+
+    .. math:: \operatorname{mean}_{i \in B} a^\top \bar x_{N_i} - \operatorname{mean}_{i \in A} a^\top \bar x_{N_i} .
+
+    What a batch adds to all its cells cancels in the difference where both groups have as many neighbours of it.
+
+    The standard error takes the cells of a group for as many independent witnesses as there are neighbourhoods that do
+    not overlap, one for :math:`k` cells.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> batch, groups = np.repeat(["a", "b"], 100), np.tile(np.repeat([0.0, 9.0], 50), 2)
+    >>> expression = groups[:, None] + np.random.default_rng(0).normal(size=(200, 2))
+    >>> contrasts = contrasts_within_batches(expression, batch, max_depth=1)
+    >>> contrast_retention(expression, expression, contrasts).value.round(1)
+    array([1., 1.])
+    >>> merged = expression - groups[:, None]
+    >>> bool((contrast_retention(merged, expression, contrasts).value < 0.1).all())
+    True
+    """
+    x = check_matrix(expression, "expression")
+    z = check_matrix(codes, "codes")
+    if len(z) != len(x):
+        raise ValueError(f"`expression` has {len(x)} rows but `codes` has {len(z)}; give the same cells.")
+    k = check_count(n_neighbors, "n_neighbors", minimum=1)
+    judged = np.ones(len(z), dtype=bool)
+    if cells is not None:
+        judged[:] = False
+        judged[np.asarray(cells)] = True
+    rows = np.flatnonzero(judged)
+    around = np.full(x.shape, np.nan)
+    around[rows] = x[nearest_others(z, rows, k)].mean(axis=1)
+
+    value, error = np.full((2, len(contrasts)), np.nan)
+    for index, contrast in enumerate(contrasts):
+        seen = [around[group[judged[group]]] @ contrast.axis for group in contrast.groups]
+        if min(map(len, seen)) < min_cells:
+            continue
+        value[index] = seen[1].mean() - seen[0].mean()
+        witnesses = [
+            min(len(s), max(len(group) / k, _LEAST_WITNESSES)) for s, group in zip(seen, contrast.groups, strict=True)
+        ]
+        error[index] = np.sqrt(sum(s.var() / n for s, n in zip(seen, witnesses, strict=True)))
+    return ContrastRetention(value, error)
