@@ -88,6 +88,30 @@ def face_colors(ax: plt.Axes, xy: np.ndarray) -> list[str]:
     return [drawn[tuple(row)] for row in xy]
 
 
+@pytest.mark.parametrize("basis", ["umap", "tsne"])
+def test_codes_are_embedded_one_point_after_another(codes, basis, monkeypatch):
+    embedded = []
+
+    def short(codes: dict[int, np.ndarray], **arguments: object) -> dict[int, np.ndarray]:
+        embedded.append((arguments, pl.embed(codes, n_epochs=1, **arguments)))
+        return embedded[-1][1]
+
+    monkeypatch.setattr("scpareto.pl._embedding.embed", short)
+    axes = pl.front_embedding({0: codes[:50], 2: codes[50:100]}, {"batch": [0, 1] * 25}, basis=basis, seed=3)
+    ((arguments, coordinates),) = embedded
+    assert arguments == {"basis": basis, "seed": 3}
+    order = np.random.default_rng(3).permutation(50)
+    for ax, xy in zip(axes[0], coordinates.values(), strict=True):
+        np.testing.assert_array_equal(ax.collections[0].get_offsets(), xy[order])
+
+
+def test_basis_is_needed_for_codes_and_must_be_known(codes):
+    with pytest.raises(ValueError, match=r"got \(150, 8\); give basis to embed codes"):
+        pl.front_embedding({0: codes}, {"batch": [0] * 150})
+    with pytest.raises(ValueError, match="basis='pca' is unknown; valid: 'umap', 'tsne'"):
+        pl.front_embedding({0: codes}, {"batch": [0] * 150}, basis="pca")
+
+
 def test_grid_has_a_row_for_each_colouring_and_a_column_for_each_point(plane):
     batch, kind = np.repeat([0, 1], 100), np.tile(["B", "T", "NK", "Mono"], 50)
     axes = pl.front_embedding(plane, {"batch": batch, "cell type": kind}, titles={0: "uncorrected"})

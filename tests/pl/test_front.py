@@ -180,8 +180,10 @@ def test_unknown_column_lists_the_valid_ones(table, bad):
 
 
 def test_bad_fronts(table):
-    with pytest.raises(TypeError, match="got list"):
-        pl.front([1, 2])
+    with pytest.raises(TypeError, match="front must be .* got int"):
+        pl.front(1)
+    with pytest.raises(TypeError, match="front must be .* got list"):
+        pl.front_panels([table, table])
     with pytest.raises(ValueError, match="column 'point'"):
         pl.front(table.drop(columns="point"))
     with pytest.raises(ValueError, match="no points"):

@@ -72,8 +72,59 @@ def test_selected_point_is_marked(table):
     (ax,) = pl.metrics_along_front(table, ["retention"], selected=2, x="preference")
     (line,) = [line for line in ax.lines if line.get_gid() == "selected"]
     np.testing.assert_allclose(line.get_xdata(), 0.6)
+    (ring,) = [c for c in ax.collections if c.get_gid() == "selected"]
+    np.testing.assert_allclose(ring.get_offsets(), [[0.6, 0.38]])
     with pytest.raises(ValueError, match=r"points: \[0, 1, 2, 3\]"):
         pl.metrics_along_front(table, selected=4)
+
+
+def test_extremes_have_their_markers_and_are_explained(table):
+    axes = pl.metrics_along_front(table, ["leakage_mean", "retention"], selected=1)
+    for ax in axes:
+        dots = [c for c in ax.collections if c.get_gid() == "points"]
+        shapes = {c.get_paths()[0].vertices.tobytes(): c.get_offsets()[:, 0].tolist() for c in dots}
+        assert sorted(shapes.values()) == [[0.0], [1.0, 2.0], [3.0]]
+    (legend,) = axes[0].figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == ["uncorrected", "strongest", "interval", "chosen"]
+    axes[0].figure.canvas.draw()
+    assert legend.get_window_extent().y1 < axes[0].get_window_extent().y0
+    assert not pl.metrics_along_front(table, ["retention"], legend=False)[0].figure.legends
+
+
+@pytest.mark.parametrize("n_columns", [1, 2])
+def test_everything_lies_within_the_figure(table, n_columns):
+    table = table.assign(alarm=[0.0, 0.1, 0.6, 0.9])
+    axes = pl.metrics_along_front(table, ["retention"], x="leakage_mean", selected=2, n_columns=n_columns)
+    figure = axes[0].figure
+    figure.canvas.draw()
+    inside, tight = figure.bbox, figure.get_tightbbox().transformed(figure.dpi_scale_trans)
+    assert inside.x0 <= tight.x0 <= tight.x1 <= inside.x1 + 1
+    assert inside.y0 <= tight.y0 <= tight.y1 <= inside.y1 + 1
+
+
+def test_any_measure_can_be_drawn_against_any_other(table):
+    table = table.assign(scib_bio=[0.6, 0.65, np.nan, 0.5])
+    table.loc[1, "leakage_mean"] = np.nan
+    columns = ["scib_bio", "leakage_mean_low", "mine_test"]
+    with pytest.raises(ValueError, match="'leakage_mean_low' cannot be drawn"):
+        pl.metrics_along_front(table, columns)
+    axes = pl.metrics_along_front(table, ["scib_bio", "mine_test"], x="leakage_mean")
+    np.testing.assert_allclose(points(axes[1]), [[0.1, 0.08], [0.2, 0.16], [1.0, 0.8]])
+    assert axes[0].get_xlim() == axes[1].get_xlim()
+    with pytest.raises(ValueError, match=r"selected=1 is not a point .* points: \[0, 2, 3\]"):
+        pl.metrics_along_front(table, ["scib_bio"], x="leakage_mean", selected=1)
+
+
+def test_scores_and_alarm_are_drawn_by_default(table):
+    table = table.assign(alarm=0.0, scib_total=0.5, scib_bio=0.5, structure_kept=1.0, scib_clisi=0.9)
+    titles = [ax.get_title(loc="left").replace("\n", ", ") for ax in pl.metrics_along_front(table)]
+    assert titles[3:] == [
+        "neighbourhood retention, higher is better",
+        "structure kept, higher is better",
+        "scIB bio conservation, higher is better",
+        "scIB total score, higher is better",
+        "over-correction alarm",
+    ]
 
 
 def test_given_axes(table):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.colors import Normalize, to_rgba
 from matplotlib.lines import Line2D
 
+from ._embed import embed
 from ._style import FAINT, INK, LABEL_SIZE, MISSING, NOTE_SIZE, TICK_SIZE, category_colors
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def front_embedding(
     embeddings: Mapping[int, ArrayLike],
     colors: Mapping[str, ArrayLike | pd.Series],
     *,
+    basis: Literal["umap", "tsne"] | None = None,
     titles: Mapping[int, str] | None = None,
     palette: Mapping[str, Mapping[str, str]] | None = None,
     point_size: float | None = None,
@@ -41,10 +43,14 @@ def front_embedding(
     Parameters
     ----------
     embeddings
-        Coordinates of the same `n` cells by point number, each of shape `(n, 2)`.
+        Coordinates of the same `n` cells by point number, each of shape `(n, 2)`; with `basis` their codes, each of
+        shape `(n, d)`.
     colors
         Values by name, each of shape `(n,)`: categories (strings, integers, booleans, categorical), or floating-point
         numbers, which get a colour bar.
+    basis
+        `"umap"` or `"tsne"`: embed codes by :func:`embed` with its defaults, each point from the one before it, so that
+        cells move rather than jump. By default coordinates are drawn as they are.
     titles
         Titles by point number; by default "point 3".
     palette
@@ -56,7 +62,7 @@ def front_embedding(
     legend
         Whether to explain the colours, once for each row at its right.
     seed
-        Of the order of drawing.
+        Of the order of drawing, and of the embedding.
     axes
         Axes to draw in, shape `(n_colors, n_points)`; by default a new figure.
 
@@ -67,7 +73,8 @@ def front_embedding(
     Raises
     ------
     ValueError
-        If there is nothing to draw, shapes disagree, coordinates are not finite or a palette lacks a category.
+        If there is nothing to draw, shapes disagree, coordinates are not finite, a palette lacks a category or `basis`
+        is unknown.
 
     Examples
     --------
@@ -78,15 +85,18 @@ def front_embedding(
     >>> axes.shape
     (1, 2)
     """
-    coordinates = _checked_embeddings(embeddings)
-    n = len(next(iter(coordinates.values())))
-    series = {name: _checked_colors(name, values, n) for name, values in colors.items()}
-    if not series:
+    if not embeddings:
+        raise ValueError("embeddings is empty: give the coordinates of at least one point.")
+    if not colors:
         raise ValueError("colors is empty: give at least one colouring.")
-    shape = (len(series), len(coordinates))
-    grid = _grid(shape, panel_size) if axes is None else np.asarray(axes, dtype=object)
-    if grid.shape != shape:
-        raise ValueError(f"axes must have shape {shape} (colourings, points), got {grid.shape}.")
+    n = len(np.asarray(next(iter(embeddings.values()))))
+    series = {name: _checked_colors(name, values, n) for name, values in colors.items()}
+    shape = (len(series), len(embeddings))
+    given = None if axes is None else np.asarray(axes, dtype=object)
+    if given is not None and given.shape != shape:
+        raise ValueError(f"axes must have shape {shape} (colourings, points), got {given.shape}.")
+    coordinates = _checked_embeddings(embeddings if basis is None else embed(embeddings, basis=basis, seed=seed))
+    grid = _grid(shape, panel_size) if given is None else given
 
     size = float(np.clip(4500.0 * panel_size / n, 0.35, 14.0)) if point_size is None else point_size
     shuffled = np.random.default_rng(seed).permutation(n)
@@ -105,13 +115,14 @@ def front_embedding(
 
 
 def _checked_embeddings(embeddings: Mapping[int, ArrayLike]) -> dict[int, np.ndarray]:
-    if not embeddings:
-        raise ValueError("embeddings is empty: give the coordinates of at least one point.")
     coordinates = {point: np.asarray(xy, dtype=float) for point, xy in embeddings.items()}
     n = len(next(iter(coordinates.values())))
     for point, xy in coordinates.items():
         if xy.shape != (n, 2) or n == 0:
-            raise ValueError(f"embeddings[{point}] must have shape (n, 2) with the same n for all, got {xy.shape}.")
+            hint = "; give basis to embed codes" if xy.ndim == 2 and xy.shape[1] > 2 else ""
+            raise ValueError(
+                f"embeddings[{point}] must have shape (n, 2) with the same n for all, got {xy.shape}{hint}."
+            )
         if not np.isfinite(xy).all():
             raise ValueError(f"embeddings[{point}] contains coordinates that are not finite.")
     return coordinates

@@ -1,113 +1,70 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.collections import LineCollection
 
-from scpareto.pareto import non_dominated
-
-from ._labels import place_labels
-from ._style import CHOSEN, COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, point_colors, settle, tidy
-from ._table import (
-    FrontLike,
-    as_table,
-    default_plane,
-    interval,
-    is_higher_better,
-    markers_of,
-    names_of_extremes,
-    require,
-    title_of,
-)
+from ._alarm import draw_zone
+from ._front_names import write_names
+from ._legend import draw_legend, entries_of
+from ._marks import draw_border, draw_intervals, draw_points, draw_selected, interval_ends
+from ._others import draw_others, others_of
+from ._plane import planes_of, points_chosen, tables_of
+from ._style import COLUMN_WIDTH, LABEL_SIZE, new_axes, settle, tidy
+from ._table import as_table
+from ._titles import broken_title
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
 
-_SIZE = 26.0
+    from ._plane import Plane
+    from ._table import FrontLike
 
-
-@dataclass(frozen=True)
-class _Plane:
-    """A front seen in two of its columns."""
-
-    table: pd.DataFrame
-    """Points with both values, one per row, ordered by number."""
-    columns: tuple[str, str]
-    higher: tuple[bool, bool]
-    """Whether larger is better, for each axis."""
-    xy: np.ndarray
-    """Values, shape `(n, 2)`."""
-    colors: np.ndarray
-    """RGBA, shape `(n, 4)`."""
-    culled: np.ndarray
-    """Which points no other point dominates in this plane, shape `(n,)`."""
-
-    @property
-    def staircase(self) -> np.ndarray:
-        """Border of the dominated region through the non-dominated points, shape `(m, 2)`."""
-        corners = self.xy[self.culled]
-        corners = corners[np.argsort(corners[:, 0], kind="stable")]
-        # between two points the border keeps the y of the one with the better x
-        before = corners[:-1, 1] if not self.higher[0] else corners[1:, 1]
-        turns = np.column_stack([corners[1:, 0] if not self.higher[0] else corners[:-1, 0], before])
-        return np.vstack([corners[:1], *(np.vstack([t, c]) for t, c in zip(turns, corners[1:], strict=True))])
-
-
-def _plane(front: FrontLike | pd.DataFrame, x: str | None, y: str | None, higher_is_better: Collection[str]) -> _Plane:
-    table = as_table(front)
-    default_x, default_y = default_plane(table)
-    columns = (x or default_x, y or default_y)
-    require(table, [*columns, *higher_is_better])
-    colors = point_colors(table["point"].to_numpy())
-    xy = table[list(columns)].to_numpy(dtype=float)
-    kept = np.isfinite(xy).all(axis=1)
-    if not kept.any():
-        raise ValueError(f"No point has both {columns[0]!r} and {columns[1]!r}.")
-    table, xy, colors = table[kept].reset_index(drop=True), xy[kept], colors[kept]
-    higher = (
-        is_higher_better(table, columns[0], higher_is_better=higher_is_better),
-        is_higher_better(table, columns[1], higher_is_better=higher_is_better),
-    )
-    culled = np.asarray(non_dominated(xy * np.where(higher, -1.0, 1.0)), dtype=bool)
-    return _Plane(table, columns, higher, xy, colors, culled)
+_HEIGHT = 2.9  # inches
+_LONGEST = 44  # characters of a line beside an axis of that height
 
 
 def front(
-    front: FrontLike | pd.DataFrame,
+    front: FrontLike | pd.DataFrame | Mapping[str, FrontLike | pd.DataFrame] | Sequence[FrontLike | pd.DataFrame],
     *,
     x: str | None = None,
     y: str | None = None,
-    selected: int | None = None,
+    selected: int | Mapping[str, int] | None = None,
+    others: pd.DataFrame | None = None,
     intervals: bool = True,
     label_points: bool = True,
     higher_is_better: Collection[str] = (),
     legend: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a front in the plane of two of its columns.
+    """Draw a front, or several, in the plane of two of its columns.
 
-    Points are coloured and numbered along the front. The non-dominated set is recomputed in the plane that is drawn:
-    non-dominated points are filled and joined by the border of the region that they dominate, dominated points are
-    hollow. The extremes have their own markers and names.
+    The non-dominated set is recomputed in the plane that is drawn, for each front by itself: non-dominated points are
+    filled and joined by the border of the region that they dominate, dominated points are hollow. Points of a single
+    front are coloured and numbered along it, and the extremes have their own markers and names. Several fronts have a
+    colour, a marker and a line each, and only extremes and chosen points are named, extremes that lie together once.
+    The zone of over-corrected points (column `alarm`, at least 0.5) is hatched.
 
     Parameters
     ----------
     front
-        A :class:`~scpareto.pareto.Front`, or its table with one row for each of `n` points.
+        A :class:`~scpareto.pareto.Front`, or its table with one row for each of `n` points. Several are given by name,
+        or in a list, which calls them "front 1", "front 2" and so on.
     x, y
         Any two columns that measure a point. By default `leakage_mean` (else the first nuisance objective on test
         cells) and `generative_loss_test`.
     selected
-        Number of the point to ring.
+        Number of the point to ring; of several fronts a point in each, or points by the name of the front.
+    others
+        Points of other methods: one row for each, indexed by its name, with the columns `x` and `y`, and optionally
+        their intervals. Methods without both values are left out.
     intervals
         Whether to draw error bars where `<column>_low` and `<column>_high` exist.
     label_points
-        Whether to write numbers and the names of the extremes.
+        Whether to write numbers and the names of the extremes. Other methods always have their names.
     higher_is_better
         Columns of which larger values are better, beside those known (retention and the scores of scib-metrics).
     legend
@@ -117,14 +74,16 @@ def front(
 
     Returns
     -------
-    The axes. Artists carry the ids `"non-dominated"`, `"dominated"` and `"selected"`.
+    The axes. Artists carry the ids `"non-dominated"`, `"dominated"`, `"border"`, `"interval"`, `"selected"`, `"alarm"`
+    and `"other"`.
 
     Raises
     ------
     TypeError
-        If `front` is no front.
+        If `front` is no front or `others` no table.
     ValueError
-        If a column cannot be drawn, no point has both values, or `selected` is not a point.
+        If a column cannot be drawn, no point has both values, `selected` is not a point, or an alarm lies outside
+        [0, 1].
 
     Examples
     --------
@@ -136,25 +95,42 @@ def front(
     >>> ax = pl.front(table, selected=1)
     >>> ax.get_ylabel()
     'generative loss, test cells (nats per cell)'
+
+    Two fronts and a point of scVI:
+
+    >>> scvi = pd.DataFrame({"leakage_mean": [0.7], "generative_loss_test": [330.2]}, index=["scVI"])
+    >>> ax = pl.front({"MINE": table, "MMD": table.assign(leakage_mean=[0.8, 0.4, 0.2])}, others=scvi)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['MINE', 'MMD']
     """
-    plane = _plane(front, x, y, higher_is_better)
-    _require_point(plane, selected)
-    everything = np.full(len(plane.xy), True)
+    planes = planes_of(tables_of(front), x, y, higher_is_better)
+    chosen = points_chosen(planes, selected)
+    beside = others_of(others, planes[0].columns)
     if ax is None:
-        ax = new_axes(figsize=(COLUMN_WIDTH, 2.9))[1][0, 0]
+        ax = new_axes(figsize=(COLUMN_WIDTH, _HEIGHT))[1][0, 0]
         tidy(ax)
-    _draw_axes(ax, plane)
-    _draw_border(ax, plane)
-    if intervals:
-        _draw_intervals(ax, plane, everything)
-    _draw_points(ax, plane, plane.culled, filled=True)
-    _draw_points(ax, plane, ~plane.culled, filled=False)
-    _draw_selected(ax, plane, selected)
-    if label_points:
-        settle(ax)
-        _draw_labels(ax, plane, everything, selected, intervals=intervals, border=True)
+    _draw_axes(ax, planes[0])
+    for plane, point in zip(planes, chosen, strict=True):
+        draw_zone(ax, plane.xy, plane.over, joined=plane.is_line, **plane.zone)
+        draw_border(ax, plane)
+        if intervals:
+            draw_intervals(ax, interval_ends(plane.table, plane.columns, plane.xy), plane.colors)
+        draw_points(ax, plane, plane.culled, filled=True)
+        draw_points(ax, plane, ~plane.culled, filled=False)
+        draw_selected(ax, plane, point, plane.everything)
+    draw_others(ax, beside, intervals=intervals)
     if legend:
-        _draw_legend(ax, selected=selected is not None, dominated=not plane.culled.all())
+        draw_legend(ax, entries_of(planes, chosen=any(point is not None for point in chosen)))
+    write_names(
+        ax,
+        planes,
+        chosen,
+        beside,
+        masks=[plane.everything for plane in planes],
+        points=label_points,
+        intervals=intervals,
+        border=True,
+    )
     return ax
 
 
@@ -173,8 +149,12 @@ def front_panels(
 
     Parameters
     ----------
-    front, x, y, selected, intervals, label_points, higher_is_better
+    front
+        A :class:`~scpareto.pareto.Front`, or its table with one row for each of `n` points.
+    x, y, intervals, label_points, higher_is_better
         As in :func:`front`.
+    selected
+        Number of the point to ring.
     axes
         Two axes to draw in; by default a new figure of two journal columns whose panels share their axes.
 
@@ -189,47 +169,52 @@ def front_panels(
     ValueError
         As in :func:`front`, or if there are not two `axes`.
     """
-    plane = _plane(front, x, y, higher_is_better)
-    _require_point(plane, selected)
+    (plane,) = planes_of({None: as_table(front)}, x, y, higher_is_better)
+    chosen = points_chosen([plane], selected)
     if axes is None:
-        panels = new_axes(1, 2, figsize=(2 * COLUMN_WIDTH, 2.9), share=True)[1][0]
+        panels = new_axes(1, 2, figsize=(2 * COLUMN_WIDTH, _HEIGHT), share=True)[1][0]
         for ax in panels:
             tidy(ax)
     else:
         panels = np.asarray(axes, dtype=object).ravel()
         if len(panels) != 2:
             raise ValueError(f"front_panels draws in 2 axes, got {len(panels)}.")
-    everything = np.full(len(plane.xy), True)
-    shown = (everything, plane.culled)
+    shown = (plane.everything, plane.culled)
+    bars = interval_ends(plane.table, plane.columns, plane.xy) if intervals else []
     for ax, mask in zip(panels, shown, strict=True):
+        draw_zone(ax, plane.xy[mask], plane.over[mask], joined=plane.is_line)
         if mask is plane.culled:
-            _draw_border(ax, plane)
-        if intervals:
-            _draw_intervals(ax, plane, mask)
-        _draw_points(ax, plane, mask, filled=True)
-        _draw_selected(ax, plane, selected, mask=mask)
+            draw_border(ax, plane)
+        draw_intervals(ax, [ends[mask] for ends in bars], plane.colors[mask])
+        draw_points(ax, plane, mask, filled=True)
+        draw_selected(ax, plane, chosen[0], mask)
         _draw_axes(ax, plane)
     _same_limits(panels)
     panels[1].set_ylabel("")
     names = (f"all {len(plane.xy)} points", f"{int(plane.culled.sum())} non-dominated")
     for ax, name in zip(panels, names, strict=True):
         ax.set_title(name, fontsize=LABEL_SIZE, loc="left")
+    if plane.over.any():
+        draw_legend(panels[0], entries_of([plane], chosen=chosen[0] is not None, culled=False))
     if label_points:
         settle(panels[0])
         for ax, mask in zip(panels, shown, strict=True):
-            _draw_labels(ax, plane, mask, selected, intervals=intervals, border=mask is plane.culled)
+            write_names(
+                ax,
+                [plane],
+                chosen,
+                others_of(None, plane.columns),
+                masks=[mask],
+                points=True,
+                intervals=intervals,
+                border=mask is plane.culled,
+            )
     return panels
 
 
-def _require_point(plane: _Plane, selected: int | None) -> None:
-    points = plane.table["point"].tolist()
-    if selected is not None and selected not in points:
-        raise ValueError(f"selected={selected!r} is not a point of this front in this plane; points: {points}.")
-
-
-def _draw_axes(ax: Axes, plane: _Plane) -> None:
+def _draw_axes(ax: Axes, plane: Plane) -> None:
     words = [
-        title_of(column) + ("\nhigher is better" if higher else "")
+        broken_title(column, _LONGEST) + ("\nhigher is better" if higher else "")
         for column, higher in zip(plane.columns, plane.higher, strict=True)
     ]
     ax.set_xlabel(words[0], fontsize=LABEL_SIZE)
@@ -242,95 +227,3 @@ def _same_limits(panels: np.ndarray) -> None:
     for ax in panels:
         ax.set_xlim(limits[:, 0].min(), limits[:, 1].max())
         ax.set_ylim(limits[:, 2].min(), limits[:, 3].max())
-
-
-def _draw_border(ax: Axes, plane: _Plane) -> None:
-    line = ax.plot(*plane.staircase.T, color=MUTED, lw=0.8, zorder=1.5, solid_joinstyle="miter")[0]
-    line.set_gid("border")
-
-
-def _draw_intervals(ax: Axes, plane: _Plane, mask: np.ndarray) -> None:
-    for i, column in enumerate(plane.columns):
-        ends = interval(plane.table, column)
-        if ends is None:
-            continue
-        # shape (n, 2 ends, 2 coordinates); not errorbar, which refuses an interval that leaves out its point
-        bars = np.repeat(plane.xy[:, None, :], 2, axis=1)
-        bars[:, :, i] = ends
-        lines = LineCollection(list(bars[mask]), colors=plane.colors[mask], alpha=0.45, lw=1.1, zorder=1.8)
-        lines.set_gid("interval")
-        ax.add_collection(lines)
-
-
-def _draw_points(ax: Axes, plane: _Plane, mask: np.ndarray, *, filled: bool) -> None:
-    markers = markers_of(plane.table)
-    for marker in sorted(set(markers[mask])):
-        rows = mask & (markers == marker)
-        color = plane.colors[rows]
-        dots = ax.scatter(
-            plane.xy[rows, 0],
-            plane.xy[rows, 1],
-            marker=marker,
-            s=_SIZE,
-            facecolors=color if filled else "white",
-            edgecolors=INK if filled else color,
-            linewidths=0.5 if filled else 1.0,
-            alpha=None if filled else 0.75,
-            zorder=3.0 if filled else 2.5,
-        )
-        dots.set_gid("non-dominated" if filled else "dominated")
-
-
-def _draw_selected(ax: Axes, plane: _Plane, selected: int | None, *, mask: np.ndarray | None = None) -> None:
-    rows = (plane.table["point"] == selected).to_numpy()
-    if mask is not None:
-        rows &= mask
-    if selected is not None and rows.any():
-        ring = ax.scatter(
-            plane.xy[rows, 0],
-            plane.xy[rows, 1],
-            s=4.2 * _SIZE,
-            facecolors="none",
-            edgecolors=CHOSEN,
-            linewidths=1.4,
-            zorder=3.5,
-        )
-        ring.set_gid("selected")
-
-
-def _draw_labels(
-    ax: Axes, plane: _Plane, mask: np.ndarray, selected: int | None, *, intervals: bool, border: bool
-) -> None:
-    names = names_of_extremes(plane.table)
-    texts = [f"{p} {names[p]}" if p in names else f"{p}" for p in plane.table["point"][mask].astype(int)]
-    segments = []
-    if border:
-        stairs = plane.staircase
-        segments.append(np.hstack([stairs[:-1], stairs[1:]]))
-    if intervals:
-        for i, column in enumerate(plane.columns):
-            ends = interval(plane.table, column)
-            if ends is not None:
-                bars = np.repeat(plane.xy, 2, axis=0).reshape(-1, 2, 2)
-                bars[:, :, i] = ends
-                segments.append(bars[mask].reshape(-1, 4))
-    drawn = np.vstack(segments) if segments else np.empty((0, 4))
-    drawn = drawn[np.isfinite(drawn).all(axis=1)]
-    along = np.linspace(0, 1, 25)[:, None, None]
-    obstacles = (drawn[:, :2] * (1 - along) + drawn[:, 2:] * along).reshape(-1, 2)
-    radius = np.where(plane.table["point"][mask] == selected, 6.0, 3.5)
-    place_labels(
-        ax, plane.xy[mask], texts, obstacles=obstacles, marker_radius=radius, fontsize=NOTE_SIZE, color=INK, zorder=4
-    )
-
-
-def _draw_legend(ax: Axes, *, selected: bool, dominated: bool) -> None:
-    def entry(label: str, **style: object) -> None:
-        ax.scatter([], [], s=_SIZE, label=label, **style)  # type: ignore[arg-type]
-
-    entry("non-dominated", facecolors=MUTED, edgecolors=INK, linewidths=0.5)
-    if dominated:
-        entry("dominated", facecolors="white", edgecolors=MUTED, linewidths=1.0)
-    if selected:
-        entry("chosen", facecolors="none", edgecolors=CHOSEN, linewidths=1.4)
-    ax.legend(fontsize=NOTE_SIZE, frameon=True, framealpha=0.9, edgecolor=FAINT, handletextpad=0.2, borderpad=0.35)

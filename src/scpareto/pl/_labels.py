@@ -20,6 +20,7 @@ def place_labels(
     texts: Sequence[str],
     *,
     obstacles: np.ndarray | None = None,
+    boxes: np.ndarray | None = None,
     marker_radius: float | np.ndarray = 3.5,
     **text_kwargs: Any,
 ) -> list[Annotation]:
@@ -38,6 +39,8 @@ def place_labels(
         One text for each point; the longest are placed first.
     obstacles
         Further places to keep free (line vertices, ends of error bars), shape `(m, 2)`.
+    boxes
+        Rectangles to keep free (a legend), in pixels as `(left, bottom, right, top)`, shape `(k, 4)`.
     marker_radius
         Radius of the points, in typographic points: one for all, or shape `(n,)`.
     **text_kwargs
@@ -56,7 +59,7 @@ def place_labels(
         marks = np.vstack([marks, np.column_stack([other - 0.8, other + 0.8])])
     frame = np.asarray(ax.get_window_extent().extents) / scale
 
-    taken = np.empty((0, 4))
+    taken = np.empty((0, 4)) if boxes is None else np.asarray(boxes, dtype=float).reshape(-1, 4) / scale
     placed: dict[int, Annotation] = {}
     for i in sorted(range(len(texts)), key=lambda k: -len(texts[k])):
         probe = ax.text(0, 0, texts[i], **text_kwargs)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import to_rgba
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +30,34 @@ PALETTE: tuple[str, ...] = (
     *("#6D000C", "#490086", "#006100", "#B60061", "#9E61FF", "#00DB86", "#003D49", "#FF92FF"),
     *("#9218B6", "#0031C2", "#923D00", "#00B600", "#614979", "#CE3DC2", "#00F3FF", "#FF9E92"),
     *("#FF3D6D", "#6D7900", "#3D6D61", "#0092F3", "#6D0055", "#2461F3", "#926192", "#79B69E"),
+)
+
+
+@dataclass(frozen=True)
+class FrontLook:
+    """How one of several fronts looks: colour, marker, line and hatch each tell it apart."""
+
+    color: str
+    marker: str
+    dash: str
+    hatch: str
+
+    @property
+    def rgba(self) -> tuple[float, float, float, float]:
+        """The colour as numbers."""
+        return to_rgba(self.color)
+
+
+# without the colour of the chosen point
+FRONT_LOOKS: tuple[FrontLook, ...] = (
+    FrontLook("#0072B2", "o", "-", "//////"),
+    FrontLook("#E69F00", "s", "--", "\\\\\\\\\\\\"),
+    FrontLook("#009E73", "^", "-.", "||||||"),
+    FrontLook("#CC79A7", "D", ":", "------"),
+    FrontLook("#56B4E9", "v", "-", "////"),
+    FrontLook("#490086", "p", "--", "\\\\\\\\"),
+    FrontLook("#6D000C", "h", "-.", "||||"),
+    FrontLook("#000000", "<", ":", "----"),
 )
 
 

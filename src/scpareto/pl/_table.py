@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
+from ._titles import GENERATIVE, name_of_objective
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -19,42 +21,25 @@ class FrontLike(Protocol):
         ...
 
 
-GENERATIVE = "generative_loss"
-_SPLITS = {"train": "training cells", "validation": "validation cells", "test": "test cells"}
 _IDENTITY = re.compile(r"point|seed|preference_.*|.*_(low|high)|n_cells|epochs?")
 # names of the field, as written by scpareto and by scib-metrics
 _HIGHER = re.compile(
-    r"retention|alignment|batch_entropy|graph_connectivity|pcr(_comparison)?|bras|kbet(_per_label)?|[ci]lisi(_knn)?"
+    r"scib_.*|retention|structure_kept"
+    r"|alignment|batch_entropy|graph_connectivity|pcr(_comparison)?|bras|kbet(_per_label)?|[ci]lisi(_knn)?"
     r"|(k_?means_|leiden_)?(nmi|ari|uca)|asw|(batch_|label_)?silhouette(_(label|labels|batch|width))?|isolated_labels"
     r"|bio_conservation|batch_correction|total|(unsupervised_clustering_)?accuracy|hypervolume|mixing"
 )
-_NATS = re.compile(r"mine.*|smile.*|classifier.*|total_correlation.*|dv.*")
-_TITLES = {
-    "point": "point along the front",
-    "leakage_mean": "leakage, posterior mean (nats)",
-    "leakage_sample": "leakage, samples (nats)",
-    "nn_mean": "nearest-neighbour information, posterior mean (nats)",
-    "nn_sample": "nearest-neighbour information, samples (nats)",
-    "retention": "neighbourhood retention",
-    "alarm": "over-correction alarm",
-}
-_OBJECTIVES = {
-    GENERATIVE: "generative loss",
-    "mine": "MINE",
-    "mine_exact": "MINE, exact",
-    "smile": "SMILE",
-    "mmd": "MMD",
-    "hsic": "HSIC",
-}
 
 
-def as_table(front: FrontLike | pd.DataFrame) -> pd.DataFrame:
+def as_table(front: FrontLike | pd.DataFrame, *, name: str = "front") -> pd.DataFrame:
     """Read a front as a table with one row per point.
 
     Parameters
     ----------
     front
         A front, or its table.
+    name
+        What to call it in messages.
 
     Returns
     -------
@@ -72,13 +57,13 @@ def as_table(front: FrontLike | pd.DataFrame) -> pd.DataFrame:
     elif isinstance(front, FrontLike):
         table = front.to_dataframe()
     else:
-        raise TypeError(f"front must be a Front or a pandas DataFrame, got {type(front).__name__}.")
+        raise TypeError(f"{name} must be a Front or a pandas DataFrame, got {type(front).__name__}.")
     if "point" not in table.columns:
         if table.index.name != "point":
-            raise ValueError(f"The table of a front needs a column 'point'; it has {list(table.columns)}.")
+            raise ValueError(f"The table of {name} needs a column 'point'; it has {list(table.columns)}.")
         table = table.reset_index()
     if table.empty:
-        raise ValueError("The front has no points.")
+        raise ValueError(f"{name} has no points.")
     return table.sort_values("point", kind="stable").reset_index(drop=True)
 
 
@@ -113,11 +98,23 @@ def measures(table: pd.DataFrame) -> list[str]:
     return [
         str(c)
         for c in table.columns
-        if pd.api.types.is_numeric_dtype(table[c])
-        and not pd.api.types.is_bool_dtype(table[c])
-        and table[c].notna().any()
-        and not _IDENTITY.fullmatch(str(c))
+        if is_number(table[c]) and table[c].notna().any() and not _IDENTITY.fullmatch(str(c))
     ]
+
+
+def is_number(values: pd.Series) -> bool:
+    """Say whether a column holds numbers, which truth values are not.
+
+    Parameters
+    ----------
+    values
+        A column.
+
+    Returns
+    -------
+    Whether it can be an axis.
+    """
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 
 def require(table: pd.DataFrame, columns: Iterable[str], *, valid: list[str] | None = None) -> None:
@@ -180,38 +177,11 @@ def is_higher_better(table: pd.DataFrame, column: str, *, higher_is_better: Coll
 
     Returns
     -------
-    True for retention, for scib-like scores and for declared columns.
+    True for retention, for what is kept of the structure, for scores of scib-metrics and for declared columns.
     """
     if column in higher_is_better:
         return True
     return _stem(column) not in objectives_of(table) and _HIGHER.fullmatch(_stem(column)) is not None
-
-
-def title_of(column: str) -> str:
-    """Write a column in the words of the field, with its unit.
-
-    Parameters
-    ----------
-    column
-        Name of a column.
-
-    Returns
-    -------
-    Text for an axis.
-    """
-    if column in _TITLES:
-        return _TITLES[column]
-    if column.startswith("preference_"):
-        return f"preference for {_objective(column.removeprefix('preference_'))}"
-    objective, _, split = column.rpartition("_")
-    if split not in _SPLITS:
-        return column.replace("_", " ")
-    unit = " (nats per cell)" if objective == GENERATIVE else " (nats)" if _NATS.fullmatch(objective) else ""
-    return f"{_objective(objective)}, {_SPLITS[split]}{unit}"
-
-
-def _objective(name: str) -> str:
-    return _OBJECTIVES.get(name, name.replace("_", " "))
 
 
 def interval(table: pd.DataFrame, column: str) -> np.ndarray | None:
@@ -261,7 +231,7 @@ def names_of_extremes(table: pd.DataFrame) -> dict[int, str]:
             name = "strongest"
         elif preferences:
             favourite = max(preferences, key=lambda c: float(row[c]))
-            name = f"strongest {_objective(str(favourite).removeprefix('preference_'))}"
+            name = f"strongest {name_of_objective(str(favourite).removeprefix('preference_'))}"
         else:
             name = "extreme"
         names[int(row["point"])] = name

@@ -14,8 +14,8 @@ from scpareto.pl._table import (
     measures,
     names_of_extremes,
     objectives_of,
-    title_of,
 )
+from scpareto.pl._titles import title_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ._alarm import ZONE_RADIUS, zone_pairs
+from ._labels import place_labels
+from ._marks import interval_ends
+from ._style import INK, NOTE_SIZE, settle
+from ._table import names_of_extremes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from ._others import Others
+    from ._plane import Plane
+
+# typographic points
+_MARKER_RADIUS = 3.5
+_CLOSE = 18.0
+
+
+def write_names(
+    ax: Axes,
+    planes: Sequence[Plane],
+    chosen: Sequence[int | None],
+    others: Others,
+    *,
+    masks: Sequence[np.ndarray],
+    points: bool,
+    intervals: bool,
+    border: bool,
+) -> None:
+    """Name points beside their marks: of one front all, of several the extremes and the chosen; and other methods.
+
+    Parameters
+    ----------
+    ax
+        Where to write, with everything else drawn.
+    planes
+        The fronts.
+    chosen
+        The ringed point of each front, or None.
+    others
+        Points of other methods.
+    masks
+        Points of each front that are drawn.
+    points
+        Whether to name points of fronts.
+    intervals, border
+        What else is drawn and must stay free.
+    """
+    if not points and not others.names:
+        return
+    settle(ax)
+    written: list[tuple[str, np.ndarray]] = []
+    free: list[np.ndarray] = []
+    drawn = [np.empty((0, 4))]
+    xy, texts, radius = [others.xy], list(others.names), [np.full(len(others.xy), 4.0)]
+    if intervals:
+        drawn += [bars.reshape(-1, 4) for bars in others.bars]
+    for plane, point, mask in zip(planes, chosen, masks, strict=True):
+        words = _words(plane, point) if points else {}
+        if plane.name is not None:
+            words = _once(ax, plane, words, written)
+        named = mask & plane.table["point"].isin(list(words)).to_numpy()
+        texts += [words[p] for p in plane.table["point"][named].tolist()]
+        xy.append(plane.xy[named])
+        bare = np.where(plane.table["point"][named] == point, 6.0, _MARKER_RADIUS)
+        radius.append(np.where(plane.over[named], ZONE_RADIUS, bare))
+        free.append(_boxes(ax, plane.xy[mask & ~named], _MARKER_RADIUS))
+        ends = plane.xy[mask][zone_pairs(plane.over[mask], joined=plane.is_line)].reshape(-1, 4)
+        free.append(_boxes(ax, _along(ends), ZONE_RADIUS - 2))
+        if border:
+            stairs = plane.staircase
+            drawn.append(np.hstack([stairs[:-1], stairs[1:]]))
+        if intervals:
+            drawn += [bars[mask].reshape(-1, 4) for bars in interval_ends(plane.table, plane.columns, plane.xy)]
+    legend = ax.get_legend()
+    if legend is not None:
+        free.append(np.array([legend.get_window_extent().extents]))
+    place_labels(
+        ax,
+        np.vstack(xy),
+        texts,
+        obstacles=_along(np.vstack(drawn)),
+        boxes=np.vstack(free),
+        marker_radius=np.concatenate(radius),
+        fontsize=NOTE_SIZE,
+        color=INK,
+        zorder=4,
+    )
+
+
+def _words(plane: Plane, chosen: int | None) -> dict[int, str]:
+    """Text by point; of one front among several only for the points that stand out."""
+    names = names_of_extremes(plane.table)
+    points = plane.table["point"].tolist()
+    words = {point: f"{int(point)} {names.get(point, '')}".rstrip() for point in points}
+    if plane.name is None:
+        return words
+    return {p: words[p] if p == chosen else names[p] for p in points if p in names or p == chosen}
+
+
+def _once(ax: Axes, plane: Plane, words: dict[int, str], written: list[tuple[str, np.ndarray]]) -> dict[int, str]:
+    """Leave out words that already stand beside a point close by, and note the others in `written`."""
+    places = dict(zip(plane.table["point"].tolist(), ax.transData.transform(plane.xy), strict=True))
+    close = _CLOSE * ax.figure.dpi / 72.0
+    fresh = {}
+    for point, text in words.items():
+        if all(text != other or np.linalg.norm(places[point] - place) > close for other, place in written):
+            fresh[point] = text
+            written.append((text, places[point]))
+    return fresh
+
+
+def _boxes(ax: Axes, xy: np.ndarray, radius: float) -> np.ndarray:
+    """Pixels around places, `(left, bottom, right, top)`, shape `(m, 4)`; the radius is in typographic points."""
+    centres = ax.transData.transform(xy)
+    radius = radius * ax.figure.dpi / 72.0
+    return np.hstack([centres - radius, centres + radius])
+
+
+def _along(segments: np.ndarray) -> np.ndarray:
+    """Walk along segments `(x0, y0, x1, y1)`, shape `(m, 4)`, in small steps, shape `(25 m, 2)`."""
+    segments = segments[np.isfinite(segments).all(axis=1)]
+    share = np.linspace(0, 1, 25)[:, None, None]
+    return (segments[:, :2] * (1 - share) + segments[:, 2:] * share).reshape(-1, 2)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.collections import LineCollection
+
+from ._style import CHOSEN, INK
+from ._table import interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from ._plane import Plane
+
+#: area of a marker, square typographic points
+SIZE = 26.0
+RING: dict[str, Any] = {"facecolors": "none", "edgecolors": CHOSEN, "linewidths": 1.4}
+
+
+def draw_border(ax: Axes, plane: Plane) -> None:
+    """Draw the border of the region that the non-dominated points dominate."""
+    line = ax.plot(*plane.staircase.T, lw=0.8, zorder=1.5, solid_joinstyle="miter", **plane.line)[0]
+    line.set_gid("border")
+
+
+def interval_ends(table: pd.DataFrame, columns: tuple[str, str], xy: np.ndarray) -> list[np.ndarray]:
+    """Read the error bars of points in a plane.
+
+    Parameters
+    ----------
+    table
+        Points, one per row.
+    columns
+        The axes.
+    xy
+        Their values, shape `(n, 2)`.
+
+    Returns
+    -------
+    For each axis whose interval was measured the two ends of each bar, shape `(n, 2 ends, 2 coordinates)`.
+    """
+    bars = []
+    for i, column in enumerate(columns):
+        ends = interval(table, column)
+        if ends is not None:
+            # not errorbar, which refuses an interval that leaves out its point
+            bars.append(np.repeat(xy[:, None, :], 2, axis=1))
+            bars[-1][:, :, i] = ends
+    return bars
+
+
+def draw_intervals(ax: Axes, bars: list[np.ndarray], colors: np.ndarray) -> None:
+    """Draw error bars.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    bars
+        From :func:`interval_ends`, each of shape `(n, 2, 2)`.
+    colors
+        RGBA, shape `(n, 4)`.
+    """
+    for ends in bars:
+        lines = LineCollection(list(ends), colors=colors, alpha=0.45, lw=1.1, zorder=1.8)
+        lines.set_gid("interval")
+        ax.add_collection(lines)
+
+
+def draw_points(ax: Axes, plane: Plane, mask: np.ndarray, *, filled: bool) -> None:
+    """Draw the points of a mask, filled or hollow."""
+    for marker in sorted(set(plane.markers[mask])):
+        rows = mask & (plane.markers == marker)
+        color = plane.colors[rows]
+        dots = ax.scatter(
+            plane.xy[rows, 0],
+            plane.xy[rows, 1],
+            marker=marker,
+            s=SIZE,
+            facecolors=color if filled else "white",
+            edgecolors=INK if filled else color,
+            linewidths=0.5 if filled else 1.0,
+            alpha=None if filled else 0.75,
+            zorder=3.0 if filled else 2.5,
+        )
+        dots.set_gid("non-dominated" if filled else "dominated")
+
+
+def draw_selected(ax: Axes, plane: Plane, selected: int | None, mask: np.ndarray) -> None:
+    """Ring the chosen point if the mask keeps it."""
+    rows = (plane.table["point"] == selected).to_numpy() & mask
+    if rows.any():
+        ring = ax.scatter(plane.xy[rows, 0], plane.xy[rows, 1], s=4.2 * SIZE, zorder=3.5, **RING)
+        ring.set_gid("selected")

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import to_rgba
+
+from ._marks import SIZE, draw_intervals, interval_ends
+from ._table import is_number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MARKERS = ("X", "P", "*", "d", ">", "8")
+_SIZES = {"*": 1.9, "d": 1.1}  # relative areas that look alike
+_COLOR = "#4D4D4D"
+
+
+@dataclass(frozen=True)
+class Others:
+    """Single points of other methods in the plane of a front."""
+
+    names: list[str]
+    xy: np.ndarray
+    """Values, shape `(n, 2)`."""
+    bars: list[np.ndarray]
+    """Error bars, each of shape `(n, 2, 2)`."""
+
+
+def others_of(others: pd.DataFrame | None, columns: tuple[str, str]) -> Others:
+    """Read the points of other methods.
+
+    Parameters
+    ----------
+    others
+        One row for each method, indexed by its name; or None.
+    columns
+        The axes.
+
+    Returns
+    -------
+    Methods with both values.
+
+    Raises
+    ------
+    TypeError
+        If `others` is no table.
+    ValueError
+        If it lacks a column of numbers, or no method has both values.
+    """
+    if others is None:
+        return Others([], np.empty((0, 2)), [])
+    if not isinstance(others, pd.DataFrame):
+        raise TypeError(f"others must be a pandas DataFrame indexed by method, got {type(others).__name__}.")
+    valid = [str(c) for c in others.columns if is_number(others[c])]
+    bad = [c for c in columns if c not in valid]
+    if bad:
+        raise ValueError(f"others has no numbers {', '.join(map(repr, bad))}; its columns: {', '.join(valid)}.")
+    xy = others[list(columns)].to_numpy(dtype=float)
+    kept = np.isfinite(xy).all(axis=1)
+    if not kept.any():
+        raise ValueError(f"No method of others has both {columns[0]!r} and {columns[1]!r}.")
+    return Others([str(name) for name in others.index[kept]], xy[kept], interval_ends(others[kept], columns, xy[kept]))
+
+
+def draw_others(ax: Axes, others: Others, *, intervals: bool) -> None:
+    """Mark the points of other methods in grey; their names are written with those of the front.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    others
+        The points.
+    intervals
+        Whether to draw their error bars.
+    """
+    if intervals:
+        draw_intervals(ax, others.bars, np.tile(to_rgba(_COLOR), (len(others.xy), 1)))
+    for i, xy in enumerate(others.xy):
+        marker = _MARKERS[i % len(_MARKERS)]
+        dot = ax.scatter(
+            xy[0],
+            xy[1],
+            marker=marker,
+            s=1.3 * SIZE * _SIZES.get(marker, 1.0),
+            facecolors=_COLOR,
+            edgecolors="white",
+            linewidths=0.5,
+            zorder=2.8,
+        )
+        dot.set_gid("other")

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scpareto.pareto import non_dominated
+
+from ._alarm import alarmed
+from ._style import FRONT_LOOKS, MUTED, point_colors
+from ._table import FrontLike, as_table, default_plane, is_higher_better, markers_of, objectives_of, require
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A front seen in two of its columns."""
+
+    name: str | None
+    """What the front is called among several, or None when it is the only one."""
+    table: pd.DataFrame
+    """Points with both values, one per row, ordered by number."""
+    columns: tuple[str, str]
+    higher: tuple[bool, bool]
+    """Whether larger is better, for each axis."""
+    xy: np.ndarray
+    """Values, shape `(n, 2)`."""
+    culled: np.ndarray
+    """Which points no other point of this front dominates in this plane, shape `(n,)`."""
+    over: np.ndarray
+    """Which points are over-corrected, shape `(n,)`."""
+    colors: np.ndarray
+    """RGBA, shape `(n, 4)`."""
+    markers: np.ndarray
+    """Matplotlib markers, shape `(n,)`."""
+    line: dict[str, Any]
+    """Colour and style of the border."""
+    zone: dict[str, Any]
+    """Colour and hatch of the zone of the alarm, empty for the usual ones."""
+
+    @property
+    def everything(self) -> np.ndarray:
+        """A mask that keeps all points, shape `(n,)`."""
+        return np.full(len(self.xy), True)
+
+    @property
+    def is_line(self) -> bool:
+        """Whether points run from one end to another, as they do unless there are several nuisances."""
+        return len(objectives_of(self.table)) <= 2
+
+    @property
+    def staircase(self) -> np.ndarray:
+        """Border of the dominated region through the non-dominated points, shape `(m, 2)`."""
+        corners = self.xy[self.culled]
+        corners = corners[np.argsort(corners[:, 0], kind="stable")]
+        # between two points the border keeps the y of the one with the better x
+        before = corners[:-1, 1] if not self.higher[0] else corners[1:, 1]
+        turns = np.column_stack([corners[1:, 0] if not self.higher[0] else corners[:-1, 0], before])
+        return np.vstack([corners[:1], *(np.vstack([t, c]) for t, c in zip(turns, corners[1:], strict=True))])
+
+
+def tables_of(
+    fronts: FrontLike | pd.DataFrame | Mapping[str, FrontLike | pd.DataFrame] | Sequence[FrontLike | pd.DataFrame],
+) -> dict[str | None, pd.DataFrame]:
+    """Read one front or several.
+
+    Parameters
+    ----------
+    fronts
+        A front or its table; or several, by name or in a list, which names them "front 1", "front 2" and so on.
+
+    Returns
+    -------
+    Tables by name; the only name is None when one front was given by itself.
+
+    Raises
+    ------
+    TypeError
+        If something is no front.
+    ValueError
+        If there is none, or a table is no table of points.
+    """
+    if isinstance(fronts, Mapping):
+        named: dict[str, FrontLike | pd.DataFrame] = {str(name): front for name, front in fronts.items()}
+    elif isinstance(fronts, (list, tuple)):
+        named = {f"front {i}": front for i, front in enumerate(fronts, start=1)}
+    else:
+        return {None: as_table(fronts)}  # type: ignore[arg-type]
+    if not named:
+        raise ValueError("front is empty: give at least one front.")
+    return {name: as_table(front, name=name) for name, front in named.items()}
+
+
+def planes_of(
+    tables: Mapping[str | None, pd.DataFrame], x: str | None, y: str | None, higher_is_better: Collection[str]
+) -> list[Plane]:
+    """See fronts in the plane of two columns.
+
+    Parameters
+    ----------
+    tables
+        Tables by name, from :func:`tables_of`.
+    x, y
+        Columns; by default those of :func:`default_plane` for the first table.
+    higher_is_better
+        Columns declared by the user.
+
+    Returns
+    -------
+    One plane for each front.
+
+    Raises
+    ------
+    ValueError
+        If a column cannot be drawn or no point of a front has both values.
+    """
+    default = default_plane(next(iter(tables.values())))
+    columns = (x or default[0], y or default[1])
+    for table in tables.values():
+        require(table, [*columns, *higher_is_better])
+    # what one of the fronts minimised as its objective is minimised for all
+    higher = tuple(
+        all(is_higher_better(table, column, higher_is_better=higher_is_better) for table in tables.values())
+        for column in columns
+    )
+    return [
+        _plane(name, table, columns, (higher[0], higher[1]), order)
+        for order, (name, table) in enumerate(tables.items())
+    ]
+
+
+def _plane(
+    name: str | None, table: pd.DataFrame, columns: tuple[str, str], higher: tuple[bool, bool], order: int
+) -> Plane:
+    xy = table[list(columns)].to_numpy(dtype=float)
+    kept = np.isfinite(xy).all(axis=1)
+    if not kept.any():
+        of = "" if name is None else f" of {name!r}"
+        raise ValueError(f"No point{of} has both {columns[0]!r} and {columns[1]!r}.")
+    zone: dict[str, Any] = {}
+    if name is None:
+        colors, markers, line = point_colors(table["point"].to_numpy()), markers_of(table), {"color": MUTED, "ls": "-"}
+    else:
+        look = FRONT_LOOKS[order % len(FRONT_LOOKS)]
+        colors, markers = np.tile(look.rgba, (len(table), 1)), np.full(len(table), look.marker)
+        line = {"color": look.color, "ls": look.dash}
+        zone = {"color": look.color, "hatch": look.hatch}
+    table, xy = table[kept].reset_index(drop=True), xy[kept]
+    culled = np.asarray(non_dominated(xy * np.where(higher, -1.0, 1.0)), dtype=bool)
+    return Plane(name, table, columns, higher, xy, culled, alarmed(table), colors[kept], markers[kept], line, zone)
+
+
+def points_chosen(planes: Sequence[Plane], selected: int | Mapping[str, int] | None) -> list[int | None]:
+    """Read which point of each front is chosen.
+
+    Parameters
+    ----------
+    planes
+        The fronts.
+    selected
+        A point, for every front; or points by the name of the front; or None.
+
+    Returns
+    -------
+    One point or None for each front.
+
+    Raises
+    ------
+    ValueError
+        If a name is no front or a number is no point.
+    """
+    if isinstance(selected, Mapping):
+        names = [plane.name for plane in planes]
+        unknown = [name for name in selected if name not in names]
+        if unknown:
+            valid = ", ".join(repr(name) for name in names if name is not None) or "none, as one front has no name"
+            raise ValueError(f"selected names {', '.join(map(repr, unknown))}; valid fronts: {valid}.")
+        chosen = [None if plane.name is None else selected.get(plane.name) for plane in planes]
+    else:
+        chosen = [selected] * len(planes)
+    for plane, point in zip(planes, chosen, strict=True):
+        points = plane.table["point"].tolist()
+        if point is not None and point not in points:
+            of = "this front" if plane.name is None else repr(plane.name)
+            raise ValueError(f"selected={point!r} is not a point of {of} in this plane; points: {points}.")
+    return chosen

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import re
+import textwrap
+
+GENERATIVE = "generative_loss"
+_SPLITS = {"train": "training cells", "validation": "validation cells", "test": "test cells"}
+_NATS = re.compile(r"mine.*|smile.*|classifier.*|total_correlation.*|dv.*")
+_CODES = {"mean": "posterior mean", "sample": "samples"}
+_INFORMATION = re.compile(r"(?P<kind>leakage|nn)_((?P<before>.+)_)?(?P<codes>mean|sample)(_(?P<after>.+))?")
+_KINDS = {"leakage": ("leakage", " of "), "nn": ("nearest-neighbour information", " about ")}
+_TITLES = {
+    "point": "point along the front",
+    "retention": "neighbourhood retention",
+    "structure_kept": "structure kept",
+    "alarm": "over-correction alarm",
+}
+_SCIB = {
+    "bio": "bio conservation",
+    "batch": "batch correction",
+    "total": "total score",
+    "silhouette_label": "silhouette of labels",
+    "silhouette_batch": "silhouette of batches",
+    "isolated_labels": "isolated labels",
+    "nmi_ari_cluster_labels_leiden_nmi": "Leiden NMI",
+    "nmi_ari_cluster_labels_leiden_ari": "Leiden ARI",
+    "nmi_ari_cluster_labels_kmeans_nmi": "K-means NMI",
+    "nmi_ari_cluster_labels_kmeans_ari": "K-means ARI",
+    "leiden_nmi": "Leiden NMI",
+    "leiden_ari": "Leiden ARI",
+    "kmeans_nmi": "K-means NMI",
+    "kmeans_ari": "K-means ARI",
+    "clisi": "cLISI",
+    "clisi_knn": "cLISI",
+    "ilisi": "iLISI",
+    "ilisi_knn": "iLISI",
+    "kbet": "kBET",
+    "kbet_per_label": "kBET",
+    "bras": "BRAS",
+    "graph_connectivity": "graph connectivity",
+    "pcr_comparison": "PCR comparison",
+}
+_OBJECTIVES = {
+    GENERATIVE: "generative loss",
+    "mine": "MINE",
+    "mine_exact": "MINE, exact",
+    "smile": "SMILE",
+    "mmd": "MMD",
+    "hsic": "HSIC",
+}
+
+
+def title_of(column: str) -> str:
+    """Write a column in the words of the field, with its unit.
+
+    Parameters
+    ----------
+    column
+        Name of a column.
+
+    Returns
+    -------
+    Text for an axis.
+    """
+    if column in _TITLES:
+        return _TITLES[column]
+    if column.startswith("preference_"):
+        return f"preference for {name_of_objective(column.removeprefix('preference_'))}"
+    if column.startswith("scib_"):
+        metric = column.removeprefix("scib_")
+        return f"scIB {_SCIB.get(metric.lower(), _spaced(metric))}"
+    information = _INFORMATION.fullmatch(column)
+    if information is not None:
+        kind, link = _KINDS[information["kind"]]
+        nuisance = information["before"] or information["after"]
+        return f"{kind}{link + _spaced(nuisance) if nuisance else ''}, {_CODES[information['codes']]} (nats)"
+    objective, _, split = column.rpartition("_")
+    if split not in _SPLITS:
+        return _spaced(column)
+    unit = " (nats per cell)" if objective == GENERATIVE else " (nats)" if _NATS.fullmatch(objective) else ""
+    return f"{name_of_objective(objective)}, {_SPLITS[split]}{unit}"
+
+
+def broken_title(column: str, longest: int) -> str:
+    """Write a column in lines of limited length, broken after a comma where there is one.
+
+    Parameters
+    ----------
+    column
+        Name of a column.
+    longest
+        Characters that fit into a line.
+
+    Returns
+    -------
+    Text for an axis.
+    """
+    title = title_of(column)
+    parts = [title] if len(title) <= longest else title.rsplit(", ", 1)
+    return ",\n".join(textwrap.fill(part, longest) for part in parts)
+
+
+def name_of_objective(name: str) -> str:
+    """Write an objective in the words of the field.
+
+    Parameters
+    ----------
+    name
+        Name of an objective.
+
+    Returns
+    -------
+    Text for a sentence.
+    """
+    return _OBJECTIVES.get(name, _spaced(name))
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from scpareto.pl._table import is_higher_better
+from scpareto.pl._titles import broken_title, title_of
+
+
+@pytest.mark.parametrize(
+    ("column", "title", "higher"),
+    [
+        ("alarm", "over-correction alarm", False),
+        ("retention", "neighbourhood retention", True),
+        ("structure_kept", "structure kept", True),
+        ("scib_bio", "scIB bio conservation", True),
+        ("scib_batch", "scIB batch correction", True),
+        ("scib_total", "scIB total score", True),
+        ("scib_ilisi_knn", "scIB iLISI", True),
+        ("scib_kbet_per_label", "scIB kBET", True),
+        ("scib_nmi_ari_cluster_labels_kmeans_nmi", "scIB K-means NMI", True),
+        ("scib_own_score", "scIB own score", True),
+        ("leakage_mean", "leakage, posterior mean (nats)", False),
+        ("leakage_sample", "leakage, samples (nats)", False),
+        ("leakage_donor_mean", "leakage of donor, posterior mean (nats)", False),
+        ("leakage_mean_cell_cycle", "leakage of cell cycle, posterior mean (nats)", False),
+        ("nn_mean", "nearest-neighbour information, posterior mean (nats)", False),
+        ("nn_sample", "nearest-neighbour information, samples (nats)", False),
+        ("generative_loss_test", "generative loss, test cells (nats per cell)", False),
+        ("mine_validation", "MINE, validation cells (nats)", False),
+        ("mmd_test", "MMD, test cells", False),
+        ("preference_total_correlation", "preference for total correlation", False),
+    ],
+)
+def test_titles_and_directions(column, title, higher):
+    assert title_of(column) == title
+    assert is_higher_better(pd.DataFrame({"point": [0], column: [0.5]}), column) is higher
+
+
+def test_long_titles_break_after_a_comma():
+    assert broken_title("nn_mean", 44) == "nearest-neighbour information,\nposterior mean (nats)"
+    assert broken_title("generative_loss_test", 44) == title_of("generative_loss_test")
+    assert max(map(len, broken_title("a_rather_long_name_of_a_column", 12).split("\n"))) <= 12
