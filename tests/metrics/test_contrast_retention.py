@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scpareto.metrics import contrast_retention, contrasts_within_batches, neighborhood_retention
+from scpareto.metrics import contrast_of_gene, contrast_retention, contrasts_within_batches, neighborhood_retention
 
 
 def _cells(n_per_group: int = 60, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -20,10 +20,9 @@ def _cells(n_per_group: int = 60, seed: int = 0) -> tuple[np.ndarray, np.ndarray
 def test_the_first_contrasts_of_a_batch_tell_its_groups_apart():
     x, batch, group = _cells()
     found = contrasts_within_batches(x, batch, max_depth=2)
-    assert [c.batch for c in found] == ["a", "a", "a", "b", "b", "b"]
-    assert found[0].groups[0].tolist() + found[0].groups[1].tolist() != []
+    assert [c.name for c in found] == ["a", "a", "a", "b", "b", "b"]
     for contrast in found:
-        assert set(batch[np.concatenate(contrast.groups)]) == {contrast.batch}
+        assert set(batch[np.concatenate(contrast.groups)]) == {contrast.name}
         means = [x[rows].mean(0) @ contrast.axis for rows in contrast.groups]
         assert means[1] - means[0] == pytest.approx(1)
     # Of three groups the first split separates one from two, the second those two.
@@ -46,7 +45,12 @@ def test_separate_groups_keep_their_contrasts_and_mixed_ones_lose_them():
     np.testing.assert_allclose(contrast_retention(x, x, contrasts).value, 1, atol=0.02)
     noise = np.random.default_rng(1).standard_normal(x.shape)
     mixed = contrast_retention(noise, x, contrasts)
-    assert (abs(mixed.value) < 3 * mixed.standard_error + 0.02).all()
+    assert (abs(mixed.value) < 0.15).all()
+    for value, (first, second) in zip(mixed.value, mixed.shown, strict=True):
+        assert value == pytest.approx(second.mean() - first.mean())
+    # 120 and 60 cells, 60 and 60; of fifteen neighbours each.
+    assert sorted(mixed.witnesses[0]) == [4, 8]
+    assert mixed.witnesses[1] == (4, 4)
 
 
 def test_a_type_laid_onto_one_that_its_batch_lacks_is_seen_where_retention_within_batches_is_not():
@@ -84,7 +88,26 @@ def test_only_some_cells_are_judged_with_neighbors_among_all():
     few = contrast_retention(x, x, contrasts, cells=np.flatnonzero(batch == "a"))
     assert np.isfinite(few.value[0])
     assert np.isnan(few.value[1])
-    assert np.isnan(few.standard_error[1])
+    assert [len(side) for side in few.shown[1]] == [0, 0]
+    a_fifth = contrast_retention(x, x, contrasts, cells=np.arange(0, len(x), 5))
+    assert sorted(a_fifth.witnesses[0]) == [4, 8]
+    assert sorted(contrast_retention(x, x, contrasts, cells=np.arange(0, len(x), 10)).witnesses[0]) == [4, 8]
+    assert max(contrast_retention(x, x, contrasts, cells=np.arange(0, len(x), 30), min_cells=1).witnesses[0]) <= 4
+
+
+def test_a_gene_of_donors_is_kept_where_they_are_apart_and_lost_where_they_mix():
+    female = np.random.default_rng(0).integers(2, size=300)
+    gene = 3.0 * female + 0.3 * np.random.default_rng(1).standard_normal(300)
+    contrast = contrast_of_gene("XIST", gene, 1, 2)
+    assert contrast.name == "XIST"
+    assert contrast.groups[1].tolist() == np.flatnonzero(female).tolist()
+    noise = np.random.default_rng(2).standard_normal((300, 4))
+    x = np.column_stack([np.zeros(300), gene])
+    apart = contrast_retention(noise + 10 * female[:, None], x, [contrast]).value[0]
+    assert apart == pytest.approx(1, abs=0.01)
+    assert contrast_retention(noise, x, [contrast]).value[0] == pytest.approx(0, abs=0.1)
+    with pytest.raises(ValueError, match="'XIST' is the same in all cells"):
+        contrast_of_gene("XIST", np.ones(5), 0, 1)
 
 
 @given(seed=st.integers(0, 100))

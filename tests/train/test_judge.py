@@ -48,8 +48,7 @@ def test_equal_seeds_give_equal_rows(judge):
     assert rows[0].row == rows[1].row
     assert {"mine_test", "leakage_mean", "leakage_sample_high", "retention"} <= set(rows[0].row)
     assert repr(rows[0].structure) == repr(rows[1].structure)
-    lengths = {len(values) for values in rows[0].structure.values()}
-    assert len(lengths) == 1
+    assert len(rows[0].structure["names"]) == len(rows[0].structure["value"]) > 0
 
 
 @pytest.mark.parametrize("convert", [sp.csr_matrix, np.asarray])

@@ -7,26 +7,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
-_CERTAINTY = 1.28
-"""One-sided 90 % quantile: a loss counts as far as it is certain."""
+    from scpareto.metrics import ContrastRetention
+
+_CERTAINTY = 2.0
+"""A loss counts as far as it exceeds this many of its standard errors."""
 _LEAST_CONTRAST = 0.4
 """A contrast that no less corrected point shows clearly is one between noise and noise."""
 ALARM_AT, ALARM_WIDTH = 0.06, 0.02
-"""Loss at which the alarm is one half, and how fast it rises; settled on simulated designs 0 to 15."""
+"""Loss at which the alarm is one half, and how fast it rises; settled on simulated designs."""
 
 
-def contrast_lost(value: ArrayLike, standard_error: ArrayLike, correction: ArrayLike) -> NDArray[np.float64]:
+def contrast_lost(kept: Sequence[ContrastRetention], correction: ArrayLike) -> NDArray[np.float64]:
     r"""Share of each contrast that a point has certainly lost against the best of the less corrected ones.
 
     Parameters
     ----------
-    value
-        What each point keeps of each contrast, shape ``(n_points, n_contrasts)``, see
-        :func:`scpareto.metrics.contrast_retention`; NaN where unknown.
-    standard_error
-        Their standard errors, same shape.
+    kept
+        What each point keeps of the same contrasts, judged on the same cells, see
+        :func:`scpareto.metrics.contrast_retention`.
     correction
         How strongly each point is corrected, shape ``(n_points,)``, for example its preference for the nuisance.
 
@@ -38,35 +40,32 @@ def contrast_lost(value: ArrayLike, standard_error: ArrayLike, correction: Array
     Raises
     ------
     ValueError
-        If shapes disagree.
+        If there is not one correction for each point.
 
     Notes
     -----
-    With value :math:`v` and standard error :math:`s` of point :math:`p`, and :math:`r` the less corrected point of
-    largest value,
+    With value :math:`v` of point :math:`p`, :math:`r` the less corrected point of largest value, and :math:`s` the
+    standard error of their difference, over the cells that both were judged by,
 
-    .. math:: \max\left(0,\ \frac{v_r - v_p - 1.28 \sqrt{s_r^2 + s_p^2}}{v_r}\right) .
+    .. math:: \max\left(0,\ \frac{v_r - v_p - 2 s}{v_r}\right) .
     """
-    kept, error = np.asarray(value, dtype=np.float64), np.asarray(standard_error, dtype=np.float64)
     strength = np.asarray(correction, dtype=np.float64)
-    if kept.ndim != 2 or error.shape != kept.shape or strength.shape != kept.shape[:1]:
-        raise ValueError(
-            f"value, standard_error and correction have shapes {kept.shape}, {error.shape} and {strength.shape}; give "
-            "(n_points, n_contrasts) twice, and (n_points,)."
-        )
-    lost = np.zeros_like(kept)
-    columns = np.arange(kept.shape[1])
-    known = np.where(np.isfinite(kept), kept, -np.inf)
+    if strength.shape != (len(kept),):
+        raise ValueError(f"correction has shape {strength.shape} but there are {len(kept)} points; give one for each.")
+    value = np.array([one.value for one in kept]).reshape(len(kept), -1)
+    lost = np.zeros_like(value)
+    known = np.where(np.isfinite(value), value, -np.inf)
     for point in range(len(kept)):
         weaker = np.flatnonzero(strength < strength[point])
         if not len(weaker):
             continue
         best = weaker[known[weaker].argmax(axis=0)]
-        reference = known[best, columns]
-        told = (reference > _LEAST_CONTRAST) & np.isfinite(known[point])
-        uncertain = _CERTAINTY * np.hypot(error[best, columns], error[point])
-        share = np.divide(reference - known[point] - uncertain, reference, out=np.zeros_like(reference), where=told)
-        lost[point] = np.clip(share, 0, 1)
+        for column in np.flatnonzero(known[best, np.arange(value.shape[1])] > _LEAST_CONTRAST):
+            reference = kept[best[column]]
+            pairs = zip(reference.shown[column], kept[point].shown[column], reference.witnesses[column], strict=True)
+            error = np.sqrt(sum((before - after).var() / number for before, after, number in pairs))
+            drop = reference.value[column] - value[point, column]
+            lost[point, column] = np.clip((drop - _CERTAINTY * error) / reference.value[column], 0, 1)
     return lost
 
 

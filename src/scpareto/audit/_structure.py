@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from scpareto.audit._alarm import alarm, contrast_lost
-from scpareto.metrics import contrast_retention, contrasts_within_batches, neighborhood_signal
+from scpareto.metrics import ContrastRetention, contrast_of_gene, contrast_retention, contrasts_within_batches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,33 +48,46 @@ class Structure:
         control_genes: Mapping[str, ArrayLike] | None = None,
         seed: int = 0,
     ) -> None:
-        self._expression = expression
         self._test = test_indices
         self._contrasts = contrasts_within_batches(expression, batch, seed=seed)
-        genes = control_genes or {}
-        self._controls = np.column_stack([np.asarray(x, dtype=np.float64) for x in genes.values()]) if genes else None
-        sizes = [f"{len(c.groups[0])} | {len(c.groups[1])}" for c in self._contrasts]
-        self.names = [f"{c.batch}: {size} cells" for c, size in zip(self._contrasts, sizes, strict=True)] + list(genes)
+        genes = {name: np.asarray(values, dtype=np.float64) for name, values in (control_genes or {}).items()}
+        # Genes are columns of their own beside the components, which the other contrasts do not see.
+        self._expression = np.column_stack([expression, *genes.values()])
+        width, n_columns = expression.shape[1], self._expression.shape[1]
+        self._contrasts = [replace(c, axis=np.r_[c.axis, np.zeros(n_columns - width)]) for c in self._contrasts]
+        self.names = [f"{c.name}: {' | '.join(str(len(group)) for group in c.groups)} cells" for c in self._contrasts]
+        for column, (name, values) in enumerate(genes.items(), start=width):
+            self._contrasts.append(contrast_of_gene(name, values, column, n_columns))
+            self.names.append(name)
 
-    def __call__(self, codes: NDArray[np.float64]) -> dict[str, list[Any]]:
+    def __call__(self, codes: NDArray[np.float64]) -> dict[str, Any]:
         """Measure what codes of shape ``(n_cells, n_latent)`` keep of each difference.
 
         Returns
         -------
         dict
-            ``names``, ``value`` and ``standard_error``, lists of equal length, in plain types.
+            Tensors and plain types, from which :func:`set_alarm` reads.
         """
         n_neighbors = min(_N_NEIGHBORS, len(codes) - 1)
-        found = contrast_retention(codes, self._expression, self._contrasts, cells=self._test, n_neighbors=n_neighbors)
-        value, error = found.value, found.standard_error
-        if self._controls is not None:
-            signal = neighborhood_signal(codes, self._controls, cells=self._test, n_neighbors=n_neighbors)
-            value = np.r_[value, signal]
-            error = np.r_[error, (1 - signal**2) / np.sqrt(max(len(codes) / n_neighbors, 2.0))]
-        return {"names": list(self.names), "value": value.tolist(), "standard_error": error.tolist()}
+        kept = contrast_retention(codes, self._expression, self._contrasts, cells=self._test, n_neighbors=n_neighbors)
+        flat = [side for pair in kept.shown for side in pair]
+        return {
+            "names": list(self.names),
+            "value": torch.from_numpy(kept.value),
+            "shown": torch.from_numpy(np.concatenate([*flat, np.empty(0)]).astype(np.float32)),
+            "sizes": [len(side) for side in flat],
+            "witnesses": [list(pair) for pair in kept.witnesses],
+        }
 
 
-def set_alarm(front: Front, structures: Mapping[int, Mapping[str, list[Any]]]) -> None:
+def _from_plain(plain: Mapping[str, Any]) -> ContrastRetention:
+    ends = np.cumsum(plain["sizes"]).astype(int)
+    sides = np.split(plain["shown"].numpy().astype(np.float64), ends)[:-1]
+    pairs = list(zip(sides[::2], sides[1::2], strict=True))
+    return ContrastRetention(plain["value"].numpy(), pairs, [(one, other) for one, other in plain["witnesses"]])
+
+
+def set_alarm(front: Front, structures: Mapping[int, Mapping[str, Any]]) -> None:
     """Write into a front which points have erased differences between cells.
 
     Adds the columns ``structure_lost``, the largest share of a difference that a point has certainly lost against less
@@ -90,12 +105,8 @@ def set_alarm(front: Front, structures: Mapping[int, Mapping[str, list[Any]]]) -
     if not numbers:
         return
     names = structures[numbers[0]]["names"]
-    value, error = (
-        np.array([structures[n][key] for n in numbers]).reshape(len(numbers), len(names))
-        for key in ("value", "standard_error")
-    )
     correction = 1 - front.preferences[[front.numbers.index(n) for n in numbers], 0]
-    lost = contrast_lost(value, error, correction)
+    lost = contrast_lost([_from_plain(structures[n]) for n in numbers], correction)
     alarms = alarm(lost)
     for row, number in enumerate(numbers):
         most = int(lost[row].argmax()) if len(names) else 0

@@ -2,9 +2,14 @@
 
 from ._batch_entropy import batch_entropy
 from ._clustering_scores import ClusteringScores, clustering_scores, unsupervised_clustering_accuracy
-from ._contrast_retention import Contrast, ContrastRetention, contrast_retention, contrasts_within_batches
+from ._contrast_retention import (
+    Contrast,
+    ContrastRetention,
+    contrast_of_gene,
+    contrast_retention,
+    contrasts_within_batches,
+)
 from ._neighborhood_retention import neighborhood_retention
-from ._neighborhood_signal import neighborhood_signal
 from ._nn_mutual_information import nn_mutual_information
 from ._probe import ProbeResult, probe_information
 from ._silhouette import silhouette
@@ -16,10 +21,10 @@ __all__ = [
     "ProbeResult",
     "batch_entropy",
     "clustering_scores",
+    "contrast_of_gene",
     "contrast_retention",
     "contrasts_within_batches",
     "neighborhood_retention",
-    "neighborhood_signal",
     "nn_mutual_information",
     "probe_information",
     "silhouette",

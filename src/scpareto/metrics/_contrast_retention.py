@@ -22,12 +22,12 @@ _LEAST_WITNESSES = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
-    """Two groups of cells of one batch and the direction in expression space that tells them apart.
+    """Two groups of cells and the direction in expression space that tells them apart.
 
     Parameters
     ----------
-    batch
-        Name of the batch.
+    name
+        The batch of the cells, or the gene.
     groups
         Rows of the cells of either group.
     axis
@@ -35,7 +35,7 @@ class Contrast:
         the two means differ by 1.
     """
 
-    batch: str
+    name: str
     groups: tuple[NDArray[np.int64], NDArray[np.int64]]
     axis: NDArray[np.float64]
 
@@ -49,12 +49,17 @@ class ContrastRetention:
     value
         Share of each contrast that neighbourhoods in the codes still show, shape ``(n_contrasts,)``: 1 for two groups
         with neighbourhoods of their own, 0 for two that are mixed. NaN where a group has too few cells.
-    standard_error
-        Standard errors, same shape.
+    shown
+        For each contrast the projections of the neighbourhoods of the judged cells of both groups; ``value`` is the
+        difference of their means. Empty where a group has too few cells.
+    witnesses
+        For each contrast the number of independent judgements that either group stands for: neighbourhoods overlap, so
+        that a group of :math:`n` cells holds :math:`n / k` of them, and never more than cells were judged.
     """
 
     value: NDArray[np.float64]
-    standard_error: NDArray[np.float64]
+    shown: list[tuple[NDArray[np.float64], NDArray[np.float64]]]
+    witnesses: list[tuple[float, float]]
 
 
 def contrasts_within_batches(
@@ -110,6 +115,34 @@ def contrasts_within_batches(
     return found
 
 
+def contrast_of_gene(name: str, values: ArrayLike, column: int, n_columns: int) -> Contrast:
+    """Contrast between the cells that express a gene above and below half-way between its extremes.
+
+    For positive controls, whose pattern a correction must not erase: XIST and Y-linked genes where donors are batches.
+
+    Parameters
+    ----------
+    name
+        Name of the gene.
+    values
+        Its log-normalised expression, shape ``(n_cells,)``.
+    column, n_columns
+        Where the gene is among the columns of the representation that :func:`contrast_retention` is given.
+
+    Raises
+    ------
+    ValueError
+        If values are not finite, or the same in all cells.
+    """
+    expression = check_matrix(np.asarray(values)[:, None], name)[:, 0]
+    high = expression > (expression.min() + expression.max()) / 2
+    if not high.any():
+        raise ValueError(f"{name!r} is the same in all cells; a positive control must vary.")
+    axis = np.zeros(n_columns)
+    axis[column] = 1 / (expression[high].mean() - expression[~high].mean())
+    return Contrast(name, (np.flatnonzero(~high), np.flatnonzero(high)), axis)
+
+
 def contrast_retention(
     codes: ArrayLike,
     expression: ArrayLike,
@@ -132,7 +165,7 @@ def contrast_retention(
     expression
         The representation that the contrasts were found in, shape ``(n_cells, n_components)``.
     contrasts
-        Of :func:`contrasts_within_batches`.
+        Of :func:`contrasts_within_batches` and :func:`contrast_of_gene`.
     cells
         Rows that are judged, for example test cells; by default all. Their neighbours are sought among all cells.
     n_neighbors
@@ -157,9 +190,6 @@ def contrast_retention(
     .. math:: \operatorname{mean}_{i \in B} a^\top \bar x_{N_i} - \operatorname{mean}_{i \in A} a^\top \bar x_{N_i} .
 
     What a batch adds to all its cells cancels in the difference where both groups have as many neighbours of it.
-
-    The standard error takes the cells of a group for as many independent witnesses as there are neighbourhoods that do
-    not overlap, one for :math:`k` cells.
 
     Examples
     --------
@@ -186,14 +216,16 @@ def contrast_retention(
     around = np.full(x.shape, np.nan)
     around[rows] = x[nearest_others(z, rows, k)].mean(axis=1)
 
-    value, error = np.full((2, len(contrasts)), np.nan)
+    value = np.full(len(contrasts), np.nan)
+    shown, witnesses = [], []
     for index, contrast in enumerate(contrasts):
-        seen = [around[group[judged[group]]] @ contrast.axis for group in contrast.groups]
-        if min(map(len, seen)) < min_cells:
-            continue
-        value[index] = seen[1].mean() - seen[0].mean()
-        witnesses = [
-            min(len(s), max(len(group) / k, _LEAST_WITNESSES)) for s, group in zip(seen, contrast.groups, strict=True)
-        ]
-        error[index] = np.sqrt(sum(s.var() / n for s, n in zip(seen, witnesses, strict=True)))
-    return ContrastRetention(value, error)
+        first, second = (around[group[judged[group]]] @ contrast.axis for group in contrast.groups)
+        if min(len(first), len(second)) < min_cells:
+            first, second = first[:0], second[:0]
+        else:
+            value[index] = second.mean() - first.mean()
+        shown.append((first, second))
+        sizes = zip((first, second), contrast.groups, strict=True)
+        one, other = (min(float(len(seen)), max(len(group) / k, _LEAST_WITNESSES)) for seen, group in sizes)
+        witnesses.append((one, other))
+    return ContrastRetention(value, shown, witnesses)

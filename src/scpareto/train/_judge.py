@@ -44,7 +44,7 @@ class Judgement:
     """
 
     row: dict[str, Any]
-    structure: dict[str, list[Any]]
+    structure: dict[str, Any]
 
 
 class Judge:
