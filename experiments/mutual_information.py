@@ -15,22 +15,17 @@ estimator and seed) and results/mutual_information.png.
 from __future__ import annotations
 
 import argparse
-import os
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
+from shared import RESULTS, run_missing
 
-RESULTS = Path(__file__).parent / "results"
 TABLE, FIGURE = RESULTS / "mutual_information.csv", RESULTS / "mutual_information.png"
 N_TRUTH, N_NEAREST, CHUNK = 400_000, 2000, 20_000
 
@@ -131,21 +126,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args()
-    RESULTS.mkdir(parents=True, exist_ok=True)
     setting = SETTINGS[arguments.setting]
-    done = pd.read_csv(TABLE, dtype={"case": str}) if arguments.resume and TABLE.exists() else pd.DataFrame()
-    finished = {tuple(row) for row in done[KEYS].itertuples(index=False)} if len(done) else set()
     runs = [
         (arguments.setting, case, estimator, seed)
         for seed, case, estimator in product(range(arguments.seeds), setting["cases"], setting["estimators"])
     ]
-    with ProcessPoolExecutor(arguments.jobs) as pool:
-        futures = [pool.submit(judge, *run) for run in runs if run not in finished]
-        for i, future in enumerate(as_completed(futures), 1):
-            done = pd.concat([done, pd.DataFrame([future.result()])], ignore_index=True).sort_values(KEYS)
-            done.to_csv(TABLE, index=False, float_format="%.4f")
-            if i % 20 == 0 or i == len(futures):
-                print(f"{i} of {len(futures)} estimates", flush=True)
+    done = run_missing(judge, runs, KEYS, TABLE, jobs=arguments.jobs, resume=arguments.resume)
     shown = done[done["setting"] == arguments.setting]
     draw(shown, setting["estimators"])
     print(summarise(shown, setting).to_string(float_format="%.3f"))
@@ -156,7 +142,7 @@ def truth(case: str) -> float:
     return CASES[case].information()
 
 
-def judge(setting: str, case: str, estimator: str, seed: int) -> dict[str, Any]:
+def judge(setting: str, case: str, estimator: str, seed: int) -> pd.DataFrame:
     """One estimate from test cells, next to the truth."""
     rng = np.random.default_rng([list(CASES).index(case), seed])
     codes, level = CASES[case].draw(sum(SETTINGS[setting]["cells"]), rng)
@@ -168,15 +154,8 @@ def judge(setting: str, case: str, estimator: str, seed: int) -> dict[str, Any]:
     else:
         value = trained(codes, level, estimator, setting, case, seed)
     seconds = time.perf_counter() - begun
-    return {
-        "setting": setting,
-        "case": case,
-        "estimator": estimator,
-        "seed": seed,
-        "truth": truth(case),
-        "estimate": value,
-        "seconds": seconds,
-    }
+    row = dict(zip(KEYS, (setting, case, estimator, seed), strict=True))
+    return pd.DataFrame([row | {"truth": truth(case), "estimate": value, "seconds": seconds}])
 
 
 def trained(codes: np.ndarray, level: np.ndarray, estimator: str, setting: str, case: str, seed: int) -> float:

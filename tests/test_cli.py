@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -251,7 +252,8 @@ def test_ctrl_c_in_a_terminal(data, tmp_path):
     )
     try:
         deadline = time.monotonic() + 120
-        while not (tmp_path / "out" / "checkpoints" / "pretraining.pt").exists():
+        # Not before: libraries that compile on their first call swallow an interruption that hits them then.
+        while not (tmp_path / "out" / "checkpoints" / "critics.pt").exists():
             assert process.poll() is None, process.stdout.read()
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -407,6 +409,22 @@ def test_explore_refuses_other_folders_and_unknown_names(finished, tmp_path):
     assert result.exit_code == 2
     assert "genes: 'gene_x' is not among the 60 names" in said(result)
     assert not list(tmp_path.iterdir())
+
+
+def test_audit_adds_columns_to_a_finished_run(finished, tmp_path):
+    pytest.importorskip("scib_metrics")
+    output = tmp_path / "results"
+    shutil.copytree(finished[0], output)
+    result = invoke("audit", output, "--control-genes", "gene_1,gene_2")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"Point \d of 4\. Its posterior means tell", said(result))
+    written = pd.read_csv(output / "audit.csv", float_precision="round_trip")
+    assert {"alarm", "nmi", "scib_total"} <= set(written)
+    model = ParetoVI.load(output / "model", anndata.read_h5ad(output / "adata.h5ad"))
+    assert model.front.to_dataframe()["scib_total"].tolist() == written["scib_total"].tolist()
+    refused = invoke("audit", output, "--control-genes", "XIST")
+    assert refused.exit_code == 2
+    assert "'XIST' is not among the 60 genes" in said(refused)
 
 
 def test_help_lists_the_commands():

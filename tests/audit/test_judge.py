@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from scpareto.audit import judge_codes
-from scpareto.metrics import neighborhood_retention, nn_mutual_information, probe_information
+from scpareto.metrics import batch_entropy, neighborhood_retention, nn_mutual_information, probe_information
 
 COLUMNS = {
     *(f"leakage_{on}{end}" for on in ("mean", "sample") for end in ("", "_low", "_high")),
     "nn_mean",
     "nn_sample",
+    "batch_entropy",
     "retention",
 }
 
@@ -55,6 +56,9 @@ def test_is_what_the_metrics_say_of_the_test_cells(cells):
     assert (columns["leakage_sample"], columns["leakage_sample_low"]) == (probe.value, probe.low)
     assert columns["nn_mean"] == nn_mutual_information(mean[rows], batch[rows], seed=5)
     assert columns["retention"] == neighborhood_retention(sample[rows], mean[rows], batch[rows])
+    assert columns["batch_entropy"] == batch_entropy(mean[rows], batch[rows], n_neighbors=50, seed=5)
+    few = judge_codes(mean, sample, batch, test_indices=test[:40], expression=mean)["batch_entropy"]
+    assert few == batch_entropy(mean[np.sort(test[:40])], batch[np.sort(test[:40])], n_neighbors=10)
 
 
 def test_order_of_the_indices_does_not_matter(cells):

@@ -38,7 +38,7 @@ def test_the_point_that_merges_the_unique_type_is_alarmed_and_the_others_are_not
     assert (table["alarm"][:2] < 0.5).all()
     assert table["alarm"][2] > 0.99
     assert table["structure_lost"][2] > 0.2
-    assert table["structure_lost_most"].tolist()[:2] == ["", ""]
+    assert table["structure_lost_most"].tolist()[:2] == ["none", "none"]
     assert table["structure_lost_most"][2].startswith("a: ")
 
 
@@ -52,7 +52,7 @@ def test_positive_controls_are_watched_by_name(cells):
     front = _front(2)
     set_alarm(front, {0: structure(apart), 1: structure(x)})
     table = front.to_dataframe()
-    assert table["structure_lost_most"].tolist() == ["", "XIST"]
+    assert table["structure_lost_most"].tolist() == ["none", "XIST"]
     assert table["alarm"][1] > 0.99
     without = _front(2)
     plain = Structure(x, batch, np.arange(300))
@@ -70,4 +70,4 @@ def test_fronts_without_structure_have_no_alarm():
     set_alarm(front, {0: tiny(np.ones((12, 2))), 1: tiny(np.ones((12, 2)))})
     table = front.to_dataframe()
     assert table["alarm"].isna().all()
-    assert table["structure_lost_most"].tolist() == ["", ""]
+    assert table["structure_lost_most"].tolist() == ["none", "none"]

@@ -422,3 +422,37 @@ def test_query_models_start_without_the_front(trained, make_adata, saved, traini
     assert trained.front is not None, "the reference keeps its own"
     model.train(**training | {"max_epochs": 1, "max_epochs_pretrain": 1, "method": "scalarization"})
     assert len(model.front) == 4
+
+
+def test_audit_adds_labels_and_controls_and_leaves_the_model_as_it_was(own):
+    before = own.front.to_dataframe()
+    codes, selected = own.get_latent_representation(), own.selected
+    table = own.audit("cell_type", control_genes="gene_1", scib=False, n_bootstrap=5, progress=False)
+    assert {"nmi", "ari", "uca", "silhouette"} <= set(table)
+    assert len(table) == len(before)
+    assert table["retention"].tolist() == before["retention"].tolist()
+    assert (table["generative_loss_test"] == before["generative_loss_test"]).all()
+    assert own.selected == selected
+    np.testing.assert_array_equal(own.get_latent_representation(), codes)
+    assert "nmi" in own.adata.uns["scpareto"]["paretovi"]["front"]
+    again = own.audit("cell_type", control_genes="gene_1", scib=False, n_bootstrap=5, progress=False)
+    pd.testing.assert_frame_equal(table, again)
+    assert own.select("auto") == own.front.find("auto")
+    assert own.front.explain().startswith(f"Point {own.selected} of 4.")
+
+
+def test_audit_refuses_what_is_not_there(own):
+    with pytest.raises(KeyError, match="labels_key='type' is not in adata.obs"):
+        own.audit("type")
+    with pytest.raises(KeyError, match="'XIST' is not among the 60 genes"):
+        own.audit(control_genes=["XIST"])
+    own._front = None
+    with pytest.raises(RuntimeError, match="no front yet"):
+        own.audit()
+
+
+def test_the_front_has_an_alarm_after_training(trained):
+    table = trained.front.to_dataframe()
+    assert table["alarm"].between(0, 1).all()
+    assert table["structure_lost"].between(0, 1).all()
+    assert table["structure_lost"][0] == 0

@@ -188,7 +188,7 @@ def test_rules_can_be_added(front, monkeypatch):
 
     monkeypatch.setattr(_rules, "_RULES", dict(_rules._RULES))
     register_rule("least_leaky")(lambda front: front.find({"leakage_mean": front.table["leakage_mean"].min()}))
-    assert rule_names() == ["knee", "least_leaky"]
+    assert rule_names() == ["auto", "knee", "least_leaky"]
     assert front.find("least_leaky") == 5
     with pytest.raises(ValueError, match="'knee'"):
         register_rule("knee")(lambda front: 0)

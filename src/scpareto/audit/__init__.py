@@ -2,6 +2,7 @@
 
 from ._alarm import alarm, contrast_lost
 from ._judge import judge_codes
+from ._judge_labels import LabelJudge
 from ._structure import Structure, set_alarm
 
-__all__ = ["Structure", "alarm", "contrast_lost", "judge_codes", "set_alarm"]
+__all__ = ["LabelJudge", "Structure", "alarm", "contrast_lost", "judge_codes", "set_alarm"]

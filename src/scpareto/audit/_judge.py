@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scpareto.metrics import neighborhood_retention, nn_mutual_information, probe_information
+from scpareto.metrics import batch_entropy, neighborhood_retention, nn_mutual_information, probe_information
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+_ENTROPY_NEIGHBORS = 50
 
 
 def judge_codes(
@@ -50,8 +52,9 @@ def judge_codes(
     dict
         ``leakage_mean``, ``leakage_sample`` with ``_low`` and ``_high`` (95 % interval): information about batch that
         a fresh probe reads, in nats; ``nn_mean``, ``nn_sample``: the nearest-neighbour estimates, in nats;
-        ``retention``: overlap of neighbourhoods within batches, in [0, 1], from the mean, NaN without ``expression``.
-        Leakage is NaN where the test cells hold a single batch.
+        ``batch_entropy``: mixing of the batches in neighbourhoods of the mean, in nats, 50 neighbours or a quarter of
+        the test cells; ``retention``: overlap of neighbourhoods within batches, in [0, 1], from the mean, NaN without
+        ``expression``. Leakage and entropy are NaN where the test cells hold a single batch.
 
     Raises
     ------
@@ -99,6 +102,11 @@ def judge_codes(
         columns[f"leakage_{name}_low"] = probe.low
         columns[f"leakage_{name}_high"] = probe.high
         columns[f"nn_{name}"] = nn_mutual_information(codes[test], labels[test], seed=seed)
+    several = len(np.unique(labels[test])) > 1
+    k = min(_ENTROPY_NEIGHBORS, max(1, int(test.sum()) // 4))
+    columns["batch_entropy"] = (
+        batch_entropy(arrays["mean"][test], labels[test], n_neighbors=k, seed=seed) if several else float("nan")
+    )
     columns["retention"] = (
         float("nan")
         if reference is None

@@ -91,8 +91,8 @@ def set_alarm(front: Front, structures: Mapping[int, Mapping[str, Any]]) -> None
     """Write into a front which points have erased differences between cells.
 
     Adds the columns ``structure_lost``, the largest share of a difference that a point has certainly lost against less
-    corrected points (:func:`contrast_lost`), ``structure_lost_most``, the name of that difference, empty where nothing
-    is lost, and ``alarm`` (:func:`alarm`).
+    corrected points (:func:`contrast_lost`), ``structure_lost_most``, the name of that difference, ``"none"`` where
+    nothing is lost, and ``alarm`` (:func:`alarm`).
 
     Parameters
     ----------
@@ -111,5 +111,5 @@ def set_alarm(front: Front, structures: Mapping[int, Mapping[str, Any]]) -> None
     for row, number in enumerate(numbers):
         most = int(lost[row].argmax()) if len(names) else 0
         largest = float(lost[row, most]) if len(names) else float("nan")
-        told = {"structure_lost": largest, "structure_lost_most": names[most] if largest > 0 else ""}
+        told = {"structure_lost": largest, "structure_lost_most": names[most] if largest > 0 else "none"}
         front.update(number, told | {"alarm": float(alarms[row])})

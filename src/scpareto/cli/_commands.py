@@ -14,7 +14,10 @@ from scpareto.cli._results import as_table, draw, say_what_is_there
 from scpareto.cli._run_folder import CHECKPOINTS, UsageError, console, reported_errors, run_folder
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
+
+    from scpareto.model import ParetoVI
 
 
 app = typer.Typer(
@@ -132,18 +135,9 @@ def explore(
 ) -> None:
     """Write one interactive page in which a slider moves the cells along the front."""
     with reported_errors():
-        missing = [name for name in ("run.json", "adata.h5ad", "model") if not (results / name).exists()]
-        if missing:
-            raise UsageError(f"{results} holds no finished run: {', '.join(missing)} missing.")
-        arguments = json.loads((results / "run.json").read_text())["arguments"]
-        adata = _read(results / "adata.h5ad")
-        n_top = arguments["n_top_genes"]
-        chosen = adata.var["highly_variable"].to_numpy() if n_top and n_top < adata.n_vars else slice(None)
-
         from scpareto import pl
-        from scpareto.model import ParetoVI
 
-        model = ParetoVI.load(results / "model", adata[:, chosen].copy())
+        adata, model, arguments = _finished(results)
         columns = [arguments["batch_key"], arguments["labels_key"], *_names(color)]
         with console.status("Embedding the cells at every point"):
             page = pl.explorer(
@@ -159,6 +153,29 @@ def explore(
             )
         size = page.stat().st_size / 1e6
         console.print(f"Open {page} in a browser ({size:.1f} MB, needs no network).", markup=False, soft_wrap=True)
+
+
+@app.command()
+def audit(
+    results: Annotated[Path, typer.Argument(help="Folder written by fit or demo.")],
+    labels_key: Annotated[str | None, typer.Option(help="Column of obs with cell types; that of fit if none.")] = None,
+    control_genes: Annotated[
+        list[str] | None, typer.Option(help="Genes whose pattern must survive, repeated or separated by commas.")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Judge every point of a finished run once more, by labels and positive controls, and say which to take."""
+    with reported_errors():
+        _, model, arguments = _finished(results)
+        labels_key = labels_key or arguments["labels_key"]
+        table = model.audit(labels_key, control_genes=_names(control_genes), seed=seed)
+        model.save(results / "model", overwrite=True)
+        _write_tables(table, results)
+        front = model.front
+        assert front is not None  # it was just audited
+        console.print(as_table(table, front.objectives[1], model.selected))
+        console.print(front.explain(), markup=False, highlight=False)
+        console.print(f"{results / 'audit.csv'} and the model hold all columns.", markup=False, soft_wrap=True)
 
 
 def main() -> None:
@@ -188,9 +205,7 @@ def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: P
     adata.uns["scpareto"] = counts.uns["scpareto"]
 
     table = front.to_dataframe()
-    table.to_csv(output / "front.csv", index=False)
-    audit = [c for c in map(str, table) if c.startswith(("leakage_", "nn_")) or c in ("point", "kind", "retention")]
-    table[audit].to_csv(output / "audit.csv", index=False)
+    _write_tables(table, output)
     draw(model, counts, table, [k for k in (batch_key, labels_key) if k is not None], output)
     adata.obsm["X_umap"] = counts.obsm["X_umap"]
     adata.write_h5ad(output / "adata.h5ad")
@@ -198,7 +213,33 @@ def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: P
     console.print(as_table(table, front.objectives[1], model.selected))
     if front.missing:
         console.print(f"[yellow]Points {front.missing} diverged and are missing; see log.txt.[/]")
+    if any(limit == limit for limit in table["leakage_mean_high"]):
+        console.print(f'select("auto") would take: {front.explain()}', markup=False, highlight=False)
     say_what_is_there(output, subset=bool(arguments["n_top_genes"]), selected=model.selected)
+
+
+def _write_tables(table: pd.DataFrame, output: Path) -> None:
+    """Write the whole table, and what the audit found of each point."""
+    table.to_csv(output / "front.csv", index=False)
+    losses = tuple(f"_{part}" for part in ("train", "validation", "test"))
+    found = [c for c in map(str, table) if not c.endswith(losses) and not c.startswith("preference_")]
+    table[[c for c in found if c not in ("non_dominated", "seed", "n_epochs")]].to_csv(
+        output / "audit.csv", index=False
+    )
+
+
+def _finished(results: Path) -> tuple[AnnData, ParetoVI, dict[str, Any]]:
+    """Read data, model and arguments of a finished run."""
+    from scpareto.model import ParetoVI
+
+    missing = [name for name in ("run.json", "adata.h5ad", "model") if not (results / name).exists()]
+    if missing:
+        raise UsageError(f"{results} holds no finished run: {', '.join(missing)} missing.")
+    arguments = json.loads((results / "run.json").read_text())["arguments"]
+    adata = _read(results / "adata.h5ad")
+    n_top = arguments["n_top_genes"]
+    chosen = adata.var["highly_variable"].to_numpy() if n_top and n_top < adata.n_vars else slice(None)
+    return adata, ParetoVI.load(results / "model", adata[:, chosen].copy()), arguments
 
 
 def _variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:

@@ -25,6 +25,7 @@ _SHOWN = {
     "leakage_mean": "leakage (mean)",
     "leakage_sample": "leakage (sample)",
     "retention": "retention",
+    "alarm": "alarm",
 }
 
 

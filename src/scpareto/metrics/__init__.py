@@ -12,6 +12,7 @@ from ._contrast_retention import (
 from ._neighborhood_retention import neighborhood_retention
 from ._nn_mutual_information import nn_mutual_information
 from ._probe import ProbeResult, probe_information
+from ._scib_scores import ScibScorer, ScibScores, scib_scores
 from ._silhouette import silhouette
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Contrast",
     "ContrastRetention",
     "ProbeResult",
+    "ScibScorer",
+    "ScibScores",
     "batch_entropy",
     "clustering_scores",
     "contrast_of_gene",
@@ -27,6 +30,7 @@ __all__ = [
     "neighborhood_retention",
     "nn_mutual_information",
     "probe_information",
+    "scib_scores",
     "silhouette",
     "unsupervised_clustering_accuracy",
 ]

@@ -14,10 +14,11 @@ from scvi.model.base._constants import SAVE_KEYS
 from scpareto._constants import UNS_KEY
 from scpareto.model._saving import check_saved, rewrite_as_plain
 from scpareto.pareto import Front
-from scpareto.train import apply_point
+from scpareto.train import apply_point, audit_front
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
     from typing import Self
 
     from anndata import AnnData
@@ -73,8 +74,9 @@ class FrontMixin:
         ----------
         which
             Point number (int), preference (float in [0, 1]: 0 uncorrected, 1 strongest; or one importance for each
-            objective), rule (``"knee"``), or upper limits on columns of the front, e.g. ``{"leakage_mean": 0.05}``: of
-            the points within all limits, the one with the lowest generative loss on validation cells.
+            objective), rule (``"knee"``, or ``"auto"``, for which :meth:`scpareto.pareto.Front.explain` gives the
+            reasons), or upper limits on columns of the front, e.g. ``{"leakage_mean": 0.05}``: of the points within
+            all limits, the one with the lowest generative loss on validation cells.
 
         Returns
         -------
@@ -99,6 +101,74 @@ class FrontMixin:
         self.selected_ = number
         self._record()
         return number
+
+    def audit(
+        self,
+        labels_key: str | None = None,
+        *,
+        control_genes: Sequence[str] = (),
+        scib: bool = True,
+        n_bootstrap: int = 200,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """Judge every point of the front on test cells once more, also by labels and positive controls.
+
+        Leakage, retention and the over-correction alarm are there after training already; labels add clustering scores
+        and those of scib-metrics, control genes are watched by the alarm. What is found goes into :attr:`front` and
+        into ``adata.uns["scpareto"]``; the selected point stays.
+
+        Parameters
+        ----------
+        labels_key
+            Column of ``adata.obs`` with annotated types; cells without one are left out of what needs labels.
+        control_genes
+            Genes whose pattern across cells a correction must not erase, for example XIST and Y-linked genes where
+            donors are batches.
+        scib
+            With labels, whether to add the scores of scib-metrics (extra ``bench``).
+        n_bootstrap
+            Bootstrap samples of the intervals.
+        seed
+            Seed of probes and clusterings.
+        progress
+            Whether to show a bar.
+
+        Returns
+        -------
+        Table of the front, one row per point. New columns: ``nmi``, ``ari``, ``uca``, ``silhouette``, ``scib_bio``,
+        ``scib_batch``, ``scib_total``, ``scib_<metric>``.
+
+        Raises
+        ------
+        RuntimeError
+            If the model has no front yet.
+        KeyError
+            If the column or a gene does not exist.
+        ValueError
+            If the data are minified, too few test cells have a label, or a control gene does not vary.
+        ImportError
+            If scib-metrics is wanted and not installed.
+        """
+        if self._front is None or not len(self._front):
+            raise RuntimeError("The model has no front yet. Call train() first.")
+        if getattr(self, "minified_data_type", None) is not None:
+            raise ValueError("Minified data hold no counts to judge. Load the model with the full AnnData.")
+        obs = self.adata.obs  # type: ignore[attr-defined]
+        if labels_key is not None and labels_key not in obs:
+            raise KeyError(f"labels_key={labels_key!r} is not in adata.obs; its columns are {', '.join(obs)}.")
+        audit_front(
+            self,
+            self._front,
+            labels=None if labels_key is None else obs[labels_key],
+            control_genes=[control_genes] if isinstance(control_genes, str) else control_genes,
+            scib=scib,
+            n_bootstrap=n_bootstrap,
+            seed=seed,
+            progress=progress,
+        )
+        self._record()
+        return self._front.to_dataframe()
 
     def _record(self) -> None:
         """Note front and selection in ``adata.uns``, in types that h5ad can hold."""

@@ -149,8 +149,10 @@ class Front:
         which
             An integer is a point number. A float in [0, 1] is the importance of the nuisance, 0 uncorrected and 1
             strongest; the point with the nearest preference is taken, of equals the extreme, then the less corrected.
-            A sequence is a whole preference. A string is a rule (``"knee"``, on validation losses). A dict holds upper
-            limits on columns; of the points within all of them, the one with the lowest generative loss on validation
+            A sequence is a whole preference. A string is a rule: ``"knee"``, on validation losses, or ``"auto"``: of
+            the points without over-correction alarm that leak no more than the least of them, within its interval, the
+            one that keeps most of the neighbourhoods within batches; see :meth:`explain`. A dict holds upper limits on
+            columns; of the points within all of them, the one with the lowest generative loss on validation
             cells is taken.
 
         Returns
@@ -165,6 +167,23 @@ class Front:
             If ``which`` is of another type.
         """
         return find(self, which)
+
+    def explain(self) -> str:
+        """Say in words which point the rule ``"auto"`` picks without labels, and why.
+
+        Returns
+        -------
+        A paragraph with the figures that decided: leakage with its interval, points with an over-correction alarm, and
+        retention.
+
+        Raises
+        ------
+        ValueError
+            If the front has no audited point.
+        """
+        from scpareto.pareto._auto import reasons  # it needs fronts itself
+
+        return reasons(self)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Copy of the table."""

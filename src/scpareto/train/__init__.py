@@ -1,5 +1,6 @@
 """The loop: one engine trains, judges and keeps every point of a front."""
 
+from scpareto.train._audit_front import audit_front
 from scpareto.train._fit_front import FrontRun, apply_point, fit_front
 from scpareto.train._plan import FrontPlan, TrainingDiverged
 from scpareto.train._recipe import PRACTICAL, PUBLISHED, Recipe
@@ -14,6 +15,7 @@ __all__ = [
     "Split",
     "TrainingDiverged",
     "apply_point",
+    "audit_front",
     "fit_front",
     "stratified_split",
 ]

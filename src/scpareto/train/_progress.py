@@ -20,14 +20,16 @@ class FrontProgress:
         Epochs if no training stops early.
     show
         Whether anything is drawn.
+    unit
+        What is counted.
     """
 
-    def __init__(self, n_epochs: int, *, show: bool = True) -> None:
+    def __init__(self, n_epochs: int, *, show: bool = True, unit: str = "epochs") -> None:
         self._bar = Progress(
             TextColumn("{task.description:<28}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TextColumn("epochs"),
+            TextColumn(unit),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),

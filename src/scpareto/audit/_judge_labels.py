@@ -1,0 +1,87 @@
+"""What annotated types say of one set of codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scpareto.metrics import ScibScorer, clustering_scores, silhouette
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_LEAST_CELLS = 15
+
+
+class LabelJudge:
+    """Judge of codes by annotated types, on test cells that have one.
+
+    Parameters
+    ----------
+    labels
+        Type of each cell, shape ``(n_cells,)``; cells without one are left out.
+    batch
+        Batch of each cell, shape ``(n_cells,)``.
+    test_indices
+        Rows of the test cells.
+    expression
+        Reference representation of all cells, shape ``(n_cells, n_components)``.
+    scib
+        Whether to add the scores of scib-metrics.
+    seed
+        Seed of the clusterings.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or fewer than 15 test cells or a single type or batch are left.
+    ImportError
+        If scib-metrics is asked for and not installed.
+    """
+
+    def __init__(
+        self,
+        labels: ArrayLike,
+        batch: ArrayLike,
+        test_indices: NDArray[np.int64],
+        expression: NDArray[np.float64],
+        *,
+        scib: bool = True,
+        seed: int = 0,
+    ) -> None:
+        types = pd.Series(np.asarray(labels, dtype=object))
+        if len(types) != len(expression):
+            raise ValueError(f"labels has {len(types)} entries but {len(expression)} are needed, one for each cell.")
+        named = types.notna().to_numpy()
+        self._rows = test_indices[named[test_indices]]
+        self._labels = types[self._rows].astype(str).to_numpy()
+        if len(self._rows) < _LEAST_CELLS or len(np.unique(self._labels)) < 2:
+            raise ValueError(
+                f"{len(self._rows)} test cells have a label, of {len(np.unique(self._labels))} kind(s); give at least "
+                f"{_LEAST_CELLS} of two kinds."
+            )
+        self._seed = seed
+        self._scorer = None
+        if scib:
+            self._scorer = ScibScorer(expression[self._rows], self._labels, np.asarray(batch)[self._rows], seed=seed)
+
+    def __call__(self, codes: NDArray[np.float64]) -> dict[str, float]:
+        """Columns of a front table for codes of all cells, shape ``(n_cells, n_latent)``.
+
+        Returns
+        -------
+        dict
+            ``nmi``, ``ari`` and ``uca`` of K-means with as many clusters as types, ``silhouette`` of the types, and, of
+            scib-metrics, ``scib_bio``, ``scib_batch``, ``scib_total`` and ``scib_<metric>``.
+        """
+        own = codes[self._rows]
+        clusters = clustering_scores(own, self._labels, n_init=20, seed=self._seed)
+        row = {"nmi": clusters.nmi, "ari": clusters.ari, "uca": clusters.uca}
+        row["silhouette"] = silhouette(own, self._labels)
+        if self._scorer is not None:
+            scores = self._scorer.score(own)
+            row |= {"scib_bio": scores.bio_conservation, "scib_batch": scores.batch_correction}
+            row |= {"scib_total": scores.total} | {f"scib_{name}": value for name, value in scores.value.items()}
+        return row

@@ -1,0 +1,118 @@
+"""Judge every point of a finished front once more, with labels and positive controls if there are any."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from scvi import REGISTRY_KEYS
+
+from scpareto.audit import LabelJudge, Structure, judge_codes, set_alarm
+from scpareto.train._adapter import get_adapter
+from scpareto.train._judge import Judge
+from scpareto.train._progress import FrontProgress
+from scpareto.train._recipe import PRACTICAL
+from scpareto.train._split import Split
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+    from scvi.model.base import BaseModelClass
+
+    from scpareto.pareto import Front
+
+
+def audit_front(
+    model: BaseModelClass,
+    front: Front,
+    *,
+    labels: ArrayLike | None = None,
+    control_genes: Sequence[str] = (),
+    scib: bool = True,
+    n_bootstrap: int = 200,
+    seed: int = 0,
+    progress: bool = True,
+) -> None:
+    """Judge every point of a front on its test cells and write what is found into its table, in place.
+
+    The model's module is put back into the state that it was in.
+
+    Parameters
+    ----------
+    model
+        The model that the front was learnt with, on the same data.
+    front
+        The front, with its test cells in ``metadata["indices"]``.
+    labels
+        Annotated types, shape ``(n_cells,)``; missing ones are left out of what needs labels.
+    control_genes
+        Names of genes whose pattern across cells a correction must not erase; the alarm watches them too.
+    scib
+        With labels, whether to add the scores of scib-metrics (extra ``bench``).
+    n_bootstrap
+        Bootstrap samples of the intervals.
+    seed
+        Seed of probes and clusterings.
+    progress
+        Whether to show a bar.
+
+    Raises
+    ------
+    ValueError
+        If labels do not fit, or a control gene is the same in all cells.
+    KeyError
+        If a control gene is not among the genes.
+    """
+    indices = front.metadata["indices"]
+    split = Split(*(np.asarray(indices[name]) for name in ("train", "validation", "test")))
+    adapter, manager = get_adapter(model), model.adata_manager
+    judge = Judge(adapter, manager, split, [], PRACTICAL.with_options({"n_bootstrap": n_bootstrap}))
+    controls = {name: _log_normalised(manager, name) for name in control_genes}
+    target = front.metadata.get("target", "batch")
+    levels = judge.encode()[1].categorical[target].numpy()
+    structure = Structure(judge.expression, levels, split.test, control_genes=controls)
+    by_labels = (
+        None if labels is None else LabelJudge(labels, levels, split.test, judge.expression, scib=scib, seed=seed)
+    )
+    before = {key: value.clone() for key, value in model.module.state_dict().items()}
+    structures = {}
+    try:
+        with FrontProgress(len(front), show=progress, unit="points") as bar:
+            for number in front.numbers:
+                bar.say(f"judging point {number}")
+                model.module.load_state_dict(front.state(number))
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(seed)
+                    qz = judge.encode()[0]
+                    sample = qz.sample().numpy()
+                mean = qz.loc.numpy().astype(np.float64)
+                row = judge_codes(
+                    mean,
+                    sample,
+                    levels,
+                    test_indices=split.test,
+                    expression=judge.expression,
+                    n_bootstrap=n_bootstrap,
+                    seed=seed,
+                )
+                front.update(number, row | ({} if by_labels is None else by_labels(mean)))
+                structures[number] = structure(mean)
+                bar.epoch()
+        set_alarm(front, structures)
+    finally:
+        model.module.load_state_dict(before)
+
+
+def _log_normalised(manager: Any, gene: str) -> NDArray[np.float64]:
+    """Log-normalised expression of one gene, shape ``(n_cells,)``."""
+    names = manager.get_state_registry(REGISTRY_KEYS.X_KEY)["column_names"]
+    found = np.flatnonzero(np.asarray(names) == gene)
+    if not len(found):
+        raise KeyError(f"{gene!r} is not among the {len(names)} genes of the model.")
+    counts = manager.get_from_registry(REGISTRY_KEYS.X_KEY)
+    depth = np.asarray(counts.sum(axis=1)).ravel()
+    column = counts[:, int(found[0])]
+    values = column.toarray() if hasattr(column, "toarray") else np.asarray(column)
+    return np.log1p(1e4 * values.ravel().astype(np.float64) / depth)

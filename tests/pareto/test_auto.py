@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scpareto.pareto import Front
+
+
+def _front(**columns: list[float]) -> Front:
+    table = {
+        "leakage_mean": [0.60, 0.20, 0.06, 0.05, 0.01],
+        "leakage_mean_low": [0.50, 0.15, 0.03, 0.02, -0.02],
+        "leakage_mean_high": [0.70, 0.25, 0.09, 0.08, 0.04],
+        "retention": [0.40, 0.41, 0.39, 0.38, 0.30],
+        "alarm": [0.05, 0.05, 0.05, 0.20, 0.90],
+        "structure_lost": [0.0, 0.0, 0.0, 0.02, 0.35],
+    } | columns
+    return Front(pd.DataFrame({"point": range(5)} | table), objectives=["generative_loss", "classifier"])
+
+
+def test_takes_the_best_retention_among_the_quiet_points_that_leak_least():
+    # 4 rings; 3 leaks least of the others, up to .08, and 2 cannot be told from it.
+    assert _front().find("auto") == 2
+    assert _front(leakage_mean_high=[0.7, 0.25, 0.09, 0.055, 0.04]).find("auto") == 3
+    assert _front(alarm=[0.05] * 5).find("auto") == 4
+    assert _front(alarm=[np.nan] * 5).find("auto") == 4
+
+
+def test_where_every_point_rings_the_least_alarm_decides():
+    assert _front(alarm=[0.9, 0.8, 0.6, 0.7, 0.99]).find("auto") == 2
+
+
+def test_points_that_were_not_judged_are_passed_over():
+    leakage = [0.60, 0.20, 0.06, np.nan, 0.01]
+    assert _front(leakage_mean=leakage).find("auto") == 2
+    with pytest.raises(ValueError, match="needs an audited front"):
+        _front(leakage_mean=[np.nan] * 5).find("auto")
+
+
+def test_the_reason_names_the_figures_that_decided():
+    told = _front().explain()
+    assert told.startswith(
+        "Point 2 of 5. Its posterior means tell 0.06 (95 % interval 0.03 to 0.09) nats about the nuisance, against 0.60"
+    )
+    assert "point 4 left out: the over-correction alarm rings" in told
+    assert "(up to 35%)" in told
+    assert "points 2, 3 leak too little to be told from the least" in told
+    assert "retention 0.390" in told
+    assert "rings at no point. No other point without alarm leaks as little." in _front(alarm=[0.05] * 5).explain()
