@@ -171,7 +171,9 @@ def test_iterations_end_when_the_likelihood_rests():
 
 def test_effects_are_bounded():
     one = np.array([[1e9]])
-    sums = Pseudobulk(np.array([[1e9, 0.0]]), np.array([[1e9, 0.0]]), np.ones((2, 2)), one * 0, one * 0, np.zeros((2, 2)))
+    sums = Pseudobulk(
+        np.array([[1e9, 0.0]]), np.array([[1e9, 0.0]]), np.ones((2, 2)), one * 0, one * 0, np.zeros((2, 2))
+    )
     assert np.abs(fit(sums, "two_way", prior=0.0).log_effect).max() <= np.log(1e3)
 
 

@@ -56,7 +56,8 @@ def _fit_tied(data: Pseudobulk, discount: float, prior: float, max_iter: int, to
     exposure = data.exposure + discount * data.donated_exposure
     effect = np.ones_like(by_batch)
     trace: list[float] = []
-    while len(trace) < max_iter and not _rests(trace, tol):
+    total = by_batch.sum()
+    while len(trace) < max_iter and not _rests(trace, tol, total):
         mean = (prior + by_stratum) / np.maximum(prior + effect @ exposure.T, _TINY)
         effect = (prior + by_batch) / np.maximum(prior + mean @ exposure, _TINY)
         trace.append(
@@ -65,7 +66,7 @@ def _fit_tied(data: Pseudobulk, discount: float, prior: float, max_iter: int, to
             - ((mean @ exposure) * effect).sum()
             + _log_prior(prior, mean, effect)
         )
-    return Fit(_bounded_log(effect), np.array(trace), _rests(trace, tol))
+    return Fit(_bounded_log(effect), np.array(trace), _rests(trace, tol, total))
 
 
 def _fit_two_way(data: Pseudobulk, discount: float, prior: float, max_iter: int, tol: float) -> Fit:
@@ -78,7 +79,8 @@ def _fit_free_counterfactual(data: Pseudobulk, discount: float, prior: float, ma
     donated, size = data.donated_by_stratum, data.donated_exposure.sum(axis=1)
     effect, factor = np.ones_like(data.by_batch), np.ones_like(donated)
     trace: list[float] = []
-    while len(trace) < max_iter and not _rests(trace, tol):
+    total = data.by_batch.sum() + donated.sum()
+    while len(trace) < max_iter and not _rests(trace, tol, total):
         expected = effect @ data.exposure.T + size * factor
         mean = (prior + data.by_stratum + donated) / np.maximum(prior + expected, _TINY)
         factor = (prior + donated) / np.maximum(prior + size * mean, _TINY)
@@ -91,7 +93,7 @@ def _fit_free_counterfactual(data: Pseudobulk, discount: float, prior: float, ma
             - (mean * size * factor).sum()
             + _log_prior(prior, mean, effect, factor)
         )
-    return Fit(_bounded_log(effect), np.array(trace), _rests(trace, tol))
+    return Fit(_bounded_log(effect), np.array(trace), _rests(trace, tol, total))
 
 
 VARIANTS: dict[str, Variant] = {
@@ -133,8 +135,9 @@ def _log_prior(prior: float, *parameters: NDArray[np.float64]) -> float:
     return prior * sum(float((np.log(np.maximum(values, _TINY)) - values).sum()) for values in parameters)
 
 
-def _rests(trace: list[float], tol: float) -> bool:
-    return len(trace) > 1 and abs(trace[-1] - trace[-2]) < tol * abs(trace[-1])
+def _rests(trace: list[float], tol: float, total: float) -> bool:
+    # Terms of a likelihood can cancel; the counts that it explains are the least that a change is measured against.
+    return len(trace) > 1 and abs(trace[-1] - trace[-2]) < tol * max(abs(trace[-1]), total)
 
 
 def _bounded_log(effect: NDArray[np.float64]) -> NDArray[np.float64]:
