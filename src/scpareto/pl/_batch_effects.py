@@ -173,7 +173,7 @@ def _draw_means(ax: Axes, raw: NDArray[np.float64], adjusted: NDArray[np.float64
     ax.set_xlabel("log2 mean over batches", fontsize=NOTE_SIZE + 0.5)
     ax.set_ylabel("log2 mean in a batch", fontsize=NOTE_SIZE + 0.5)
     legend = ax.legend(
-        title="root mean square\ndifference", fontsize=NOTE_SIZE, title_fontsize=NOTE_SIZE, frameon=False,
+        title="RMS difference", fontsize=NOTE_SIZE, title_fontsize=NOTE_SIZE, frameon=False,
         loc="lower right", borderpad=0, handletextpad=0.1, markerscale=2.5,
     )  # fmt: skip
     for handle in legend.legend_handles:
