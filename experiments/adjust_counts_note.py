@@ -1,4 +1,4 @@
-"""The toy of the note on batch correction in asapR: every variant, means of genes against the truth, cells mixed or not.
+"""The toy of the note on batch correction in asapR: every variant, means of genes against the truth, mixing of cells.
 
 Claims under test: contrasts of the effects are right (correlation above 0.999, slope 1) and do not follow expression;
 the correlation of each batch's effects with the truth comes near its ceiling, .707 for two batches, where only

@@ -173,7 +173,7 @@ def mnn_components(adata: AnnData) -> Outcome:
     import scranpy
 
     found = scranpy.correct_mnn(components(log_normalised(adata.X)).T, adata.obs["batch"].to_numpy().astype(str))
-    return None, np.asarray(found["corrected"] if isinstance(found, dict) else found.corrected).T, None
+    return None, np.asarray(found["corrected"]).T, None
 
 
 METHODS: dict[str, Callable[[AnnData], Outcome]] = {
