@@ -13,9 +13,9 @@ and 80 % in the other, a new draw for each seed; for the mixtures a line's share
 Silhouettes are of 20 principal components of log-normalised values (for MNN, by scranpy, of the corrected components);
 that by batch is within types, lower is better. "mean_difference" is the root mean square difference over genes of a
 type's mean log expression between two batches (not for Scanorama, which rescales cells), "mean_r" its correlation after
-the mean of each gene over types is taken off within batches. "contrast_rmse" is of log effects against the log-linear fit to true labels on all cells, for genes
-with 50 counts in every batch; it exists for the methods that estimate effects. Writes results/adjust_counts_real.csv
-and results/adjust_counts_real.png.
+the mean of each gene over types is taken off within batches. "contrast_rmse" is of log effects against the log-linear
+fit to true labels on all cells, for genes with 50 counts in every batch; it exists for the methods that estimate
+effects. Writes results/adjust_counts_real.csv and results/adjust_counts_real.png.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ _COUNTS_PER_CELL = 1e4
 # Variable genes are chosen on at most so many cells: more do not change the choice, and cost memory.
 _CELLS_FOR_GENES = 20_000
 _CONTROL_COMPONENTS = 5
+_ROWS_PER_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,11 @@ FEATURES: dict[str, Features] = {
 def _logged(counts: sparse.csr_matrix, size: NDArray[np.float64]) -> sparse.csr_matrix:
     """Log of one plus counts per 10,000; shares the index arrays of ``counts``."""
     values = counts.data.astype(np.float64)
-    values *= np.repeat(_COUNTS_PER_CELL / size, np.diff(counts.indptr))
+    scale = _COUNTS_PER_CELL / size
+    # In blocks: a factor for every count at once would be as large as the matrix.
+    for start in range(0, len(scale), _ROWS_PER_BLOCK):
+        ends = counts.indptr[start : start + _ROWS_PER_BLOCK + 1]
+        values[ends[0] : ends[-1]] *= np.repeat(scale[start : start + _ROWS_PER_BLOCK], np.diff(ends))
     return sparse.csr_matrix((np.log1p(values, out=values), counts.indices, counts.indptr), shape=counts.shape)
 
 
