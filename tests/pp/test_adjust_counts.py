@@ -152,7 +152,7 @@ def test_a_private_population_keeps_effects_finite_and_right():
 @pytest.mark.filterwarnings("ignore:.*genes have no counts")
 def test_batches_without_common_types_are_reported():
     composition = [[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]]
-    apart = simulate_batches(800, 300, n_batches=2, composition=composition)
+    apart = simulate_batches(800, 300, n_batches=2, composition=composition, counts_per_gene=3.0)
     with pytest.warns(UserWarning, match="Hardly any cells of other batches are comparable to those of 'batch_0'"):
         sp.pp.adjust_counts(apart)
     with warnings.catch_warnings():
