@@ -81,6 +81,47 @@ def errors(rows: pd.DataFrame) -> pd.DataFrame:
     return (table.round(3) + 0.0).map("{:.3f}".format).reset_index()
 
 
+def contrast_errors(rows: pd.DataFrame) -> pd.DataFrame:
+    """Table of errors of log contrasts, methods by scenarios, of the small setting.
+
+    Parameters
+    ----------
+    rows
+        One row for each scenario (``dataset``), method and seed, with the column ``contrast_rmse``.
+
+    Returns
+    -------
+    Mean over seeds with the largest in brackets, the methods in the order of the rows.
+    """
+    rows = rows[rows["setting"] == "small"]
+    found = rows.groupby(["method", "dataset"])["contrast_rmse"].agg(["mean", "max"])
+    text = found.apply(lambda row: f"{row['mean']:.2f} ({row['max']:.2f})", axis=1).unstack()
+    return text.loc[rows["method"].unique()].reset_index()
+
+
+def growth(rows: pd.DataFrame) -> pd.DataFrame:
+    """Table of time and memory by number of cells.
+
+    Parameters
+    ----------
+    rows
+        One row for each size and repeat.
+
+    Returns
+    -------
+    Means over repeats.
+    """
+    means = rows.groupby("cells").mean(numeric_only=True)
+    return pd.DataFrame(
+        {
+            "cells": [f"{n:,}" for n in means.index],
+            "processor time, s": means["processor_seconds"].map("{:.0f}".format).to_numpy(),
+            "counts, MB": means["matrix_megabytes"].map("{:.0f}".format).to_numpy(),
+            "memory with the counts, MB": means["peak_megabytes"].map("{:.0f}".format).to_numpy(),
+        }
+    )
+
+
 TABLES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
     "objective_cost": (
         "benchmarks/results/objective_cost.csv",
@@ -91,6 +132,8 @@ TABLES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
         lambda rows: costs(rows, "solver", {"objective": DEFAULT_OBJECTIVE}),
     ),
     "information_errors": ("experiments/results/mutual_information.csv", errors),
+    "adjust_counts": ("experiments/results/adjust_counts_simulated.csv", contrast_errors),
+    "adjust_counts_cost": ("benchmarks/results/adjust_counts.csv", growth),
 }
 """Measurements and renderer of each table."""
 

@@ -49,6 +49,28 @@ def test_errors_are_the_largest_over_cases_and_seeds(script):
     assert table["largest error"].tolist() == ["0.500", "0.500"]
 
 
+def test_contrast_errors_are_means_with_the_largest_in_the_order_of_methods(script):
+    rows = pd.DataFrame(
+        {
+            "setting": ["small"] * 4 + ["full"],
+            "dataset": ["S0", "S0", "S1", "S0", "S0"],
+            "method": ["ratio", "ratio", "ratio", "a", "a"],
+            "contrast_rmse": [0.1, 0.3, 0.5, 0.7, 9.0],
+        }
+    )
+    table = script.contrast_errors(rows)
+    assert table.columns.tolist() == ["method", "S0", "S1"]
+    assert table["method"].tolist() == ["ratio", "a"]
+    assert table["S0"].tolist() == ["0.20 (0.30)", "0.70 (0.70)"]
+    assert table["S1"].iloc[0] == "0.50 (0.50)"
+
+
+def test_growth_is_the_mean_of_each_size(script):
+    columns = ("cells", "repeat", "processor_seconds", "matrix_megabytes", "peak_megabytes")
+    rows = pd.DataFrame([(1000, 0, 1.0, 10, 20), (1000, 1, 3.0, 10, 30), (20000, 0, 60.0, 200, 500)], columns=columns)
+    assert script.growth(rows).to_numpy().tolist() == [["1,000", "2", "10", "25"], ["20,000", "60", "200", "500"]]
+
+
 def test_a_table_without_measurements_says_so(script, tmp_path):
     paths = script.render_guide_tables(tmp_path, tmp_path / "tables")
     assert [path.stem for path in paths] == list(script.TABLES)
@@ -56,7 +78,10 @@ def test_a_table_without_measurements_says_so(script, tmp_path):
 
 
 def test_the_committed_measurements_can_be_rendered(script, tmp_path):
-    objectives, solvers, errors = map(pd.read_csv, script.render_guide_tables(SCRIPT.parents[1], tmp_path))
+    paths = {path.stem: path for path in script.render_guide_tables(SCRIPT.parents[1], tmp_path)}
+    objectives, solvers, errors = (
+        pd.read_csv(paths[name]) for name in ("objective_cost", "solver_cost", "information_errors")
+    )
     assert {"`classifier`", "`mine`", "`mmd`"} <= set(objectives["objective"])
     assert {"`pareto_mtl`", "`scalarization`"} <= set(solvers["solver"])
     assert (

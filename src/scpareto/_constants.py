@@ -8,6 +8,10 @@ UNS_KEY: Final = "scpareto"
 GENERATIVE_LOSS: Final = "generative_loss"
 BATCH: Final = "batch"
 
+# Multiplicative batch effects of genes, in ``varm``, and the record of their estimation, in ``uns``.
+BATCH_EFFECT_KEY: Final = "batch_effect"
+ADJUST_COUNTS_KEY: Final = "adjust_counts"
+
 # Registry keys of traded nuisances: registered with the data, never given to the decoder.
 NUISANCE_CATEGORICAL_KEY: Final = "nuisance_categorical"
 NUISANCE_CONTINUOUS_KEY: Final = "nuisance_continuous"

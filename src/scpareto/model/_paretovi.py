@@ -20,6 +20,7 @@ from scvi.data.fields import (
 from scvi.model import SCVI
 
 from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
+from scpareto.model._batch_effects import batch_effects_of, effects_parameter, start_batch_effects
 from scpareto.model._front_mixin import FrontMixin
 from scpareto.model._presets import PAPER_ARCHITECTURE, PRESETS
 from scpareto.model._validate import check_anndata
@@ -50,6 +51,12 @@ class ParetoVI(FrontMixin, SCVI):
     preset
         ``"paper"`` fixes architecture (learned library size, two layers in every network) and training as published;
         None is the practical recipe.
+    gene_batch_effect
+        None shows the batch to the decoder as scVI does. ``"multiplicative"`` shows it as one factor for each gene and
+        batch only, the rest of the decoder being free of batch. Factors start from ``adata.varm["batch_effect"]``, as
+        written by :func:`scpareto.pp.adjust_counts`; :meth:`get_batch_effects` returns them.
+    learn_batch_effect
+        Whether these factors are learned with the model, or stay as they are.
     seed
         Seed of the initial weights and of the training; None takes ``scvi.settings.seed``, or 0.
     **kwargs
@@ -95,6 +102,8 @@ class ParetoVI(FrontMixin, SCVI):
         latent_distribution: Literal["normal", "ln"] = "normal",
         preset: str | None = None,
         seed: int | None = None,
+        gene_batch_effect: Literal["multiplicative"] | None = None,
+        learn_batch_effect: bool = True,
         **kwargs: Any,
     ) -> None:
         given = locals()
@@ -115,6 +124,8 @@ class ParetoVI(FrontMixin, SCVI):
                 "latent_distribution",
             )
         } | kwargs
+        if gene_batch_effect is not None:
+            architecture |= {"gene_batch_effect": gene_batch_effect, "learn_batch_effect": learn_batch_effect}
         if preset == "paper":
             architecture = _with_paper_preset(architecture, kwargs)
         self.seed = int(next(s for s in (seed, settings.seed, 0) if s is not None))
@@ -124,6 +135,23 @@ class ParetoVI(FrontMixin, SCVI):
         self._start: dict[str, torch.Tensor] | None = None
         self.selected_ = None
         self.init_params_ = self._get_init_params(given)
+        if adata is not None:
+            start_batch_effects(self, adata)
+
+    def get_batch_effects(self) -> pd.DataFrame:
+        """Return the factors of every gene in every batch, of the selected point.
+
+        Returns
+        -------
+        Multiplicative effects, genes by batches; logarithms have mean 0 over batches, since only contrasts are
+        identified.
+
+        Raises
+        ------
+        ValueError
+            If the model has no factors, that is, was made without ``gene_batch_effect="multiplicative"``.
+        """
+        return batch_effects_of(self)
 
     @classmethod
     def setup_anndata(
@@ -275,6 +303,12 @@ class ParetoVI(FrontMixin, SCVI):
         """
         if self.minified_data_type is not None:
             raise ValueError("Minified data hold no counts to train on. Load the model with the full AnnData.")
+        effects = effects_parameter(self)
+        if effects is not None and not effects.any():
+            raise ValueError(
+                'adata.varm["batch_effect"] does not hold the batches and genes of the model; run '
+                "sp.pp.adjust_counts(adata, batch_key=...) before the model is made."
+            )
         if self._start is None:
             self._start = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
         self.module.load_state_dict(self._start)

@@ -10,6 +10,7 @@ from scvi.module._constants import MODULE_KEYS
 from scvi.nn import Encoder
 
 from scpareto.module._likelihood import SparseZeroInflatedNegativeBinomial
+from scpareto.module._multiplicative_decoder import MultiplicativeDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,16 @@ class ParetoVAE(VAE):
         published model 2.
     var_eps
         Floor of the posterior variances. scvi-tools has 1e-4, the published model none.
+    gene_batch_effect
+        ``"multiplicative"`` shows the batch to the decoder as one factor for each gene only, see
+        :class:`scpareto.module.MultiplicativeDecoder`; None is the decoder of scVI.
+    learn_batch_effect
+        Whether these factors are learned.
+
+    Raises
+    ------
+    ValueError
+        If ``gene_batch_effect`` is unknown, or goes with fewer than two batches or embedded ones.
 
     References
     ----------
@@ -69,7 +80,16 @@ class ParetoVAE(VAE):
         extra_encoder_kwargs: dict[str, Any] | None = None,
         extra_decoder_kwargs: dict[str, Any] | None = None,
         batch_embedding_kwargs: dict[str, Any] | None = None,
+        gene_batch_effect: Literal["multiplicative"] | None = None,
+        learn_batch_effect: bool = True,
     ) -> None:
+        if gene_batch_effect not in (None, "multiplicative"):
+            raise ValueError(f"gene_batch_effect={gene_batch_effect!r} is unknown; give 'multiplicative' or None.")
+        if gene_batch_effect and (n_batch < 2 or batch_representation != "one-hot"):
+            raise ValueError(
+                f"gene_batch_effect={gene_batch_effect!r} needs two batches and batch_representation='one-hot', got "
+                f"{n_batch} and {batch_representation!r}."
+            )
         encoder_kwargs = {"var_eps": var_eps, **(extra_encoder_kwargs or {})}
         super().__init__(
             n_input,
@@ -100,6 +120,21 @@ class ParetoVAE(VAE):
             extra_decoder_kwargs=extra_decoder_kwargs,
             batch_embedding_kwargs=batch_embedding_kwargs,
         )
+        if gene_batch_effect:
+            self.decoder = MultiplicativeDecoder(
+                n_latent + n_continuous_cov,
+                n_input,
+                n_batch,
+                list(n_cats_per_cov or []),
+                learned=learn_batch_effect,
+                n_layers=n_layers,
+                n_hidden=n_hidden,
+                inject_covariates=deeply_inject_covariates,
+                use_batch_norm=use_batch_norm in ("decoder", "both"),
+                use_layer_norm=use_layer_norm in ("decoder", "both"),
+                scale_activation="softplus" if use_size_factor_key else "softmax",
+                **(extra_decoder_kwargs or {}),
+            )
         if self.use_observed_lib_size:
             # Never run; parameters without a gradient would only weigh on optimisers and saved files.
             for parameter in self.get_submodule("l_encoder").parameters():

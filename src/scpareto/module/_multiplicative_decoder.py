@@ -1,0 +1,48 @@
+"""A decoder that knows the batch as one factor for each gene, and in no other way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from scvi.nn import DecoderSCVI
+from torch import nn
+
+
+class MultiplicativeDecoder(DecoderSCVI):
+    r"""scVI's decoder without the batch, times a factor for each gene and batch.
+
+    Parameters
+    ----------
+    n_input, n_output
+        Dimensions of the codes and number of genes.
+    n_batch
+        Batches.
+    n_cats_per_cov
+        Levels of further categorical covariates, which the network sees.
+    learned
+        Whether the factors are parameters to learn.
+    **kwargs
+        As in :class:`scvi.nn.DecoderSCVI`.
+
+    Notes
+    -----
+    A cell of batch :math:`b` with codes :math:`z`, library size :math:`\ell` and profile :math:`\rho(z)`, which sums to
+    one, has mean counts :math:`\ell \, \rho_g(z) \, \delta_{gb}`. The logarithms of the factors are in
+    ``log_batch_effect``, shape ``(n_genes, n_batches)``. Profiles times factors do not sum to one.
+    """
+
+    def __init__(
+        self, n_input: int, n_output: int, n_batch: int, n_cats_per_cov: list[int], *, learned: bool, **kwargs: Any
+    ) -> None:
+        # The batch comes first among the categories of a call; zero levels keep its place and show nothing of it.
+        super().__init__(n_input, n_output, n_cat_list=[0, *n_cats_per_cov], **kwargs)
+        self.log_batch_effect = nn.Parameter(torch.zeros(n_output, n_batch), requires_grad=learned)
+
+    def forward(
+        self, dispersion: str, z: torch.Tensor, library: torch.Tensor, batch_index: torch.Tensor, *cat_list: Any
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor, torch.Tensor]:
+        """Parameters of the counts; see :meth:`scvi.nn.DecoderSCVI.forward`."""
+        scale, dispersion_of_cell, rate, dropout = super().forward(dispersion, z, library, batch_index, *cat_list)
+        factor = torch.exp(self.log_batch_effect.T[batch_index.long().squeeze(-1)])
+        return scale * factor, dispersion_of_cell, rate * factor, dropout

@@ -1,0 +1,317 @@
+"""Multiplicative batch effects of genes, estimated by matching cells across batches, and counts without them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY, UNS_KEY
+
+from ._check import at_least, batches_of, choose, counts_of
+from ._donors import donor_weights
+from ._features import FEATURES, centred_representation, matching_features, unit_length
+from ._inputs import control_of, representation_of, size_factors_of
+from ._multiplicative_model import VARIANTS, centred
+from ._overlap import comparable_share, donor_shares, linked_batches
+from ._pseudobulk import pseudobulk
+from ._rescale import rescaled
+from ._strata import STRATA, assign_strata
+from ._weights import WEIGHTS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+_LITTLE_OVERLAP = 0.5
+
+
+def adjust_counts(
+    adata: AnnData,
+    batch_key: str = "batch",
+    *,
+    layer: str | None = None,
+    use_rep: str | None = None,
+    n_neighbors: int = 5,
+    variant: str = "tied",
+    key_added: str = "adjusted",
+    n_mutual: int | None = 10,
+    weights: str = "softmax",
+    discount: float = 1.0,
+    features: str = "pca_centered",
+    n_components: int | None = None,
+    n_top_genes: int = 2000,
+    strata: str = "sign_hash",
+    n_strata: int | None = None,
+    size_factors: str | None = "total",
+    control_genes: str | Sequence[str] | None = None,
+    prior: float | None = None,
+    max_iter: int = 200,
+    tol: float = 1e-8,
+    approximate: bool | None = None,
+    seed: int = 0,
+) -> None:
+    r"""Estimate what each batch multiplies each gene by, and write counts without it to a new layer.
+
+    Cells are compared with similar cells of other batches, their donors, within strata of similar cells. Raw counts
+    are left alone.
+
+    Parameters
+    ----------
+    adata
+        Raw counts, shape ``(n_cells, n_genes)``, sparse or dense.
+    batch_key
+        Column of ``adata.obs`` with the batches, two or more.
+    layer
+        Layer of the counts; None for ``adata.X``.
+    use_rep
+        Key of ``adata.obsm`` with coordinates to match cells in, in place of ``features``. They are taken as they are,
+        up to the mean over all cells and the length of each: batches should already be comparable in them.
+    n_neighbors
+        Donors of a cell in each other batch, at most.
+    variant
+        ========================  ==========================================================================
+        ``"tied"``                donors are observations of their batch in the stratum of the cell; default
+        ``"two_way"``             no donors: a log-linear model of strata and batches
+        ``"note_code"``           donors have a free factor in each stratum, as in the note's code; at convergence
+                                  the same as ``"two_way"``, as that factor takes up all that donors say
+        ``"gamma_prior"``         the same with Gamma(1, 1) priors
+        ========================  ==========================================================================
+    key_added
+        Layer of the adjusted counts, and first part of the columns of ``adata.obs``.
+    n_mutual
+        A donor is accepted only if the cell is among so many nearest of it in turn; None accepts all. Where a
+        population has fewer cells than this in a batch, donors of another population may be accepted.
+    weights
+        Weights of donors: ``"softmax"`` of minus squared distance, or ``"entropy"``, as sharp as their number allows.
+    discount
+        Weight of a donor against an observed cell in ``"tied"``, in (0, 1].
+    features
+        Coordinates to match cells in: ``"pca_centered"``, principal components of log expression less the mean of each
+        batch; ``"rp_resid"``, random projections of counts less the mean of each batch, as in the note; ``"rp_cpm"``,
+        random projections of relative counts, in which batches stay apart.
+    n_components
+        Coordinates; None for 20 principal components, or 5 projections.
+    n_top_genes
+        Variable genes that principal components are computed from. Effects are estimated for all genes.
+    strata
+        ``"sign_hash"``, by the signs of the first coordinates, or ``"kmeans"``.
+    n_strata
+        Strata; None for 32 by signs, or one for each 30 cells (1,000 at most) by K-means.
+    size_factors
+        ``"total"``, the counts of a cell divided by their median; a column of ``adata.obs``; None gives all cells the
+        same, as in the note, so that depth becomes part of the effects.
+    control_genes
+        Genes without biological variation (names, or a boolean column of ``adata.var``): their components are
+        regressed out of the coordinates.
+    prior
+        Shape and rate of the Gamma priors of all parameters; None for what the variant has (1e-4, 0 or 1).
+    max_iter, tol
+        Iterations at most, and the relative change of the likelihood at which they end.
+    approximate
+        Whether neighbours are sought by nearest-neighbour descent; None does so above 20,000 cells. Exact neighbours do
+        not depend on the order of cells.
+    seed
+        Of random projections, K-means and nearest-neighbour descent.
+
+    Returns
+    -------
+    None. Written into ``adata``:
+
+    ===============================================  ===================================================================
+    ``layers[key_added]``                            counts divided by the effects; sparse where the counts are
+    ``varm["batch_effect"]``                         effects :math:`\delta`, frame of genes by batches; 1 is none
+    ``obs[f"{key_added}_stratum"]``                  stratum of the cell
+    ``obs[f"{key_added}_donors"]``                   share of the other batches in which the cell has accepted donors
+    ``uns["scpareto"]["adjust_counts"]``             arguments, ``batches``, ``log_likelihood`` after each iteration,
+                                                     ``converged``, ``donor_share`` (share of cells with accepted donors
+                                                     by their batch and the donors'), ``donor_share_by_stratum``,
+                                                     ``comparable_share`` (share of cells that have a cell of the other
+                                                     batch as near as their 20th nearest at home), ``batch_group``
+                                                     (contrasts are identified within a group), ``n_genes_absent``
+    ===============================================  ===================================================================
+
+    Raises
+    ------
+    KeyError
+        If a key, layer or gene does not exist.
+    ValueError
+        If counts are NaN, infinite or negative, cells are empty, batches are missing, fewer than two or smaller than
+        ``n_neighbors``, the representation is not finite, or an option is out of range.
+
+    Warns
+    -----
+    UserWarning
+        If counts are fractional, a batch has hardly any cells comparable to those of others, batches share no
+        strata, a gene is absent from some batches only (its effect there is 1), or iterations ended early.
+
+    Notes
+    -----
+    In stratum :math:`s` and batch :math:`k`, with size factors :math:`\ell_j`,
+
+    .. math:: Y_{gj} \sim \mathrm{Poisson}(\ell_j \, \mu_{g s(j)} \, \delta_{g b(j)}) .
+
+    With :math:`Z^{(k)}_{gj}` the weighted mean of the donors of cell :math:`j` in batch :math:`k` and discount
+    :math:`\omega`, ``"tied"`` maximises the likelihood of the sums
+
+    .. math::
+        T_{gsk} = \sum_{j \in s,\, b(j) = k} Y_{gj} + \omega \sum_{j \in s} Z^{(k)}_{gj} , \qquad
+        \mu_{gs} = \frac{a + \sum_k T_{gsk}}{a + \sum_k \delta_{gk} N_{sk}} , \qquad
+        \delta_{gk} = \frac{a + \sum_s T_{gsk}}{a + \sum_s \mu_{gs} N_{sk}} ,
+
+    where :math:`N_{sk}` sums the size factors in the same way. Only contrasts are identified: :math:`\log \delta_{gk}`
+    is centred over batches, weighted by their cells. A factor common to all genes of a batch cannot be told from depth.
+    Differences of composition *within* strata, such as a continuous shift, stay in the effects.
+
+    References
+    ----------
+    The model is that of the note on batch correction in asapR (Park, causalpathlab/asapR), with the updates derived
+    from its likelihood; mutual neighbours follow :cite:t:`Haghverdi2018`.
+
+    Examples
+    --------
+    >>> import scpareto as sp
+    >>> adata = sp.datasets.simulate_multiplicative(400, 100, seed=0)
+    >>> sp.pp.adjust_counts(adata)
+    >>> adata.layers["adjusted"].shape, adata.varm["batch_effect"].shape
+    ((400, 100), (100, 2))
+    """
+    _check_options(
+        {"variant": variant, "weights": weights, "features": features, "strata": strata},
+        {
+            "n_neighbors": n_neighbors,
+            "n_mutual": n_mutual,
+            "n_components": n_components,
+            "n_top_genes": n_top_genes,
+            "n_strata": n_strata,
+            "max_iter": max_iter,
+        },
+        discount,
+        prior,
+    )
+    at_least("tol", tol, 0, integer=False)
+    batch, names = batches_of(adata, batch_key, n_neighbors=n_neighbors)
+    counts = counts_of(adata, layer)
+    representation = representation_of(adata, use_rep)
+    control = control_of(adata, control_genes)
+    depth = size_factors_of(adata, size_factors, counts)
+
+    by_cell = sparse.csr_matrix(counts)
+    if representation is None:
+        scores = matching_features(
+            by_cell,
+            batch,
+            features=features,
+            n_components=n_components,
+            n_top_genes=n_top_genes,
+            control=control,
+            seed=seed,
+        )
+    else:
+        scores = centred_representation(representation)
+    unit = unit_length(scores)
+    stratum = assign_strata(scores, unit, strata=strata, n_strata=n_strata, seed=seed)
+    donors = donor_weights(
+        unit,
+        batch,
+        n_neighbors=n_neighbors,
+        n_mutual=n_mutual,
+        weights=weights,
+        approximate=approximate,
+        seed=seed,
+    )
+    data, has_donors = pseudobulk(by_cell, depth, batch, stratum, donors)
+    del by_cell
+
+    chosen = VARIANTS[variant]
+    fit = chosen.fit(data, discount, chosen.prior if prior is None else prior, max_iter, tol)
+    effect = np.exp(centred(fit.log_effect, data.by_batch, np.bincount(batch) / len(batch)))
+
+    comparable = comparable_share(scores, batch, seed)
+    donor_share, by_stratum = donor_shares(has_donors, batch, stratum)
+    group = linked_batches(data.exposure + data.donated_exposure)
+    absent = (data.by_batch == 0) & (data.by_batch > 0).any(axis=1, keepdims=True)
+    _warn(names, comparable, group, absent, adata, fit.converged, max_iter)
+
+    adata.layers[key_added] = rescaled(counts, batch, 1 / effect)
+    adata.varm[BATCH_EFFECT_KEY] = pd.DataFrame(effect, index=adata.var_names, columns=names)
+    adata.obs[f"{key_added}_stratum"] = pd.Categorical(stratum.astype(str), np.arange(stratum.max() + 1).astype(str))
+    adata.obs[f"{key_added}_donors"] = has_donors.sum(axis=1) / (len(names) - 1)
+    adata.uns.setdefault(UNS_KEY, {})[ADJUST_COUNTS_KEY] = {
+        "batch_key": batch_key,
+        "key_added": key_added,
+        "variant": variant,
+        "n_neighbors": int(n_neighbors),
+        **({} if layer is None else {"layer": layer}),
+        **({"features": features} if use_rep is None else {"use_rep": use_rep}),
+        "batches": np.array(names, dtype=object),
+        "log_likelihood": fit.log_likelihood,
+        "converged": bool(fit.converged),
+        "donor_share": donor_share,
+        "donor_share_by_stratum": by_stratum,
+        "comparable_share": comparable,
+        "batch_group": group,
+        "n_genes_absent": absent.sum(axis=0),
+    }
+
+
+def _check_options(names: dict[str, str], numbers: dict[str, int | None], discount: float, prior: float | None) -> None:
+    """Refuse options out of range, by name."""
+    registries: dict[str, Collection[str]] = {
+        "variant": VARIANTS,
+        "weights": WEIGHTS,
+        "features": FEATURES,
+        "strata": STRATA,
+    }
+    for name, value in names.items():
+        choose(name, value, registries[name])
+    for name, number in numbers.items():
+        if number is not None:
+            at_least(name, number, 1)
+    if not 0 < discount <= 1:
+        raise ValueError(f"discount={discount} is out of range; give a number above 0, at most 1.")
+    if prior is not None:
+        at_least("prior", prior, 0, integer=False)
+
+
+def _warn(
+    names: list[str],
+    comparable: NDArray[np.float64],
+    group: NDArray[np.int64],
+    absent: NDArray[np.bool_],
+    adata: AnnData,
+    converged: bool,
+    max_iter: int,
+) -> None:
+    """Say what makes estimates doubtful."""
+    both_ways = np.maximum(comparable, comparable.T)
+    np.fill_diagonal(both_ways, 0.0)
+    best = both_ways.max(axis=1)
+    messages = []
+    alone = [f"{names[b]!r} ({best[b]:.0%})" for b in np.flatnonzero(best < _LITTLE_OVERLAP)]
+    if alone:
+        messages.append(
+            f"Hardly any cells of other batches are comparable to those of {', '.join(alone)}: composition or cell "
+            "types differ, and effects may hold biology."
+        )
+    if group.max() > 0:
+        messages.append(
+            f"Batches fall into {group.max() + 1} groups that share no stratum; effects of different groups cannot be "
+            "compared."
+        )
+    if absent.any():
+        genes = absent.any(axis=1)
+        first = int(np.argmax(genes))
+        messages.append(
+            f"{int(genes.sum())} genes have no counts in some batches; the first is {adata.var_names[first]!r} in "
+            f"{names[int(np.argmax(absent[first]))]!r}. Their effect there is set to 1."
+        )
+    if not converged:
+        messages.append(f"The likelihood still changed after max_iter={max_iter} iterations.")
+    for message in messages:
+        warnings.warn(message, UserWarning, stacklevel=3)

@@ -1,0 +1,115 @@
+"""What is asked of counts, batches and names, said before any work."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+
+def counts_of(adata: AnnData, layer: str | None) -> Any:
+    """Return the matrix of counts, shape ``(n_cells, n_genes)``, checked and not copied.
+
+    Raises
+    ------
+    KeyError
+        If there is no such layer.
+    ValueError
+        If values are missing, infinite or negative, or a cell has none.
+
+    Warns
+    -----
+    UserWarning
+        If values are fractional.
+    """
+    if layer is not None and layer not in adata.layers:
+        raise KeyError(f"layer={layer!r} is not in adata.layers; available: {_listed(adata.layers)}.")
+    where = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
+    counts = adata.X if layer is None else adata.layers[layer]
+    if counts is None:
+        raise ValueError(f"{where} is empty; put raw counts there, or name another layer.")
+    if adata.isbacked:
+        raise ValueError(f"{where} is on disk; load it first: adata = adata.to_memory().")
+    values = counts.data if sparse.issparse(counts) else np.asarray(counts)
+    # In pieces: the masks of a large matrix would be as large as its values.
+    pieces = np.array_split(values.reshape(-1), max(1, values.size // 2**24))
+    if not all(np.isfinite(piece).all() for piece in pieces):
+        raise ValueError(f"{where} holds NaN or infinite values; raw counts are needed.")
+    if any((piece < 0).any() for piece in pieces):
+        raise ValueError(f"{where} holds negative values, down to {values.min():.3g}; raw counts are needed.")
+    empty = np.flatnonzero(totals(counts) == 0)
+    if len(empty):
+        raise ValueError(
+            f"{len(empty)} cells have no counts in {where}; the first is {adata.obs_names[empty[0]]!r}. Remove them: "
+            "sc.pp.filter_cells(adata, min_counts=1)."
+        )
+    if any((piece != np.floor(piece)).any() for piece in pieces):
+        warnings.warn(
+            f"{where} holds fractional values. Ambient-corrected counts are fine; normalised or log-transformed values "
+            "are not.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return counts
+
+
+def totals(counts: Any) -> NDArray[np.float64]:
+    """Sum of each cell."""
+    return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+
+
+def batches_of(adata: AnnData, batch_key: str, *, n_neighbors: int) -> tuple[NDArray[np.int64], list[str]]:
+    """Return the batch number of each cell and the names of the batches, in the order of their categories.
+
+    Raises
+    ------
+    KeyError
+        If there is no such column.
+    ValueError
+        If batches are missing, there is one only, or one has fewer cells than ``n_neighbors``.
+    """
+    if batch_key not in adata.obs:
+        raise KeyError(f"batch_key={batch_key!r} is not in adata.obs; available: {_listed(adata.obs)}.")
+    column = adata.obs[batch_key]
+    if column.isna().any():
+        raise ValueError(
+            f"adata.obs[{batch_key!r}] is missing for {int(column.isna().sum())} cells; name or remove them."
+        )
+    category = pd.Categorical(column).remove_unused_categories()
+    names = [str(name) for name in category.categories]
+    if len(names) < 2:
+        raise ValueError(f"adata.obs[{batch_key!r}] has one batch only ({names[0]!r}); at least two are needed.")
+    sizes = np.bincount(category.codes, minlength=len(names))
+    small = [f"{name!r} ({size})" for name, size in zip(names, sizes, strict=True) if size < n_neighbors]
+    if small:
+        raise ValueError(
+            f"batches with fewer cells than n_neighbors={n_neighbors}: {', '.join(small)}; lower n_neighbors or remove "
+            "them."
+        )
+    return category.codes.astype(np.int64), names
+
+
+def choose(name: str, value: str, valid: Collection[str]) -> None:
+    """Refuse a value that is not one of the valid ones."""
+    if value not in valid:
+        raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(map(repr, valid))}.")
+
+
+def at_least(name: str, value: float, minimum: float, *, integer: bool = True) -> None:
+    """Refuse a number below its minimum, or one that is not an integer where it must be."""
+    if not np.isfinite(value) or value < minimum or (integer and int(value) != value):
+        kind = "an integer" if integer else "a number"
+        raise ValueError(f"{name}={value} is out of range; give {kind} of at least {minimum}.")
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(map(repr, names)) or "none"

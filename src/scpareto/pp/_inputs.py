@@ -1,0 +1,68 @@
+"""What a user names: coordinates, control genes and size factors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._check import totals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+
+def representation_of(adata: AnnData, use_rep: str | None) -> NDArray[np.float64] | None:
+    """Return the coordinates that a user names, shape ``(n_cells, n_components)``, finite."""
+    if use_rep is None:
+        return None
+    if use_rep not in adata.obsm:
+        raise KeyError(
+            f"use_rep={use_rep!r} is not in adata.obsm; available: {', '.join(map(repr, adata.obsm)) or 'none'}."
+        )
+    values = np.asarray(adata.obsm[use_rep], dtype=np.float64)
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"adata.obsm[{use_rep!r}] is NaN or infinite for {int(bad.sum())} cells; the first is "
+            f"{adata.obs_names[int(np.argmax(bad))]!r}."
+        )
+    return values
+
+
+def control_of(adata: AnnData, control_genes: str | Sequence[str] | None) -> NDArray[np.bool_] | None:
+    """Return which genes are controls, shape ``(n_genes,)``; some, and not all."""
+    if control_genes is None:
+        return None
+    if isinstance(control_genes, str):
+        if control_genes not in adata.var:
+            raise KeyError(
+                f"control_genes={control_genes!r} is not in adata.var; give a boolean column, or a list of genes."
+            )
+        control = adata.var[control_genes].to_numpy(dtype=bool)
+    else:
+        unknown = [gene for gene in control_genes if gene not in adata.var_names]
+        if unknown:
+            raise KeyError(f"control_genes: {unknown[0]!r} is not in adata.var_names ({len(unknown)} unknown in all).")
+        control = adata.var_names.isin(list(control_genes))
+    if not 0 < control.sum() < adata.n_vars:
+        raise ValueError(f"control_genes are {int(control.sum())} of {adata.n_vars} genes; give some, and not all.")
+    return control
+
+
+def size_factors_of(adata: AnnData, size_factors: str | None, counts: Any) -> NDArray[np.float64]:
+    """Return the size factor of each cell, shape ``(n_cells,)``, positive, with median 1."""
+    if size_factors is None:
+        return np.ones(adata.n_obs)
+    if size_factors == "total":
+        size = totals(counts)
+    elif size_factors in adata.obs:
+        size = adata.obs[size_factors].to_numpy(dtype=np.float64)
+    else:
+        raise KeyError(f"size_factors={size_factors!r} is not in adata.obs; give a column, 'total' or None.")
+    if not (np.isfinite(size).all() and (size > 0).all()):
+        raise ValueError(f"size_factors={size_factors!r} holds values that are not positive numbers.")
+    return size / np.median(size)
