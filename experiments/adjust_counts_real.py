@@ -290,7 +290,7 @@ def draw(table: pd.DataFrame) -> None:
             axis.grid(axis="y", color="0.93", lw=0.8)
             axis.set_axisbelow(True)
             axis.spines[["top", "right"]].set_visible(False)
-            if row is axes[-1]:
+            if dataset == list(DATASETS)[-1]:
                 axis.set_xlabel(title, fontsize=9)
         row[0].set_title(dataset, fontsize=10, loc="left")
     figure.savefig(FIGURE, dpi=130)
