@@ -43,7 +43,7 @@ def test_the_reason_names_the_figures_that_decided():
     assert told.startswith(
         "Point 2 of 5. Its posterior means tell 0.06 (95 % interval 0.03 to 0.09) nats about the nuisance, against 0.60"
     )
-    assert "point 4 left out: the over-correction alarm rings" in told
+    assert "Point 4 left out: the over-correction alarm rings" in told
     assert "(up to 35%)" in told
     assert "points 2, 3 leak too little to be told from the least" in told
     assert "retention 0.390" in told

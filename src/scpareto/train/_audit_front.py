@@ -70,9 +70,12 @@ def audit_front(
     adapter, manager = get_adapter(model), model.adata_manager
     judge = Judge(adapter, manager, split, [], PRACTICAL.with_options({"n_bootstrap": n_bootstrap}))
     controls = {name: _log_normalised(manager, name) for name in control_genes}
+    context = judge.encode()[1]
     target = front.metadata.get("target", "batch")
-    levels = judge.encode()[1].categorical[target].numpy()
-    structure = Structure(judge.expression, levels, split.test, control_genes=controls)
+    target = target if target in context.categorical else "batch"
+    levels = context.categorical[target].numpy()
+    names = judge.level_names(context, target)
+    structure = Structure(judge.expression, names, split.test, control_genes=controls)
     by_labels = (
         None if labels is None else LabelJudge(labels, levels, split.test, judge.expression, scib=scib, seed=seed)
     )

@@ -76,6 +76,7 @@ class Judge:
         self.split = split
         self.objectives = objectives
         self.recipe = recipe
+        self._manager = manager
         self._loader = AnnDataLoader(with_cell_index(manager), batch_size=512)
         self.expression = principal_components(manager.get_from_registry(REGISTRY_KEYS.X_KEY), seed=0)
         self._structure: Structure | None = None
@@ -112,8 +113,7 @@ class Judge:
     def structure(self, context: Context) -> Structure:
         """Differences between cells that every point is asked to keep."""
         if self._structure is None:
-            batch = context.categorical[self._target(context)].numpy()
-            self._structure = Structure(self.expression, batch, self.split.test)
+            self._structure = Structure(self.expression, self.level_names(context), self.split.test)
         return self._structure
 
     def __call__(self, seed: int) -> Judgement:
@@ -135,6 +135,15 @@ class Judge:
             n_bootstrap=self.recipe.n_bootstrap,
         )
         return Judgement(row, self.structure(context)(qz.loc.numpy().astype(np.float64)))
+
+    def level_names(self, context: Context, target: str | None = None) -> NDArray[np.str_]:
+        """Levels of the judged nuisance by their names where it is the batch, else by number; shape ``(n_cells,)``."""
+        target = self._target(context) if target is None else target
+        numbers = context.categorical[target].numpy()
+        if target != "batch":
+            return numbers.astype(str)
+        names = self._manager.get_state_registry(REGISTRY_KEYS.BATCH_KEY)["categorical_mapping"]
+        return np.asarray(names).astype(str)[numbers]
 
     def _target(self, context: Context) -> str:
         """Nuisance that is judged: the first traded one with levels, or batch."""
