@@ -42,14 +42,14 @@ def scib_metrics():
 
 @pytest.fixture(scope="module")
 def cells():
-    """Uncorrected components, labels, batches, and codes with all, some and none of the batch effect."""
+    """Uncorrected components, labels, batches, and codes with all and with some of the batch effect."""
     rng = np.random.default_rng(0)
     # Equal sizes of label and batch keep the number of array shapes, for each of which JAX compiles, small.
     label, batch = np.arange(240) % 4, np.arange(240) // 4 % 3
     batch[label == 3] = 1  # isolated: in a single batch
     signal, effect = 2 * rng.normal(size=(4, 5)), 2 * rng.normal(size=(3, 5))
     noise = rng.normal(size=(240, 5))
-    codes = {left: (signal[label] + left * effect[batch] + noise).astype(np.float32) for left in (1.0, 0.3, 0.0)}
+    codes = {left: (signal[label] + left * effect[batch] + noise).astype(np.float32) for left in (1.0, 0.3)}
     return codes[1.0] + 0.1 * rng.normal(size=(240, 5)), LABELS[label], BATCHES[batch], codes
 
 
@@ -80,12 +80,13 @@ def table(scib_metrics, cells):
         pre_integrated_embedding_obsm_key="pre",
         progress_bar=False,
     )
-    benchmarker.prepare(neighbor_computer=lambda z, k: find_neighbors(z, k, exact=True, seed=0))
-    benchmarker.benchmark()
+    with mock.patch("gc.collect"):  # half a second, ten times for each of the codes
+        benchmarker.prepare(neighbor_computer=lambda z, k: find_neighbors(z, k, exact=True, seed=0))
+        benchmarker.benchmark()
     return benchmarker.get_results(clean_names=False).drop(index="Metric Type").astype(float)
 
 
-@pytest.mark.parametrize("left", [1.0, 0.3, 0.0])
+@pytest.mark.parametrize("left", [1.0, 0.3])
 def test_equals_benchmarker(scores, table, left):
     expected, found = table.loc[str(left)], scores[0][left]
     assert list(found.value) == [*BIO_CONSERVATION, *BATCH_CORRECTION]
@@ -96,10 +97,9 @@ def test_equals_benchmarker(scores, table, left):
 
 
 def test_removing_the_batch_effect_raises_batch_correction(scores):
-    values = [scores[0][left].batch_correction for left in (1.0, 0.3, 0.0)]
-    assert values == sorted(values)
-    assert values[2] > values[0] + 0.3
-    assert scores[0][1.0].value["pcr_comparison"] < 0.05
+    uncorrected, corrected = scores[0][1.0], scores[0][0.3]
+    assert corrected.batch_correction > uncorrected.batch_correction + 0.2
+    assert uncorrected.value["pcr_comparison"] < 0.05 < 0.5 < corrected.value["pcr_comparison"]
 
 
 def test_number_of_threads_stays(scores):
@@ -130,7 +130,7 @@ def test_neighbours_of_many_cells_are_approximate(scores, scib_metrics, cells):
 def test_undefined_scores_are_nan_with_a_warning(scib_metrics, cells):
     expression, labels, _, codes = cells
     with pytest.warns(UserWarning, match="bras, kbet_per_label undefined"):
-        found = scib_scores(codes[0.0], labels, labels, expression=expression)
+        found = scib_scores(codes[0.3], labels, labels, expression=expression)
     value = found.value
     assert [name for name in value if np.isnan(value[name])] == ["bras", "kbet_per_label"]
     rest = [value[name] for name in ("ilisi_knn", "graph_connectivity", "pcr_comparison")]

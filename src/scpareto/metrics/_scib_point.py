@@ -94,10 +94,14 @@ def find_neighbors(codes: NDArray[np.float32], n_neighbors: int, *, exact: bool,
 
     if not exact:
         return pynndescent(codes, n_neighbors=n_neighbors, random_state=seed)
-    # Asked for without the cell itself, which would not come first among duplicates.
-    distances, indices = NearestNeighbors(n_neighbors=n_neighbors - 1).fit(codes).kneighbors()
+    # Asked for without the cell itself, which would not come first among duplicates. Brute force because trees can take
+    # longer where codes have structure in ten dimensions.
+    search = NearestNeighbors(n_neighbors=n_neighbors - 1, algorithm="brute").fit(codes)
+    distances, indices = search.kneighbors()
+    # Distances of brute force between duplicates are rounding errors; what single precision cannot resolve is zero.
+    distances[distances < np.finfo(np.float32).eps * np.linalg.norm(codes, axis=1).max()] = 0
     itself = np.arange(len(codes))[:, None]
     return NeighborsResults(
-        indices=np.hstack([itself, indices]).astype(np.int32),
-        distances=np.hstack([np.zeros_like(itself), distances]).astype(np.float32),
+        indices=np.hstack([itself, indices], dtype=np.int32, casting="same_kind"),
+        distances=np.hstack([np.zeros(itself.shape), distances], dtype=np.float32, casting="same_kind"),
     )
