@@ -51,8 +51,8 @@ def reasons(front: Front) -> str:
     if rung:
         worst = table.loc[rung, "structure_lost"].max() if "structure_lost" in table else float("nan")
         told.append(
-            f"{_listed(rung).capitalize()} left out: the over-correction alarm rings, since differences between cells of "
-            f"one batch are lost there (up to {worst:.0%})."
+            f"{_listed(rung).capitalize()} left out: the over-correction alarm rings, since differences between "
+            f"cells of one batch are lost there (up to {worst:.0%})."
         )
     elif "alarm" in table and table["alarm"].notna().any():
         told.append("The over-correction alarm rings at no point.")
