@@ -216,7 +216,7 @@ def report(table: pd.DataFrame) -> None:
         signals["less leakage"] = -rows["leakage_mean"]
         at = over_corrected(rows)
         print(f"{name}: {identity.nunique()} designs, {len(rows)} points, {at.sum()} over-corrected")
-        rang = rows["alarm"] >= 0.5
+        rang = rows["structure_lost"] >= 0.1
         print(f"  alarm rings at {rang[at].mean():.2f} of these and at {rang[~at].mean():.2f} of the others")
         for signal, values in signals.items():
             low, high = _interval(at.to_numpy(), values.to_numpy(), identity.to_numpy())
@@ -250,7 +250,7 @@ def draw(table: pd.DataFrame) -> None:
             some = over_corrected(rows) == kind
             label = "over-corrected" if kind else "sound"
             axis.plot(worst[some], rows["structure_lost"][some], "o", ms=3, color=colour, alpha=0.6, mew=0, label=label)
-        axis.axhline(0.06, color="0.5", lw=0.8, ls="--")
+        axis.axhline(0.1, color="0.5", lw=0.8, ls="--")
         axis.axvline(LOST, color="0.5", lw=0.8, ls="--")
         axis.set(title=name, xlabel="lost, by labels or state")
     axes[0].set_ylabel("lost, as the alarm sees it")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _RINGS = 0.5
 """Alarm from which a point counts as over-corrected."""
-_NEEDED = ("leakage_mean", "leakage_mean_high", "retention")
+_NEEDED = ("leakage_mean", "leakage_mean_high")
 
 
 @register_rule("auto")
@@ -56,18 +56,14 @@ def reasons(front: Front) -> str:
         )
     elif "alarm" in table and table["alarm"].notna().any():
         told.append("The over-correction alarm rings at no point.")
-    if len(even) > 1:
-        told.append(
-            f"Of the points without alarm {_listed(even)} leak too little to be told from the least; of these it keeps "
-            f"most of the neighbourhoods within batches (retention {chosen['retention']:.3f})."
-        )
-    else:
-        told.append("No other point without alarm leaks as little.")
+    told.append("Of the points without alarm it leaks least.")
+    if even:
+        told.append(f"Within its interval, {_listed(even)} cannot be told from it.")
     return " ".join(told)
 
 
 def _steps(front: Front) -> tuple[int, pd.DataFrame, list[int], list[int]]:
-    """Point, the audited points, those without alarm, and those of these that leak no more than the least."""
+    """Point, the audited points, those without alarm, and those of these that leak as little within the interval."""
     table = front.to_dataframe().set_index("point")
     missing = [name for name in _NEEDED if name not in table]
     table = table if missing else table[table[list(_NEEDED)].notna().all(axis=1)]
@@ -78,10 +74,10 @@ def _steps(front: Front) -> tuple[int, pd.DataFrame, list[int], list[int]]:
     alarm = table["alarm"].fillna(0) if "alarm" in table else table["leakage_mean"] * 0
     quiet = alarm < _RINGS
     safe = table[quiet] if quiet.any() else table[alarm == alarm.min()]
-    limit = safe["leakage_mean_high"].iloc[int(safe["leakage_mean"].argmin())]
-    even = safe[safe["leakage_mean"] <= limit]
-    best = even.index[int(even["retention"].argmax())]
-    return int(best), table, safe.index.astype(int).tolist(), even.index.astype(int).tolist()
+    best = int(safe["leakage_mean"].argmin())
+    point = int(safe.index[best])
+    even = safe.index[(safe["leakage_mean"] <= safe["leakage_mean_high"].iloc[best]) & (safe.index != point)]
+    return point, table, safe.index.astype(int).tolist(), even.astype(int).tolist()
 
 
 def _interval(row: pd.Series) -> str:

@@ -150,10 +150,9 @@ class Front:
             An integer is a point number. A float in [0, 1] is the importance of the nuisance, 0 uncorrected and 1
             strongest; the point with the nearest preference is taken, of equals the extreme, then the less corrected.
             A sequence is a whole preference. A string is a rule: ``"knee"``, on validation losses, or ``"auto"``: of
-            the points without over-correction alarm that leak no more than the least of them, within its interval, the
-            one that keeps most of the neighbourhoods within batches; see :meth:`explain`. A dict holds upper limits on
-            columns; of the points within all of them, the one with the lowest generative loss on validation
-            cells is taken.
+            the points without over-correction alarm, the one whose posterior means leak least; see :meth:`explain`. A
+            dict holds upper limits on columns; of the points within all of them, the one with the lowest generative
+            loss on validation cells is taken.
 
         Returns
         -------
