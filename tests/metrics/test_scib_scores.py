@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -11,11 +12,14 @@ import torch
 from anndata import AnnData
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import block_diag
+from scipy.sparse import csr_matrix
 from sklearn.metrics import silhouette_samples
 from sklearn.neighbors import NearestNeighbors
 
 from scpareto.metrics import ScibScorer, ScibScores, scib_scores
 from scpareto.metrics._scib_columns import BATCH_CORRECTION, BIO_CONSERVATION, batch_share
+from scpareto.metrics._scib_kbet import kbet_within_labels
 from scpareto.metrics._scib_point import find_neighbors
 from scpareto.metrics._scib_silhouettes import cosine_silhouette, euclidean_silhouette
 
@@ -189,6 +193,22 @@ def test_batch_share_is_principal_component_regression(scib_metrics, cells):
     expected = principal_component_regression(expression, batch, categorical=True)
     assert batch_share(expression, number) == pytest.approx(expected, abs=1e-6)
     assert batch_share(np.array([[1.0], [1.0], [3.0], [5.0]]), np.array([0, 0, 1, 1])) == pytest.approx(9 / 11)
+
+
+def test_kbet_of_labels_in_pieces_equals_scib_metrics(scib_metrics):
+    rng = np.random.default_rng(0)
+    # whole; too little of it in large pieces; enough of it; too few cells; a single batch
+    pieces = [[60], [40, 16, 4], [50, 10], [8], [60]]
+    blocks = [np.triu(rng.random((n, n)) * (rng.random((n, n)) < 0.3), 1) + np.eye(n, k=1) for n in sum(pieces, [])]
+    graph = csr_matrix(block_diag(*[block + block.T for block in blocks]))
+    label = np.repeat(np.arange(5), [sum(of_label) for of_label in pieces])
+    batch = np.where(label == 4, 0, rng.integers(2, size=len(label)))
+    neighbors = SimpleNamespace(indices=label, knn_graph_connectivities=graph)
+    expected = scib_metrics.kbet_per_label(neighbors, batch, label, return_df=True)[1]["kBET"].to_numpy(float)
+    found = kbet_within_labels(graph, batch, label)
+    assert found == pytest.approx(expected, nan_ok=True)
+    assert found[1] == 0 < found[0]
+    assert np.isnan(found).tolist() == [False, False, False, True, True]
 
 
 def test_missing_package_names_the_extra(monkeypatch, cells):

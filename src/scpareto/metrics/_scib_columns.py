@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
+from ._scib_kbet import kbet_within_labels
 from ._scib_silhouettes import cosine_silhouette, group_sums
 
 if TYPE_CHECKING:
@@ -75,11 +75,10 @@ def _bras(point: ScibPoint) -> float:
 
 
 def _kbet(point: ScibPoint) -> float:
-    from scib_metrics import kbet_per_label
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Mean of empty slice", category=RuntimeWarning)
-        return float(kbet_per_label(point.first_neighbors(N_KBET), point.batch, point.label))
+    graph = point.first_neighbors(N_KBET).knn_graph_connectivities
+    shares = kbet_within_labels(graph, point.batch, point.label)
+    known = shares[~np.isnan(shares)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _graph_connectivity(point: ScibPoint) -> float:

@@ -99,8 +99,10 @@ class ScibScorer:
 
     - k-means starts where scib-metrics starts and ends with scikit-learn's iterations. Only where a cluster loses all
       its cells on the way, scikit-learn moves it to a distant cell and scib-metrics to the mean of all cells.
-    - ``bras`` adds up unit vectors instead of pairwise cosine distances, within a label
-      :math:`\sum_j (1 - u_i^\top u_j) = n - u_i^\top \sum_j u_j`.
+    - The diffusion maps of ``kbet_per_label`` are those of scib-metrics; its chi-squared tests are SciPy's, which
+      scib-metrics compiles for every size of label.
+    - Silhouettes are computed in double precision; ``bras`` adds up unit vectors instead of pairwise
+      cosine distances, within a label :math:`\sum_j (1 - u_i^\top u_j) = n - u_i^\top \sum_j u_j`.
     - ``pcr_comparison`` is :math:`\max(0, 1 - s(z) / s(x))` with :math:`s` the variance between batches divided by the
       total variance, to which principal component regression comes down when all components count.
 
