@@ -121,7 +121,7 @@ def picks(points: pd.DataFrame) -> pd.DataFrame:
                 {
                     **dict(zip(KEYS, (setting, dataset, seed), strict=True)),
                     "rule": rule,
-                    "point": point,
+                    "picked": point,
                     "scib_total": total[point],
                     "gap": total.max() - total[point],
                     "spread": total.max() - total.min(),

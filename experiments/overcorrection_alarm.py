@@ -15,8 +15,9 @@ kept: of the purity of any type's neighbourhoods, or of a state's correlation wi
 the same lineage. In real data the state is the first principal component of genes that the model does not see, within
 each type and batch.
 
-Writes results/overcorrection_alarm.csv (one row per point) and results/overcorrection_alarm.png, and prints areas under
-the ROC curve, with bootstrap intervals over designs.
+Writes results/points/overcorrection_alarm.csv (one row per point), results/overcorrection_alarm.csv (areas under the
+ROC curve of the alarm and of simpler signals, with bootstrap intervals over designs, and of points that lost types or
+states alone) and results/overcorrection_alarm.png.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from shared import RESULTS, data_folder, run_missing
 if TYPE_CHECKING:
     from anndata import AnnData
 
+POINTS = RESULTS / "points" / "overcorrection_alarm.csv"
 TABLE, FIGURE = RESULTS / "overcorrection_alarm.csv", RESULTS / "overcorrection_alarm.png"
 KEYS = ("setting", "dataset", "design")
 DEVELOPMENT = 16
@@ -41,6 +43,8 @@ WEIGHTS = {"classifier": np.array([0.3, 1, 3, 10, 100, 1000]), "mmd": np.array([
 REAL = {"celllines_3protocols": 500, "pancreas_human_mouse": 1000, "pbmc_multistudy": 1000}
 """Variable genes of each data set that the model sees."""
 LOST, LEAST_CELLS, LEAST_SIGNAL, N_NEIGHBORS = 0.25, 10, 0.3, 15
+RINGS = 0.1
+"""Structure lost at which the alarm is one half."""
 
 
 def main() -> None:
@@ -56,9 +60,11 @@ def main() -> None:
     ]
     if os.environ.get("SCPARETO_TEST_DATA"):
         runs = [(setting, dataset, design) for dataset in REAL for design in range(len(removable(dataset)))] + runs
-    table = run_missing(train, runs, KEYS, TABLE, jobs=arguments.jobs, resume=arguments.resume)
-    report(table)
-    draw(table)
+    points = run_missing(train, runs, KEYS, POINTS, jobs=arguments.jobs, resume=arguments.resume)
+    table = summarise(points)
+    table.to_csv(TABLE, index=False, float_format="%.4g")
+    print(table.to_string(index=False, float_format="%.3f"))
+    draw(points)
 
 
 def train(setting: str, dataset: str, design: int) -> pd.DataFrame:
@@ -204,24 +210,50 @@ def groups_of(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {name: rows for name, rows in groups.items() if len(rows)}
 
 
-def report(table: pd.DataFrame) -> None:
-    """Areas under the ROC curve of the alarm and of simpler signals beside it."""
+def summarise(table: pd.DataFrame) -> pd.DataFrame:
+    """Areas under the ROC curve of the alarm and of simpler signals beside it, and how often the alarm rings."""
     from sklearn.metrics import roc_auc_score
 
+    summary = []
     for name, rows in groups_of(table).items():
         identity = rows["dataset"] + rows["design"].astype(str)
-        first = rows.groupby(identity)["retention"].transform("first")
-        loss = rows["generative_loss_test"] - rows.groupby(identity)["generative_loss_test"].transform("first")
-        signals = {"alarm": rows["structure_lost"], "retention lost": 1 - rows["retention"] / first, "loss": loss}
-        signals["less leakage"] = -rows["leakage_mean"]
+        first = rows.groupby(identity)[["retention", "generative_loss_test"]].transform("first")
+        signals = {
+            "alarm": rows["structure_lost"],
+            "retention lost": 1 - rows["retention"] / first["retention"],
+            "generative loss": rows["generative_loss_test"] - first["generative_loss_test"],
+            "less leakage": -rows["leakage_mean"],
+        }
         at = over_corrected(rows)
-        print(f"{name}: {identity.nunique()} designs, {len(rows)} points, {at.sum()} over-corrected")
-        rang = rows["structure_lost"] >= 0.1
-        print(f"  alarm rings at {rang[at].mean():.2f} of these and at {rang[~at].mean():.2f} of the others")
         for signal, values in signals.items():
             low, high = _interval(at.to_numpy(), values.to_numpy(), identity.to_numpy())
-            told = [f"{roc_auc_score(over_corrected(rows, share), values):.3f}" for share in (0.15, 0.25, 0.4)]
-            print(f"  AUROC {signal}: {told[1]} ({low:.3f} to {high:.3f}); if .15 or .40 lost: {told[0]}, {told[2]}")
+            areas = {share: roc_auc_score(over_corrected(rows, share), values) for share in (LOST, 0.15, 0.4)}
+            types = rows["type_lost"] > LOST
+            apart = {
+                "types": roc_auc_score(types[types | ~at], values[types | ~at]),
+                "states": roc_auc_score(at[~types], values[~types]) if at[~types].any() else np.nan,
+            }
+            rang = rows["structure_lost"] >= RINGS
+            is_alarm = signal == "alarm"
+            summary.append(
+                {
+                    "designs of": name,
+                    "signal": signal,
+                    "designs": identity.nunique(),
+                    "points": len(rows),
+                    "over-corrected": int(at.sum()),
+                    "AUROC": areas[LOST],
+                    "low": low,
+                    "high": high,
+                    "AUROC, types": apart["types"],
+                    "AUROC, states": apart["states"],
+                    "AUROC if .15 lost": areas[0.15],
+                    "AUROC if .40 lost": areas[0.4],
+                    "rings, over-corrected": rang[at].mean() if is_alarm else np.nan,
+                    "rings, others": rang[~at].mean() if is_alarm else np.nan,
+                }
+            )
+    return pd.DataFrame(summary)
 
 
 def _interval(truth: np.ndarray, signal: np.ndarray, design: np.ndarray) -> tuple[float, float]:
@@ -250,7 +282,7 @@ def draw(table: pd.DataFrame) -> None:
             some = over_corrected(rows) == kind
             label = "over-corrected" if kind else "sound"
             axis.plot(worst[some], rows["structure_lost"][some], "o", ms=3, color=colour, alpha=0.6, mew=0, label=label)
-        axis.axhline(0.1, color="0.5", lw=0.8, ls="--")
+        axis.axhline(RINGS, color="0.5", lw=0.8, ls="--")
         axis.axvline(LOST, color="0.5", lw=0.8, ls="--")
         axis.set(title=name, xlabel="lost, by labels or state")
     axes[0].set_ylabel("lost, as the alarm sees it")
