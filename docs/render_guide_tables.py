@@ -122,6 +122,53 @@ def growth(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def areas(rows: pd.DataFrame) -> pd.DataFrame:
+    """Table of areas under the ROC curve of the alarm and of simpler signals.
+
+    Parameters
+    ----------
+    rows
+        One row for each group of designs and signal.
+
+    Returns
+    -------
+    Areas with their intervals, and those of points that lost types or states alone.
+    """
+    return pd.DataFrame(
+        {
+            "designs": rows["designs of"] + " (" + rows["designs"].astype(str) + ")",
+            "signal": rows["signal"],
+            "AUROC": [
+                f"{area:.2f} ({low:.2f} to {high:.2f})"
+                for area, low, high in zip(rows["AUROC"], rows["low"], rows["high"], strict=True)
+            ],
+            "types lost": rows["AUROC, types"].map("{:.2f}".format),
+            "states lost": rows["AUROC, states"].map("{:.2f}".format),
+        }
+    )
+
+
+def gaps(rows: pd.DataFrame) -> pd.DataFrame:
+    """Table of how far picks are from the best point of a front, in scib-metrics' total.
+
+    Parameters
+    ----------
+    rows
+        One row for each data set, seed and rule, with the column ``gap``.
+
+    Returns
+    -------
+    Mean and largest gap, and the share of fronts within 0.02, by real and simulated data and rule.
+    """
+    rows = rows[rows["gap"].notna() & (rows["rule"] != "best, seeing labels")]
+    rows = rows.assign(data=rows["dataset"].eq("simulate_batches").map({True: "simulated", False: "real"}))
+    found = rows.groupby(["data", "rule"])["gap"].agg(["count", "mean", "max", lambda gap: int((gap <= 0.02).sum())])
+    found.columns = ["fronts", "mean gap", "largest gap", "within 0.02"]
+    for column in ("mean gap", "largest gap"):
+        found[column] = found[column].map("{:.3f}".format)
+    return found.reset_index()
+
+
 TABLES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
     "objective_cost": (
         "benchmarks/results/objective_cost.csv",
@@ -132,6 +179,8 @@ TABLES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
         lambda rows: costs(rows, "solver", {"objective": DEFAULT_OBJECTIVE}),
     ),
     "information_errors": ("experiments/results/mutual_information.csv", errors),
+    "overcorrection_alarm": ("experiments/results/overcorrection_alarm.csv", areas),
+    "label_free_pick": ("experiments/results/label_free_pick.csv", gaps),
     "adjust_counts": ("experiments/results/adjust_counts_simulated.csv", contrast_errors),
     "adjust_counts_cost": ("benchmarks/results/adjust_counts.csv", growth),
 }

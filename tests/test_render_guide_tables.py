@@ -87,3 +87,33 @@ def test_the_committed_measurements_can_be_rendered(script, tmp_path):
     assert (
         errors["largest error"] >= errors[["largest below the truth", "largest above the truth"]].abs().max(1)
     ).all()
+
+
+def test_areas_carry_their_intervals(script):
+    rows = pd.DataFrame(
+        {
+            "designs of": ["new"],
+            "signal": ["alarm"],
+            "designs": [32],
+            "AUROC": [0.876],
+            "low": [0.8],
+            "high": [0.951],
+            "AUROC, types": [0.9],
+            "AUROC, states": [0.7],
+        }
+    )
+    assert script.areas(rows).to_numpy().tolist() == [["new (32)", "alarm", "0.88 (0.80 to 0.95)", "0.90", "0.70"]]
+
+
+def test_gaps_are_counted_by_rule_without_the_best_point_itself(script):
+    rows = pd.DataFrame(
+        {
+            "dataset": ["pbmc", "pbmc", "simulate_batches", "simulate_batches"],
+            "rule": ["auto", "best, seeing labels", "auto", "auto"],
+            "gap": [0.01, 0.0, 0.02, 0.05],
+        }
+    )
+    assert script.gaps(rows).to_numpy().tolist() == [
+        ["real", "auto", 1, "0.010", "0.010", 1],
+        ["simulated", "auto", 2, "0.035", "0.050", 1],
+    ]
