@@ -1,7 +1,8 @@
 """How far from the best point is the one that is picked without labels?
 
 Claim under test: ``select("auto")`` is within 0.02 of the best point of the front in scib-metrics' total, which sees
-labels, on at least 80 % of the data sets; beside it the knee, and the uncorrected point, which is plain scVI.
+labels, on at least 80 % of the data sets; beside it the knee, the uncorrected point, and scvi-tools' SCVI with its
+defaults, trained apart for as many epochs as a point and the start it shares.
 
     python experiments/label_free_pick.py --setting small --jobs 2 --resume
 
@@ -83,7 +84,23 @@ def train(setting: str, dataset: str, seed: int) -> pd.DataFrame:
         columns = {"total": scores.total, "bio": scores.bio_conservation, "batch": scores.batch_correction}
         for name, value in columns.items():
             table.loc[table["point"] == point, f"scib_{name}"] = value
+    table["scvi_total"] = scorer.score(plain_scvi(adata, options, seed)).total
     return table[[*KEYS, *(column for column in table if column not in KEYS)]]
+
+
+def plain_scvi(adata, options: dict, seed: int) -> np.ndarray:
+    """Codes of SCVI as a user gets it."""
+    import scvi
+    import torch
+
+    scvi.settings.seed = seed
+    torch.set_num_threads(1)
+    plain = adata.copy()
+    scvi.model.SCVI.setup_anndata(plain, batch_key="batch")
+    model = scvi.model.SCVI(plain)
+    epochs = None if options["epochs"] is None else options["pretrain"] + options["epochs"]
+    model.train(epochs, accelerator="cpu", enable_progress_bar=False, logger=False)
+    return model.get_latent_representation()
 
 
 def simulated(seed: int):
@@ -116,14 +133,15 @@ def picks(points: pd.DataFrame) -> pd.DataFrame:
         total = own.set_index("point")["scib_total"]
         chosen = {"best, seeing labels": int(total.idxmax()), "uncorrected": 0}
         chosen |= {rule: front.find(rule) for rule in RULES}
-        for rule, point in chosen.items():
+        reached = {rule: (point, total[point]) for rule, point in chosen.items()} | {"scVI": (-1, own["scvi_total"][0])}
+        for rule, (point, score) in reached.items():
             rows.append(
                 {
                     **dict(zip(KEYS, (setting, dataset, seed), strict=True)),
                     "rule": rule,
                     "picked": point,
-                    "scib_total": total[point],
-                    "gap": total.max() - total[point],
+                    "scib_total": score,
+                    "gap": total.max() - score,
                     "spread": total.max() - total.min(),
                 }
             )
@@ -146,17 +164,17 @@ def draw(table: pd.DataFrame) -> None:
     """Gap of every rule on every data set."""
     import matplotlib.pyplot as plt
 
-    rules = {"auto": "#0072B2", "knee": "#E69F00", "uncorrected": "#999999"}
+    rules = {"auto": "#0072B2", "knee": "#E69F00", "uncorrected": "#999999", "scVI": "#CC79A7"}
     figure, axis = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
     names = [*(name for name in REAL if name in set(table["dataset"])), "simulate_batches"]
     for index, name in enumerate(names):
         for shift, (rule, colour) in enumerate(rules.items()):
             gaps = table[(table["dataset"] == name) & (table["rule"] == rule)]["gap"]
-            label = {"uncorrected": "uncorrected: scVI"}.get(rule, rule) if index == 0 else None
-            axis.plot(
-                gaps, np.full(len(gaps), -index + 0.2 - 0.2 * shift), "o", ms=4.5, color=colour, alpha=0.7, label=label
-            )
-    axis.axvspan(0, AIM, color="0.93", zorder=0)
+            label = {"scVI": "scVI, trained apart"}.get(rule, rule) if index == 0 else None
+            height = np.full(len(gaps), -index + 0.24 - 0.16 * shift)
+            axis.plot(gaps, height, "o", ms=4.5, color=colour, alpha=0.7, label=label)
+    axis.axvspan(axis.get_xlim()[0], AIM, color="0.93", zorder=0)
+    axis.margins(x=0)
     axis.set_yticks(-np.arange(len(names)), names)
     axis.set_xlabel("scib-metrics total below that of the best point")
     axis.legend(frameon=False)
