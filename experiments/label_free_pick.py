@@ -7,9 +7,10 @@ defaults, trained apart for as many epochs as a point and the start it shares.
     python experiments/label_free_pick.py --setting small --jobs 2 --resume
 
 One front by the recommended method and objective for each labelled data set of several batches and for simulated ones
-of different batch effects and compositions. On the same fronts: is the slider of ``front.steps()``, of whose points each
-leaks certainly less than the one before, monotone by a second probe on other cells (rank correlation at least 0.98)? Writes results/points/label_free_pick.csv (one row per point),
-results/label_free_pick.csv (one per data set and way to pick), results/slider.csv and results/label_free_pick.png.
+of different batch effects and compositions. On the same fronts: is the slider of ``front.steps()``, of whose points
+each leaks certainly less than the one before, monotone by a second probe on other cells (rank correlation at least
+0.98)? Writes results/points/label_free_pick.csv (one row per point), results/label_free_pick.csv (one per data set and
+way to pick), results/slider.csv and results/label_free_pick.png.
 """
 
 from __future__ import annotations
@@ -196,11 +197,11 @@ def report_slider(points: pd.DataFrame) -> None:
     slider = pd.DataFrame(rows)
     slider.to_csv(SLIDER, index=False, float_format="%.4g")
     several = slider[slider["n_steps"] > 1]
+    kept = (several["steps"] >= 0.98).sum()
     print(
         f"slider: {slider['n_steps'].mean():.1f} steps of {len(points) / len(slider):.0f} points on average; by the "
-        f"second probe the rank correlation along the steps is {several['steps'].mean():.3f} on average, 0.98 or more on "
-        f"{(several['steps'] >= 0.98).sum()} of {len(several)} fronts with two steps or more (along all points "
-        f"{slider['all points'].mean():.2f})"
+        f"second probe their rank correlation is {several['steps'].mean():.3f} on average, 0.98 or more on {kept} of "
+        f"{len(several)} fronts with two steps or more (along all points {slider['all points'].mean():.2f})"
     )
 
 

@@ -48,9 +48,7 @@ def test_a_front_names_its_steps_and_can_be_cut_down_to_them():
     fewer = front.only(front.steps())
     assert fewer.numbers == [0, 2, 4]
     assert fewer.to_dataframe()["leakage_mean"].tolist() == [0.5, 0.2, 0.05]
-    with pytest.raises(
-        KeyError, match=r"no column 'retention_low'; columns with intervals are \['leakage_mean', 'leak"
-    ):
+    with pytest.raises(KeyError, match=r"no column 'retention_low'; columns with intervals are \['leakage_mean"):
         front.steps("retention")
-    with pytest.raises(IndexError):
+    with pytest.raises(ValueError, match="no point 9"):
         front.only([0, 9])

@@ -220,7 +220,7 @@ class Front:
 
         Raises
         ------
-        IndexError
+        ValueError
             If there is no point with such a number.
         """
         numbers = [self.find(int(point)) for point in points]
