@@ -101,8 +101,7 @@ def train(setting: str, dataset: str, design: int) -> pd.DataFrame:
         codes[int(point)] = model.get_latent_representation()
     truths = [truth(z, adata.obs) for z in codes.values()]
     types, states, within = (pd.DataFrame([one[part] for one in truths]) for part in range(3))
-    table["type_lost"] = lost(types).max(axis=1)
-    for name, kept in (("state_lost", states), ("state_erased", within)):
+    for name, kept in (("type_lost", types), ("state_lost", states), ("state_erased", within)):
         table[name] = lost(kept.loc[:, kept.iloc[0] > LEAST_SIGNAL]).max(axis=1).fillna(0)
     table["lost_with_controls"] = np.nan
     if dataset == "simulate_batches":

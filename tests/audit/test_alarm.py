@@ -27,7 +27,7 @@ def test_hand_computed_loss_against_the_best_less_corrected_point():
     ]
     lost = contrast_lost(points, ORDER)[:, 0]
     # Differences to the second point: -.1, -.3 and .3, .5, each of variance .01, of two witnesses.
-    margin = np.sqrt(0.01 / 2 + 0.01 / 2)
+    margin = 2 * np.sqrt(0.01 / 2 + 0.01 / 2)
     assert lost.tolist() == pytest.approx([0, 0, (1.0 - 0.4 - margin) / 1.0])
 
 

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from scpareto.metrics import ContrastRetention
 
-_CERTAINTY = 1.0
+_CERTAINTY = 2.0
 """A loss counts as far as it exceeds this many of its standard errors."""
 _LEAST_CONTRAST = 0.4
 """A contrast that no less corrected point shows clearly is one between noise and noise."""
-ALARM_AT, ALARM_WIDTH = 0.15, 0.03
+ALARM_AT, ALARM_WIDTH = 0.07, 0.02
 """Loss at which the alarm is one half, and how fast it rises; settled on simulated designs."""
 
 
@@ -47,7 +47,7 @@ def contrast_lost(kept: Sequence[ContrastRetention], correction: ArrayLike) -> N
     With value :math:`v` of point :math:`p`, :math:`r` the less corrected point of largest value, and :math:`s` the
     standard error of their difference, over the cells that both were judged by,
 
-    .. math:: \max\left(0,\ \frac{v_r - v_p - s}{v_r}\right) .
+    .. math:: \max\left(0,\ \frac{v_r - v_p - 2 s}{v_r}\right) .
     """
     strength = np.asarray(correction, dtype=np.float64)
     if strength.shape != (len(kept),):
@@ -79,7 +79,7 @@ def alarm(lost: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    Alarm, shape ``(n_points,)``: :math:`1 / (1 + \exp(-(\ell - 0.15) / 0.03))` of the largest loss :math:`\ell` of a
+    Alarm, shape ``(n_points,)``: :math:`1 / (1 + \exp(-(\ell - 0.07) / 0.02))` of the largest loss :math:`\ell` of a
     point. NaN without contrasts.
     """
     losses = np.atleast_2d(np.asarray(lost, dtype=np.float64))
