@@ -176,7 +176,7 @@ def fit_front(
     Parameters
     ----------
     model
-        A set-up scvi-tools model whose module is a :class:`scvi.module.VAE`.
+        A set-up scvi-tools model: SCVI, SCANVI, LinearSCVI, PEAKVI, TOTALVI or MULTIVI, or one of scpareto.
     objective
         Name of an objective, see :func:`scpareto.objectives.objective_names`, or several, for a front of as many
         dimensions and one; None for the recommended one, with ``preset="paper"`` for ``"mine"``.
