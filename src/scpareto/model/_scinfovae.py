@@ -124,7 +124,7 @@ class ScInfoVAE(FrontMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMode
         kernel: Literal["imq", "rbf", "multirbf", "tutorial"] = "imq",
         gamma: float = 1.0,
         gene_likelihood: Literal["zinb", "nb", "normal", "log_mse", "paper_mse"] = "zinb",
-        dispersion: Literal["gene", "gene-cell"] = "gene-cell",
+        dispersion: Literal["gene", "gene-cell"] = "gene",
         input_noise: float = 1.5,
         seed: int | None = None,
         **kwargs: Any,
@@ -263,11 +263,11 @@ class ScInfoVAE(FrontMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMode
         lr: float = 1e-3,
         lr_finetune: float = 1e-4,
         validation_size: float = 0.1,
-        patience: int | None = None,
+        patience: int | None = 30,
         finetune_objective: Literal["full", "paper"] = "full",
         update_interval: int = 1,
         tol: float = 1e-3,
-        restore_best: Literal["silhouette", "loss"] | None = None,
+        restore_best: Literal["silhouette", "loss"] | None = "loss",
         n_clusters_by: Literal["silhouette", "leiden", "generalisability"] = "silhouette",
         accelerator: str = "auto",
         devices: int | list[int] | str = "auto",
@@ -291,7 +291,7 @@ class ScInfoVAE(FrontMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMode
         validation_size
             Share of the cells that are held out to find the best state of pre-training; with 0 the last one is kept.
         patience
-            Epochs of pre-training without a better value on these cells after which it ends; None for never.
+            Epochs without a better state after which a phase ends; None for never, as published.
         finetune_objective
             ``"full"`` keeps the objective of pre-training beside the clustering term; ``"paper"`` drops each cell's
             divergence from the prior, as published.
@@ -300,8 +300,8 @@ class ScInfoVAE(FrontMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMode
         tol
             Share of cells that change cluster from one refresh to the next below which fine-tuning ends; 0 for never.
         restore_best
-            State kept after fine-tuning: the one with the best ``"silhouette"`` of the clusters, the lowest validation
-            ``"loss"``, or the last (None).
+            State kept after fine-tuning: the one with the lowest ``"loss"`` of the held-out cells or the best
+            ``"silhouette"`` of the clusters, the start included, or the last, as published (None).
         n_clusters_by
             How the number of clusters is estimated where it was not given: ``"silhouette"`` or ``"leiden"``, see
             :func:`scpareto.metrics.number_of_clusters`, or ``"generalisability"``, the number before the clustering
@@ -379,6 +379,7 @@ class ScInfoVAE(FrontMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMode
                     update_interval=update_interval,
                     tol=tol,
                     restore_best=restore_best,
+                    patience=patience,
                 )
                 self.phases_["finetuning"] = columns(finetuned.history)
                 self.pretrained_clusters_, self.clusters_ = finetuned.before, finetuned.after

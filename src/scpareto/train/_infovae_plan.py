@@ -15,7 +15,7 @@ from scpareto.train._data import CELL_INDEX
 from scpareto.train._plan import TrainingDiverged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from torch import Tensor
 
@@ -114,6 +114,19 @@ class InfoVAEPlan(lightning.LightningModule):
             "clustering": self.weights.gamma,
         }
         return torch.stack([weights[name] * term for name, term in terms.items() if weights[name]]).sum()
+
+    @torch.no_grad()
+    def total_of(self, minibatches: Iterable[dict[str, Tensor]]) -> float:
+        """Weighted sum of the terms of some cells, in evaluation mode and outside of training."""
+        was_training, device = self.training, self._parameters_trained[0].device
+        self.eval()
+        totals, sizes = [], []
+        for batch in minibatches:
+            terms, z, _ = self.terms({key: values.to(device) for key, values in batch.items()})
+            totals.append(float(self.total(terms)))
+            sizes.append(len(z))
+        self.train(was_training)
+        return float(np.average(totals, weights=sizes))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """One step of the network, after some of the critic."""

@@ -132,7 +132,7 @@ class TwoPhases:
 
         def judge() -> str | None:
             best.offer(-plan.history[-1].get("total_validation", np.nan))
-            return "no better" if patience is not None and best.waited >= patience else None
+            return f"no better loss within {patience} epochs" if best.has_waited(patience) else None
 
         self._fit(plan, max_epochs, _PRETRAINING, judge)
         best.restore()
@@ -147,6 +147,7 @@ class TwoPhases:
         update_interval: int,
         tol: float,
         restore_best: str | None,
+        patience: int | None = None,
     ) -> Finetuned:
         """Find centres by K-means and train them together with the network.
 
@@ -163,8 +164,10 @@ class TwoPhases:
         tol
             Share of changed labels below which training ends.
         restore_best
-            State that is kept at the end: the one with the best ``"silhouette"`` of the clusters or the lowest
-            validation ``"loss"``, the start included, or the last one (None).
+            State that is kept at the end: the one with the best ``"silhouette"`` of the clusters or the lowest ``"loss"``
+            of the validation cells, the start included, or the last one (None).
+        patience
+            Epochs without a better state after which training ends, where one is looked for; None for never.
 
         Returns
         -------
@@ -185,13 +188,16 @@ class TwoPhases:
         stability, best = LabelStability(before, tol), _Best(self.module)
         if restore_best == "silhouette":
             best.offer(_silhouette(codes, before))
+        elif restore_best == "loss" and self._validation is not None:
+            best.offer(-plan.total_of(self._validation))
 
         def refresh() -> str | None:
             record = plan.history[-1]
             if restore_best == "loss":
                 best.offer(-record.get("total_validation", np.nan))
+            worse = f"no better {restore_best} within {patience} epochs" if best.has_waited(patience) else None
             if len(plan.history) % update_interval:
-                return None
+                return worse
             codes = self.codes()
             assignments = self.assign(codes)
             plan.target, labels = self._target(assignments), assignments.argmax(1)
@@ -201,7 +207,7 @@ class TwoPhases:
             record["smallest_cluster"] = float(labels.bincount(minlength=clustering.n_clusters).min())
             if restore_best == "silhouette":
                 best.offer(record["silhouette"])
-            return f"fewer than a share of {tol:g} of the labels changed" if settled else None
+            return f"fewer than a share of {tol:g} of the labels changed" if settled else worse
 
         reason = self._fit(plan, max_epochs, _FINETUNING, refresh) if max_epochs else "no fine-tuning was asked for"
         best.restore()
@@ -284,6 +290,9 @@ class _Best:
             self.merit, self.waited, self.state = merit, 0, copy.deepcopy(self.module.state_dict())
         else:
             self.waited += 1
+
+    def has_waited(self, patience: int | None) -> bool:
+        return patience is not None and self.state is not None and self.waited >= patience
 
     def restore(self) -> None:
         if self.state is not None:
