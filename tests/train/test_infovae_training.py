@@ -124,7 +124,8 @@ def test_minibatches_cover_the_cells_and_know_their_rows(untrained):
     assert isinstance(loader, InMemoryBatches)
     torch.manual_seed(0)
     # One left-over cell is left out.
-    assert [len(batch["X"]) for batch in loader] == [3, 3] and len(loader) == 2
+    assert [len(batch["X"]) for batch in loader] == [3, 3]
+    assert len(loader) == 2
     whole = batches(manager, cells, 3, shuffle=False)
     rows = torch.cat([batch[CELL_INDEX] for batch in whole]).view(-1)
     assert rows.tolist() == cells.tolist()
@@ -134,9 +135,7 @@ def test_minibatches_cover_the_cells_and_know_their_rows(untrained):
 
 def test_large_data_are_read_by_a_loader_with_equal_content(untrained):
     manager = untrained().adata_manager
-    in_memory, read = (
-        list(batches(manager, np.arange(50), 16, shuffle=False, max_elements=m)) for m in (2**28, 10)
-    )
+    in_memory, read = (list(batches(manager, np.arange(50), 16, shuffle=False, max_elements=m)) for m in (2**28, 10))
     assert len(in_memory) == len(read) == 4
     for a, b in zip(in_memory, read, strict=True):
         for key in a:
