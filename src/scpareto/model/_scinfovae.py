@@ -93,7 +93,7 @@ class ScInfoVAE(FrontMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMode
 
     References
     ----------
-    :cite:p:`Zhao2019`, :cite:p:`Xie2016`, :cite:p:`Tian2019`, :cite:p:`Lopez2018`.
+    :cite:p:`Pan2023`, which builds on :cite:p:`Zhao2019`, :cite:p:`Xie2016` and :cite:p:`Tian2019`.
 
     Examples
     --------
