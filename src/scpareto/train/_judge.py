@@ -113,7 +113,7 @@ class Judge:
     def structure(self, context: Context) -> Structure:
         """Differences between cells that every point is asked to keep."""
         if self._structure is None:
-            self._structure = Structure(self.expression, self.level_names(context), self.split.test)
+            self._structure = Structure(self.expression, self.level_names(context), self.split.held_out)
         return self._structure
 
     def __call__(self, seed: int) -> Judgement:
