@@ -12,6 +12,9 @@ BATCH: Final = "batch"
 BATCH_EFFECT_KEY: Final = "batch_effect"
 ADJUST_COUNTS_KEY: Final = "adjust_counts"
 
+# Size factors that ``prepare_scinfovae`` writes into ``obs``.
+SCINFOVAE_SIZE_FACTOR_KEY: Final = "scinfovae_size_factor"
+
 # Registry keys of traded nuisances: registered with the data, never given to the decoder.
 NUISANCE_CATEGORICAL_KEY: Final = "nuisance_categorical"
 NUISANCE_CONTINUOUS_KEY: Final = "nuisance_continuous"

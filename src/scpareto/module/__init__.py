@@ -1,7 +1,8 @@
 """Networks."""
 
+from scpareto.module._infovae import InfoVAE
 from scpareto.module._likelihood import SparseZeroInflatedNegativeBinomial
 from scpareto.module._multiplicative_decoder import MultiplicativeDecoder
 from scpareto.module._paretovae import ParetoVAE
 
-__all__ = ["MultiplicativeDecoder", "ParetoVAE", "SparseZeroInflatedNegativeBinomial"]
+__all__ = ["InfoVAE", "MultiplicativeDecoder", "ParetoVAE", "SparseZeroInflatedNegativeBinomial"]

@@ -237,7 +237,10 @@ def fit_front(
     """
     run = FrontRun(model, objective, method, n_points, **kwargs)
     run.run()
-    return run.front()
+    front = run.front()
+    if (take_front := getattr(model, "take_front", None)) is not None:
+        take_front(front)
+    return front
 
 
 def apply_point(model: BaseModelClass, front: Front, which: Any) -> int:
