@@ -108,6 +108,8 @@ def test_kinds_of_targets_are_checked(build, name):
         ("nime", None, "'nime' is unknown.*classifier.*mine"),
         (["mine", "nime"], None, "'nime' is unknown"),
         ("mine", {"layers": 3}, "'mine' has no option 'layers'.*n_layers"),
+        ("deep_clustering", {"n_clusters": 500}, "n_clusters=500 .*only 140 training cells"),
+        ("deep_clustering", {"n_clusters": 1}, "n_clusters=1: give at least 2"),
         ("hsic", {"given": "niche"}, "'hsic' has no option 'given'.*estimator"),
         ("total_correlation", {"target": "donor"}, "no option 'target'"),
         ("mine", {"n_categories": 5}, "'n_categories' follows from"),

@@ -133,6 +133,7 @@ def test_a_saved_model_keeps_the_front_of_three(three, simulate_nuisances, tmp_p
         ("total_correlation", {}),
         ("prior_divergence", {}),
         ("prior_divergence", {"divergence": "js", "n_hidden": 8}),
+        ("deep_clustering", {"n_clusters": 3}),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(map(str, value.values())) or "default",
 )

@@ -4,6 +4,13 @@ from scpareto.objectives._base import CodesSeen, Objective
 from scpareto.objectives._classifier import Classifier
 from scpareto.objectives._context import Context
 from scpareto.objectives._critic import CodeStandardizer, Critic
+from scpareto.objectives._deep_clustering import (
+    DeepClustering,
+    clustering_divergence,
+    kmeans_centres,
+    soft_assignments,
+    target_distribution,
+)
 from scpareto.objectives._denormals import denormals_flushed
 from scpareto.objectives._estimate import CriticSchedule, estimate, evaluate, fit_critic
 from scpareto.objectives._hsic import HSIC
@@ -29,6 +36,7 @@ __all__ = [
     "Context",
     "Critic",
     "CriticSchedule",
+    "DeepClustering",
     "InformationObjective",
     "Mine",
     "MMDUnbiased",
@@ -37,13 +45,17 @@ __all__ = [
     "PriorDivergence",
     "Smile",
     "TotalCorrelation",
+    "clustering_divergence",
     "denormals_flushed",
     "estimate",
     "evaluate",
     "fit_critic",
     "get_objective",
+    "kmeans_centres",
     "objective_class",
     "objective_names",
     "objective_options",
     "register_objective",
+    "soft_assignments",
+    "target_distribution",
 ]

@@ -48,6 +48,8 @@ class Objective(nn.Module, ABC):
     """Kinds of nuisance that can be the target: ``"categorical"``, ``"continuous"``."""
     minimum: ClassVar[float | None] = None
     """Smallest possible value, where there is one; estimates may lie below."""
+    is_learned: ClassVar[bool] = False
+    """Whether parameters of the objective, such as cluster centres, are minimised together with the model."""
 
     def __init__(self, n_latent: int, *, target: str = "batch", on: CodesSeen = "sample") -> None:
         super().__init__()
@@ -83,6 +85,15 @@ class Objective(nn.Module, ABC):
 
     def observe(self, context: Context) -> None:
         """Learn constants of the nuisance, such as its proportions, from all training cells before any training."""
+
+    def start(self, codes: Normal) -> None:
+        """Find initial values of the objective's own parameters in the codes of the training cells, before training.
+
+        Parameters
+        ----------
+        codes
+            Posterior of the codes, batch shape ``(n_cells, n_latent)``.
+        """
 
     def critic_loss(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
         """Loss of the objective's critic on detached codes; only objectives with a critic have one."""

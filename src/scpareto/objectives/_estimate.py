@@ -146,6 +146,7 @@ def estimate(
     """
     twin = objective.fresh().to(codes.loc.device)
     twin.observe(context.take(split[0]))
+    twin.start(Normal(codes.loc[split[0]], codes.scale[split[0]], validate_args=False))
     fit_critic(twin, codes, context, split[0], split[1], schedule)
     return [evaluate(twin, codes, context, part) for part in split]
 

@@ -80,6 +80,8 @@ def build_objectives(
                 )
             options["n_clusters"] = clustering.n_clusters
         known = objective_options(cls)
+        if (n_clusters := options.get("n_clusters", 0)) > n_train:
+            raise ValueError(f"n_clusters={n_clusters} of objective {name!r}: there are only {n_train} training cells.")
         objectives.append(get_objective(name, **{k: v for k, v in sizes.items() if k in known} | options))
     labels = [objective.label for objective in objectives]
     for label in labels:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.distributions import Normal
 
 from scpareto._constants import GENERATIVE_LOSS
 from scpareto.audit import set_alarm
@@ -193,10 +194,11 @@ class FrontEngine:
         return part["objectives"]
 
     def _fit_to_start(self, objective: Objective) -> None:
-        """Let an objective observe the training cells and train its critic on their present codes."""
+        """Let an objective observe the training cells, start from their present codes and train its critic on them."""
         qz, context, _ = self.judge.encode()
         train, validation = torch.from_numpy(self.split.train), torch.from_numpy(self.split.validation)
         objective.observe(context.take(train))
+        objective.start(Normal(qz.loc[train], qz.scale[train], validate_args=False))
         fit_critic(objective, qz, context, train, validation, self.spec.recipe.critic_warmup)
 
     def _report_clusters(self, objective: Objective) -> None:

@@ -88,6 +88,8 @@ class FrontPlan(lightning.LightningModule):
         self._frozen = tuple(frozen or [])
         idle = {id(p) for network in frozen or [] for p in network.parameters()}
         self._trained = [p for p in self.module.parameters() if p.requires_grad and id(p) not in idle]
+        used = zip(self._objectives, weighing.active[1:], strict=True)
+        self._trained += [p for o, is_used in used if is_used and o.is_learned for p in o.parameters()]
 
     @property
     def critics(self) -> list[Objective]:
@@ -280,11 +282,14 @@ class FrontPlan(lightning.LightningModule):
     @contextmanager
     def _critics_fixed(self) -> Iterator[None]:
         """Let gradients pass through the critics without gathering in them."""
-        self.objectives.requires_grad_(False)
+        critics = [objective for objective in self._objectives if not objective.is_learned]
+        for critic in critics:
+            critic.requires_grad_(False)
         try:
             yield
         finally:
-            self.objectives.requires_grad_(True)
+            for critic in critics:
+                critic.requires_grad_(True)
 
 
 @contextmanager
