@@ -7,4 +7,16 @@ from scpareto.train import apply_point, fit_front
 
 __version__ = version("scpareto")
 
-__all__ = ["apply_point", "audit", "bench", "datasets", "fit_front", "metrics", "model", "objectives", "pareto", "pl", "pp"]
+__all__ = [
+    "apply_point",
+    "audit",
+    "bench",
+    "datasets",
+    "fit_front",
+    "metrics",
+    "model",
+    "objectives",
+    "pareto",
+    "pl",
+    "pp",
+]

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import scanpy as sc
 from anndata import AnnData
-from scipy import sparse
 
 from scpareto.train._judge import principal_components
 from scpareto.train._threads import torch_threads_kept
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from scpareto.train._split import Split
 

@@ -6,7 +6,6 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from scpareto._constants import latent_key
@@ -90,7 +89,7 @@ def integrate(
 
 
 def checked_method(name: str, options: dict[str, Any]) -> Method:
-    """Method of a name, after a check of its options and its library."""
+    """Look a method up and check its options and its library."""
     method = get_method(name)
     known = inspect.signature(method.run).parameters.values()
     named = [p.name for p in known if p.kind is p.KEYWORD_ONLY]
@@ -159,7 +158,7 @@ def labels_of(adata: AnnData, labels_key: str) -> NDArray[np.str_]:
         raise KeyError(
             f"labels_key={labels_key!r} is not in adata.obs. Available: {', '.join(map(repr, adata.obs.columns))}."
         )
-    column: pd.Series = adata.obs[labels_key]
+    column = adata.obs[labels_key]
     return np.where(column.isna(), UNLABELLED, column.astype(object).astype(str)).astype(object).astype(str)
 
 

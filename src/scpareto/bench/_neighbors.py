@@ -45,9 +45,7 @@ def nearest(queries: NDArray, cells: NDArray, k: int) -> tuple[NDArray[np.int64]
     return indices.astype(np.int64), distances.astype(np.float64)
 
 
-def mutual_pairs(
-    a_to_b: NDArray[np.int64], b_to_a: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def mutual_pairs(a_to_b: NDArray[np.int64], b_to_a: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs of cells that are among each other's neighbours.
 
     Parameters

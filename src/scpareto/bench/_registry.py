@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pandas as pd
 
-from scpareto.bench._cells import Cells
+from scpareto.bench._reproducible import reproducible
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +105,9 @@ class Method:
         if not self.requires:
             return
         try:
-            importlib.import_module(self.requires)
+            # Scanorama seeds the global generators when it is imported.
+            with reproducible(0):
+                importlib.import_module(self.requires)
         except ImportError as error:
             raise ImportError(
                 f"method={self.name!r} needs {self.library}: pip install 'scpareto[{self.extra}]'."
@@ -164,7 +166,7 @@ def method_names() -> list[str]:
 
 
 def get_method(name: str) -> Method:
-    """Method of a name.
+    """Look a method up.
 
     Raises
     ------
@@ -182,9 +184,9 @@ def methods() -> pd.DataFrame:
     Returns
     -------
     One row per method: ``name``, ``family``, ``library``, ``extra`` (what to install: ``pip install
-    'scpareto[<extra>]'``; empty where nothing is missing), ``installed``, ``returns`` (``embedding``; ``expression``, of
-    which principal components are taken; or ``front``), ``fits`` (``all cells``, or ``training cells`` for methods that
-    map the others), ``reads`` (what it is told beside the counts), ``knob`` (the option that sets the strength of
+    'scpareto[<extra>]'``; empty where nothing is missing), ``installed``, ``returns`` (``embedding``; ``expression``,
+    of which principal components are taken; or ``front``), ``fits`` (``all cells``, or ``training cells`` for methods
+    that map the others), ``reads`` (what it is told beside the counts), ``knob`` (the option that sets the strength of
     correction) and ``reference``.
 
     Examples

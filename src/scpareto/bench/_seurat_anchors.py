@@ -79,8 +79,8 @@ def find_anchors(
     if min(len(scaled_a), len(scaled_b)) >= k_filter and len(of_a):
         loadings = scaled_a.T @ vectors_a + scaled_b.T @ vectors_b
         genes = top_features(loadings)
-        in_genes = [normalize(expression[:, genes]) for expression in (expression_a, expression_b)]
-        allowed = nearest(*in_genes, k_filter)[0]
+        in_genes_a, in_genes_b = normalize(expression_a[:, genes]), normalize(expression_b[:, genes])
+        allowed = nearest(in_genes_a, in_genes_b, k_filter)[0]
         kept = (allowed[of_a] == of_b[:, None]).any(axis=1)
         of_a, of_b = of_a[kept], of_b[kept]
     return Anchors(of_a, of_b, anchor_scores(of_a, of_b, (near_aa, near_ab, near_ba, near_bb), k_score))

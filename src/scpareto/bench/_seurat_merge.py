@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def merge_order(sizes: list[int], n_anchors: Mapping[tuple[int, int], int]) -> list[tuple[list[int], list[int]]]:
-    """Groups of batches that are merged, one after the other.
+    """Find which groups of batches are merged, one after the other.
 
     Complete linkage of the batches, whose distance is the size of the smaller one divided by the number of anchors.
 
@@ -155,7 +155,7 @@ class Merger:
         self, reference: list[int], query: list[int]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """Anchors between any batch of one group and any of the other, as rows of the joined groups."""
-        start = {}
+        start: dict[int, int] = {}
         for group in (reference, query):
             ends = np.cumsum([0, *(len(self.expression[i]) for i in group)])
             start |= dict(zip(group, ends, strict=False))

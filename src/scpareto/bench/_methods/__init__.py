@@ -1,6 +1,6 @@
 """One file per method; importing it registers the method."""
 
-from . import (  # noqa: F401 - registered on import, in the order of the table
+from . import (  # noqa: F401, I001 - registered on import, in the order of the table
     _pca,
     _combat,
     _harmony,
@@ -11,5 +11,11 @@ from . import (  # noqa: F401 - registered on import, in the order of the table
     _scvi,
     _scanvi,
     _sysvi,
+    _scvi_hsic,
+    _scvi_mmd,
+    _saucie_mmd,
+    _desc,
+    _scdeepcluster,
+    _sczidesk,
     _paretovi,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     inductive=True,
 )
 def paretovi(
-    cells: Cells, *, n_latent: int = 10, gene_likelihood: str = "zinb", select: Any = "auto", **training: Any
+    cells: Cells,
+    *,
+    n_latent: int = 10,
+    gene_likelihood: Literal["zinb", "nb", "poisson", "normal"] = "zinb",
+    select: Any = "auto",
+    **training: Any,
 ) -> Points:
     """Learn a front and return the posterior means of every point.
 
