@@ -26,6 +26,10 @@ def run(adata, method, quick, **options):
     return adata.obsm[f"X_{method}"]
 
 
+def global_state():
+    return random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+
+
 @pytest.fixture(scope="module")
 def two(simulate, quick):
     """Return data of two batches with the codes of every method, each run from another state of the generators."""
@@ -33,11 +37,11 @@ def two(simulate, quick):
     states = {}
     for i, method in enumerate(METHODS):
         random.seed(i)
-        np.random.seed(i)
+        np.random.seed(i)  # noqa: NPY002 - the caller's own
         torch.manual_seed(i)
-        before = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()
+        before = global_state()
         run(adata, method, quick)
-        after = random.getstate(), np.random.get_state()[1], torch.get_rng_state()
+        after = global_state()
         states[method] = (before, after)
     return adata, states
 
