@@ -43,7 +43,7 @@ def test_two_copies_of_the_same_cells_are_merged(copies):
     before, after = (sp.metrics.silhouette(adata.obsm[f"X_{m}"], adata.obs["batch"]) for m in ("pca", "seurat_cca"))
     assert after < 0.02 < before
     told = [sp.metrics.probe_information(adata.obsm[f"X_{m}"], adata.obs["batch"]).value for m in ("pca", "seurat_cca")]
-    assert told[1] < 0.3 < 0.5 < told[0]
+    assert told[1] < 0.3 < 0.4 < told[0]
 
 
 def test_anchors_are_mutual_and_pair_copies_with_themselves(copies):
