@@ -2,9 +2,21 @@
 
 from importlib.metadata import version
 
-from scpareto import audit, datasets, metrics, model, objectives, pareto, pl, pp
+from scpareto import audit, bench, datasets, metrics, model, objectives, pareto, pl, pp
 from scpareto.train import apply_point, fit_front
 
 __version__ = version("scpareto")
 
-__all__ = ["apply_point", "audit", "datasets", "fit_front", "metrics", "model", "objectives", "pareto", "pl", "pp"]
+__all__ = [
+    "apply_point",
+    "audit",
+    "bench",
+    "datasets",
+    "fit_front",
+    "metrics",
+    "model",
+    "objectives",
+    "pareto",
+    "pl",
+    "pp",
+]

@@ -16,7 +16,7 @@ _ENTROPY_NEIGHBORS = 50
 
 def judge_codes(
     mean: ArrayLike,
-    sample: ArrayLike,
+    sample: ArrayLike | None,
     batch: ArrayLike,
     *,
     test_indices: ArrayLike,
@@ -34,7 +34,8 @@ def judge_codes(
     mean
         Posterior mean of all cells, shape ``(n_cells, n_latent)``.
     sample
-        One posterior sample of all cells, shape ``(n_cells, n_latent)``.
+        One posterior sample of all cells, shape ``(n_cells, n_latent)``; None for codes without a posterior, of which
+        then only the columns of the mean are given.
     batch
         Batch (or other nuisance) of all cells, shape ``(n_cells,)``.
     test_indices
@@ -75,7 +76,7 @@ def judge_codes(
     >>> columns["retention"], columns["leakage_mean"] < 0.05
     (1.0, True)
     """
-    arrays = {"mean": np.asarray(mean), "sample": np.asarray(sample)}
+    arrays = {"mean": np.asarray(mean)} | ({} if sample is None else {"sample": np.asarray(sample)})
     labels = np.asarray(batch)
     reference = None if expression is None else np.asarray(expression)
     test = _check_indices(test_indices, len(labels))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scpareto.cli._data import names, read, sha256, variable_genes
 from scpareto.cli._results import as_table, draw, say_what_is_there
 from scpareto.cli._run_folder import CHECKPOINTS, UsageError, console, reported_errors, run_folder
 
@@ -78,9 +77,9 @@ def fit(
         if not data.is_file():
             raise UsageError(f"{data} does not exist.")
         # The data are read and checked before a folder is made or emptied.
-        adata = _read(data)
-        counts = _variable_genes(adata, arguments)
-        with run_folder(output, arguments | {"input_sha256": _sha256(data)}, resume=resume, overwrite=overwrite):
+        adata = read(data)
+        counts = variable_genes(adata, arguments)
+        with run_folder(output, arguments | {"input_sha256": sha256(data)}, resume=resume, overwrite=overwrite):
             _learn(adata, counts, arguments, output, accelerator)
 
 
@@ -138,14 +137,14 @@ def explore(
         from scpareto import pl
 
         adata, model, arguments = _finished(results)
-        columns = [arguments["batch_key"], arguments["labels_key"], *_names(color)]
+        columns = [arguments["batch_key"], arguments["labels_key"], *names(color)]
         with console.status("Embedding the cells at every point"):
             page = pl.explorer(
                 adata,
                 model,
                 results / "front.html" if output is None else output,
                 color=[column for column in columns if column is not None],
-                genes=_names(genes),
+                genes=names(genes),
                 batch_key=arguments["batch_key"],
                 layer=arguments["layer"],
                 max_cells=max_cells,
@@ -168,7 +167,7 @@ def audit(
     with reported_errors():
         _, model, arguments = _finished(results)
         labels_key = labels_key or arguments["labels_key"]
-        table = model.audit(labels_key, control_genes=_names(control_genes), seed=seed)
+        table = model.audit(labels_key, control_genes=names(control_genes), seed=seed)
         model.save(results / "model", overwrite=True)
         _write_tables(table, results)
         front = model.front
@@ -236,64 +235,7 @@ def _finished(results: Path) -> tuple[AnnData, ParetoVI, dict[str, Any]]:
     if missing:
         raise UsageError(f"{results} holds no finished run: {', '.join(missing)} missing.")
     arguments = json.loads((results / "run.json").read_text())["arguments"]
-    adata = _read(results / "adata.h5ad")
+    adata = read(results / "adata.h5ad")
     n_top = arguments["n_top_genes"]
     chosen = adata.var["highly_variable"].to_numpy() if n_top and n_top < adata.n_vars else slice(None)
     return adata, ParetoVI.load(results / "model", adata[:, chosen].copy()), arguments
-
-
-def _variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:
-    """Copy with the batch-aware variable genes, which are also noted in ``adata.var``."""
-    import scanpy as sc
-
-    from scpareto.model._validate import check_anndata
-    from scpareto.train._threads import torch_threads_kept
-
-    n_top, layer, batch_key = arguments["n_top_genes"], arguments["layer"], arguments["batch_key"]
-    labels = [] if arguments["labels_key"] is None else [arguments["labels_key"]]
-    with warnings.catch_warnings():
-        # The registration that follows checks once more, and its warnings are shown.
-        warnings.simplefilter("ignore")
-        check_anndata(
-            adata,
-            layer=layer,
-            obs_keys={"batch_key": [batch_key], "labels_key": labels},
-            batch_key=batch_key,
-            labels_key=None,
-            need_batches=True,
-        )
-    if not n_top or n_top >= adata.n_vars:
-        return adata.copy()
-    normalised = adata.copy()
-    if layer is not None:
-        normalised.X = normalised.layers[layer].copy()
-    with torch_threads_kept():
-        sc.pp.normalize_total(normalised, target_sum=1e4)
-        sc.pp.log1p(normalised)
-        sc.pp.highly_variable_genes(normalised, n_top_genes=n_top, batch_key=batch_key)
-    chosen = normalised.var["highly_variable"].to_numpy()
-    adata.var["highly_variable"] = chosen
-    console.print(f"Selected {chosen.sum():,} of {adata.n_vars:,} genes that vary within batches (--n-top-genes).")
-    subset = adata[:, chosen].copy()
-    empty = subset.n_obs - int(((subset.X if layer is None else subset.layers[layer]).sum(axis=1) > 0).sum())
-    if empty:
-        raise UsageError(f"{empty} cells have no counts in the selected genes. Raise --n-top-genes or remove them.")
-    return subset
-
-
-def _read(path: Path) -> AnnData:
-    import anndata
-
-    try:
-        return anndata.read_h5ad(path)
-    except (OSError, KeyError) as error:
-        raise UsageError(f"{path} is not a readable .h5ad file: {error}") from error
-
-
-def _names(given: list[str] | None) -> list[str]:
-    return [name.strip() for entry in given or [] for name in entry.split(",") if name.strip()]
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

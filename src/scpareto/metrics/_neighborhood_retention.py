@@ -81,6 +81,22 @@ def neighborhood_retention(
     >>> neighborhood_retention(codes, codes, np.repeat(["a", "b"], 100))
     1.0
     """
+    overlaps, _ = neighborhood_overlaps(
+        expression, codes, batch, n_neighbors=n_neighbors, max_cells=max_cells, seed=seed
+    )
+    return float(overlaps.mean())
+
+
+def neighborhood_overlaps(
+    expression: ArrayLike,
+    codes: ArrayLike,
+    batch: ArrayLike,
+    *,
+    n_neighbors: int = 15,
+    max_cells: int = 10_000,
+    seed: int = 0,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Overlap of each scored cell, of which :func:`neighborhood_retention` is the mean, and the rows of these cells."""
     reference = check_matrix(expression, "expression")
     z = check_matrix(codes, "codes")
     if len(z) != len(reference):
@@ -97,14 +113,15 @@ def neighborhood_retention(
     if len(eligible) > max_cells:
         eligible = np.random.default_rng(seed).choice(eligible, max_cells, replace=False)
 
-    overlaps = []
+    overlaps, rows = [], []
     for b in np.unique(of_batch[eligible]):
         members = np.flatnonzero(of_batch == b)
         scored = np.flatnonzero(np.isin(members, eligible))
         k_batch = min(k, (len(members) - 1) // 2)
         near = [nearest_others(space[members], scored, k_batch) for space in (reference, z)]
         overlaps.append(_shared(*near) / k_batch)
-    return float(np.concatenate(overlaps).mean())
+        rows.append(members[scored])
+    return np.concatenate(overlaps), np.concatenate(rows)
 
 
 def _shared(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:

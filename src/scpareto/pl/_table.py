@@ -24,7 +24,7 @@ class FrontLike(Protocol):
 _IDENTITY = re.compile(r"point|seed|preference_.*|.*_(low|high)|n_cells|epochs?")
 # names of the field, as written by scpareto and by scib-metrics
 _HIGHER = re.compile(
-    r"scib_.*|retention|structure_kept"
+    r"scib_.*|retention(_reference)?|structure_kept"
     r"|alignment|batch_entropy|graph_connectivity|pcr(_comparison)?|bras|kbet(_per_label)?|[ci]lisi(_knn)?"
     r"|(k_?means_|leiden_)?(nmi|ari|uca)|asw|(batch_|label_)?silhouette(_(label|labels|batch|width))?|isolated_labels"
     r"|bio_conservation|batch_correction|total|(unsupervised_clustering_)?accuracy|hypervolume|mixing"

@@ -12,6 +12,7 @@ _KINDS = {"leakage": ("leakage", " of "), "nn": ("nearest-neighbour information"
 _TITLES = {
     "point": "point along the front",
     "retention": "neighbourhood retention",
+    "retention_reference": "neighbourhood retention, independent reference",
     "structure_kept": "structure kept",
     "alarm": "over-correction alarm",
 }

@@ -1,0 +1,9 @@
+"""Popular integration methods behind one call, and a benchmark that puts each beside a front."""
+
+from scpareto.bench import _methods  # noqa: F401 - registers the methods
+from scpareto.bench._benchmark import Benchmark
+from scpareto.bench._cells import Cells
+from scpareto.bench._integrate import integrate
+from scpareto.bench._registry import Knob, Method, Points, get_method, methods, register_method
+
+__all__ = ["Benchmark", "Cells", "Knob", "Method", "Points", "get_method", "integrate", "methods", "register_method"]

@@ -1,0 +1,115 @@
+"""What a method is given: counts, batches and perhaps labels of the same cells, and what all methods derive of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import scanpy as sc
+from anndata import AnnData
+
+from scpareto.train._judge import principal_components
+from scpareto.train._threads import torch_threads_kept
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+    from scpareto.train._split import Split
+
+UNLABELLED = "unlabelled"
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells that are to be integrated.
+
+    Parameters
+    ----------
+    counts
+        Raw counts, shape ``(n_cells, n_genes)``.
+    genes
+        Names of the genes, shape ``(n_genes,)``.
+    batch
+        Batch of each cell, shape ``(n_cells,)``; all the same for methods that do not read it.
+    labels
+        Label of each cell, shape ``(n_cells,)``, ``"unlabelled"`` where it is unknown; None without labels.
+    split
+        Training, validation and test cells of methods that can map cells that they have not seen.
+    seed
+        Seed of whatever is random.
+    """
+
+    counts: sparse.csr_matrix
+    genes: NDArray[np.str_]
+    batch: NDArray[np.str_]
+    labels: NDArray[np.str_] | None
+    split: Split
+    seed: int
+
+    def __len__(self) -> int:
+        return int(self.counts.shape[0])
+
+    @cached_property
+    def batches(self) -> list[str]:
+        """Names of the batches, the largest first; ties in alphabetical order."""
+        names, sizes = np.unique(self.batch, return_counts=True)
+        return [str(names[i]) for i in np.argsort(-sizes, kind="stable")]
+
+    @cached_property
+    def batch_codes(self) -> NDArray[np.int64]:
+        """Number of each cell's batch in alphabetical order, shape ``(n_cells,)``."""
+        return np.unique(self.batch, return_inverse=True)[1]
+
+    def rows(self, batch: str) -> NDArray[np.int64]:
+        """Rows of the cells of a batch, ascending."""
+        return np.flatnonzero(self.batch == batch)
+
+    @cached_property
+    def log_normalised(self) -> sparse.csr_matrix:
+        """``log(1 + 10^4 x / depth)``, shape ``(n_cells, n_genes)``."""
+        adata = AnnData(self.counts.astype(np.float32, copy=True))
+        with torch_threads_kept():
+            sc.pp.normalize_total(adata, target_sum=1e4)
+            sc.pp.log1p(adata)
+        return adata.X
+
+    @cached_property
+    def components(self) -> NDArray[np.float64]:
+        """Principal components of log-normalised expression, shape ``(n_cells, 30)``: the uncorrected reference."""
+        return principal_components(self.counts, seed=0)
+
+    def as_anndata(self, *, normalised: bool = False) -> AnnData:
+        """Build fresh annotated data, with columns ``batch`` and, where there are labels, ``labels``."""
+        obs = pd.DataFrame({"batch": pd.Categorical(self.batch)}, index=np.arange(len(self)).astype(str))
+        if self.labels is not None:
+            obs["labels"] = pd.Categorical(self.labels)
+        x = self.log_normalised if normalised else self.counts
+        return AnnData(x.astype(np.float32, copy=True), obs=obs, var=pd.DataFrame(index=self.genes))
+
+    def splitter(self) -> dict[str, list[NDArray[np.int64]]]:
+        """Arguments by which scvi-tools takes this split: training, validation and test cells."""
+        return {"external_indexing": [self.split.train, self.split.validation, self.split.test]}
+
+
+@torch_threads_kept()
+def components_of(expression: NDArray | sparse.spmatrix, *, seed: int, scale: bool = False) -> NDArray[np.float64]:
+    """Principal components of a corrected matrix, shape ``(n_cells, min(30, ...))``.
+
+    Parameters
+    ----------
+    expression
+        Corrected expression, shape ``(n_cells, n_genes)``.
+    seed
+        Seed of the decomposition.
+    scale
+        Whether genes are scaled to unit variance before.
+    """
+    adata = AnnData(expression.astype(np.float32, copy=True))
+    if scale:
+        sc.pp.scale(adata, max_value=10)
+    sc.pp.pca(adata, n_comps=min(30, adata.n_obs - 1, adata.n_vars - 1), random_state=seed)
+    return np.asarray(adata.obsm["X_pca"], dtype=np.float64)

@@ -1,0 +1,67 @@
+"""What the deep clustering methods read, and how many clusters they look for."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scanpy as sc
+from anndata import AnnData
+
+from scpareto.train._threads import torch_threads_kept
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scpareto.bench._cells import Cells
+
+
+def clustering_input(
+    cells: Cells, *, n_genes: int | None, max_value: float = 10.0
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Z-scores of the most variable genes.
+
+    Parameters
+    ----------
+    cells
+        The cells.
+    n_genes
+        Genes of largest normalised dispersion; all where it is None or there are fewer.
+    max_value
+        Largest absolute value that is left.
+
+    Returns
+    -------
+    Z-scores, shape ``(n_cells, n_genes)``, and the columns of the genes.
+    """
+    genes = np.arange(len(cells.genes))
+    if n_genes is not None and n_genes < len(genes):
+        adata = AnnData(cells.log_normalised)
+        with torch_threads_kept(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            sc.pp.highly_variable_genes(adata, n_top_genes=n_genes)
+        genes = np.flatnonzero(adata.var["highly_variable"].to_numpy())
+    values = cells.log_normalised[:, genes].toarray()
+    spread = values.std(axis=0)
+    scaled = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return np.clip(scaled, -max_value, max_value).astype(np.float32), genes
+
+
+def leiden_clusters(representation: NDArray, *, n_neighbors: int, resolution: float, seed: int) -> NDArray[np.int64]:
+    """Leiden clusters in a neighbourhood graph, shape ``(n_cells,)``, the largest first."""
+    adata = AnnData(np.asarray(representation, dtype=np.float32))
+    with torch_threads_kept():
+        sc.pp.neighbors(adata, n_neighbors=min(n_neighbors, adata.n_obs - 1), use_rep="X", random_state=seed)
+        sc.tl.leiden(adata, resolution=resolution, random_state=seed, flavor="igraph", n_iterations=2, directed=False)
+    return adata.obs["leiden"].astype(int).to_numpy()
+
+
+def checked_n_clusters(cells: Cells, n_clusters: int | None) -> int:
+    """Check the number of clusters; None is as many as Leiden finds in the principal components at resolution 1."""
+    if n_clusters is None:
+        found = leiden_clusters(cells.components, n_neighbors=15, resolution=1.0, seed=cells.seed)
+        return max(2, int(found.max()) + 1)
+    if n_clusters < 2 or n_clusters > len(cells):
+        raise ValueError(f"n_clusters={n_clusters} must be from 2 to the number of cells, {len(cells)}.")
+    return n_clusters

@@ -1,0 +1,64 @@
+"""Harmony, by harmonypy, which is called directly: it is GPL-licensed, and imported only here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scpareto.bench._registry import Knob, register_method
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scpareto.bench._cells import Cells
+
+
+@register_method(
+    "harmony",
+    family="linear",
+    library="harmonypy",
+    extra="harmony",
+    requires="harmonypy",
+    reference="Korsunsky et al. 2019",
+    knob=Knob("theta", (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)),
+)
+def harmony(cells: Cells, *, theta: float = 2.0, max_iter_harmony: int = 20, **options: Any) -> NDArray:
+    """Soft clusters of principal components, each moved so that it holds all batches.
+
+    Parameters
+    ----------
+    cells
+        The cells.
+    theta
+        Strength of the diversity penalty; 0 leaves batches as they cluster.
+    max_iter_harmony
+        Rounds of clustering and correction at most.
+    **options
+        Further arguments of ``harmonypy.run_harmony``.
+
+    Returns
+    -------
+    Corrected components, shape ``(n_cells, 30)``.
+
+    References
+    ----------
+    :cite:p:`Korsunsky2019`.
+    """
+    import harmonypy
+
+    found = harmonypy.run_harmony(
+        cells.components,
+        pd.DataFrame({"batch": cells.batch}),
+        "batch",
+        theta=theta,
+        max_iter_harmony=max_iter_harmony,
+        random_state=cells.seed,
+        verbose=False,
+        ncores=1,
+        **options,
+    ).Z_corr
+    found = np.asarray(found, dtype=np.float64)
+    # Before version 2 cells were columns.
+    return found if len(found) == len(cells) else found.T

@@ -1,0 +1,109 @@
+"""The original correction by mutual nearest neighbours, in the space of genes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.preprocessing import normalize
+
+from scpareto.bench._cells import components_of
+from scpareto.bench._neighbors import mutual_pairs, nearest
+from scpareto.bench._registry import register_method
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scpareto.bench._cells import Cells
+
+_BLOCK = 2048
+
+
+@register_method(
+    "mnn", family="neighbours", library="scpareto", reference="Haghverdi et al. 2018", returns="expression"
+)
+def mnn(cells: Cells, *, k: int = 20, sigma: float = 1.0) -> NDArray:
+    r"""Add smoothed differences of mutual neighbours to every cell, then take principal components.
+
+    Parameters
+    ----------
+    cells
+        The cells; batches are merged from the largest to the smallest.
+    k
+        Neighbours of which mutual ones are kept.
+    sigma
+        Squared bandwidth of the smoothing, on the scale of cells of length 1.
+
+    Returns
+    -------
+    Codes, shape ``(n_cells, 30)``.
+
+    References
+    ----------
+    :cite:p:`Haghverdi2018`.
+    """
+    rows = [cells.rows(batch) for batch in cells.batches]
+    dense = cells.log_normalised.toarray().astype(np.float64)
+    corrected = np.empty_like(dense)
+    for own, part in zip(rows, mnn_correct([dense[own] for own in rows], k=k, sigma=sigma), strict=True):
+        corrected[own] = part
+    return components_of(corrected, seed=cells.seed)
+
+
+def mnn_correct(batches: list[NDArray], *, k: int = 20, sigma: float = 1.0) -> list[NDArray]:
+    r"""Correct batches one after the other towards those before.
+
+    Cells are scaled to length 1. With the mutual pairs :math:`(r, q)` of a reference and a batch, the vector of a cell
+    :math:`q` is the mean of :math:`x_r - x_q` over its pairs, and every cell :math:`c` of the batch is moved by
+
+    .. math::
+        u_c = \frac{\sum_q w_{cq} v_q}{\sum_q w_{cq}}, \qquad
+        w_{cq} = \frac{\exp(-\lVert x_c - x_q \rVert^2 / \sigma)}
+                 {\sum_{q'} \exp(-\lVert x_q - x_{q'} \rVert^2 / \sigma)}
+
+    over the paired cells of the batch; the denominator of the weight is their local density. The batch then joins the
+    reference.
+
+    Parameters
+    ----------
+    batches
+        Log-normalised expression of each batch, shape ``(n_cells, n_genes)``; the first is the reference.
+    k
+        Neighbours of which mutual ones are kept.
+    sigma
+        Squared bandwidth :math:`\sigma` of the kernel, on the scale of cells of length 1.
+
+    Returns
+    -------
+    Corrected batches, on the scale of cells of length 1.
+    """
+    scaled = [normalize(batch) for batch in batches]
+    merged = [scaled[0]]
+    for batch in scaled[1:]:
+        reference = np.concatenate(merged)
+        of_reference, of_batch = mutual_pairs(nearest(reference, batch, k)[0], nearest(batch, reference, k)[0])
+        paired, place = np.unique(of_batch, return_inverse=True)
+        vectors = np.zeros((len(paired), batch.shape[1]))
+        np.add.at(vectors, place, reference[of_reference] - batch[of_batch])
+        vectors /= np.bincount(place)[:, None]
+        merged.append(batch + _smoothed(batch, batch[paired], vectors, sigma))
+    return merged
+
+
+def _smoothed(cells: NDArray, anchors: NDArray, vectors: NDArray, sigma: float) -> NDArray:
+    """Mean of the vectors of the anchors around each cell."""
+    density = _log_kernel(anchors, anchors, sigma)
+    log_density = np.logaddexp.reduce(density, axis=1)
+    moved = np.empty_like(cells)
+    for start in range(0, len(cells), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        log_weights = _log_kernel(cells[block], anchors, sigma) - log_density
+        # The largest weight is 1, so that cells far from all anchors are not divided by nothing.
+        weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
+        moved[block] = weights @ vectors / weights.sum(axis=1, keepdims=True)
+    return moved
+
+
+def _log_kernel(a: NDArray, b: NDArray, sigma: float) -> NDArray:
+    squared = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1) - 2 * a @ b.T
+    return -np.maximum(squared, 0) / sigma

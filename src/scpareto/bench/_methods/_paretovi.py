@@ -1,0 +1,76 @@
+"""ParetoVI: a whole front of points, from uncorrected to strongest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from scpareto.bench._registry import Points, register_method
+from scpareto.model import ParetoVI
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scpareto.bench._cells import Cells
+
+
+@register_method(
+    "paretovi",
+    family="front",
+    library="scpareto",
+    reference="Li et al. 2022",
+    returns="front",
+    inductive=True,
+)
+def paretovi(
+    cells: Cells,
+    *,
+    n_latent: int = 10,
+    gene_likelihood: Literal["zinb", "nb", "poisson", "normal"] = "zinb",
+    select: Any = "auto",
+    **training: Any,
+) -> Points:
+    """Learn a front and return the posterior means of every point.
+
+    Parameters
+    ----------
+    cells
+        The cells.
+    n_latent, gene_likelihood
+        Architecture.
+    select
+        The point that :func:`scpareto.bench.integrate` takes, see :meth:`scpareto.model.ParetoVI.select`.
+    **training
+        Arguments of :meth:`scpareto.model.ParetoVI.train`.
+
+    Returns
+    -------
+    Codes of every point, shape ``(n_cells, n_latent)`` each; the strength is the preference.
+
+    References
+    ----------
+    :cite:p:`Li2022`.
+    """
+    adata = cells.as_anndata()
+    ParetoVI.setup_anndata(adata, batch_key="batch")
+    model = ParetoVI(adata, seed=cells.seed, n_latent=n_latent, gene_likelihood=gene_likelihood)
+    if len(cells.split.test):
+        training = {"split": (cells.split.train, cells.split.validation, cells.split.test)} | training
+    model.train(**{"progress": False} | training)
+    return points_of(model, select)
+
+
+def points_of(model: ParetoVI, select: Any = "auto") -> Points:
+    """Codes of every point of a trained model, which is left in the point that it was in."""
+    front, before = model.front, model.selected
+    if front is None or not len(front):
+        raise RuntimeError("the model has no front.")
+    table = front.to_dataframe().set_index("point")
+    column = next(str(c) for c in table if str(c).startswith("preference_") and "generative" not in str(c))
+    codes: dict[int, NDArray] = {}
+    for number in front.numbers:
+        model.select(number)
+        codes[number] = np.asarray(model.get_latent_representation(), dtype=np.float64)
+    model.select(before)
+    return Points(codes, front.find(select), {n: float(table[column][n]) for n in front.numbers})

@@ -1,0 +1,96 @@
+"""The picture of a benchmark: methods as points, sweeps and fronts as curves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scpareto.pl import front as draw_front
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_FRONT = "front"
+_TITLES = {
+    "pca": "PCA, uncorrected",
+    "combat": "ComBat",
+    "harmony": "Harmony",
+    "scanorama": "Scanorama",
+    "fastmnn": "fastMNN",
+    "mnn": "MNN",
+    "seurat_cca": "Seurat v3",
+    "scvi": "scVI",
+    "scanvi": "scANVI (labels)",
+    "sysvi": "SysVI",
+    "scvi_hsic": "scVI + HSIC",
+    "scvi_mmd": "scVI + MMD",
+    "saucie_mmd": "SAUCIE + MMD",
+    "desc": "DESC",
+    "scdeepcluster": "scDeepCluster",
+    "sczidesk": "scziDesk",
+    "paretovi": "ParetoVI",
+}
+
+
+def method_title(name: str) -> str:
+    """Name of a method as its authors write it."""
+    return _TITLES.get(name, name)
+
+
+def draw_benchmark(table: pd.DataFrame, *, x: str, y: str, intervals: bool = True, ax: Axes | None = None) -> Axes:
+    """Draw a table of a benchmark, see :meth:`Benchmark.plot`.
+
+    Parameters
+    ----------
+    table
+        Table of a benchmark.
+    x, y
+        Columns.
+    intervals
+        Whether to draw the intervals of single points.
+    ax
+        Where to draw.
+
+    Returns
+    -------
+    The axes.
+    """
+    finished = table[table["status"] == "finished"]
+    for column in (x, y):
+        if column not in finished or not finished[column].notna().any():
+            raise ValueError(f"{column!r} has no values to draw: no method has finished, or it was not measured.")
+    means = over_seeds(finished)
+    curves = {
+        method_title(str(name)): rows.reset_index(drop=True)
+        for name, rows in means[means["family"] == _FRONT].groupby("method", sort=False)
+    }
+    rest = means[means["family"] != _FRONT]
+    swept = [name for name, rows in rest.groupby("method", sort=False) if len(rows) > 1]
+    for name in swept:
+        rows = rest[rest["method"] == name].sort_values("strength").reset_index(drop=True)
+        curves[method_title(str(name))] = rows.assign(point=np.arange(len(rows)))
+    others = rest[~rest["method"].isin(swept)]
+    others = others.set_index(others["method"].map(method_title))
+    if not curves:
+        # The plane needs a curve: the one of a single point is that of the first method.
+        first = others.iloc[:1]
+        curves = {str(first.index[0]): first.reset_index(drop=True).assign(point=0)}
+        others = others.iloc[1:]
+    others = others.dropna(subset=[x, y])
+    return draw_front(
+        next(iter(curves.values())) if len(curves) == 1 and not swept else curves,
+        x=x,
+        y=y,
+        others=others if len(others) else None,
+        intervals=intervals,
+        ax=ax,
+    )
+
+
+def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds of every method, setting and point, in the order of the table."""
+    keys = ["method", "family", "setting", "point"]
+    numbers = [c for c in table.select_dtypes("number").columns if c not in (*keys, "seed")]
+    return table.groupby(keys, sort=False, dropna=False)[numbers].mean().reset_index()

@@ -1,0 +1,216 @@
+"""Integration methods by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import pandas as pd
+
+from scpareto.bench._reproducible import reproducible
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Family = Literal["uncorrected", "linear", "neighbours", "generative", "penalty", "clustering", "front"]
+
+
+@dataclass(frozen=True)
+class Points:
+    """Codes of several points of one method, all of the same cells.
+
+    Parameters
+    ----------
+    codes
+        Codes by the number of the point, each of shape ``(n_cells, n_latent)``.
+    selected
+        Number of the point that the method itself would take.
+    strength
+        Strength of correction of each point, by its number.
+    """
+
+    codes: Mapping[int, NDArray]
+    selected: int
+    strength: Mapping[int, float] = field(default_factory=dict)
+
+
+Run = Callable[..., Any]
+_T = TypeVar("_T", bound=Run)
+
+
+@dataclass(frozen=True)
+class Knob:
+    """The option of a method that says how strongly it corrects.
+
+    Parameters
+    ----------
+    option
+        Name of the option.
+    grid
+        Values of a sweep, from weak to strong.
+    """
+
+    option: str
+    grid: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method and what is known about it.
+
+    Parameters
+    ----------
+    name
+        Name in calls and tables.
+    run
+        Takes :class:`Cells` and options and returns codes of shape ``(n_cells, n_latent)`` in the order of the cells,
+        or :class:`Points`.
+    family
+        Kind of method.
+    library
+        Package that does the work.
+    reference
+        Paper.
+    extra
+        Extra of scpareto that installs the library; empty where it is always there.
+    requires
+        Module that must be importable.
+    returns
+        What the method corrects: an ``"embedding"``, or ``"expression"``, of which principal components are taken.
+    inductive
+        Whether it is fitted to the training cells only and maps the others; else it sees all cells.
+    reads_batch, reads_labels
+        Whether it is told batches and labels.
+    knob
+        Its strength of correction, if it has one.
+    """
+
+    name: str
+    run: Run
+    family: Family
+    library: str
+    reference: str
+    extra: str = ""
+    requires: str = ""
+    returns: Literal["embedding", "expression", "front"] = "embedding"
+    inductive: bool = False
+    reads_batch: bool = True
+    reads_labels: bool = False
+    knob: Knob | None = None
+
+    def check_installed(self) -> None:
+        """Raise ImportError, naming the command that helps, where the library is missing."""
+        if not self.requires:
+            return
+        try:
+            # Scanorama seeds the global generators when it is imported.
+            with reproducible(0):
+                importlib.import_module(self.requires)
+        except ImportError as error:
+            raise ImportError(
+                f"method={self.name!r} needs {self.library}: pip install 'scpareto[{self.extra}]'."
+            ) from error
+
+    @property
+    def installed(self) -> bool:
+        """Whether its library can be imported."""
+        try:
+            self.check_installed()
+        except ImportError:
+            return False
+        return True
+
+
+_METHODS: dict[str, Method] = {}
+
+
+def register_method(name: str, **facts: Any) -> Callable[[_T], _T]:
+    """Make a function available to :func:`integrate` and :class:`Benchmark` under a name; used as a decorator.
+
+    Parameters
+    ----------
+    name
+        Name of the method; one that exists is replaced.
+    **facts
+        ``family``, ``library``, ``reference`` and the other facts of a :class:`Method`.
+
+    Returns
+    -------
+    The decorator, which returns the function unchanged. The function takes a :class:`Cells` and options, and returns
+    codes of shape ``(n_cells, n_latent)`` in the order of the cells.
+
+    Examples
+    --------
+    >>> import scpareto as sp
+    >>> @sp.bench.register_method("first_genes", family="uncorrected", library="mine", reference="")
+    ... def first_genes(cells, *, n=2):
+    ...     return cells.log_normalised[:, :n].toarray()
+    >>> adata = sp.datasets.simulate_batches(n_cells=60, n_genes=20, seed=0)
+    >>> sp.bench.integrate(adata, "first_genes", batch_key="batch")
+    >>> adata.obsm["X_first_genes"].shape
+    (60, 2)
+    """
+
+    def note(run: _T) -> _T:
+        _METHODS[name] = Method(name, run, **facts)
+        return run
+
+    return note
+
+
+def method_names() -> list[str]:
+    """Names of all methods, in the order in which they were registered."""
+    return list(_METHODS)
+
+
+def get_method(name: str) -> Method:
+    """Look a method up.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message lists those that exist.
+    """
+    if name not in _METHODS:
+        raise ValueError(f"method={name!r} is unknown. Choose one of {', '.join(sorted(_METHODS))}.")
+    return _METHODS[name]
+
+
+def methods() -> pd.DataFrame:
+    """List the methods that :func:`integrate` and :class:`Benchmark` know.
+
+    Returns
+    -------
+    One row per method: ``name``, ``family``, ``library``, ``extra`` (what to install: ``pip install
+    'scpareto[<extra>]'``; empty where nothing is missing), ``installed``, ``returns`` (``embedding``; ``expression``,
+    of which principal components are taken; or ``front``), ``fits`` (``all cells``, or ``training cells`` for methods
+    that map the others), ``reads`` (what it is told beside the counts), ``knob`` (the option that sets the strength of
+    correction) and ``reference``.
+
+    Examples
+    --------
+    >>> import scpareto as sp
+    >>> table = sp.bench.methods().set_index("name")
+    >>> table.loc["harmony", ["library", "extra", "knob"]].tolist()
+    ['harmonypy', 'harmony', 'theta']
+    """
+    rows = []
+    for method in _METHODS.values():
+        told = [word for word, is_told in (("batch", method.reads_batch), ("labels", method.reads_labels)) if is_told]
+        rows.append(
+            {
+                "name": method.name,
+                "family": method.family,
+                "library": method.library,
+                "extra": method.extra,
+                "installed": method.installed,
+                "returns": method.returns,
+                "fits": "training cells" if method.inductive else "all cells",
+                "reads": ", ".join(told),
+                "knob": "" if method.knob is None else method.knob.option,
+                "reference": method.reference,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,35 @@
+"""Global generators that libraries draw from, seeded for a block and put back afterwards."""
+
+from __future__ import annotations
+
+import random
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scpareto.train._seeding import seeded
+from scpareto.train._threads import torch_threads_kept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def reproducible(seed: int) -> Iterator[None]:
+    """Run a block with the generators of Python, NumPy and PyTorch seeded, then put them back.
+
+    Parameters
+    ----------
+    seed
+        Seed.
+    """
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - what libraries draw from
+    try:
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        with seeded(seed), torch_threads_kept():
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002

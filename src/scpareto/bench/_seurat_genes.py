@@ -1,0 +1,54 @@
+"""Genes that vary within most batches."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scanpy as sc
+from anndata import AnnData
+
+from scpareto.train._threads import torch_threads_kept
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scpareto.bench._cells import Cells
+
+
+def integration_genes(cells: Cells, n_features: int) -> NDArray[np.int64]:
+    """Genes ranked by the number of batches in which they are variable, ties by their median rank there.
+
+    Variable are the ``n_features`` genes of largest variance of counts standardised by the variance that the mean
+    predicts (scanpy's flavour ``seurat_v3``).
+
+    Parameters
+    ----------
+    cells
+        The cells.
+    n_features
+        How many genes.
+
+    Returns
+    -------
+    Columns, ascending; all where there are no more genes than that.
+    """
+    n_genes = len(cells.genes)
+    if n_genes <= n_features:
+        return np.arange(n_genes)
+    ranks = np.full((len(cells.batches), n_genes), np.nan)
+    for row, batch in enumerate(cells.batches):
+        own = AnnData(cells.counts[cells.rows(batch)])
+        seen = np.asarray(own.X.sum(axis=0)).ravel() > 0
+        own = own[:, seen].copy()
+        with torch_threads_kept(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            sc.pp.highly_variable_genes(own, flavor="seurat_v3", n_top_genes=min(n_features, own.n_vars))
+        ranks[row, seen] = own.var["highly_variable_rank"].to_numpy()
+    selected = ~np.isnan(ranks)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # genes that no batch selects
+        median = np.nanmedian(ranks, axis=0)
+    order = np.lexsort((np.nan_to_num(median, nan=np.inf), -selected.sum(axis=0)))
+    return np.sort(order[:n_features])

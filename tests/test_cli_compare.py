@@ -1,0 +1,113 @@
+"""The command that compares methods: what lands in the folder, what is said, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from scpareto.bench import register_method
+from scpareto.bench._registry import _METHODS
+from scpareto.cli import app
+from scpareto.datasets import simulate_batches
+
+OPTIONS = ["--batch-key", "batch", "--labels-key", "cell_type", "--n-top-genes", "0"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_broken_method():
+    @register_method("broken", family="linear", library="none", reference="none")
+    def broken(cells):
+        raise MemoryError("[too] many cells")
+
+    yield
+    del _METHODS["broken"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "cells.h5ad"
+    simulate_batches(240, 60, n_batches=2, n_types=3, seed=0).write_h5ad(path)
+    return path
+
+
+@pytest.fixture
+def no_scib(monkeypatch):
+    """Leave scib-metrics out, which compiles."""
+    import importlib.util
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "scib_metrics" else real(name))
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def said(result):
+    assert "Traceback" not in result.output
+    return " ".join(result.output.split())
+
+
+def test_one_folder_with_table_and_picture_and_failures_by_name(data, tmp_path, no_scib):
+    output = tmp_path / "results"
+    arguments = ["compare", data, *OPTIONS, "--methods", "pca,broken", "--methods", "mnn", "--seeds", "2", "-o", output]
+    result = invoke(*arguments)
+    assert result.exit_code == 0, result.output
+    assert sorted(p.name for p in output.iterdir()) == ["benchmark.csv", "benchmark.png", "log.txt", "run.json"]
+    table = pd.read_csv(output / "benchmark.csv")
+    assert table[["method", "seed", "status"]].values.tolist() == [
+        ["pca", 0, "finished"],
+        ["broken", 0, "failed"],
+        ["mnn", 0, "finished"],
+        ["pca", 1, "finished"],
+        ["broken", 1, "failed"],
+        ["mnn", 1, "finished"],
+    ]
+    text = said(result)
+    assert "scib-metrics is not installed" in text
+    assert "broken failed: MemoryError: [too] many cells" in text
+    assert json.loads((output / "run.json").read_text())["arguments"]["methods"] == ["pca", "broken", "mnn"]
+
+    again = invoke(*arguments)
+    assert again.exit_code == 2
+    assert "is not empty" in said(again)
+    resumed = invoke(*arguments, "--resume")
+    assert resumed.exit_code == 0
+    kept = pd.read_csv(output / "benchmark.csv").query("status == 'finished'")
+    before = table.query("status == 'finished'")
+    assert kept["seconds"].tolist() == before["seconds"].tolist()
+
+
+def test_exit_codes(data, tmp_path, no_scib):
+    for changed, reason in (
+        (["--methods", "umap"], "method='umap' is unknown"),
+        (["--methods", "pca", "--labels-key", "lineages"], "'lineages' is not in adata.obs"),
+    ):
+        result = invoke("compare", data, *OPTIONS, *changed, "-o", tmp_path / "refused")
+        assert result.exit_code == 2, result.output
+        assert reason in said(result)
+        assert not (tmp_path / "refused").exists()
+    missing = invoke("compare", tmp_path / "no.h5ad", *OPTIONS, "-o", tmp_path / "refused")
+    assert missing.exit_code == 2
+    failed = invoke("compare", data, *OPTIONS, "--methods", "broken", "-o", tmp_path / "failed")
+    assert failed.exit_code == 1
+    assert "no method has finished" in said(failed)
+
+
+def test_epochs_reach_the_methods_that_train(data, tmp_path, no_scib, monkeypatch):
+    seen = {}
+
+    class Spy:
+        def __init__(self, adata, **arguments):
+            seen.update(arguments)
+            raise ValueError("seen enough")
+
+    monkeypatch.setattr("scpareto.bench.Benchmark", Spy)
+    invoke("compare", data, *OPTIONS, "--max-epochs", "9", "--methods", "pca,scvi,paretovi", "-o", tmp_path / "x")
+    assert seen["options"] == {
+        "scvi": {"max_epochs": 9},
+        "paretovi": {"n_points": 10, "max_epochs": 4, "max_epochs_pretrain": 9},
+    }
