@@ -44,8 +44,8 @@ def simulate_perturbations(
     type_strength
         Standard deviation of the log fold changes between types, on a third of the genes.
     drug_strength
-        Mean over drugs of the standard deviation of their log fold changes; it rises from a third of this to five thirds
-        from the first to the last drug.
+        Mean over drugs of the standard deviation of their log fold changes; it rises from a third of this to
+        five thirds from the first to the last drug.
     affected_genes
         Share of genes that a drug acts on, in [0, 1], drawn for each drug.
     state_strength
