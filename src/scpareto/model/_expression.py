@@ -54,8 +54,8 @@ def check_kind(adata: AnnData, layer: str | None, *, counts: bool, reason: str) 
             raise ValueError(f"{reason} needs raw counts, but {_where(layer)} holds fractional values.")
     elif integers and values.size:
         raise ValueError(
-            f"{reason} takes log-normalised expression, but {_where(layer)} holds counts: run sc.pp.normalize_total and "
-            "sc.pp.log1p on a copy or layer, or choose a likelihood or output for counts."
+            f"{reason} takes log-normalised expression, but {_where(layer)} holds counts: run sc.pp.normalize_total "
+            "and sc.pp.log1p on a copy or layer, or choose a likelihood or output for counts."
         )
 
 

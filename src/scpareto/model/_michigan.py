@@ -47,8 +47,8 @@ _CELLS_AT_ONCE = 1024
 class MichiGAN(PlainSavingMixin, BaseModelClass):
     r"""Conditional Wasserstein GAN that turns codes of another model into cells.
 
-    An autoencoder finds codes with a meaning but decodes blurred cells; a GAN makes realistic cells from noise that has
-    no meaning. Trained on pairs of code and cell, the generator keeps the meaning of the codes and makes realistic cells.
+    An autoencoder finds codes with a meaning but decodes blurred cells; a GAN makes realistic cells from meaningless
+    noise. Trained on pairs of code and cell, the generator keeps the meaning of the codes and makes realistic cells.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class MichiGAN(PlainSavingMixin, BaseModelClass):
     conditional
         False is the unconditional WGAN-GP, whose codes are random numbers.
     conditioning
-        How the critic sees codes: ``"projection"`` (published), ``"learned_projection"`` or ``"concatenation"``.
+        How the critic sees codes: ``"projection"`` (published) or ``"concatenation"``.
     output
         ``"linear"`` (published) for log-normalised expression. For counts ``"counts"``: expected counts, non-negative,
         that add up to the library size, or ``"nb"``: negative-binomial counts around these, with a dispersion learned
@@ -78,6 +78,9 @@ class MichiGAN(PlainSavingMixin, BaseModelClass):
     critic_norm
         ``"batch"`` (published), ``"layer"`` or ``"none"``. Batch statistics couple the cells of a minibatch, which the
         gradient penalty does not expect.
+    wide_features
+        Whether the critic's features are its last hidden layer, mapped to the code, instead of one rectified unit for
+        each code dimension (published); see :class:`scpareto.module.Critic`.
     seed
         Seed of the initial weights and of the training; None takes ``scvi.settings.seed``, or 0.
 
@@ -130,6 +133,7 @@ class MichiGAN(PlainSavingMixin, BaseModelClass):
         n_hidden_critic: Sequence[int] = (1024, 512),
         dropout_rate: float = 0.2,
         critic_norm: Norm = "batch",
+        wide_features: bool = False,
         seed: int | None = None,
     ) -> None:
         if adata is None and registry is None:
@@ -157,6 +161,7 @@ class MichiGAN(PlainSavingMixin, BaseModelClass):
                 output=output,
                 conditioning=conditioning if conditional else "none",
                 critic_norm=critic_norm,
+                wide_features=wide_features,
                 infer_codes=infer_codes,
             )
         if adata is not None:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Output = Literal["linear", "counts", "nb"]
-Conditioning = Literal["projection", "learned_projection", "concatenation", "none"]
+Conditioning = Literal["projection", "concatenation", "none"]
 OUTPUTS: tuple[str, ...] = ("linear", "counts", "nb")
-CONDITIONINGS: tuple[str, ...] = ("projection", "learned_projection", "concatenation", "none")
+CONDITIONINGS: tuple[str, ...] = ("projection", "concatenation", "none")
 
 
 class Generator(nn.Module):
@@ -98,18 +98,21 @@ class Critic(nn.Module):
     n_hidden
         Widths of the hidden layers before the features.
     conditioning
-        ``"projection"`` (published) adds the inner product of code and features, of which there are as many as code
-        dimensions; ``"learned_projection"`` puts a linear map between them; ``"concatenation"`` shows the code beside
-        the cell; ``"none"`` ignores it.
+        ``"projection"`` (published) adds the inner product of code and features; ``"concatenation"`` shows the code
+        beside the cell; ``"none"`` ignores it.
     norm
         ``"batch"`` (published), ``"layer"`` or ``"none"``.
+    wide_features
+        False (published): one rectified feature for each code dimension. True: the last of ``n_hidden`` is the layer of
+        features, with leaky units, and a linear map :math:`V` takes them to the code. A few rectified features can all
+        fall silent, which leaves the generator without a gradient.
     n_inferred
         Code dimensions that the features are asked to tell; 0 for none.
 
     Notes
     -----
-    With features :math:`h(x)` the score is :math:`w^\top h(x) + b + c^\top h(x)`: without codes, or with codes of
-    zeros, it is the score of an unconditional critic.
+    With features :math:`h(x)` the score is :math:`w^\top h(x) + b + c^\top V h(x)`, published with :math:`V = I`. Without
+    codes, or with codes of zeros, it is the score of an unconditional critic.
     """
 
     def __init__(
@@ -120,20 +123,22 @@ class Critic(nn.Module):
         n_hidden: Sequence[int] = (1024, 512),
         conditioning: Conditioning = "projection",
         norm: Norm = "batch",
+        wide_features: bool = False,
         n_inferred: int = 0,
     ) -> None:
         super().__init__()
         self.conditioning = conditioning
         shown = n_latent if conditioning == "concatenation" else 0
-        widths = [*n_hidden, n_latent]
-        activations = (*[LEAKY] * len(n_hidden), nn.ReLU)
+        widths = [*n_hidden] if wide_features else [*n_hidden, n_latent]
+        activations = (LEAKY,) if wide_features else (*[LEAKY] * len(n_hidden), nn.ReLU)
         self.hidden = Stack(n_input + shown, widths, activations=activations, norm=norm)
-        self.score = nn.Linear(n_latent, 1)
-        self.projection = nn.Linear(n_latent, n_latent, bias=False) if conditioning == "learned_projection" else None
-        self.inferred = Stack(n_latent, [n_inferred], activations=(LEAKY,)) if n_inferred else None
+        self.score = nn.Linear(widths[-1], 1)
+        mapped = wide_features and conditioning == "projection"
+        self.projection = nn.Linear(widths[-1], n_latent, bias=False) if mapped else None
+        self.inferred = Stack(widths[-1], [n_inferred], activations=(LEAKY,)) if n_inferred else None
 
     def features(self, x: Tensor, codes: Tensor) -> Tensor:
-        """Last hidden layer, shape ``(n_cells, n_latent)``."""
+        """Last hidden layer, shape ``(n_cells, n_features)``."""
         return self.hidden(torch.cat([x, codes], 1) if self.conditioning == "concatenation" else x)
 
     def forward(self, x: Tensor, codes: Tensor) -> Tensor:
@@ -141,9 +146,7 @@ class Critic(nn.Module):
         h = self.features(x, codes)
         score = self.score(h)[:, 0]
         if self.conditioning == "projection":
-            score = score + (codes * h).sum(1)
-        elif self.projection is not None:
-            score = score + (codes * self.projection(h)).sum(1)
+            score = score + (codes * (h if self.projection is None else self.projection(h))).sum(1)
         return score
 
     def information(self, x: Tensor, codes: Tensor) -> Tensor:
@@ -168,7 +171,7 @@ class MichiGANModule(BaseModuleClass):
         Widths of hidden layers.
     dropout_rate
         Dropout of the generator.
-    output, conditioning, critic_norm
+    output, conditioning, critic_norm, wide_features
         See :class:`Generator` and :class:`Critic`.
     infer_codes
         Whether the critic's features are asked to tell the codes (InfoGAN).
@@ -190,6 +193,7 @@ class MichiGANModule(BaseModuleClass):
         output: Output = "linear",
         conditioning: Conditioning = "projection",
         critic_norm: Norm = "batch",
+        wide_features: bool = False,
         infer_codes: bool = False,
     ) -> None:
         if output not in OUTPUTS:
@@ -207,6 +211,7 @@ class MichiGANModule(BaseModuleClass):
             n_hidden=n_hidden_critic,
             conditioning=conditioning,
             norm=critic_norm,
+            wide_features=wide_features,
             n_inferred=n_latent if infer_codes else 0,
         )
 
