@@ -168,6 +168,16 @@ def test_a_prediction_is_generated_from_shifted_codes(trained):
     )
 
 
+def test_keeping_the_residual_adds_the_generated_difference_to_the_source_cells(trained):
+    source, target = {"cell_type": "type_0", "drug": "drug_1"}, {"cell_type": "type_0", "drug": "drug_2"}
+    codes = trained.get_codes()
+    moved, rows = shifted_codes(codes, trained.adata.obs, source, target)
+    noise = np.random.default_rng(0).standard_normal((len(rows), 6))
+    expected = trained.adata.X.toarray()[rows] + trained.generate(moved, noise=noise)
+    expected -= trained.generate(codes[rows], noise=noise)
+    np.testing.assert_allclose(trained.predict(source, target, keep_residual=True), expected, atol=1e-5)
+
+
 def test_from_model_writes_codes_and_scales():
     adata = cells()
     BetaTCVAE.setup_anndata(adata)

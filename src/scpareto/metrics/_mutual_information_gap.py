@@ -103,7 +103,7 @@ def mutual_information_gap(
     if len(loc) > max_cells:
         kept = np.sort(rng.choice(len(loc), max_cells, replace=False))
         loc, sd, known = loc[kept], sd[kept], known.iloc[kept].reset_index(drop=True)
-    levels = {name: as_levels(known[name]) for name in known}
+    levels = {str(name): as_levels(known[name]) for name in known}
     z = loc + sd * rng.standard_normal(loc.shape)
     table = pd.DataFrame(
         [_information(z[:, j], loc[:, j], sd[:, j], levels) for j in range(loc.shape[1])],

@@ -553,6 +553,7 @@ class MichiGAN(PlainSavingMixin, BaseModelClass):
         *,
         codes: str = "mean",
         n_cells: int | None = None,
+        keep_residual: bool = False,
         seed: int = 0,
     ) -> NDArray[np.float32]:
         r"""Generate cells of a combination that the model has not seen, by latent arithmetic.
@@ -567,6 +568,10 @@ class MichiGAN(PlainSavingMixin, BaseModelClass):
             ``"mean"`` or ``"sample"``.
         n_cells
             Cells to generate; None for as many as the source has.
+        keep_residual
+            False (published): a cell is generated from its shifted code. True: what is generated from the shifted
+            code minus what is generated, with the same noise, from the cell's own code, is added to the real source
+            cell. This keeps what codes do not know of a cell; for the linear output only.
         seed
             Seed of everything that is drawn.
 
@@ -584,9 +589,15 @@ class MichiGAN(PlainSavingMixin, BaseModelClass):
         The codes are :math:`z(a, b) + \mathrm{mean}_\omega (\bar z(a', \omega) - \bar z(a, \omega))` over the
         other contexts :math:`\omega`. For outputs of counts, library sizes are those of the source cells.
         """
-        moved, rows = shifted_codes(
-            self.get_codes(codes, seed=seed), self.adata.obs, source, target, n_cells=n_cells, seed=seed
-        )
+        if keep_residual and self.module.output != "linear":
+            raise ValueError(f"keep_residual=True needs output='linear', not {self.module.output!r}.")
+        known = self.get_codes(codes, seed=seed)
+        moved, rows = shifted_codes(known, self.adata.obs, source, target, n_cells=n_cells, seed=seed)
+        if keep_residual:
+            noise = np.random.default_rng(seed).standard_normal((len(rows), self.module.n_noise))
+            change = self.generate(moved, noise=noise) - self.generate(known[rows], noise=noise)
+            values = self.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)[rows]
+            return np.asarray(values.toarray() if sparse.issparse(values) else values, dtype=np.float32) + change
         library = None
         if self.module.output != "linear":
             counts = self.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)

@@ -52,7 +52,7 @@ class Generator(nn.Module):
         self.hidden = Stack(
             n_latent + n_noise + (output != "linear"),
             n_hidden,
-            activations=(*[LEAKY] * (len(n_hidden) - 1), nn.ReLU),
+            activations=[*[LEAKY] * (len(n_hidden) - 1), nn.ReLU],
             dropout_rate=dropout_rate,
         )
         self.head = nn.Linear(n_hidden[-1], n_output)
@@ -73,8 +73,7 @@ class Generator(nn.Module):
         if self.output != "linear":
             if library is None:
                 raise ValueError(f"output={self.output!r} needs the library size of each cell.")
-            mean, sd = self.library_moments
-            inputs.append((torch.log(library) - mean) / sd)
+    XX.append((torch.log(library) - mean) / sd)
         values = self.head(self.hidden(torch.cat(inputs, 1)))
         return values if self.output == "linear" or library is None else library * torch.softmax(values, 1)
 
@@ -111,8 +110,8 @@ class Critic(nn.Module):
 
     Notes
     -----
-    With features :math:`h(x)` the score is :math:`w^\top h(x) + b + c^\top V h(x)`, published with :math:`V = I`. Without
-    codes, or with codes of zeros, it is the score of an unconditional critic.
+    With features :math:`h(x)` the score is :math:`w^\top h(x) + b + c^\top V h(x)`, published with :math:`V = I`.
+    Without codes, or with codes of zeros, it is the score of an unconditional critic.
     """
 
     def __init__(
@@ -130,7 +129,7 @@ class Critic(nn.Module):
         self.conditioning = conditioning
         shown = n_latent if conditioning == "concatenation" else 0
         widths = [*n_hidden] if wide_features else [*n_hidden, n_latent]
-        activations = (LEAKY,) if wide_features else (*[LEAKY] * len(n_hidden), nn.ReLU)
+        activations: list[Callable[[], nn.Module]] = [LEAKY] if wide_features else [*[LEAKY] * len(n_hidden), nn.ReLU]
         self.hidden = Stack(n_input + shown, widths, activations=activations, norm=norm)
         self.score = nn.Linear(widths[-1], 1)
         mapped = wide_features and conditioning == "projection"
