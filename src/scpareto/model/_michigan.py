@@ -321,7 +321,9 @@ class MichiGAN(PlainSavingMixin, BaseModelClass):
             If the generator has collapsed.
         """
         known = {field.name for field in fields(WassersteinRecipe)}
-        options = {"batch_size": batch_size, "n_critic": n_critic, "lr": lr, "codes": codes} | (plan_kwargs or {})
+        options: dict[str, Any] = {"batch_size": batch_size, "n_critic": n_critic, "lr": lr, "codes": codes} | (
+            plan_kwargs or {}
+        )
         if unknown := set(options) - known:
             raise ValueError(
                 f"plan_kwargs has unknown {', '.join(sorted(unknown))}; valid: {', '.join(sorted(known))}."
@@ -369,7 +371,9 @@ class MichiGAN(PlainSavingMixin, BaseModelClass):
         if self.module.output != "linear":
             library = x.sum(1, keepdim=True)
             logs = torch.log(library)
-            self.module.generator.library_moments.copy_(torch.stack([logs.mean(), logs.std().clamp(min=1e-3)]))
+            self.module.generator.get_buffer("library_moments").copy_(
+                torch.stack([logs.mean(), logs.std().clamp(min=1e-3)])
+            )
         codes = {
             name: torch.from_numpy(np.asarray(self.adata_manager.get_from_registry(name), dtype=np.float32)).to(device)
             for name in (CODE_KEY, CODE_SCALE_KEY)
@@ -540,10 +544,10 @@ class MichiGAN(PlainSavingMixin, BaseModelClass):
             if cell not in names:
                 raise KeyError(f"cell {cell!r} is not in adata.obs_names.")
             return self.get_codes()[names.get_loc(cell)]
-        if np.ndim(cell) == 0:  # type: ignore[arg-type]
-            if not -self.adata.n_obs <= int(cell) < self.adata.n_obs:  # type: ignore[arg-type]
+        if isinstance(cell, int | np.integer):
+            if not -self.adata.n_obs <= cell < self.adata.n_obs:
                 raise KeyError(f"cell {cell} is not one of the {self.adata.n_obs} registered cells.")
-            return self.get_codes()[int(cell)]  # type: ignore[arg-type]
+            return self.get_codes()[cell]
         return check_codes(np.atleast_2d(np.asarray(cell)), self.module.n_latent)[0]
 
     def predict(

@@ -11,7 +11,7 @@ from torch import nn
 from scpareto.module._layers import LEAKY, Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 GeneLikelihood = Literal["gaussian", "nb", "zinb", "poisson"]
 GENE_LIKELIHOODS: tuple[str, ...] = ("gaussian", "nb", "zinb", "poisson")
@@ -106,7 +106,7 @@ class BetaTCVAEModule(VAE):
             extra_encoder_kwargs={"var_eps": 0.0},
         )
         cats = [n_batch, *(n_cats_per_cov or [])]
-        activations = [*[LEAKY] * (len(widths) - 1), nn.ReLU]
+        activations: list[Callable[[], nn.Module]] = [*[LEAKY] * (len(widths) - 1), nn.ReLU]
         self.z_encoder.encoder = Stack(n_input, widths, activations=activations, dropout_rate=dropout_rate)
         self.decoder: Any
         if gaussian:
@@ -119,11 +119,10 @@ class BetaTCVAEModule(VAE):
             heads.px_decoder = Stack(
                 n_latent + n_continuous_cov, widths[::-1], dropout_rate=dropout_rate, n_cat_list=cats
             )
-            for name in ("px_scale_decoder", "px_dropout_decoder", "px_r_decoder"):
-                head = getattr(heads, name)
-                linear = head[0] if isinstance(head, nn.Sequential) else head
-                wider = nn.Linear(widths[0], linear.out_features)
-                setattr(heads, name, nn.Sequential(wider, *head[1:]) if isinstance(head, nn.Sequential) else wider)
+            # The heads of the published decoder sit on its widest layer.
+            heads.px_scale_decoder = nn.Sequential(nn.Linear(widths[0], n_input), nn.Softmax(dim=-1))
+            heads.px_dropout_decoder = nn.Linear(widths[0], n_input)
+            heads.px_r_decoder = nn.Linear(widths[0], n_input)
         # Never run; parameters without a gradient would only weigh on optimisers and saved files.
         for parameter in self.get_submodule("l_encoder").parameters():
             parameter.requires_grad_(False)

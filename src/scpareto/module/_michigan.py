@@ -73,7 +73,8 @@ class Generator(nn.Module):
         if self.output != "linear":
             if library is None:
                 raise ValueError(f"output={self.output!r} needs the library size of each cell.")
-    XX.append((torch.log(library) - mean) / sd)
+            moments = self.get_buffer("library_moments")
+            inputs.append((torch.log(library) - moments[0]) / moments[1])
         values = self.head(self.hidden(torch.cat(inputs, 1)))
         return values if self.output == "linear" or library is None else library * torch.softmax(values, 1)
 
@@ -129,7 +130,9 @@ class Critic(nn.Module):
         self.conditioning = conditioning
         shown = n_latent if conditioning == "concatenation" else 0
         widths = [*n_hidden] if wide_features else [*n_hidden, n_latent]
-        activations: list[Callable[[], nn.Module]] = [LEAKY] if wide_features else [*[LEAKY] * len(n_hidden), nn.ReLU]
+        activations: list[Callable[[], nn.Module]] = [LEAKY] * len(n_hidden)
+        if not wide_features:
+            activations = [*activations, nn.ReLU]
         self.hidden = Stack(n_input + shown, widths, activations=activations, norm=norm)
         self.score = nn.Linear(widths[-1], 1)
         mapped = wide_features and conditioning == "projection"

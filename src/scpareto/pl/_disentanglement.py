@@ -75,9 +75,9 @@ def disentanglement(
     if len(panels) != known.shape[1]:
         raise ValueError(f"{known.shape[1]} factors need as many axes, got {len(panels)}.")
     places = np.arange(mean.shape[1])
-    for ax, name in zip(panels, known, strict=True):
+    for ax, name in zip(panels, map(str, known), strict=True):
         notes = []
-        if _has_order(known[name], str(name)):
+        if _has_order(known[name], name):
             found = spearman_gap(mean, known[[name]])
             _bars(ax, places - 0.2, found.table.loc[name].to_numpy(), _RANK, "spearman", "rank correlation")
             notes.append(f"{found.value:.2f}")
@@ -85,9 +85,7 @@ def disentanglement(
             values = information.table.loc[name].clip(lower=0).to_numpy()
             _bars(ax, places + 0.2, values, _INFORMATION, "information", "mutual information")
             notes.append(f"{information.gaps[name]:.2f}")
-        ax.set_title(
-            f"{str(name).replace('_', ' ')}   gaps {' and '.join(notes)}", fontsize=NOTE_SIZE, loc="left", pad=3
-        )
+        ax.set_title(f"{name.replace('_', ' ')}   gaps {' and '.join(notes)}", fontsize=NOTE_SIZE, loc="left", pad=3)
         ax.set_ylim(0, 1)
         ax.set_xticks(places)
     panels[-1].set_xlabel("dimension of the code", fontsize=LABEL_SIZE)
