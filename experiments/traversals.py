@@ -7,7 +7,7 @@ many do nothing; those of WGAN-GP change everything at once.
 
 paul15_myeloid. MichiGAN starts from the code of a cell of the most frequent type, WGAN-GP from the noise whose cell is
 nearest to the mean of that type; each dimension goes from its 1st to its 99th percentile, everything else held fixed.
-Writes results/traversals.csv (share of the generated variance, and of cells whose predicted type changes, by dimension),
+Writes results/traversals.csv (by dimension: share of generated variance, and of cells whose predicted type changes),
 results/traversals.png and results/traversals_wgan.png.
 """
 
