@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--setting", choices=SETTINGS, default="small")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=("encoders", "generators", "real"), help="a part of the experiment")
+    parser.add_argument("--datasets", nargs="+", default=(*PATHS, *BRANCHES, *REAL))
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args()
@@ -57,6 +58,9 @@ def main() -> None:
     encoders += [(setting, data, "10", "tcvae_50", s) for s in seeds for data in PATHS]
     real = [(setting, data, "10", m, s) for s in seeds for data in REAL for m in ("pca", "vae", "tcvae_10")]
     generators = [(setting, data, "10", method, s) for s in seeds for data in PATHS for method in GANS]
+    encoders, real, generators = (
+        [r for r in runs if r[1] in arguments.datasets] for runs in (encoders, real, generators)
+    )
     if arguments.only in (None, "encoders"):
         run_missing(encode, encoders, KEYS, TABLE, **options)
     if arguments.only in (None, "real"):

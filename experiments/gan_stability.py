@@ -21,6 +21,7 @@ TABLE = RESULTS / "gan_stability.csv"
 KEYS = ("setting", "dataset", "method", "seed")
 TINY = {"n_hidden_generator": [32, 64], "n_hidden_critic": [64, 32]}
 N_GENES = 200
+METHODS = ("practical", "published")
 PUBLISHED = {"dropout_rate": 0.2, "critic_norm": "batch", "wide_features": False}
 PUBLISHED_TRAINING = {
     "batch_size": 64,
@@ -34,12 +35,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--setting", choices=SETTINGS, default="small")
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args()
     runs = [
         (arguments.setting, "kang_ifnb_pbmc", method, seed)
-        for method in ("practical", "published")
+        for method in arguments.methods
         for seed in range(arguments.seeds)
     ]
     table = run_missing(run, runs, KEYS, TABLE, jobs=arguments.jobs, resume=arguments.resume)

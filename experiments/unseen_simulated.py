@@ -30,7 +30,7 @@ TABLE, SUMMARY = RESULTS / "unseen_simulated.csv", RESULTS / "unseen_simulated_s
 FIGURE, CELLS = RESULTS / "unseen_simulated.png", RESULTS / "points" / "unseen_simulated_umap.csv"
 KEYS = ("setting", "dataset", "seed")
 FIRST = (("type_0", "drug_6"), ("type_1", "drug_11"), ("type_2", "drug_16"))
-TREES = 60
+TREES = 30
 
 
 def main() -> None:

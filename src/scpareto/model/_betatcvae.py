@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from scpareto.model._expression import check_expression, check_kind
 from scpareto.model._plain_saving import PlainSavingMixin
 from scpareto.module import BetaTCVAEModule
 from scpareto.train import TotalCorrelationPlan
+from scpareto.train._loop import quiet_lightning
 from scpareto.train._seeding import child_seed, seeded
 
 if TYPE_CHECKING:
@@ -218,7 +220,7 @@ class BetaTCVAE(PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedTrainingMix
         # A last minibatch of one cell has no batch statistics.
         splitter = {"external_indexing": external, "drop_last": n_train % batch_size == 1}
         quiet = {} if progress else {"enable_progress_bar": False, "enable_model_summary": False}
-        with seeded(child_seed(self.seed, _TRAINING)):
+        with seeded(child_seed(self.seed, _TRAINING)), nullcontext() if progress else quiet_lightning():
             super().train(
                 max_epochs,
                 accelerator=accelerator,
