@@ -69,6 +69,11 @@ class VAEAdapter:
         return self.module.n_latent
 
     @property
+    def takes_counts(self) -> bool:
+        """Whether the registered expression is counts, rather than log-normalised."""
+        return self.module.gene_likelihood != "normal"
+
+    @property
     def nuisances(self) -> list[str]:
         """Names that an objective may take as its target."""
         return [*self.levels, *self._fields.get(NUISANCE_CONTINUOUS_KEY, [])]
