@@ -5,10 +5,10 @@ VAE; little variation over seeds. Every method is told the true number of cluste
 
     python experiments/scinfovae_clustering.py --setting small --jobs 1 --resume
 
-The small setting thins every set to 2,000 cells. worm_neuron is the set on which the defaults were found (scinfovae_tuning.py); nothing is tuned on the others. Scores
-of `held_out` cells are those of the tenth of the cells that no step of a network has seen. Silhouette and
-Calinski-Harabasz index of the method's clusters are given in its own space, as published, and in one of 50 principal
-components for all methods.
+The small setting thins every set to 2,000 cells. worm_neuron is the set on which the defaults were found
+(scinfovae_tuning.py); nothing is tuned on the others. Scores of `held_out` cells are those of the tenth of the cells
+that no step of a network has seen. Silhouette and Calinski-Harabasz index of the method's clusters are given in its own
+space, as published, and in one of 50 principal components for all methods.
 Writes results/scinfovae_clustering.csv (one row per data set, method and seed), results/scinfovae_summary.csv (mean and
 coefficient of variation, ranks), results/points/scinfovae_codes/*.npz (not committed) and
 results/scinfovae_clustering.png.

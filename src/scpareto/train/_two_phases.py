@@ -164,8 +164,8 @@ class TwoPhases:
         tol
             Share of changed labels below which training ends.
         restore_best
-            State that is kept at the end: the one with the best ``"silhouette"`` of the clusters or the lowest ``"loss"``
-            of the validation cells, the start included, or the last one (None).
+            State that is kept at the end: the one with the best ``"silhouette"`` of the clusters or the lowest
+            ``"loss"`` of the validation cells, the start included, or the last one (None).
         patience
             Epochs without a better state after which training ends, where one is looked for; None for never.
 
