@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scpareto")
 
 RestoreBest = Literal["silhouette", "loss"]
-_PRETRAINING, _CENTRES, _FINETUNING = 0, 1, 2
+_PRETRAINING, _CENTRES, _FINETUNING, _START = range(4)
 _SILHOUETTE_CELLS = 2000
 
 
@@ -189,7 +189,8 @@ class TwoPhases:
         if restore_best == "silhouette":
             best.offer(_silhouette(codes, before))
         elif restore_best == "loss" and self._validation is not None:
-            best.offer(-plan.total_of(self._validation))
+            with seeded(child_seed(self.seed, _START)):
+                best.offer(-plan.total_of(self._validation))
 
         def refresh() -> str | None:
             record = plan.history[-1]
