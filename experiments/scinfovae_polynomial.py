@@ -1,15 +1,15 @@
 """Does an InfoVAE keep neighbours and the global layout of points in the plane seen through nine features?
 
 Claims of the paper under test: more neighbours kept than by t-SNE, and the same global layout in every run. The bar
-here is PCA and UMAP. No clustering term, a Gaussian likelihood (the features are signed), two latent dimensions. Weights
-were chosen on these very points, seed 0, and the weights that are the default for counts are shown beside.
+here is PCA and UMAP. No clustering term, a Gaussian likelihood (the features are signed), two latent dimensions. Its
+weights were chosen on these very points, seed 0; those that are the default for counts are shown beside.
 
     python experiments/scinfovae_polynomial.py --setting small --jobs 1 --resume
 
 Neighbours kept are those in the nine features, for 100 to 1,500 of them. The layout is compared by Spearman's
 correlation of the distances between the centroids of the six clusters: with the plane, and between seeds. Models fitted
-to 25 and 50 % of the points embed the others. Writes results/scinfovae_polynomial.csv (one row per method and seed),
-results/points/scinfovae_polynomial_distances.csv and results/scinfovae_polynomial.png.
+to 25 and 50 % of the points embed the others. Writes results/scinfovae_polynomial.csv (one row per method and seed) and
+results/scinfovae_polynomial.png.
 """
 
 from __future__ import annotations
