@@ -30,7 +30,7 @@ PICTURE = RESULTS / "points" / "polynomial_codes"
 KEYS = ("setting", "dataset", "method", "seed")
 NEIGHBOURS = (100, 200, 300, 500, 800, 1000, 1200, 1500)
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"epochs": 50, "patience": 30, "of_variants": 3},
+    "small": {"epochs": 50, "patience": 30, "of_variants": 2},
     "full": {"epochs": 600, "patience": 50, "of_variants": 10},
 }
 METHODS = (
