@@ -122,9 +122,9 @@ def read() -> pd.DataFrame:
         for dataset in DATASETS:
             path = points_of(setting, dataset)
             if path.exists():
-                rows = pd.read_csv(path).assign(dataset=dataset, **{"setting of knob": lambda t: t["setting"]})
-                tables.append(rows.assign(knob=rows["setting"].fillna(""), setting=setting, reason=rows["reason"]))
-    return pd.concat(tables, ignore_index=True).drop(columns="setting of knob")
+                rows = pd.read_csv(path).rename(columns={"setting": "knob"}).assign(setting=setting, dataset=dataset)
+                tables.append(rows.assign(knob=rows["knob"].fillna("")))
+    return pd.concat(tables, ignore_index=True)
 
 
 def finish() -> None:
@@ -148,7 +148,9 @@ def judge(points: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (setting, dataset), own in points.groupby(["setting", "dataset"], sort=False):
         table = own.assign(setting=own["knob"])
-        unsupervised = ~table["labels"].fillna(False).astype(bool)
+        unsupervised = ~table["labels"].astype(bool)
+        if not (table["family"] == "front").any():
+            continue
         for plane, (x, y) in PLANES.items():
             found = beside_front(table[unsupervised], x=x, y=y)
             found = found[found["setting"].eq("") & found["family"].ne("uncorrected")]

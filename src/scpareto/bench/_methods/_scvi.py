@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scpareto.bench._quiet import TRAINER, quiet
+from scpareto.bench._quiet import TRAINER, quiet, stopping
 from scpareto.bench._registry import Knob, register_method
 
 if TYPE_CHECKING:
@@ -85,10 +85,10 @@ def train_scvi(
             max_epochs,
             batch_size=batch_size,
             datasplitter_kwargs=cells.splitter(),
-            early_stopping=True,
             # The library's warm-up of 400 epochs never ends in a shorter training.
             plan_kwargs={"n_epochs_kl_warmup": _warmup(max_epochs), "max_kl_weight": kl_weight},
             **TRAINER,
+            **stopping(),
         )
     return model
 
