@@ -144,6 +144,7 @@ def areas(rows: pd.DataFrame) -> pd.DataFrame:
             ],
             "types lost": rows["AUROC, types"].map("{:.2f}".format),
             "states lost": rows["AUROC, states"].map("{:.2f}".format),
+            "types or states erased": rows["AUROC, erased"].map("{:.2f}".format),
         }
     )
 

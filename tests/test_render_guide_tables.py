@@ -100,9 +100,12 @@ def test_areas_carry_their_intervals(script):
             "high": [0.951],
             "AUROC, types": [0.9],
             "AUROC, states": [0.7],
+            "AUROC, erased": [0.88],
         }
     )
-    assert script.areas(rows).to_numpy().tolist() == [["new (32)", "alarm", "0.88 (0.80 to 0.95)", "0.90", "0.70"]]
+    assert script.areas(rows).to_numpy().tolist() == [
+        ["new (32)", "alarm", "0.88 (0.80 to 0.95)", "0.90", "0.70", "0.88"]
+    ]
 
 
 def test_gaps_are_counted_by_rule_without_the_best_point_itself(script):

@@ -12,6 +12,12 @@ BATCH: Final = "batch"
 BATCH_EFFECT_KEY: Final = "batch_effect"
 ADJUST_COUNTS_KEY: Final = "adjust_counts"
 
+# Size factors that ``prepare_scinfovae`` writes into ``obs``.
+SCINFOVAE_SIZE_FACTOR_KEY: Final = "scinfovae_size_factor"
+# Registry keys of codes that a generator is conditioned on.
+CODE_KEY: Final = "code"
+CODE_SCALE_KEY: Final = "code_scale"
+
 # Registry keys of traded nuisances: registered with the data, never given to the decoder.
 NUISANCE_CATEGORICAL_KEY: Final = "nuisance_categorical"
 NUISANCE_CONTINUOUS_KEY: Final = "nuisance_continuous"
@@ -20,3 +26,8 @@ NUISANCE_CONTINUOUS_KEY: Final = "nuisance_continuous"
 def latent_key(model_name: str) -> str:
     """Key of a model's codes in ``obsm``, e.g. ``X_paretovi``."""
     return f"X_{model_name.lower()}"
+
+
+def latent_scale_key(model_name: str) -> str:
+    """Key of the standard deviations of a model's codes in ``obsm``, e.g. ``X_betatcvae_scale``."""
+    return f"{latent_key(model_name)}_scale"

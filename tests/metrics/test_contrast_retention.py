@@ -17,40 +17,54 @@ def _cells(n_per_group: int = 60, seed: int = 0) -> tuple[np.ndarray, np.ndarray
     return x, batch, group
 
 
-def test_the_first_contrasts_of_a_batch_tell_its_groups_apart():
+def test_contrasts_are_between_the_groups_of_a_batch():
     x, batch, group = _cells()
-    found = contrasts_within_batches(x, batch, max_depth=2)
-    assert [c.name for c in found] == ["a", "a", "a", "b", "b", "b"]
+    found = contrasts_within_batches(x, batch, min_cells=30)
+    assert [c.name for c in found] == ["a", "a", "a", "b"]
     for contrast in found:
         assert set(batch[np.concatenate(contrast.groups)]) == {contrast.name}
         means = [x[rows].mean(0) @ contrast.axis for rows in contrast.groups]
         assert means[1] - means[0] == pytest.approx(1)
-    # Of three groups the first split separates one from two, the second those two.
-    parts = {frozenset(group[rows].tolist()) for c in found[:3] for rows in c.groups}
-    assert {frozenset({0}), frozenset({1}), frozenset({2})} <= parts
-    assert {frozenset(group[rows].tolist()) for rows in found[3].groups} == {frozenset({0}), frozenset({1})}
+    pairs = [{frozenset(group[rows].tolist()) for rows in c.groups} for c in found]
+    expected = [{frozenset({i}), frozenset({j})} for i, j in ((0, 1), (0, 2), (1, 2), (0, 1))]
+    assert all(pairs.count(pair) == expected.count(pair) for pair in expected)
+
+
+def test_each_group_meets_its_nearest_ones_only():
+    # Five groups on a line, one further from the next than from the last.
+    centres = np.array([0.0, 10.0, 21.0, 33.0, 46.0])
+    x = np.repeat(centres, 40)[:, None] + np.random.default_rng(0).standard_normal((200, 1))
+    found = contrasts_within_batches(x, ["a"] * 200, min_cells=25, n_nearest=1)
+    steps = sorted(round(1 / abs(float(c.axis[0]))) for c in found)
+    assert steps == pytest.approx([10, 11, 12, 13], abs=1)
 
 
 def test_small_batches_and_equal_cells_have_no_contrasts():
     x, _, _ = _cells()
-    assert contrasts_within_batches(x[:19], ["a"] * 19) == []
-    assert contrasts_within_batches(np.zeros((50, 2)), ["a"] * 50) == []
-    assert len(contrasts_within_batches(x[:20], ["a"] * 20, max_depth=1)) <= 1
+    assert contrasts_within_batches(x[:29], ["a"] * 29) == []
+    assert contrasts_within_batches(np.zeros((90, 2)), ["a"] * 90) == []
+    assert len(contrasts_within_batches(x[30:90], ["a"] * 60)) == 1
     assert contrast_retention(x, x, []).value.shape == (0,)
+
+
+def test_groups_grow_with_the_batch():
+    x = np.random.default_rng(0).standard_normal((4000, 2))
+    found = contrasts_within_batches(x, ["a"] * 4000, max_groups=10, n_nearest=3)
+    sizes = [len(group) for c in found for group in c.groups]
+    assert 200 < max(sizes) <= 400
 
 
 def test_separate_groups_keep_their_contrasts_and_mixed_ones_lose_them():
     x, batch, _ = _cells()
-    contrasts = contrasts_within_batches(x, batch, max_depth=1)
+    contrasts = contrasts_within_batches(x, batch, min_cells=30)
     np.testing.assert_allclose(contrast_retention(x, x, contrasts).value, 1, atol=0.02)
     noise = np.random.default_rng(1).standard_normal(x.shape)
     mixed = contrast_retention(noise, x, contrasts)
     assert (abs(mixed.value) < 0.15).all()
     for value, (first, second) in zip(mixed.value, mixed.shown, strict=True):
         assert value == pytest.approx(second.mean() - first.mean())
-    # 120 and 60 cells, 60 and 60; of fifteen neighbours each.
-    assert sorted(mixed.witnesses[0]) == [4, 8]
-    assert mixed.witnesses[1] == (4, 4)
+    # 60 cells in each group, of fifteen neighbours each.
+    assert mixed.witnesses == [(4, 4)] * 4
 
 
 def test_a_type_laid_onto_one_that_its_batch_lacks_is_seen_where_retention_within_batches_is_not():
@@ -60,7 +74,7 @@ def test_a_type_laid_onto_one_that_its_batch_lacks_is_seen_where_retention_withi
     kind = np.r_[np.repeat([0, 1], 50), np.repeat([0, 2], 50)]
     x = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]])[kind] + rng.standard_normal((200, 2))
     merged = np.where(kind[:, None] == 2, x[:, ::-1], x)
-    contrasts = contrasts_within_batches(x, batch, max_depth=1)
+    contrasts = contrasts_within_batches(x, batch, min_cells=25)
     assert neighborhood_retention(x, merged, batch) > 0.99
     np.testing.assert_allclose(contrast_retention(x, x, contrasts).value, 1, atol=0.03)
     # Half of the neighbours are of the other type now, orthogonal to the contrast.
@@ -73,13 +87,13 @@ def test_a_batch_effect_does_not_matter_where_batches_mix_alike():
     batch = np.repeat(["a", "b"], 150)
     z = 9.0 * kind[:, None] + rng.standard_normal((300, 3))
     x = np.hstack([z, 30.0 * (batch == "b")[:, None]])
-    contrasts = contrasts_within_batches(x, batch, max_depth=1)
+    contrasts = contrasts_within_batches(x, batch, group_size=75, min_cells=40)
     np.testing.assert_allclose(contrast_retention(z, x, contrasts).value, 1, atol=0.1)
 
 
 def test_only_some_cells_are_judged_with_neighbors_among_all():
     x, batch, group = _cells()
-    contrasts = contrasts_within_batches(x, batch, max_depth=1)
+    contrasts = contrasts_within_batches(x, batch, min_cells=30)
     ruined = x.copy()
     ruined[::2] = np.random.default_rng(1).permutation(ruined[::2])
     good = contrast_retention(ruined, x, contrasts, cells=np.arange(1, len(x), 2)).value
@@ -87,12 +101,14 @@ def test_only_some_cells_are_judged_with_neighbors_among_all():
     assert (good > bad + 0.05).all()
     few = contrast_retention(x, x, contrasts, cells=np.flatnonzero(batch == "a"))
     assert np.isfinite(few.value[0])
-    assert np.isnan(few.value[1])
-    assert [len(side) for side in few.shown[1]] == [0, 0]
-    a_fifth = contrast_retention(x, x, contrasts, cells=np.arange(0, len(x), 5))
-    assert sorted(a_fifth.witnesses[0]) == [4, 8]
-    assert sorted(contrast_retention(x, x, contrasts, cells=np.arange(0, len(x), 10)).witnesses[0]) == [4, 8]
-    assert max(contrast_retention(x, x, contrasts, cells=np.arange(0, len(x), 30), min_cells=1).witnesses[0]) <= 4
+    assert np.isnan(few.value[3])
+    assert [len(side) for side in few.shown[3]] == [0, 0]
+    # Of groups of 60 cells, 12, 6 and 2 are judged; neighbourhoods of fifteen cells are four witnesses at most.
+    a_fifth, a_tenth, a_thirtieth = (
+        contrast_retention(x, x, contrasts, cells=np.arange(0, len(x), step), min_cells=1).witnesses[0]
+        for step in (5, 10, 30)
+    )
+    assert (a_fifth, a_tenth, a_thirtieth) == ((4, 4), (4, 4), (2, 2))
 
 
 def test_a_gene_of_donors_is_kept_where_they_are_apart_and_lost_where_they_mix():
@@ -114,7 +130,7 @@ def test_a_gene_of_donors_is_kept_where_they_are_apart_and_lost_where_they_mix()
 @settings(max_examples=10, deadline=None)
 def test_turning_scaling_and_shifting_codes_changes_nothing(seed):
     x, batch, _ = _cells(20, seed)
-    contrasts = contrasts_within_batches(x, batch, max_depth=2, min_cells=5)
+    contrasts = contrasts_within_batches(x, batch, min_cells=5)
     turn = np.linalg.qr(np.random.default_rng(seed).standard_normal((2, 2)))[0]
     moved = contrast_retention(3 * x @ turn + 1, x, contrasts, n_neighbors=5)
     np.testing.assert_allclose(moved.value, contrast_retention(x, x, contrasts, n_neighbors=5).value, atol=0.02)
@@ -136,5 +152,5 @@ def test_bad_input_is_refused(codes, expression, message):
 def test_bad_contrasts_are_refused():
     with pytest.raises(ValueError, match="`batch` is missing for 1"):
         contrasts_within_batches(np.ones((3, 1)), ["a", None, "a"])
-    with pytest.raises(ValueError, match="`max_depth` is 0"):
-        contrasts_within_batches(np.ones((3, 1)), ["a"] * 3, max_depth=0)
+    with pytest.raises(ValueError, match="`n_nearest` is 0"):
+        contrasts_within_batches(np.ones((3, 1)), ["a"] * 3, n_nearest=0)

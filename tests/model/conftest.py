@@ -52,7 +52,7 @@ def simulated():
     return simulate()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_adata():
     return simulate
 

@@ -106,6 +106,14 @@ def test_the_front_is_described_in_plain_values(adata, model, embeddings, tmp_pa
     assert header["points"][1]["preference"] == "preference for MINE 0.3"
 
 
+def test_the_slider_can_pass_some_points_alone(adata, model, embeddings, tmp_path):
+    some = {point: embeddings[point] for point in (0, 3)}
+    header, coordinates, _ = read(written(adata, model, tmp_path, embeddings=some, points=[0, 3]))
+    assert [point["number"] for point in header["points"]] == [0, 3]
+    assert len(coordinates) == 2
+    assert header["alarm"] == [0.0, 0.4]
+
+
 def test_a_front_without_alarm_or_leakage_is_shown_too(adata, front_model, embeddings, tmp_path):
     model = front_model(adata, alarm=False)
     header, *_ = read(written(adata, model, tmp_path, embeddings=embeddings))

@@ -17,7 +17,7 @@ _CERTAINTY = 2.0
 """A loss counts as far as it exceeds this many of its standard errors."""
 _LEAST_CONTRAST = 0.4
 """A contrast that no less corrected point shows clearly is one between noise and noise."""
-ALARM_AT, ALARM_WIDTH = 0.1, 0.03
+ALARM_AT, ALARM_WIDTH = 0.07, 0.02
 """Loss at which the alarm is one half, and how fast it rises; settled on simulated designs."""
 
 
@@ -79,7 +79,7 @@ def alarm(lost: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    Alarm, shape ``(n_points,)``: :math:`1 / (1 + \exp(-(\ell - 0.1) / 0.03))` of the largest loss :math:`\ell` of a
+    Alarm, shape ``(n_points,)``: :math:`1 / (1 + \exp(-(\ell - 0.07) / 0.02))` of the largest loss :math:`\ell` of a
     point. NaN without contrasts.
     """
     losses = np.atleast_2d(np.asarray(lost, dtype=np.float64))

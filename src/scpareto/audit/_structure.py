@@ -31,8 +31,9 @@ class Structure:
         log-normalised expression.
     batch
         Batch of all cells, shape ``(n_cells,)``.
-    test_indices
-        Rows that are judged.
+    held_out
+        Rows that are judged: cells that no gradient has seen, validation cells included, since differences are between
+        groups of few cells.
     control_genes
         Log-normalised expression of genes whose pattern must survive, by name, each of shape ``(n_cells,)``.
     seed
@@ -43,12 +44,12 @@ class Structure:
         self,
         expression: NDArray[np.float64],
         batch: ArrayLike,
-        test_indices: NDArray[np.int64],
+        held_out: NDArray[np.int64],
         *,
         control_genes: Mapping[str, ArrayLike] | None = None,
         seed: int = 0,
     ) -> None:
-        self._test = test_indices
+        self._held_out = held_out
         self._contrasts = contrasts_within_batches(expression, batch, seed=seed)
         genes = {name: np.asarray(values, dtype=np.float64) for name, values in (control_genes or {}).items()}
         # Genes are columns of their own beside the components, which the other contrasts do not see.
@@ -69,7 +70,9 @@ class Structure:
             Tensors and plain types, from which :func:`set_alarm` reads.
         """
         n_neighbors = min(_N_NEIGHBORS, len(codes) - 1)
-        kept = contrast_retention(codes, self._expression, self._contrasts, cells=self._test, n_neighbors=n_neighbors)
+        kept = contrast_retention(
+            codes, self._expression, self._contrasts, cells=self._held_out, n_neighbors=n_neighbors
+        )
         flat = [side for pair in kept.shown for side in pair]
         return {
             "names": list(self.names),

@@ -1,6 +1,17 @@
 """Simulators whose truth is known."""
 
 from ._simulate_batches import simulate_batches
+from ._simulate_branches import simulate_branches
 from ._simulate_multiplicative import simulate_multiplicative
+from ._simulate_perturbations import simulate_perturbations
+from ._simulate_polynomial import simulate_polynomial
+from ._simulate_splatter import simulate_splatter
 
-__all__ = ["simulate_batches", "simulate_multiplicative"]
+__all__ = [
+    "simulate_batches",
+    "simulate_branches",
+    "simulate_multiplicative",
+    "simulate_perturbations",
+    "simulate_polynomial",
+    "simulate_splatter",
+]

@@ -1,6 +1,7 @@
 """Numbers from arrays: what codes still tell about a label, how they mix and cluster, and what they kept."""
 
 from ._batch_entropy import batch_entropy
+from ._cluster_codes import cluster_codes
 from ._clustering_scores import ClusteringScores, clustering_scores, unsupervised_clustering_accuracy
 from ._contrast_retention import (
     Contrast,
@@ -9,28 +10,54 @@ from ._contrast_retention import (
     contrast_retention,
     contrasts_within_batches,
 )
+from ._factor_vae_score import FactorVAEScore, factor_vae_score
+from ._inception_score import InceptionScore, inception_score
+from ._latent_space_entropy import latent_space_entropy
+from ._mutual_information_gap import MutualInformationGap, mutual_information_gap
+from ._neighbor_preservation import neighbor_preservation
 from ._neighborhood_retention import neighborhood_retention
 from ._nn_mutual_information import nn_mutual_information
+from ._number_of_clusters import NumberOfClusters, number_of_clusters
 from ._probe import ProbeResult, probe_information
+from ._random_forest_error import random_forest_error
+from ._robust_spectral import robust_spectral_clustering
 from ._scib_scores import ScibScorer, ScibScores, scib_scores
 from ._silhouette import silhouette
+from ._spearman_gap import SpearmanGap, spearman_gap
+from ._traversal_scores import traversal_scores
 
 __all__ = [
     "ClusteringScores",
     "Contrast",
     "ContrastRetention",
+    "FactorVAEScore",
+    "InceptionScore",
+    "MutualInformationGap",
+    "NumberOfClusters",
     "ProbeResult",
     "ScibScorer",
     "ScibScores",
+    "SpearmanGap",
     "batch_entropy",
+    "cluster_codes",
     "clustering_scores",
     "contrast_of_gene",
     "contrast_retention",
     "contrasts_within_batches",
+    "factor_vae_score",
+    "inception_score",
+    "latent_space_entropy",
+    "mutual_information_gap",
+    "neighbor_preservation",
     "neighborhood_retention",
     "nn_mutual_information",
+    "number_of_clusters",
     "probe_information",
+    "random_forest_error",
+    "robust_spectral_clustering",
     "scib_scores",
     "silhouette",
+    "spearman_gap",
+    "traversal_scores",
     "unsupervised_clustering_accuracy",
 ]

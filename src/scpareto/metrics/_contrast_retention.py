@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
@@ -63,12 +64,20 @@ class ContrastRetention:
 
 
 def contrasts_within_batches(
-    expression: ArrayLike, batch: ArrayLike, *, max_depth: int = 5, min_cells: int = 10, seed: int = 0
+    expression: ArrayLike,
+    batch: ArrayLike,
+    *,
+    group_size: int = 60,
+    max_groups: int = 64,
+    n_nearest: int = 5,
+    min_cells: int = 15,
+    seed: int = 0,
 ) -> list[Contrast]:
     """Find the differences between cells that no batch effect can explain: those within a batch.
 
-    The cells of each batch are split in two by K-means, each half again, and so on. Coarse splits tell lineages apart,
-    finer ones types and states; a split of mere noise is one that no codes keep, and does no harm.
+    The cells of each batch are split in two by K-means, each half again, until groups are small. Each group is
+    contrasted with those nearest to it, which a correction that goes too far merges first. A contrast between two
+    halves of one population is one that no codes keep, and does no harm.
 
     Parameters
     ----------
@@ -77,17 +86,21 @@ def contrasts_within_batches(
         expression.
     batch
         Batch of each cell, shape ``(n_cells,)``.
-    max_depth
-        Splits on top of each other; at most ``2 ** max_depth - 1`` contrasts for each batch.
+    group_size
+        Groups of up to this size are not split any more; in a small batch, those of up to a quarter of its cells.
+    max_groups
+        Batches of more than ``max_groups * group_size`` cells have groups of up to ``n_cells / max_groups``.
+    n_nearest
+        Groups, nearest by their means, that each one is contrasted with.
     min_cells
-        Smallest group.
+        Smallest group that takes part.
     seed
         Seed of K-means.
 
     Returns
     -------
     list of Contrast
-        Empty where no batch has twice ``min_cells`` cells.
+        Empty where no batch has two groups.
 
     Raises
     ------
@@ -96,23 +109,40 @@ def contrasts_within_batches(
     """
     x = check_matrix(expression, "expression")
     text = check_labels(batch, "batch", n_cells=len(x))
-    depth = check_count(max_depth, "max_depth", minimum=1)
+    size = check_count(group_size, "group_size", minimum=2)
     least = check_count(min_cells, "min_cells", minimum=2)
+    nearest = check_count(n_nearest, "n_nearest", minimum=1)
+    limit = check_count(max_groups, "max_groups", minimum=2)
     found: list[Contrast] = []
     with threadpool_limits(limits=1):
         for name in np.unique(text):
-            waiting = [(np.flatnonzero(text == name), depth)]
-            while waiting:
-                cells, left = waiting.pop(0)
-                if left == 0 or len(cells) < 2 * least or len(np.unique(x[cells], axis=0)) < 2:
-                    continue
-                half = KMeans(2, n_init=5, random_state=seed).fit_predict(x[cells])
-                groups = cells[half == 0], cells[half == 1]
-                waiting += [(group, left - 1) for group in groups]
-                if min(map(len, groups)) >= least:
-                    axis = x[groups[1]].mean(0) - x[groups[0]].mean(0)
-                    found.append(Contrast(str(name), groups, axis / (axis @ axis)))
+            cells = np.flatnonzero(text == name)
+            largest = max(min(size, max(2 * least, len(cells) // 4)), len(cells) // limit)
+            groups = [group for group in _groups(x, cells, largest, seed) if len(group) >= least]
+            if len(groups) < 2:
+                continue
+            means = np.array([x[group].mean(axis=0) for group in groups])
+            distance = cdist(means, means)
+            np.fill_diagonal(distance, np.inf)
+            neighbors = np.argsort(distance, axis=1, kind="stable")[:, : min(nearest, len(groups) - 1)]
+            for i, j in sorted({(min(i, j), max(i, j)) for i, row in enumerate(neighbors) for j in row.tolist()}):
+                axis = means[j] - means[i]
+                if (length := float(axis @ axis)) > 0:
+                    found.append(Contrast(str(name), (groups[i], groups[j]), axis / length))
     return found
+
+
+def _groups(x: NDArray[np.float64], cells: NDArray[np.int64], largest: int, seed: int) -> list[NDArray[np.int64]]:
+    """Split cells in two by K-means, again and again, until no group is larger than ``largest``."""
+    waiting, groups = [cells], []
+    while waiting:
+        group = waiting.pop(0)
+        if len(group) <= largest or len(np.unique(x[group], axis=0)) < 2:
+            groups.append(group)
+            continue
+        half = KMeans(2, n_init=5, random_state=seed).fit_predict(x[group])
+        waiting += [group[half == 0], group[half == 1]]
+    return groups
 
 
 def contrast_of_gene(name: str, values: ArrayLike, column: int, n_columns: int) -> Contrast:
@@ -196,7 +226,7 @@ def contrast_retention(
     >>> import numpy as np
     >>> batch, groups = np.repeat(["a", "b"], 100), np.tile(np.repeat([0.0, 9.0], 50), 2)
     >>> expression = groups[:, None] + np.random.default_rng(0).normal(size=(200, 2))
-    >>> contrasts = contrasts_within_batches(expression, batch, max_depth=1)
+    >>> contrasts = contrasts_within_batches(expression, batch, min_cells=25)
     >>> contrast_retention(expression, expression, contrasts).value.round(1)
     array([1., 1.])
     >>> merged = expression - groups[:, None]

@@ -12,6 +12,7 @@ import pandas as pd
 from scvi.model.base._constants import SAVE_KEYS
 
 from scpareto._constants import UNS_KEY
+from scpareto.model._hub import save_for_hub
 from scpareto.model._saving import check_saved, rewrite_as_plain
 from scpareto.pareto import Front
 from scpareto.train import apply_point, audit_front
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from anndata import AnnData
+    from scvi.hub import HubModel
 
 _INDICES = ("train_indices_", "validation_indices_", "test_indices_")
 
@@ -203,6 +205,53 @@ class FrontMixin:
         super().save(str(dir_path), prefix=prefix, **kwargs)  # type: ignore[misc]
         path = Path(dir_path) / f"{prefix or ''}{SAVE_KEYS.MODEL_FNAME}"
         rewrite_as_plain(path, {"version": version("scpareto"), "model": type(self).__name__})
+
+    def save_for_hub(
+        self,
+        dir_path: str | os.PathLike[str],
+        *,
+        license_info: str,
+        description: str = "",
+        save_anndata: bool = False,
+        overwrite: bool = False,
+    ) -> HubModel:
+        """Save a folder for the scvi-tools model hub, with a card that shows the front as figure and table.
+
+        Parameters
+        ----------
+        dir_path
+            Folder; gets ``model.pt``, ``README.md`` (the card), ``front.png`` and the hub's metadata.
+        license_info
+            Licence of the model as the hub names it, for example ``"cc-by-4.0"``.
+        description
+            What the cells are and what the model is for, in Markdown.
+        save_anndata
+            Whether to add the data.
+        overwrite
+            Whether an existing folder may be written into.
+
+        Returns
+        -------
+        :class:`scvi.hub.HubModel`. ``push_to_huggingface_hub(repo, repo_token=..., repo_create=True,
+        push_anndata=False)`` uploads the folder, ``push_to_s3`` model, card and metadata.
+
+        Raises
+        ------
+        RuntimeError
+            If the model has no front yet.
+        ValueError
+            If there is no licence, or the folder exists and ``overwrite`` is not set.
+        ImportError
+            If huggingface-hub is not installed (extra ``hub``).
+        """
+        return save_for_hub(
+            self,
+            dir_path,
+            license_info=license_info,
+            description=description,
+            save_anndata=save_anndata,
+            overwrite=overwrite,
+        )
 
     @classmethod
     def load(

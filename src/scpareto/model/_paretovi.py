@@ -22,6 +22,7 @@ from scvi.model import SCVI
 from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto.model._batch_effects import batch_effects_of, effects_parameter, start_batch_effects
 from scpareto.model._front_mixin import FrontMixin
+from scpareto.model._plain_scvi import plain_scvi
 from scpareto.model._presets import PAPER_ARCHITECTURE, PRESETS
 from scpareto.model._validate import check_anndata
 from scpareto.module import ParetoVAE
@@ -152,6 +153,24 @@ class ParetoVI(FrontMixin, SCVI):
             If the model has no factors, that is, was made without ``gene_batch_effect="multiplicative"``.
         """
         return batch_effects_of(self)
+
+    def to_scvi(self) -> SCVI:
+        """Return the selected point as a plain SCVI with equal weights, on the same data.
+
+        For tools that ask for exactly that class; everything that an SCVI can do, this model can do too. Registers the
+        data with SCVI, which adds the ``_scvi_*`` columns once more.
+
+        Returns
+        -------
+        :class:`scvi.model.SCVI`, trained; codes and likelihoods equal those of the selected point.
+
+        Raises
+        ------
+        ValueError
+            If the architecture is not one of SCVI (``gene_batch_effect``, the preset ``"paper"``), or data are
+            minified.
+        """
+        return plain_scvi(self)
 
     @classmethod
     def setup_anndata(

@@ -1,7 +1,23 @@
 """Networks."""
 
+from scpareto.module._betatcvae import BetaTCVAEModule, GaussianDecoder
+from scpareto.module._infovae import InfoVAE
+from scpareto.module._layers import Stack
 from scpareto.module._likelihood import SparseZeroInflatedNegativeBinomial
+from scpareto.module._michigan import Critic, Generator, MichiGANModule, gradient_penalty
 from scpareto.module._multiplicative_decoder import MultiplicativeDecoder
 from scpareto.module._paretovae import ParetoVAE
 
-__all__ = ["MultiplicativeDecoder", "ParetoVAE", "SparseZeroInflatedNegativeBinomial"]
+__all__ = [
+    "BetaTCVAEModule",
+    "Critic",
+    "GaussianDecoder",
+    "Generator",
+    "InfoVAE",
+    "MichiGANModule",
+    "MultiplicativeDecoder",
+    "ParetoVAE",
+    "SparseZeroInflatedNegativeBinomial",
+    "Stack",
+    "gradient_penalty",
+]

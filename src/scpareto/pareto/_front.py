@@ -11,6 +11,7 @@ import pandas as pd
 from scpareto.pareto import _indicators, _plain
 from scpareto.pareto._find import find
 from scpareto.pareto._scaler import Scaler
+from scpareto.pareto._steps import falling_steps
 from scpareto.pareto._table import GENERATIVE_LOSS, loss_columns, preference_columns, tidy
 
 if TYPE_CHECKING:
@@ -183,6 +184,50 @@ class Front:
         from scpareto.pareto._auto import reasons  # it needs fronts itself
 
         return reasons(self)
+
+    def steps(self, column: str = "leakage_mean") -> list[int]:
+        """Points along which a stronger correction certainly means a lower value: a slider that can be trusted.
+
+        Neighbouring points of a front often differ by less than the noise of their trainings. This is the longest chain
+        of points, from weak to strong correction, of which each lies below the one before it by more than their
+        intervals allow for chance.
+
+        Parameters
+        ----------
+        column
+            A column with ``<column>_low`` and ``<column>_high``, its 95 % interval.
+
+        Returns
+        -------
+        Numbers of the points, rising.
+
+        Raises
+        ------
+        KeyError
+            If there is no such column, or no interval for it.
+        """
+        ends = [f"{column}_low", f"{column}_high"]
+        for name in (column, *ends):
+            if name not in self.table:
+                known = [c for c in self.table if {f"{c}_low", f"{c}_high"} <= set(self.table)]
+                raise KeyError(f"The front has no column {name!r}; columns with intervals are {known}.")
+        low, high = (self.table[name].to_numpy(dtype=np.float64) for name in ends)
+        chain = falling_steps(self.table[column].to_numpy(dtype=np.float64), (high - low) / 2)
+        return [self.numbers[place] for place in chain]
+
+    def only(self, points: Sequence[int]) -> Front:
+        """Front of some of the points, for example of :meth:`steps`, with their weights.
+
+        Raises
+        ------
+        ValueError
+            If there is no point with such a number.
+        """
+        numbers = [self.find(int(point)) for point in points]
+        table = self.table[self.table["point"].isin(numbers)]
+        kept = {n for n in numbers if n in self.states} | set(table["point"][table["kind"] == "conditional"][:1])
+        states = {n: self.state(n) for n in kept} if self.states else {}
+        return Front(table, states, self.objectives, self.method, self.metadata)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Copy of the table."""

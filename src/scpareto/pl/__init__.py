@@ -1,10 +1,22 @@
 """Pictures of a front, from a table and arrays; only the explorer asks a model, for its codes at every point."""
 
 from ._batch_effects import batch_effects
+from ._disentanglement import disentanglement
 from ._embed import embed
 from ._embedding import front_embedding
 from ._explorer import explorer
 from ._front import front, front_panels
 from ._metrics import metrics_along_front
+from ._traversal import traversal
 
-__all__ = ["batch_effects", "embed", "explorer", "front", "front_embedding", "front_panels", "metrics_along_front"]
+__all__ = [
+    "batch_effects",
+    "disentanglement",
+    "embed",
+    "explorer",
+    "front",
+    "front_embedding",
+    "front_panels",
+    "metrics_along_front",
+    "traversal",
+]

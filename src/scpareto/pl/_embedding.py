@@ -24,7 +24,7 @@ _LINE = 1.45 * NOTE_SIZE / 72  # height of one legend entry, inches
 
 def front_embedding(
     embeddings: Mapping[int, ArrayLike],
-    colors: Mapping[str, ArrayLike | pd.Series],
+    colors: Mapping[str, ArrayLike | pd.Series] | pd.DataFrame,
     *,
     basis: Literal["umap", "tsne"] | None = None,
     titles: Mapping[int, str] | None = None,
@@ -46,8 +46,8 @@ def front_embedding(
         Coordinates of the same `n` cells by point number, each of shape `(n, 2)`; with `basis` their codes, each of
         shape `(n, d)`.
     colors
-        Values by name, each of shape `(n,)`: categories (strings, integers, booleans, categorical), or floating-point
-        numbers, which get a colour bar.
+        Values by name, or a table such as `adata.obs`, each of shape `(n,)`: categories (strings, integers, booleans,
+        categorical), or floating-point numbers, which get a colour bar.
     basis
         `"umap"` or `"tsne"`: embed codes by :func:`embed` with its defaults, each point from the one before it, so that
         cells move rather than jump. By default coordinates are drawn as they are.
@@ -87,10 +87,10 @@ def front_embedding(
     """
     if not embeddings:
         raise ValueError("embeddings is empty: give the coordinates of at least one point.")
-    if not colors:
+    if not len(colors):
         raise ValueError("colors is empty: give at least one colouring.")
     n = len(np.asarray(next(iter(embeddings.values()))))
-    series = {name: _checked_colors(name, values, n) for name, values in colors.items()}
+    series = {str(name): _checked_colors(str(name), values, n) for name, values in colors.items()}
     shape = (len(series), len(embeddings))
     given = None if axes is None else np.asarray(axes, dtype=object)
     if given is not None and given.shape != shape:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 from scvi import REGISTRY_KEYS
-from scvi.module import VAE
+from scvi.module import MULTIVAE, PEAKVAE, TOTALVAE, VAE
 from scvi.module._constants import MODULE_KEYS
+from torch import nn
+from torch.distributions import Normal
 
 from scpareto._constants import BATCH, NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto.objectives import Context
@@ -16,8 +18,7 @@ from scpareto.train._data import CELL_INDEX
 
 if TYPE_CHECKING:
     from scvi.model.base import BaseModelClass
-    from torch import Tensor, nn
-    from torch.distributions import Normal
+    from torch import Tensor
 
 
 class Encoded(NamedTuple):
@@ -28,25 +29,22 @@ class Encoded(NamedTuple):
 
 
 class VAEAdapter:
-    """Adapter of models built on :class:`scvi.module.VAE`.
+    """Adapter of models built on :class:`scvi.module.VAE`: SCVI, SCANVI, LinearSCVI and those of scpareto.
 
     Parameters
     ----------
     model
         A set-up scvi-tools model.
-
-    Raises
-    ------
-    TypeError
-        If the model's module is of another family.
     """
 
+    family: ClassVar[type[nn.Module]] = VAE
+    """Class of the modules."""
+    encoder_names: ClassVar[tuple[str, ...]] = ("z_encoder", "l_encoder")
+    """Networks from data to codes and whatever else is inferred of a cell."""
+    inference_options: ClassVar[dict[str, Any]] = {"full_forward_pass": True}
+    """Options that keep a module from reading minified data."""
+
     def __init__(self, model: BaseModelClass) -> None:
-        if not isinstance(model.module, VAE):
-            raise TypeError(
-                f"{type(model).__name__} is not supported: fronts need a model whose module is a scvi.module.VAE, "
-                f"not {type(model.module).__name__}."
-            )
         self.module = model.module
         manager = model.adata_manager
         self._fields: dict[str, list[str]] = {}
@@ -71,14 +69,19 @@ class VAEAdapter:
         return self.module.n_latent
 
     @property
+    def takes_counts(self) -> bool:
+        """Whether the registered expression is counts, rather than log-normalised."""
+        return self.module.gene_likelihood != "normal"
+
+    @property
     def nuisances(self) -> list[str]:
         """Names that an objective may take as its target."""
         return [*self.levels, *self._fields.get(NUISANCE_CONTINUOUS_KEY, [])]
 
     def encode(self, tensors: dict[str, Tensor]) -> Encoded:
         """Encode a minibatch without decoding it."""
-        outputs = self.module.inference(**self.module._get_inference_input(tensors, full_forward_pass=True))
-        return Encoded(outputs[MODULE_KEYS.Z_KEY], outputs[MODULE_KEYS.QZ_KEY])
+        outputs = self.module.inference(**self.module._get_inference_input(tensors, **self.inference_options))
+        return self._encoded(outputs)
 
     def forward(self, tensors: dict[str, Tensor]) -> tuple[Encoded, Tensor]:
         """Encode and decode a minibatch.
@@ -90,10 +93,15 @@ class VAEAdapter:
         inference, _, loss = self.module(
             tensors,
             loss_kwargs={"kl_weight": 1.0},
-            get_inference_input_kwargs={"full_forward_pass": True},
+            get_inference_input_kwargs=self.inference_options,
         )
         per_cell = loss.dict_sum(loss.reconstruction_loss) + loss.dict_sum(loss.kl_local)
-        return Encoded(inference[MODULE_KEYS.Z_KEY], inference[MODULE_KEYS.QZ_KEY]), per_cell
+        return self._encoded(inference), per_cell
+
+    @staticmethod
+    def _encoded(inference: dict[str, Any]) -> Encoded:
+        """Codes and posterior of a module's inference."""
+        return Encoded(inference[MODULE_KEYS.Z_KEY], inference[MODULE_KEYS.QZ_KEY])
 
     def add_product(self, names: list[str]) -> str:
         """Register the product of categorical nuisances as a nuisance of its own; its name joins theirs by colons."""
@@ -123,13 +131,69 @@ class VAEAdapter:
 
     def encoders(self) -> list[nn.Module]:
         """Networks that stay fixed while the decoder is refitted to given codes."""
-        return [self.module.z_encoder, self.module.l_encoder]
+        found = (getattr(self.module, name, None) for name in self.encoder_names)
+        return [network for network in found if isinstance(network, nn.Module)]
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """Parameters that every objective depends on."""
-        return [p for p in self.module.z_encoder.parameters() if p.requires_grad]
+        return [p for p in self.encoders()[0].parameters() if p.requires_grad]
+
+
+class PeakVAEAdapter(VAEAdapter):
+    """Adapter of PEAKVI: open chromatin."""
+
+    family = PEAKVAE
+    encoder_names = ("z_encoder", "d_encoder")
+    inference_options: ClassVar[dict[str, Any]] = {}
+
+
+class TotalVAEAdapter(VAEAdapter):
+    """Adapter of TOTALVI: expression and surface proteins, which one encoder reads."""
+
+    family = TOTALVAE
+    encoder_names = ("encoder",)
+
+
+class MultiVAEAdapter(VAEAdapter):
+    """Adapter of MULTIVI: expression, open chromatin and proteins, each with an encoder, and codes that mix theirs."""
+
+    family = MULTIVAE
+    encoder_names = (
+        "z_encoder_expression",
+        "z_encoder_accessibility",
+        "z_encoder_protein",
+        "l_encoder_expression",
+        "l_encoder_accessibility",
+    )
+    inference_options: ClassVar[dict[str, Any]] = {}
+
+    @staticmethod
+    def _encoded(inference: dict[str, Any]) -> Encoded:
+        """Codes and their posterior, of which the module gives mean and variance."""
+        return Encoded(inference["z"], Normal(inference["qz_m"], inference["qz_v"].sqrt(), validate_args=False))
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the encoders of codes."""
+        codes = [network for name, network in self.module.named_children() if name.startswith("z_encoder")]
+        return [p for network in codes for p in network.parameters() if p.requires_grad]
+
+
+_ADAPTERS: tuple[type[VAEAdapter], ...] = (VAEAdapter, PeakVAEAdapter, TotalVAEAdapter, MultiVAEAdapter)
 
 
 def get_adapter(model: Any) -> VAEAdapter:
-    """Adapter of a model's family."""
-    return VAEAdapter(model)
+    """Adapter of a model's family.
+
+    Raises
+    ------
+    TypeError
+        If there is none for its module.
+    """
+    for adapter in _ADAPTERS:
+        if isinstance(model.module, adapter.family):
+            return adapter(model)
+    families = ", ".join(adapter.family.__name__ for adapter in _ADAPTERS)
+    raise TypeError(
+        f"{type(model).__name__} is not supported: fronts need a model whose module is one of {families}, not "
+        f"{type(model.module).__name__}."
+    )

@@ -75,7 +75,7 @@ def audit_front(
     target = target if target in context.categorical else "batch"
     levels = context.categorical[target].numpy()
     names = judge.level_names(context, target)
-    structure = Structure(judge.expression, names, split.test, control_genes=controls)
+    structure = Structure(judge.expression, names, split.held_out, control_genes=controls)
     by_labels = (
         None if labels is None else LabelJudge(labels, levels, split.test, judge.expression, scib=scib, seed=seed)
     )

@@ -68,6 +68,8 @@ def build_objectives(
                 raise ValueError(f"objective_kwargs: {option!r} follows from the model and the data; leave it out.")
         options = recipe.objective_defaults.get(name, {}) | given_options
         sizes: dict[str, Any] = {"n_latent": adapter.n_latent, "n_cells": n_train}
+        if cls.is_learned and (n_clusters := getattr(adapter.module, "n_clusters", None)) is not None:
+            sizes["n_clusters"] = n_clusters
         if cls.needs_nuisance:
             options.setdefault("on", recipe.on)
             options["target"], sizes["n_categories"] = resolve_target(adapter, cls, options.get("target", "batch"))

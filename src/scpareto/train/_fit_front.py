@@ -176,7 +176,7 @@ def fit_front(
     Parameters
     ----------
     model
-        A set-up scvi-tools model whose module is a :class:`scvi.module.VAE`.
+        A set-up scvi-tools model: SCVI, SCANVI, LinearSCVI, PEAKVI, TOTALVI or MULTIVI, or one of scpareto.
     objective
         Name of an objective, see :func:`scpareto.objectives.objective_names`, or several, for a front of as many
         dimensions and one; None for the recommended one, with ``preset="paper"`` for ``"mine"``.
@@ -237,7 +237,10 @@ def fit_front(
     """
     run = FrontRun(model, objective, method, n_points, **kwargs)
     run.run()
-    return run.front()
+    front = run.front()
+    if (take_front := getattr(model, "take_front", None)) is not None:
+        take_front(front)
+    return front
 
 
 def apply_point(model: BaseModelClass, front: Front, which: Any) -> int:

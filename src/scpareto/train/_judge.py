@@ -78,7 +78,9 @@ class Judge:
         self.recipe = recipe
         self._manager = manager
         self._loader = AnnDataLoader(with_cell_index(manager), batch_size=512)
-        self.expression = principal_components(manager.get_from_registry(REGISTRY_KEYS.X_KEY), seed=0)
+        self.expression = principal_components(
+            manager.get_from_registry(REGISTRY_KEYS.X_KEY), counts=adapter.takes_counts, seed=0
+        )
         self._structure: Structure | None = None
 
     @torch.no_grad()
@@ -113,7 +115,7 @@ class Judge:
     def structure(self, context: Context) -> Structure:
         """Differences between cells that every point is asked to keep."""
         if self._structure is None:
-            self._structure = Structure(self.expression, self.level_names(context), self.split.test)
+            self._structure = Structure(self.expression, self.level_names(context), self.split.held_out)
         return self._structure
 
     def __call__(self, seed: int) -> Judgement:
@@ -152,10 +154,11 @@ class Judge:
 
 
 @torch_threads_kept()
-def principal_components(counts: Any, *, seed: int = 0) -> NDArray[np.float64]:
-    """Principal components of log-normalised expression, ``(n_cells, min(30, ...))``; the counts are not changed."""
-    adata = AnnData(counts.astype(np.float32, copy=True))
-    sc.pp.normalize_total(adata, target_sum=1e4)
-    sc.pp.log1p(adata)
+def principal_components(values: Any, *, counts: bool = True, seed: int = 0) -> NDArray[np.float64]:
+    """Principal components of log-normalised expression, ``(n_cells, min(30, ...))``; the values are not changed."""
+    adata = AnnData(values.astype(np.float32, copy=True))
+    if counts:
+        sc.pp.normalize_total(adata, target_sum=1e4)
+        sc.pp.log1p(adata)
     sc.pp.pca(adata, n_comps=min(_N_COMPONENTS, adata.n_obs - 1, adata.n_vars - 1), random_state=seed)
     return np.asarray(adata.obsm["X_pca"], dtype=np.float64)

@@ -29,6 +29,11 @@ class Split:
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
 
+    @property
+    def held_out(self) -> NDArray[np.int64]:
+        """Validation and test cells, those that no gradient has seen; sorted."""
+        return np.union1d(self.validation, self.test)
+
     def items(self) -> list[tuple[str, NDArray[np.int64]]]:
         """Pairs of part name and indices."""
         return [("train", self.train), ("validation", self.validation), ("test", self.test)]

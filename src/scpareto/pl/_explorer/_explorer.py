@@ -30,6 +30,7 @@ def explorer(
     *,
     color: Sequence[str] | None = None,
     genes: Sequence[str] = (),
+    points: Sequence[int] | None = None,
     batch_key: str | None = None,
     layer: str | None = None,
     embeddings: Mapping[int, ArrayLike] | None = None,
@@ -59,6 +60,9 @@ def explorer(
         are shown between their 1st and 99th percentile.
     genes
         Genes to colour by, as log(1 + counts per 10,000).
+    points
+        Numbers of the points that the slider passes, for example `model.front.steps()`, along which stronger always
+        means less leaked; by default all.
     batch_key
         Column of `adata.obs` of which each value keeps its share of the cells when there are more than `max_cells`; by
         default the batches that the model was set up with.
@@ -104,7 +108,7 @@ def explorer(
     >>> sp.pl.explorer(adata, model, "front.html", color=["batch", "cell_type"], genes=["CD3D"])  # doctest: +SKIP
     PosixPath('front.html')
     """
-    front = front_of(model)
+    front = front_of(model) if points is None else front_of(model).only(points)
     if basis not in _METHODS:
         raise ValueError(f"basis={basis!r} is unknown; valid: {', '.join(map(repr, _METHODS))}.")
     if path is None:

@@ -1,0 +1,131 @@
+"""A folder for the scvi-tools model hub: the model, and a card that shows its front."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+
+from scpareto.pl import front_panels
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+    from scvi.hub import HubModel
+
+    from scpareto.model._front_mixin import FrontMixin
+
+PARENT_MODULE = "scpareto.model"
+_FIGURE = "front.png"
+_COLUMNS = ("generative_loss_test", "leakage_mean", "leakage_mean_low", "leakage_mean_high", "retention", "alarm")
+_CARD = """---
+license: {license_info}
+library_name: scvi-tools
+tags:
+- biology
+- genomics
+- single-cell
+- model_cls_name:{name}
+- scvi_version:{scvi}
+- anndata_version:{anndata}
+- scpareto_version:{scpareto}
+---
+
+# {name}
+
+{description}
+
+{name} holds a whole front of models: from uncorrected (point 0) to strongly corrected for `{target}`, each an ordinary
+scvi-tools model. Point {selected} is selected when the model is loaded.
+
+![The front]({figure})
+
+All figures are of cells that took no part in training: generative loss in nats per cell, what the codes tell about
+`{target}` in nats with its 95 % interval, share of within-batch neighbours kept, and the over-correction alarm, which
+should stay below one half.
+
+{table}
+
+## Load it and take a point
+
+```python
+import scpareto as sp
+
+model = sp.model.{name}.load("FOLDER", adata)  # adata: genes of the model, in any scvi-tools way
+model.front.to_dataframe()
+model.select("auto")  # or a number, a preference in [0, 1], a limit such as {{"leakage_mean": 0.05}}
+adata.obsm["X_{key}"] = model.get_latent_representation()
+```
+
+`scvi.hub.HubModel` opens the folder too. Opening it runs no code of the file.
+
+## Data and training
+
+{facts}
+"""
+
+
+def save_for_hub(
+    model: FrontMixin,
+    dir_path: str | os.PathLike[str],
+    *,
+    license_info: str,
+    description: str = "",
+    save_anndata: bool = False,
+    overwrite: bool = False,
+) -> HubModel:
+    """Write model, metadata and model card; see :meth:`scpareto.model.ParetoVI.save_for_hub`."""
+    try:
+        from huggingface_hub import ModelCard
+        from scvi.hub import HubMetadata, HubModel
+    except ImportError as error:
+        raise ImportError("A hub folder needs huggingface-hub: pip install 'scpareto[hub]'.") from error
+    if model.front is None or model.selected is None:
+        raise RuntimeError("The model has no front to show yet. Call train() first.")
+    if not license_info:
+        raise ValueError("license_info is empty: name the licence of the model, for example 'cc-by-4.0'.")
+    folder = Path(dir_path)
+    model.save(folder, overwrite=overwrite, save_anndata=save_anndata)
+    axes = front_panels(model.front, selected=model.selected)
+    axes[0].figure.savefig(folder / _FIGURE, dpi=150, bbox_inches="tight")
+    plt.close(axes[0].figure)
+    adata: Any = model.adata  # type: ignore[attr-defined]
+    metadata = HubMetadata(
+        scvi_version=version("scvi-tools"),
+        anndata_version=version("anndata"),
+        model_cls_name=type(model).__name__,
+        model_parent_module=PARENT_MODULE,
+    )
+    stats: Any = model.summary_stats  # type: ignore[attr-defined]
+    table = model.front.to_dataframe().set_index("point")
+    facts = [f"- {stats.n_cells:,} cells, {stats.n_vars:,} genes, {stats.n_batch} batches"]
+    facts += [f"- {key}: `{model.front.metadata[key]}`" for key in ("objective", "method", "preset", "seed")]
+    facts.append(f"- genes: {', '.join(map(str, adata.var_names[:5]))}, ...")
+    card = _CARD.format(
+        license_info=license_info,
+        name=metadata.model_cls_name,
+        key=metadata.model_cls_name.lower(),
+        scvi=metadata.scvi_version,
+        anndata=metadata.anndata_version,
+        scpareto=version("scpareto"),
+        description=description or "No description was given.",
+        target=model.front.metadata.get("target", "batch"),
+        selected=model.selected,
+        figure=_FIGURE,
+        table=_as_markdown(table[[column for column in _COLUMNS if column in table]]),
+        facts="\n".join(facts),
+    )
+    hub = HubModel(str(folder), metadata=metadata, model_card=ModelCard(card))
+    hub.save(overwrite=True)
+    return hub
+
+
+def _as_markdown(table: pd.DataFrame) -> str:
+    """Write a table of numbers as Markdown; pandas would need another library for it."""
+    head = [str(table.index.name), *table.columns]
+    rows = [[str(index), *(f"{value:.3f}" for value in row)] for index, *row in table.itertuples(name=None)]
+    lines = [head, ["---:"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,609 @@
+"""MichiGAN: realistic cells from the codes of another model."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import fields
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+from scvi import REGISTRY_KEYS, settings
+from scvi.data import AnnDataManager
+from scvi.data.fields import LayerField, ObsmField
+from scvi.model._utils import parse_device_args
+from scvi.model.base import BaseModelClass
+
+from scpareto._constants import CODE_KEY, CODE_SCALE_KEY, UNS_KEY, latent_key, latent_scale_key
+from scpareto.model._betatcvae import check_codes
+from scpareto.model._expression import check_expression, check_kind
+from scpareto.model._latent_arithmetic import shifted_codes
+from scpareto.model._plain_saving import PlainSavingMixin
+from scpareto.module import MichiGANModule
+from scpareto.train import CodedCells, WassersteinRecipe, train_wasserstein
+from scpareto.train._seeding import child_seed, seeded
+from scpareto.train._wasserstein import COLLAPSED, relative_variance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Self
+
+    from anndata import AnnData
+    from numpy.typing import ArrayLike, NDArray
+
+    from scpareto.module._layers import Norm
+    from scpareto.module._michigan import Conditioning, Output
+
+logger = logging.getLogger("scpareto")
+
+_TRAINING = 1
+_CELLS_AT_ONCE = 1024
+
+
+class MichiGAN(PlainSavingMixin, BaseModelClass):
+    r"""Conditional Wasserstein GAN that turns codes of another model into cells.
+
+    An autoencoder finds codes with a meaning but decodes blurred cells; a GAN makes realistic cells from meaningless
+    noise. Trained on pairs of code and cell, the generator keeps the meaning of the codes and makes realistic cells.
+
+    Parameters
+    ----------
+    adata
+        Data registered with :meth:`setup_anndata`, or through :meth:`from_model`.
+    registry
+        Registry of a model that is loaded without data.
+    conditional
+        False is the unconditional WGAN-GP, whose codes are random numbers.
+    conditioning
+        How the critic sees codes: ``"projection"`` (published) or ``"concatenation"``.
+    output
+        ``"linear"`` (published) for log-normalised expression. For counts ``"counts"``: expected counts, non-negative,
+        that add up to the library size, or ``"nb"``: negative-binomial counts around these, with a dispersion learned
+        for each gene.
+    infer_codes
+        Whether the critic is asked to tell codes from cells, for InfoWGAN-GP; see ``information_weight`` of
+        :meth:`train`.
+    n_latent
+        Dimensions of the codes of an unconditional generator; otherwise those of the registered codes.
+    n_noise
+        Dimensions of the noise; None for as many as make 128 together with the code.
+    n_hidden_generator, n_hidden_critic
+        Widths of hidden layers. The critic has one more, as wide as a code.
+    dropout_rate
+        Dropout of the generator in training.
+    critic_norm
+        ``"batch"`` (published), ``"layer"`` or ``"none"``. Batch statistics couple the cells of a minibatch, which the
+        gradient penalty does not expect.
+    wide_features
+        Whether the critic's features are its last hidden layer, mapped to the code, instead of one rectified unit for
+        each code dimension (published); see :class:`scpareto.module.Critic`.
+    seed
+        Seed of the initial weights and of the training; None takes ``scvi.settings.seed``, or 0.
+
+    Raises
+    ------
+    ValueError
+        If an argument is unknown, codes are missing, or the data do not fit the output.
+
+    Notes
+    -----
+    For code :math:`c`, cell :math:`x`, noise :math:`n` and generator :math:`G`, the critic scores
+
+    .. math:: D(x, c) = w^\top h(x) + b + c^\top h(x)
+
+    and is trained on :math:`\bar D(x, c) - \bar D(G(c, n), c) + \lambda P`, with the gradient penalty :math:`P`
+    between real and generated cells of the same code; the generator on :math:`\bar D(G(c, n), c)`.
+
+    References
+    ----------
+    :cite:p:`YuWelch2021`, :cite:p:`Gulrajani2017`, :cite:p:`Miyato2018`, :cite:p:`Chen2016`.
+
+    Examples
+    --------
+    >>> import scanpy as sc
+    >>> import scpareto as sp
+    >>> adata = sp.datasets.simulate_splatter(200, 50)
+    >>> sc.pp.normalize_total(adata)
+    >>> sc.pp.log1p(adata)
+    >>> sc.pp.pca(adata, n_comps=4)
+    >>> sp.model.MichiGAN.setup_anndata(adata, code_key="X_pca")
+    >>> model = sp.model.MichiGAN(adata, n_hidden_generator=[32], n_hidden_critic=[32], seed=0)
+    >>> model.train(2, batch_size=64)
+    >>> model.generate(adata.obsm["X_pca"][:5]).shape
+    (5, 50)
+    """
+
+    _module_cls = MichiGANModule
+
+    def __init__(
+        self,
+        adata: AnnData | None = None,
+        registry: dict[str, Any] | None = None,
+        conditional: bool = True,
+        conditioning: Conditioning = "projection",
+        output: Output = "linear",
+        infer_codes: bool = False,
+        n_latent: int | None = None,
+        n_noise: int | None = None,
+        n_hidden_generator: Sequence[int] = (256, 512, 1024),
+        n_hidden_critic: Sequence[int] = (1024, 512),
+        dropout_rate: float = 0.2,
+        critic_norm: Norm = "batch",
+        wide_features: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        if adata is None and registry is None:
+            raise ValueError("MichiGAN needs adata, registered with MichiGAN.setup_anndata(adata, code_key=...).")
+        super().__init__(adata, registry)
+        registered = self.registry_["field_registries"]
+        has_codes = CODE_KEY in registered
+        if conditional and not has_codes:
+            raise ValueError("a conditional generator needs codes: give code_key to MichiGAN.setup_anndata.")
+        if conditional and conditioning == "none":
+            raise ValueError("conditioning='none' goes with conditional=False.")
+        width = len(registered[CODE_KEY]["state_registry"]["column_names"]) if has_codes else None
+        if width is not None and n_latent not in (None, width):
+            raise ValueError(f"n_latent={n_latent}, but the registered codes have {width} dimensions; leave it out.")
+        size = width or n_latent or 10
+        self.seed = int(next(s for s in (seed, settings.seed, 0) if s is not None))
+        with seeded(self.seed):
+            self.module = self._module_cls(
+                n_input=self.summary_stats.n_vars,
+                n_latent=size,
+                n_noise=max(0, 128 - size) if n_noise is None else n_noise,
+                n_hidden_generator=list(n_hidden_generator),
+                n_hidden_critic=list(n_hidden_critic),
+                dropout_rate=dropout_rate,
+                output=output,
+                conditioning=conditioning if conditional else "none",
+                critic_norm=critic_norm,
+                wide_features=wide_features,
+                infer_codes=infer_codes,
+            )
+        if adata is not None:
+            layer = self.adata_manager.registry["setup_args"]["layer"]
+            check_kind(adata, layer, counts=output != "linear", reason=f"output={output!r}")
+        self.collapsed_: bool | None = None
+        self._model_summary_string = (
+            f"MichiGAN with {size} code dimensions, output {output}, "
+            f"{f'conditioned by {conditioning}' if conditional else 'unconditional'}."
+        )
+        self.init_params_ = self._get_init_params(locals())
+
+    @classmethod
+    def setup_anndata(
+        cls,
+        adata: AnnData,
+        layer: str | None = None,
+        code_key: str | None = None,
+        code_scale_key: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Register expression and codes; adds ``_scvi_*`` entries to ``adata``, as every scvi-tools model does.
+
+        Parameters
+        ----------
+        adata
+            Data with log-normalised expression or, for outputs of counts, raw counts.
+        layer
+            Layer of the expression; None for ``adata.X``.
+        code_key
+            Key of ``adata.obsm`` with the codes, for example ``"X_pca"``, shape ``(n_cells, n_latent)``; None only for
+            an unconditional generator.
+        code_scale_key
+            Key of ``adata.obsm`` with the standard deviations of the codes, to draw samples from.
+        **kwargs
+            For scvi-tools' own use when a model is loaded.
+
+        Raises
+        ------
+        ValueError
+            If ``adata`` is a view, expression or codes are not finite, or shapes disagree.
+        KeyError
+            If a layer or key does not exist.
+        """
+        setup_method_args = cls._get_setup_method_args(**locals())
+        check_expression(adata, layer)
+        registered = [LayerField(REGISTRY_KEYS.X_KEY, layer, is_count_data=False)]
+        if code_scale_key is not None and code_key is None:
+            raise ValueError(f"code_scale_key={code_scale_key!r} needs code_key.")
+        for name, key in ((CODE_KEY, code_key), (CODE_SCALE_KEY, code_scale_key)):
+            if key is None:
+                continue
+            if key not in adata.obsm:
+                raise KeyError(f"{key!r} is not in adata.obsm. Available: {', '.join(adata.obsm) or 'none'}.")
+            values = np.asarray(adata.obsm[key])
+            if values.ndim != 2 or not np.isfinite(values).all():
+                raise ValueError(f"adata.obsm[{key!r}] must be a finite matrix, one row per cell; got {values.shape}.")
+            if name == CODE_SCALE_KEY and (values.shape != np.shape(adata.obsm[code_key]) or (values < 0).any()):
+                raise ValueError(f"adata.obsm[{key!r}] must hold a standard deviation for every entry of {code_key!r}.")
+            registered.append(ObsmField(name, key))
+        manager = AnnDataManager(fields=registered, setup_method_args=setup_method_args)
+        manager.register_fields(adata, **kwargs)
+        cls.register_manager(manager)
+
+    @classmethod
+    def from_model(cls, model: Any, adata: AnnData | None = None, *, layer: str | None = None, **kwargs: Any) -> Self:
+        """Make a generator for the codes of a trained model.
+
+        Writes code mean and, where the model has a Gaussian posterior, standard deviation to ``obsm["X_<model>"]`` and
+        ``obsm["X_<model>_scale"]``, and registers them.
+
+        Parameters
+        ----------
+        model
+            A trained model with ``get_latent_representation``, as those of scvi-tools and of this package.
+        adata
+            Data; None for those of the model.
+        layer
+            Layer of the expression to generate; None for ``adata.X``.
+        **kwargs
+            Arguments of :class:`MichiGAN`.
+
+        Returns
+        -------
+        An untrained generator.
+        """
+        data = model.adata if adata is None else adata
+        name = type(model).__name__
+        try:
+            mean, variance = model.get_latent_representation(adata, return_dist=True)
+        except TypeError:
+            mean, variance = model.get_latent_representation(adata), None
+        data.obsm[latent_key(name)] = np.asarray(mean, dtype=np.float32)
+        scale_key = None
+        if variance is not None:
+            scale_key = latent_scale_key(name)
+            data.obsm[scale_key] = np.sqrt(np.asarray(variance, dtype=np.float32))
+        cls.setup_anndata(data, layer=layer, code_key=latent_key(name), code_scale_key=scale_key)
+        return cls(data, **kwargs)
+
+    @property
+    def history(self) -> pd.DataFrame | None:
+        """Losses of each epoch, and ``relative_variance`` in the last row; None before training and after loading."""
+        return getattr(self, "_history", None)
+
+    @property
+    def collapsed(self) -> bool | None:
+        """Whether the generator makes nearly the same cell from all codes; None before training."""
+        return self.collapsed_
+
+    def train(
+        self,
+        max_epochs: int = 100,
+        *,
+        batch_size: int = 32,
+        n_critic: int = 5,
+        lr: float = 1e-4,
+        codes: str = "mean",
+        plan_kwargs: dict[str, Any] | None = None,
+        accelerator: str = "auto",
+        on_epoch: Callable[[int, dict[str, float]], None] | None = None,
+    ) -> None:
+        """Train generator and critic on all registered cells; training again goes on with fresh optimisers.
+
+        Also writes a record to ``adata.uns["scpareto"]["michigan"]``.
+
+        Parameters
+        ----------
+        max_epochs
+            Epochs, counted in generator steps. Published: 1,000.
+        batch_size
+            Cells of a minibatch.
+        n_critic
+            Critic steps before each generator step.
+        lr
+            Learning rate of both.
+        codes
+            ``"mean"`` for the registered codes, ``"sample"`` for a fresh draw around them at every step.
+        plan_kwargs
+            Further fields of :class:`scpareto.train.WassersteinRecipe`: ``penalty``, ``epsilon``,
+            ``information_weight`` and ``supervision_weight``.
+        accelerator
+            As in scvi-tools; one device is used.
+        on_epoch
+            Called after each epoch with its number, from 1, and its losses.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range or asks for codes, standard deviations or inference that are not there.
+        scpareto.train.TrainingDiverged
+            If a loss becomes infinite or NaN.
+
+        Warns
+        -----
+        UserWarning
+            If the generator has collapsed.
+        """
+        known = {field.name for field in fields(WassersteinRecipe)}
+        options: dict[str, Any] = {"batch_size": batch_size, "n_critic": n_critic, "lr": lr, "codes": codes} | (
+            plan_kwargs or {}
+        )
+        if unknown := set(options) - known:
+            raise ValueError(
+                f"plan_kwargs has unknown {', '.join(sorted(unknown))}; valid: {', '.join(sorted(known))}."
+            )
+        recipe = WassersteinRecipe(**options)
+        if max_epochs < 1:
+            raise ValueError(f"max_epochs={max_epochs} must be at least 1.")
+        if recipe.codes == "sample" and CODE_SCALE_KEY not in self.adata_manager.data_registry:
+            raise ValueError("codes='sample' needs code_scale_key in MichiGAN.setup_anndata.")
+        if (recipe.information_weight or recipe.supervision_weight) and self.module.critic.inferred is None:
+            raise ValueError("information_weight and supervision_weight need MichiGAN(..., infer_codes=True).")
+        if recipe.supervision_weight and CODE_KEY not in self.adata_manager.data_registry:
+            raise ValueError("supervision_weight needs code_key in MichiGAN.setup_anndata.")
+        _, _, device = parse_device_args(accelerator, "auto", return_device="torch")
+        self.to_device(device)
+        cells = self._cells(device)
+        with seeded(child_seed(self.seed, _TRAINING)):
+            history = train_wasserstein(self.module, cells, recipe, max_epochs, on_epoch)
+            share = relative_variance(self.module, cells)
+        self._history = pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch"))
+        self._history.loc[len(history), "relative_variance"] = share
+        self.collapsed_, self.is_trained_ = bool(share < COLLAPSED), True
+        if self.collapsed_:
+            warnings.warn(
+                f"The generator has collapsed: generated cells have {share:.1%} of the variance of real ones. Train "
+                "longer, lower lr, or use another seed.",
+                UserWarning,
+                stacklevel=2,
+            )
+        self.adata.uns.setdefault(UNS_KEY, {})["michigan"] = {
+            "max_epochs": int(max_epochs),
+            "collapsed": self.collapsed_,
+            "relative_variance": share,
+            "seed": self.seed,
+            "version": version("scpareto"),
+            **{field.name: getattr(recipe, field.name) for field in fields(recipe)},
+        }
+
+    def _cells(self, device: torch.device) -> CodedCells:
+        """All registered cells, dense, on the device."""
+        values = self.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)
+        dense = values.toarray() if sparse.issparse(values) else np.asarray(values)
+        x = torch.from_numpy(np.ascontiguousarray(dense, dtype=np.float32)).to(device)
+        library = None
+        if self.module.output != "linear":
+            library = x.sum(1, keepdim=True)
+            logs = torch.log(library)
+            self.module.generator.get_buffer("library_moments").copy_(
+                torch.stack([logs.mean(), logs.std().clamp(min=1e-3)])
+            )
+        codes = {
+            name: torch.from_numpy(np.asarray(self.adata_manager.get_from_registry(name), dtype=np.float32)).to(device)
+            for name in (CODE_KEY, CODE_SCALE_KEY)
+            if name in self.adata_manager.data_registry
+        }
+        return CodedCells(self.module.on_critic_scale(x), codes.get(CODE_KEY), codes.get(CODE_SCALE_KEY), library)
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        codes: ArrayLike | None = None,
+        *,
+        n_cells: int | None = None,
+        library_size: ArrayLike | None = None,
+        noise: ArrayLike | None = None,
+        seed: int = 0,
+    ) -> NDArray[np.float32]:
+        """Generate cells.
+
+        Parameters
+        ----------
+        codes
+            Codes, shape ``(n_cells, n_latent)``; of any cells, seen or not, or made up. None for ``n_cells`` codes
+            drawn from the registered cells or, unconditionally, from a standard normal distribution.
+        n_cells
+            Cells to generate where no codes are given; None for as many as are registered.
+        library_size
+            Counts of each generated cell, shape ``(n_cells,)`` or a number, for outputs of counts; None for library
+            sizes drawn from the registered cells.
+        noise
+            Noise, shape ``(n_cells, n_noise)`` or ``(1, n_noise)`` for the same noise in all cells; None to draw it.
+        seed
+            Seed of everything that is drawn.
+
+        Returns
+        -------
+        Cells, shape ``(n_cells, n_genes)``, on the scale of the data.
+
+        Raises
+        ------
+        ValueError
+            If codes or noise have the wrong width or are not finite.
+        """
+        module = self.module
+        module.eval()
+        rng = np.random.default_rng(seed)
+        if codes is None:
+            count = self.adata_manager.adata.n_obs if n_cells is None else int(n_cells)
+            z = rng.standard_normal((count, module.n_latent)).astype(np.float32)
+            if module.conditional:
+                known = np.asarray(self.adata_manager.get_from_registry(CODE_KEY), dtype=np.float32)
+                z = known[rng.choice(len(known), count, replace=count > len(known))]
+        else:
+            z = check_codes(codes, module.n_latent)
+        drawn = rng.standard_normal((len(z), module.n_noise)) if noise is None else np.atleast_2d(np.asarray(noise))
+        if drawn.shape[1] != module.n_noise or len(drawn) not in (1, len(z)):
+            raise ValueError(f"noise has shape {drawn.shape}; give ({len(z)}, {module.n_noise}) or one row.")
+        noises = np.broadcast_to(drawn, (len(z), module.n_noise)).astype(np.float32)
+        library = self._library(library_size, len(z), rng)
+        parts = []
+        with seeded(seed):
+            for start in range(0, len(z), _CELLS_AT_ONCE):
+                rows = slice(start, start + _CELLS_AT_ONCE)
+                sizes = None if library is None else torch.from_numpy(library[rows]).to(self.device)
+                some = [torch.from_numpy(values[rows].copy()).to(self.device) for values in (z, noises)]
+                parts.append(module.generate(some[0], sizes, some[1]).cpu().numpy())
+        return np.concatenate(parts)
+
+    def _library(self, given: ArrayLike | None, n_cells: int, rng: np.random.Generator) -> NDArray[np.float32] | None:
+        if self.module.output == "linear":
+            return None
+        if given is None:
+            values = self.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)
+            given = rng.choice(np.asarray(values.sum(axis=1)).ravel(), n_cells)
+        sizes = np.broadcast_to(np.asarray(given, dtype=np.float32), (n_cells,))
+        if not (np.isfinite(sizes) & (sizes > 0)).all():
+            raise ValueError("library_size must be finite and above 0.")
+        return sizes[:, None].copy()
+
+    def get_codes(self, codes: str = "mean", *, seed: int = 0) -> NDArray[np.float32]:
+        """Return the registered codes, or a draw around them.
+
+        Parameters
+        ----------
+        codes
+            ``"mean"`` or ``"sample"``.
+        seed
+            Seed of the draw.
+
+        Returns
+        -------
+        Codes, shape ``(n_cells, n_latent)``.
+
+        Raises
+        ------
+        ValueError
+            If the choice is unknown, or there are no codes or standard deviations.
+        """
+        if codes not in ("mean", "sample"):
+            raise ValueError(f"codes={codes!r} is unknown; choose 'mean' or 'sample'.")
+        for key in (CODE_KEY, CODE_SCALE_KEY)[: 1 + (codes == "sample")]:
+            if key not in self.adata_manager.data_registry:
+                raise ValueError(f"codes={codes!r} needs {key}_key in MichiGAN.setup_anndata.")
+        mean = np.asarray(self.adata_manager.get_from_registry(CODE_KEY), dtype=np.float32)
+        if codes == "mean":
+            return mean
+        scale = np.asarray(self.adata_manager.get_from_registry(CODE_SCALE_KEY), dtype=np.float32)
+        return mean + scale * np.random.default_rng(seed).standard_normal(mean.shape).astype(np.float32)
+
+    def traverse(
+        self,
+        cell: int | str | ArrayLike,
+        dim: int,
+        values: ArrayLike | None = None,
+        *,
+        n_values: int = 10,
+        library_size: float | None = None,
+        seed: int = 0,
+    ) -> NDArray[np.float32]:
+        """Generate cells along one dimension of the code, the other dimensions and the noise held fixed.
+
+        Parameters
+        ----------
+        cell
+            Row or name of a registered cell whose code is the start, or a code of shape ``(n_latent,)``.
+        dim
+            Dimension that is moved.
+        values
+            Values that it takes, shape ``(n_values,)``; None for ``n_values`` from the 1st to the 99th percentile of
+            the registered codes, or of a standard normal distribution.
+        n_values
+            Number of values.
+        library_size
+            Counts of every generated cell, for outputs of counts; None for the median of the registered cells.
+        seed
+            Seed of the noise.
+
+        Returns
+        -------
+        Cells, shape ``(n_values, n_genes)``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such dimension, or the code has the wrong width.
+        KeyError
+            If there is no such cell.
+        """
+        if not 0 <= dim < self.module.n_latent:
+            raise ValueError(f"dim={dim}: the codes have dimensions 0 to {self.module.n_latent - 1}.")
+        if values is None:
+            known = self.get_codes()[:, dim] if self.module.conditional else np.array([-2.326, 2.326])
+            low, high = np.quantile(known, [0.01, 0.99]) if self.module.conditional else known
+            values = np.linspace(low, high, n_values)
+        path = np.asarray(values, dtype=np.float32).ravel()
+        codes = np.tile(self._start(cell), (len(path), 1))
+        codes[:, dim] = path
+        if library_size is None and self.module.output != "linear":
+            counts = self.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)
+            library_size = float(np.median(np.asarray(counts.sum(axis=1))))
+        noise = np.random.default_rng(seed).standard_normal((1, self.module.n_noise))
+        return self.generate(codes, noise=noise, library_size=library_size, seed=seed)
+
+    def _start(self, cell: int | str | ArrayLike) -> NDArray[np.float32]:
+        """Code of a cell."""
+        if isinstance(cell, str):
+            names = self.adata.obs_names
+            if cell not in names:
+                raise KeyError(f"cell {cell!r} is not in adata.obs_names.")
+            return self.get_codes()[names.get_loc(cell)]
+        if isinstance(cell, int | np.integer):
+            if not -self.adata.n_obs <= cell < self.adata.n_obs:
+                raise KeyError(f"cell {cell} is not one of the {self.adata.n_obs} registered cells.")
+            return self.get_codes()[cell]
+        return check_codes(np.atleast_2d(np.asarray(cell)), self.module.n_latent)[0]
+
+    def predict(
+        self,
+        source: Mapping[str, Any],
+        target: Mapping[str, Any],
+        *,
+        codes: str = "mean",
+        n_cells: int | None = None,
+        keep_residual: bool = False,
+        seed: int = 0,
+    ) -> NDArray[np.float32]:
+        r"""Generate cells of a combination that the model has not seen, by latent arithmetic.
+
+        Parameters
+        ----------
+        source, target
+            Levels of the same two columns of ``adata.obs``, which differ in one of them: cells of ``source`` are moved
+            by the mean difference that this change makes in all other contexts. Cells of ``target``, if there are any,
+            are not used.
+        codes
+            ``"mean"`` or ``"sample"``.
+        n_cells
+            Cells to generate; None for as many as the source has.
+        keep_residual
+            False (published): a cell is generated from its shifted code. True: what is generated from the shifted
+            code minus what is generated, with the same noise, from the cell's own code, is added to the real source
+            cell. This keeps what codes do not know of a cell; for the linear output only.
+        seed
+            Seed of everything that is drawn.
+
+        Returns
+        -------
+        Cells, shape ``(n_cells, n_genes)``.
+
+        Raises
+        ------
+        ValueError, KeyError
+            If the combinations are not valid; see the notes.
+
+        Notes
+        -----
+        The codes are :math:`z(a, b) + \mathrm{mean}_\omega (\bar z(a', \omega) - \bar z(a, \omega))` over the
+        other contexts :math:`\omega`. For outputs of counts, library sizes are those of the source cells.
+        """
+        if keep_residual and self.module.output != "linear":
+            raise ValueError(f"keep_residual=True needs output='linear', not {self.module.output!r}.")
+        known = self.get_codes(codes, seed=seed)
+        moved, rows = shifted_codes(known, self.adata.obs, source, target, n_cells=n_cells, seed=seed)
+        if keep_residual:
+            noise = np.random.default_rng(seed).standard_normal((len(rows), self.module.n_noise))
+            change = self.generate(moved, noise=noise) - self.generate(known[rows], noise=noise)
+            values = self.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)[rows]
+            return np.asarray(values.toarray() if sparse.issparse(values) else values, dtype=np.float32) + change
+        library = None
+        if self.module.output != "linear":
+            counts = self.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)
+            library = np.asarray(counts.sum(axis=1)).ravel()[rows]
+        return self.generate(moved, library_size=library, seed=seed)

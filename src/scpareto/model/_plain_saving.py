@@ -1,0 +1,101 @@
+"""Saving and loading that run no code, for models without a front."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scvi.model.base._constants import SAVE_KEYS
+
+from scpareto.model._saving import check_saved, rewrite_as_plain
+
+if TYPE_CHECKING:
+    import os
+    from typing import Self
+
+    from anndata import AnnData
+
+_INDICES = ("train_indices_", "validation_indices_", "test_indices_")
+
+
+class PlainSavingMixin:
+    """Save and load as tensors and plain types; comes before the scvi-tools class among the bases."""
+
+    def save(self, dir_path: str | os.PathLike[str], prefix: str | None = None, **kwargs: Any) -> None:
+        """Save the model as tensors and plain types only.
+
+        Parameters
+        ----------
+        dir_path, prefix
+            Folder, and prefix of the file names.
+        **kwargs
+            ``overwrite``, ``save_anndata`` and further arguments of :meth:`scvi.model.base.BaseModelClass.save`.
+
+        Raises
+        ------
+        ValueError
+            If the folder exists and ``overwrite`` is not set.
+        """
+        super().save(str(dir_path), prefix=prefix, **kwargs)  # type: ignore[misc]
+        path = Path(dir_path) / f"{prefix or ''}{SAVE_KEYS.MODEL_FNAME}"
+        rewrite_as_plain(path, {"version": version("scpareto"), "model": type(self).__name__})
+
+    @classmethod
+    def load(
+        cls,
+        dir_path: str | os.PathLike[str],
+        adata: AnnData | None = None,
+        accelerator: str = "auto",
+        device: int | str = "auto",
+        prefix: str | None = None,
+        backup_url: str | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Load a saved model; no code of the file is run.
+
+        Parameters
+        ----------
+        dir_path, adata
+            Folder of the model, and data organised as those it was trained on (None: those saved with it).
+        accelerator, device, prefix, backup_url, **kwargs
+            As for :meth:`scvi.model.base.BaseModelClass.load`.
+
+        Returns
+        -------
+        The model.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds no model, or one that could run code or was saved by a newer version.
+        """
+        check_saved(dir_path, prefix, backup_url)
+        model = super().load(  # type: ignore[misc]
+            str(dir_path),
+            adata=adata,
+            accelerator=accelerator,
+            device=device,
+            prefix=prefix,
+            backup_url=backup_url,
+            **kwargs,
+        )
+        for name in _INDICES:
+            indices = getattr(model, name, None)
+            if indices is not None:
+                setattr(model, name, np.asarray(indices))
+        return model
+
+    @staticmethod
+    def load_registry(dir_path: str | os.PathLike[str], prefix: str | None = None) -> dict[str, Any]:
+        """Return the registry of a saved model, after the same check as :meth:`load`."""
+        from scvi.model.base import BaseModelClass
+
+        check_saved(dir_path, prefix)
+        return BaseModelClass.load_registry(str(dir_path), prefix)
+
+    @classmethod
+    def convert_legacy_save(cls, *args: Any, **kwargs: Any) -> None:
+        """Refuse: models of this class were never saved in the old format, and reading it runs code."""
+        raise ValueError(f"There are no {cls.__name__} models in the format of scvi-tools before 0.15.")

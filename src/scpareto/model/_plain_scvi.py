@@ -1,0 +1,39 @@
+"""The selected point as a plain SCVI, for tools that ask for exactly that class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scvi.model import SCVI
+
+if TYPE_CHECKING:
+    from scpareto.model._paretovi import ParetoVI
+
+_OWN_SETUP = ("nuisance_keys",)
+_OWN_ARCHITECTURE = ("var_eps", "n_layers_library", "gene_batch_effect", "learn_batch_effect")
+
+
+def plain_scvi(model: ParetoVI) -> SCVI:
+    """Build an SCVI with the architecture, the weights and the data of a model; see ``ParetoVI.to_scvi``."""
+    kwargs: dict[str, Any] = {**model._module_kwargs, "use_observed_lib_size": model.module.use_observed_lib_size}
+    if kwargs.get("gene_batch_effect") is not None:
+        raise ValueError("gene_batch_effect='multiplicative' is a decoder that SCVI does not have.")
+    if kwargs.get("n_layers_library", 1) != 1 and not kwargs["use_observed_lib_size"]:
+        raise ValueError(
+            f"n_layers_library={kwargs['n_layers_library']}: SCVI's encoder of the library size has one layer."
+        )
+    if model.minified_data_type is not None:
+        raise ValueError("Minified data hold no counts. Load the model with the full AnnData.")
+    if "var_eps" in kwargs:
+        extra = kwargs.get("extra_encoder_kwargs") or {}
+        kwargs["extra_encoder_kwargs"] = {"var_eps": kwargs["var_eps"], **extra}
+    setup = {key: value for key, value in model.registry_["setup_args"].items() if key not in _OWN_SETUP}
+    SCVI.setup_anndata(model.adata, **setup)
+    plain = SCVI(model.adata, **{key: value for key, value in kwargs.items() if key not in _OWN_ARCHITECTURE})
+    plain.module.load_state_dict(model.module.state_dict())
+    plain.module.eval()
+    plain.to_device(model.device)
+    plain.is_trained_ = True
+    plain.train_indices_, plain.validation_indices_ = model.train_indices_, model.validation_indices_
+    plain.test_indices_ = model.test_indices_
+    return plain

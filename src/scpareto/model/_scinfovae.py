@@ -1,0 +1,551 @@
+"""Clustering of counts by an InfoVAE and its cluster centres."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from scvi import REGISTRY_KEYS, settings
+from scvi.data import AnnDataManager
+from scvi.data._utils import _get_adata_minify_type
+from scvi.data.fields import CategoricalObsField, LayerField, NumericalObsField
+from scvi.model.base import ArchesMixin, BaseMinifiedModeModelClass, RNASeqMixin, VAEMixin
+
+from scpareto._constants import SCINFOVAE_SIZE_FACTOR_KEY, UNS_KEY
+from scpareto.metrics import cluster_codes
+from scpareto.model._clustering_record import ClusterChoice, cluster_scores, columns
+from scpareto.model._front_mixin import FrontMixin
+from scpareto.model._input_scaling import check_values, input_scaling
+from scpareto.module import InfoVAE
+from scpareto.objectives import get_objective, kmeans_centres
+from scpareto.train import InfoVAEWeights, TwoPhases, check_restore_best
+from scpareto.train._progress import FrontProgress
+from scpareto.train._seeding import child_seed, seeded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+_SPLIT, _NETWORK, _RECLUSTER = 10, 11, 12
+"""Seed indices besides those of the phases."""
+_FROM_CENTRES = "centres"
+_LAMBDA = {"log_mse": 10.0, "paper_mse": 10.0}
+"""Default of ``lambda_`` where it is not 100: squared errors are smaller than likelihoods."""
+
+
+class ScInfoVAE(FrontMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedModeModelClass):
+    r"""InfoVAE with a zero-inflated negative binomial likelihood and deep clustering.
+
+    Parameters
+    ----------
+    adata
+        Data registered with :meth:`setup_anndata`, as a rule after :func:`scpareto.pp.prepare_scinfovae`.
+    registry
+        Registry of a model that is loaded without data.
+    n_clusters
+        Number of clusters; None to estimate it after pre-training, see :meth:`train`.
+    n_latent
+        Dimensions of a code.
+    n_hidden
+        Width of each hidden layer of the encoder; the decoder has them in reverse order.
+    alpha, lambda_
+        Weights of the objective, see :class:`scpareto.train.InfoVAEWeights`; ``lambda_=None`` is 100, and 10 for
+        squared errors.
+    divergence, kernel
+        Divergence of all codes together from the prior: ``"mmd"`` with the kernel ``"imq"``, ``"rbf"``, ``"multirbf"``
+        or ``"tutorial"``, ``"js"``, or ``"stein"``; see :class:`scpareto.objectives.PriorDivergence`.
+    gamma
+        Weight of the clustering term in fine-tuning.
+    gene_likelihood
+        ``"zinb"``, ``"nb"``, ``"normal"`` for continuous data, or the squared errors ``"log_mse"`` and ``"paper_mse"``;
+        see :class:`scpareto.module.InfoVAE`.
+    dispersion
+        Whether dispersions are those of a ``"gene"`` or of a gene in a cell, ``"gene-cell"``.
+    input_noise
+        Standard deviation of the noise that is added to the scaled input in training.
+    seed
+        Seed of initial weights and training; None takes ``scvi.settings.seed``, or 0.
+    **kwargs
+        Further arguments of :class:`scpareto.module.InfoVAE`.
+
+    Raises
+    ------
+    ValueError
+        If ``adata`` was not set up, weights contradict each other, a choice is unknown, there are fewer cells than
+        clusters, or values do not suit the likelihood.
+
+    Notes
+    -----
+    Both phases minimise
+
+    .. math::
+        R + (1 - \alpha) \, \mathrm{KL}(q(z \mid x) \Vert p(z)) + (\alpha + \lambda - 1) \, D(q(z) \Vert p(z))
+        + \gamma \, \mathrm{KL}(P \Vert Q),
+
+    the last term in fine-tuning only. With ``alpha=0, lambda_=1`` pre-training is that of a plain variational
+    autoencoder.
+
+    References
+    ----------
+    :cite:p:`Pan2023`, which builds on :cite:p:`Zhao2019`, :cite:p:`Xie2016` and :cite:p:`Tian2019`.
+
+    Examples
+    --------
+    >>> import scpareto as sp
+    >>> adata = sp.datasets.simulate_batches(n_cells=200, n_genes=100, n_batches=1, n_types=3, seed=0)
+    >>> adata = sp.pp.prepare_scinfovae(adata, n_top_genes=50)
+    >>> sp.model.ScInfoVAE.setup_anndata(adata)
+    >>> model = sp.model.ScInfoVAE(adata, n_clusters=3, n_hidden=[32, 16], seed=0)
+    >>> model.train(2, 2, progress=False)
+    >>> adata.obsm["X_scinfovae"] = model.get_latent_representation()
+    >>> adata.obs["scinfovae_cluster"] = model.predict()
+    """
+
+    _module_cls = InfoVAE
+    _LATENT_QZM_KEY = "scinfovae_latent_qzm"
+    _LATENT_QZV_KEY = "scinfovae_latent_qzv"
+
+    def __init__(
+        self,
+        adata: AnnData | None = None,
+        registry: dict[str, Any] | None = None,
+        n_clusters: int | None = None,
+        n_latent: int = 10,
+        n_hidden: Sequence[int] = (500, 256, 256),
+        alpha: float = 0.9,
+        lambda_: float | None = None,
+        divergence: Literal["mmd", "js", "stein"] = "mmd",
+        kernel: Literal["imq", "rbf", "multirbf", "tutorial"] = "imq",
+        gamma: float = 1.0,
+        gene_likelihood: Literal["zinb", "nb", "normal", "log_mse", "paper_mse"] = "zinb",
+        dispersion: Literal["gene", "gene-cell"] = "gene",
+        input_noise: float = 1.5,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        n_hidden = [int(width) for width in n_hidden]
+        given = locals()
+        if adata is None and registry is None:
+            raise ValueError("ScInfoVAE needs adata, registered with ScInfoVAE.setup_anndata(adata).")
+        lambda_used = _LAMBDA.get(gene_likelihood, 100.0) if lambda_ is None else lambda_
+        self._weights = InfoVAEWeights(alpha, lambda_used, gamma)
+        self._divergence_options = {"divergence": divergence, "kernel": kernel, "on": "sample"}
+        get_objective("prior_divergence", n_latent=n_latent, **self._divergence_options)
+        super().__init__(adata, registry)
+        n_cells = None if adata is None else adata.n_obs
+        if n_clusters is not None and (n_clusters < 2 or (n_cells is not None and n_clusters > n_cells)):
+            raise ValueError(f"n_clusters={n_clusters} must be from 2 to the number of cells, {n_cells}.")
+        self.seed = int(next(s for s in (seed, settings.seed, 0) if s is not None))
+        with seeded(child_seed(self.seed, _NETWORK)):
+            self.module = self._module_cls(
+                n_input=self.summary_stats.n_vars,
+                n_batch=self.summary_stats.n_batch,
+                n_labels=self.summary_stats.n_labels,
+                n_hidden=n_hidden,
+                n_latent=n_latent,
+                gene_likelihood=gene_likelihood,
+                dispersion=dispersion,
+                input_noise=input_noise,
+                n_clusters=n_clusters,
+                use_size_factor_key=bool(self.registry_["setup_args"]["size_factor_key"]),
+                **kwargs,
+            )
+        self.module.minified_data_type = self.minified_data_type
+        if adata is not None and self.minified_data_type is None:
+            check_values(self.adata_manager, continuous=self.module.continuous)
+            self.module.set_scaling(*input_scaling(self.adata_manager, self.module))
+        self._model_summary_string = (
+            f"ScInfoVAE with n_clusters: {n_clusters}, n_latent: {n_latent}, n_hidden: {n_hidden}, alpha: {alpha}, "
+            f"lambda_: {lambda_used}, divergence: {divergence}, gene_likelihood: {gene_likelihood}."
+        )
+        self._start: dict[str, torch.Tensor] | None = None
+        self.selected_ = None
+        self.maps_query_ = False
+        self.phases_: dict[str, dict[str, list[float]]] | None = None
+        self.clusters_: NDArray[np.int64] | None = None
+        self.pretrained_clusters_: NDArray[np.int64] | None = None
+        self.scores_: dict[str, dict[str, float]] | None = None
+        self.n_clusters_choice_: dict[str, Any] | None = None
+        self.finetuning_end_: str | None = None
+        self.init_params_ = self._get_init_params(given)
+
+    @property
+    def n_clusters(self) -> int | None:
+        """Number of clusters; None until it is given or estimated."""
+        return self.module.n_clusters
+
+    @property
+    def weights(self) -> InfoVAEWeights:
+        """Weights of the objective."""
+        return self._weights
+
+    @property
+    def history(self) -> dict[str, pd.DataFrame] | None:
+        """Terms of each epoch of both phases, unweighted; of a selected point of a front, those of its training."""
+        if self.selected_ is not None:
+            return super().history
+        if self.phases_ is None:
+            return None
+        return {
+            f"{phase}_{name}": pd.DataFrame({name: values}, index=pd.RangeIndex(len(values), name="epoch"))
+            for phase, record in self.phases_.items()
+            for name, values in record.items()
+        }
+
+    @classmethod
+    def setup_anndata(
+        cls,
+        adata: AnnData,
+        layer: str | None = None,
+        batch_key: str | None = None,
+        size_factor_key: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Register data; adds ``_scvi_*`` columns to ``adata``, as every scvi-tools model does.
+
+        Parameters
+        ----------
+        adata
+            Raw counts, or continuous values for ``gene_likelihood="normal"``, shape ``(n_cells, n_genes)``.
+        layer
+            Layer of the counts; None for ``adata.X``.
+        batch_key
+            Column of ``adata.obs`` with batches that are shown to the decoder.
+        size_factor_key
+            Column of ``adata.obs`` with size factors. None for ``"scinfovae_size_factor"``, which
+            :func:`scpareto.pp.prepare_scinfovae` writes, where it is there; without it they are found from the
+            registered genes.
+        **kwargs
+            For scvi-tools' own use when a model is loaded.
+
+        Raises
+        ------
+        ValueError
+            If ``adata`` is a view.
+        KeyError
+            If the layer or a key does not exist.
+        """
+        if adata.is_view:
+            raise ValueError("adata is a view of another AnnData. Pass a copy: adata = adata.copy().")
+        if size_factor_key is None and SCINFOVAE_SIZE_FACTOR_KEY in adata.obs:
+            size_factor_key = SCINFOVAE_SIZE_FACTOR_KEY
+        setup_method_args = cls._get_setup_method_args(**locals())
+        for name, key in (("batch_key", batch_key), ("size_factor_key", size_factor_key)):
+            if key is not None and key not in adata.obs:
+                raise KeyError(f"{name}={key!r} is not in adata.obs; its columns are {', '.join(adata.obs)}.")
+        if layer is not None and layer not in adata.layers:
+            available = ", ".join(map(repr, adata.layers)) or "none"
+            raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {available}.")
+        fields = [
+            LayerField(REGISTRY_KEYS.X_KEY, layer, is_count_data=False),
+            CategoricalObsField(REGISTRY_KEYS.BATCH_KEY, batch_key),
+            CategoricalObsField(REGISTRY_KEYS.LABELS_KEY, None),
+            NumericalObsField(REGISTRY_KEYS.SIZE_FACTOR_KEY, size_factor_key, required=False),
+        ]
+        if (minify_type := _get_adata_minify_type(adata)) is not None:
+            fields += cls._get_fields_for_adata_minification(minify_type)
+        manager = AnnDataManager(fields=fields, setup_method_args=setup_method_args)
+        manager.register_fields(adata, **kwargs)
+        cls.register_manager(manager)
+
+    def train(
+        self,
+        max_epochs_pretrain: int = 600,
+        max_epochs_finetune: int = 500,
+        *,
+        batch_size: int = 256,
+        lr: float = 1e-3,
+        lr_finetune: float = 1e-4,
+        validation_size: float = 0.1,
+        patience: int | None = 30,
+        finetune_objective: Literal["full", "paper"] = "full",
+        update_interval: int = 1,
+        tol: float = 1e-3,
+        restore_best: Literal["silhouette", "loss"] | None = "loss",
+        n_clusters_by: Literal["silhouette", "leiden", "generalisability"] = "silhouette",
+        accelerator: str = "auto",
+        devices: int | list[int] | str = "auto",
+        progress: bool = True,
+        **trainer_kwargs: Any,
+    ) -> None:
+        """Pre-train the network, then fine-tune it with cluster centres from K-means.
+
+        Writes a record to ``adata.uns["scpareto"]["scinfovae"]``. Training again starts from the same weights as the
+        first training of this model object, so that equal arguments give equal results; after loading, from those of
+        the file. A model mapped to query data runs the first phase only and keeps the clusters of its reference.
+
+        Parameters
+        ----------
+        max_epochs_pretrain, max_epochs_finetune
+            Longest training of the two phases; 0 epochs of fine-tuning leave the centres of K-means.
+        batch_size
+            Cells of a minibatch.
+        lr, lr_finetune
+            Adam learning rates.
+        validation_size
+            Share of the cells that are held out to find the best state of pre-training; with 0 the last one is kept.
+        patience
+            Epochs without a better state after which a phase ends; None for never, as published.
+        finetune_objective
+            ``"full"`` keeps the objective of pre-training beside the clustering term; ``"paper"`` drops each cell's
+            divergence from the prior, as published.
+        update_interval
+            Epochs between two refreshes of the target distribution over all cells.
+        tol
+            Share of cells that change cluster from one refresh to the next below which fine-tuning ends; 0 for never.
+        restore_best
+            State kept after fine-tuning: the one with the lowest ``"loss"`` of the held-out cells or the best
+            ``"silhouette"`` of the clusters, the start included, or the last, as published (None).
+        n_clusters_by
+            How the number of clusters is estimated where it was not given: ``"silhouette"`` or ``"leiden"``, see
+            :func:`scpareto.metrics.number_of_clusters`, or ``"generalisability"``, the number before the clustering
+            loss of training cells falls far below that of held-out ones.
+        accelerator, devices
+            As in scvi-tools; one device.
+        progress
+            Whether to show a progress bar, one for both phases.
+        **trainer_kwargs
+            Passed to :class:`scvi.train.Trainer`.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not valid, before any training, or data are minified.
+        scpareto.train.TrainingDiverged
+            If the loss is not finite.
+        """
+        if self.minified_data_type is not None:
+            raise ValueError("Minified data hold no counts to train on. Load the model with the full AnnData.")
+        check_restore_best(restore_best)
+        for name, value in (("max_epochs_pretrain", max_epochs_pretrain), ("update_interval", update_interval)):
+            if value < 1:
+                raise ValueError(f"{name}={value} must be at least 1.")
+        if max_epochs_finetune < 0 or not 0 <= validation_size < 1 or not 0 <= tol <= 1:
+            raise ValueError(
+                f"max_epochs_finetune={max_epochs_finetune} must not be negative, validation_size={validation_size} be "
+                f"in [0, 1) and tol={tol} in [0, 1]."
+            )
+        if devices not in ("auto", 1, -1, [0]) and not (isinstance(devices, list) and len(devices) == 1):
+            raise ValueError(f"devices={devices!r}: ScInfoVAE trains on one device.")
+        self._weights.in_finetuning(finetune_objective)
+        choice = ClusterChoice(n_clusters_by)
+        if self._start is None:
+            self._start = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
+        self.module.load_state_dict(self._start, strict=False)
+        self._front, self.selected_ = None, None
+        n_cells = self.adata.n_obs
+        order = np.random.default_rng(child_seed(self.seed, _SPLIT)).permutation(n_cells)
+        n_validation = round(validation_size * n_cells)
+        parts = {"validation": np.sort(order[:n_validation]), "train": np.sort(order[n_validation:])}
+        for name, rows in parts.items():
+            setattr(self, f"{name}_indices_", rows)
+        on_cpu = accelerator in ("auto", "cpu") and devices in ("auto", -1)
+        options = {
+            "batch_size": batch_size,
+            "seed": self.seed,
+            "trainer_kwargs": {"accelerator": accelerator, "devices": 1 if on_cpu else devices} | trainer_kwargs,
+        }
+        divergence = get_objective("prior_divergence", n_latent=self.module.n_latent, **self._divergence_options)
+        with FrontProgress(max_epochs_pretrain + max_epochs_finetune, show=progress) as bar:
+            phases = TwoPhases(
+                self.module,
+                self.adata_manager,
+                weights=self._weights,
+                divergence=divergence,
+                on_epoch=bar.epoch,
+                **parts,
+                **options,
+            )
+            bar.stage("pre-training", max_epochs_pretrain)
+            pretraining = phases.pretrain(max_epochs_pretrain, lr=lr, patience=patience)
+            self.phases_ = {"pretraining": columns(pretraining)}
+            self.is_trained_ = True
+            if not self.maps_query_:
+                if self.n_clusters is None:
+                    bar.say("estimating the number of clusters")
+                    self._choose_n_clusters(choice, phases, parts, lr_finetune, finetune_objective, options)
+                bar.stage("fine-tuning", max_epochs_finetune)
+                before = phases.codes().numpy()
+                finetuned = phases.finetune(
+                    max_epochs_finetune,
+                    lr=lr_finetune,
+                    objective=finetune_objective,
+                    update_interval=update_interval,
+                    tol=tol,
+                    restore_best=restore_best,
+                    patience=patience,
+                )
+                self.phases_["finetuning"] = columns(finetuned.history)
+                self.pretrained_clusters_, self.clusters_ = finetuned.before, finetuned.after
+                self.finetuning_end_ = finetuned.reason
+                self.scores_ = {
+                    "before": cluster_scores(before, finetuned.before),
+                    "after": cluster_scores(phases.codes().numpy(), finetuned.after),
+                }
+            bar.stage("done", 0)
+        self.module.eval()
+        self._record()
+
+    def predict(
+        self,
+        adata: AnnData | None = None,
+        *,
+        soft: bool = False,
+        method: str = _FROM_CENTRES,
+        batch_size: int | None = None,
+        **options: float,
+    ) -> pd.Categorical | pd.DataFrame:
+        """Clusters of cells.
+
+        Parameters
+        ----------
+        adata
+            Cells, registered genes and all; None for those of the model.
+        soft
+            Whether to return the probabilities of the assignments to the learned centres instead.
+        method
+            ``"centres"`` assigns cells to the learned centres, new cells too. ``"kmeans"``, ``"spectral"``,
+            ``"robust_spectral"`` and ``"leiden"`` cluster the codes of the given cells anew, see
+            :func:`scpareto.metrics.cluster_codes`; their clusters are numbered in an order of their own.
+        batch_size
+            Cells that are encoded at a time.
+        **options
+            Options of the method, e.g. ``resolution`` of ``"leiden"``.
+
+        Returns
+        -------
+        Clusters as categories ``"0"``, ``"1"`` ..., shape ``(n_cells,)``, or a frame of probabilities, shape
+        ``(n_cells, n_clusters)``.
+
+        Raises
+        ------
+        RuntimeError
+            If the model has no clusters yet.
+        ValueError
+            If the method is unknown, or ``soft`` is asked of another one than ``"centres"``.
+        """
+        if soft and method != _FROM_CENTRES:
+            raise ValueError(f"soft=True goes with method={_FROM_CENTRES!r}, not {method!r}.")
+        if self.module.clustering is None or not self.is_trained_:
+            raise RuntimeError("The model has no clusters yet. Call train() first.")
+        codes = self.get_latent_representation(adata, batch_size=batch_size)
+        if method != _FROM_CENTRES:
+            return _named(cluster_codes(codes, method, self.n_clusters, seed=self.seed, **options))
+        clustering = self.module.clustering
+        with torch.no_grad():
+            found = clustering.assign(torch.from_numpy(codes).to(clustering.centres)).cpu().numpy()
+        if not soft:
+            return _named(found.argmax(1), clustering.n_clusters)
+        index = (self.adata if adata is None else adata).obs_names
+        return pd.DataFrame(found, index=index, columns=[str(k) for k in range(clustering.n_clusters)])
+
+    def take_front(self, front: Any) -> None:
+        """Keep a front that :func:`scpareto.fit_front` learned with this model, for :meth:`select` and :meth:`save`."""
+        self._front, self.selected_ = front, None
+        self.is_trained_ = True
+
+    def select(self, which: Any) -> int:
+        """Load a point of the front that :func:`scpareto.fit_front` learned, and find its clusters by K-means.
+
+        Parameters
+        ----------
+        which
+            See :meth:`ParetoVI.select`.
+
+        Returns
+        -------
+        Number of the point.
+
+        Raises
+        ------
+        RuntimeError
+            If the model has no front.
+        ValueError
+            If there is no such point.
+        """
+        if self._front is None:
+            raise RuntimeError("The model has no front. Learn one with scpareto.fit_front(model, ...) first.")
+        number = super().select(which)
+        if (clustering := self.module.clustering) is not None and self.minified_data_type is None:
+            codes = torch.from_numpy(self.get_latent_representation())
+            with seeded(child_seed(self.seed, _RECLUSTER)):
+                centres, _ = kmeans_centres(codes, clustering.n_clusters)
+            clustering.centres.data.copy_(centres)
+        return number
+
+    @classmethod
+    def load_query_data(cls, adata: AnnData, reference_model: Any, *args: Any, **kwargs: Any) -> Self:
+        """Map a reference model to query data; it keeps the clusters of the reference.
+
+        Parameters
+        ----------
+        adata, reference_model, *args, **kwargs
+            As for :meth:`scvi.model.base.ArchesMixin.load_query_data`.
+
+        Returns
+        -------
+        A model for the query data. The encoder does not see batches, so that :meth:`predict` and
+        :meth:`get_latent_representation` need no training; :meth:`train` adapts the decoder to new batches.
+        """
+        model = super().load_query_data(adata, reference_model, *args, **kwargs)
+        model.maps_query_ = True
+        model.is_trained_ = True
+        for name in ("phases_", "clusters_", "pretrained_clusters_", "scores_", "finetuning_end_"):
+            setattr(model, name, None)
+        return model
+
+    def _choose_n_clusters(
+        self,
+        choice: ClusterChoice,
+        phases: TwoPhases,
+        parts: dict[str, NDArray[np.int64]],
+        lr: float,
+        objective: str,
+        options: dict[str, Any],
+    ) -> None:
+        """Estimate the number of clusters, note the reason, and make it an argument of the model for loading."""
+        found = choice(phases, parts, lr=lr, objective=objective, **options)
+        self.n_clusters_choice_ = {
+            "value": found.value,
+            "method": choice.method,
+            "reason": found.reason,
+            "candidates": found.candidates.tolist(),
+            "scores": found.scores.tolist(),
+        }
+        self.module.add_clusters(found.value)
+        # A loaded model is built from its arguments, and has to have as many centres as were saved.
+        self.init_params_["non_kwargs"]["n_clusters"] = found.value
+
+    def _record(self) -> None:
+        """Note objective, clusters and scores in ``adata.uns``, in types that h5ad can hold."""
+        if self._front is not None:
+            super()._record()
+            return
+        adata = getattr(self, "_adata", None)
+        if adata is None or self.scores_ is None:
+            return
+        choice = self.n_clusters_choice_ or {}
+        adata.uns.setdefault(UNS_KEY, {})["scinfovae"] = {
+            "alpha": float(self._weights.alpha),
+            "lambda": float(self._weights.lambda_),
+            "gamma": float(self._weights.gamma),
+            "divergence": self._divergence_options["divergence"],
+            "n_clusters": int(self.n_clusters or 0),
+            "n_clusters_reason": choice.get("reason", "given"),
+            "finetuning_end": self.finetuning_end_ or "",
+            "scores_before": dict(self.scores_["before"]),
+            "scores_after": dict(self.scores_["after"]),
+            "seed": int(self.seed),
+            "version": version("scpareto"),
+        }
+
+
+def _named(labels: NDArray[np.int64], n_clusters: int | None = None) -> pd.Categorical:
+    count = int(labels.max()) + 1 if n_clusters is None else n_clusters
+    return pd.Categorical.from_codes(labels, categories=[str(k) for k in range(count)])

@@ -1,0 +1,120 @@
+"""Which dimension of a code knows which factor of variation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scpareto.metrics import mutual_information_gap, spearman_gap
+from scpareto.metrics._factors import as_numbers, check_factors
+
+from ._style import COLUMN_WIDTH, LABEL_SIZE, NOTE_SIZE, PALETTE, new_axes, tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+
+_RANK, _INFORMATION = PALETTE[0], PALETTE[1]
+
+
+def disentanglement(
+    codes: ArrayLike,
+    factors: pd.DataFrame | dict[str, Any],
+    *,
+    scale: ArrayLike | None = None,
+    seed: int = 0,
+    axes: Sequence[Axes] | np.ndarray | None = None,
+) -> np.ndarray:
+    """Draw how strongly each dimension of the codes goes with each known factor, one small panel per factor.
+
+    Bars to the left of a dimension are absolute rank correlations, bars to the right mutual information divided by the
+    entropy of the factor. A factor is disentangled where one pair of bars stands alone; the two gaps, largest minus
+    second largest, are in the title.
+
+    Parameters
+    ----------
+    codes
+        Posterior means, shape `(n_cells, n_latent)`; at least two dimensions.
+    factors
+        Known factors of variation, one column per factor.
+    scale
+        Posterior standard deviations, shape `(n_cells, n_latent)`; without them there is no mutual information.
+    seed
+        Seed of the posterior samples that information is measured with.
+    axes
+        Axes to draw in, one per factor; by default a new figure.
+
+    Returns
+    -------
+    Axes of shape `(n_factors,)`. Bars carry the ids `"spearman"` and `"information"`. A factor with more than two
+    levels without an order has no rank correlation.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, a factor cannot be used, or `axes` are too few or too many.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scpareto.pl as pl
+    >>> rng = np.random.default_rng(0)
+    >>> step = rng.integers(4, size=200)
+    >>> axes = pl.disentanglement(np.column_stack([step, rng.normal(size=200)]), {"step": step})
+    >>> axes.shape
+    (1,)
+    """
+    mean = np.asarray(codes, dtype=float)
+    known = check_factors(factors, n_cells=len(mean))
+    information = None if scale is None else mutual_information_gap(mean, known, scale=scale, seed=seed)
+    panels = _new_panels(known.shape[1]) if axes is None else np.asarray(axes, dtype=object).ravel()
+    if len(panels) != known.shape[1]:
+        raise ValueError(f"{known.shape[1]} factors need as many axes, got {len(panels)}.")
+    places = np.arange(mean.shape[1])
+    for ax, name in zip(panels, map(str, known), strict=True):
+        notes = []
+        if _has_order(known[name], name):
+            found = spearman_gap(mean, known[[name]])
+            _bars(ax, places - 0.2, found.table.loc[name].to_numpy(), _RANK, "spearman", "rank correlation")
+            notes.append(f"{found.value:.2f}")
+        if information is not None:
+            values = information.table.loc[name].clip(lower=0).to_numpy()
+            _bars(ax, places + 0.2, values, _INFORMATION, "information", "mutual information")
+            notes.append(f"{information.gaps[name]:.2f}")
+        ax.set_title(f"{name.replace('_', ' ')}   gaps {' and '.join(notes)}", fontsize=NOTE_SIZE, loc="left", pad=3)
+        ax.set_ylim(0, 1)
+        ax.set_xticks(places)
+    panels[-1].set_xlabel("dimension of the code", fontsize=LABEL_SIZE)
+    if axes is None:
+        figure = panels[0].get_figure(root=True)
+        handles = dict(zip(*reversed(panels[0].get_legend_handles_labels()), strict=True))
+        for ax in panels[1:]:
+            handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+        figure.legend(
+            handles.values(), handles.keys(), loc="outside lower center", ncols=2, frameon=False, fontsize=NOTE_SIZE
+        )
+    return panels
+
+
+def _new_panels(n_factors: int) -> np.ndarray:
+    _, grid = new_axes(n_factors, 1, figsize=(COLUMN_WIDTH, 0.75 * n_factors + 0.6), share=True)
+    for ax in grid.flat:
+        tidy(ax)
+    return np.asarray(grid.ravel(), dtype=object)
+
+
+def _has_order(values: pd.Series, name: str) -> bool:
+    try:
+        as_numbers(values, name)
+    except ValueError:
+        return False
+    return True
+
+
+def _bars(ax: Axes, places: np.ndarray, heights: np.ndarray, color: str, gid: str, label: str) -> None:
+    for bar in ax.bar(places, heights, 0.38, color=color, label=label):
+        bar.set_gid(gid)

@@ -1,0 +1,71 @@
+"""How well deep clusters of some cells describe other cells, by their number."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from scpareto.objectives import clustering_divergence, target_distribution
+from scpareto.train._in_memory import batches
+from scpareto.train._two_phases import TwoPhases
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from scvi.data import AnnDataManager
+
+    from scpareto.module import InfoVAE
+
+
+def generalisability(
+    module: InfoVAE,
+    manager: AnnDataManager,
+    counts: Sequence[int],
+    *,
+    train: NDArray[np.int64],
+    validation: NDArray[np.int64],
+    max_epochs: int,
+    lr: float,
+    objective: str,
+    **options: Any,
+) -> list[float]:
+    """Ratio of the clustering loss of training cells to that of held-out cells, for several numbers of clusters.
+
+    Parameters
+    ----------
+    module
+        A pre-trained network, which is copied for each number.
+    manager
+        Registered data.
+    counts
+        Numbers of clusters.
+    train, validation
+        Rows of the cells that clusters are found among, and of the held-out ones; they share none.
+    max_epochs, lr, objective
+        Fine-tuning for each number, see :meth:`TwoPhases.finetune`.
+    **options
+        Further arguments of :class:`TwoPhases`.
+
+    Returns
+    -------
+    One ratio for each number; smaller where clusters describe the training cells only.
+
+    References
+    ----------
+    :cite:p:`Tian2019`, whose held-out cells overlap the others; here they do not.
+    """
+    ratios = []
+    for n_clusters in counts:
+        twin = copy.deepcopy(module)
+        twin.add_clusters(n_clusters)
+        phases = TwoPhases(twin, manager, train=train, validation=validation[:0], clustered=train, **options)
+        phases.finetune(max_epochs, lr=lr, objective=objective, update_interval=1, tol=0, restore_best=None)
+        held_out = batches(manager, validation, 1024, shuffle=False)
+        losses = []
+        for codes in (phases.codes(), phases.codes_of(held_out)):
+            assignments = phases.assign(codes)
+            losses.append(float(clustering_divergence(target_distribution(assignments), assignments)))
+        ratios.append(losses[0] / max(losses[1], 1e-12))
+    return ratios

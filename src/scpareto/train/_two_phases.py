@@ -1,0 +1,319 @@
+"""Pre-training of an InfoVAE, and fine-tuning together with cluster centres."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import torch
+from scvi.module._constants import MODULE_KEYS
+from scvi.train import Trainer
+
+from scpareto.metrics import silhouette
+from scpareto.objectives import denormals_flushed, kmeans_centres, target_distribution
+from scpareto.train._in_memory import batches
+from scpareto.train._infovae_plan import InfoVAEPlan
+from scpareto.train._label_stability import LabelStability
+from scpareto.train._loop import _interrupts_raised, quiet_lightning
+from scpareto.train._seeding import child_seed, seeded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+    from scvi.data import AnnDataManager
+    from torch import Tensor
+
+    from scpareto.module import InfoVAE
+    from scpareto.objectives import PriorDivergence
+    from scpareto.train._infovae_weights import InfoVAEWeights
+
+logger = logging.getLogger("scpareto")
+
+RestoreBest = Literal["silhouette", "loss"]
+_PRETRAINING, _CENTRES, _FINETUNING = 0, 1, 2
+_SILHOUETTE_CELLS = 2000
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """How the fine-tuning went.
+
+    Parameters
+    ----------
+    history
+        Terms, share of changed labels, silhouette and smallest cluster of each epoch.
+    before, after
+        Clusters at the start and at the end, shape ``(n_cells,)``.
+    reason
+        Why it ended.
+    """
+
+    history: list[dict[str, float]]
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+    reason: str
+
+
+class TwoPhases:
+    """Trains one network on one data set.
+
+    Parameters
+    ----------
+    module
+        The network.
+    manager
+        Registered data.
+    weights, divergence
+        The objective.
+    train, validation
+        Rows of the cells that are learned from, and of those that tell which state is best; clusters are found among
+        both.
+    batch_size
+        Cells of a minibatch.
+    seed
+        Seed of everything random.
+    trainer_kwargs
+        Passed to :class:`scvi.train.Trainer`.
+    on_epoch
+        Called after each epoch.
+    clustered
+        Rows of the cells among which clusters are found; None for all.
+    """
+
+    def __init__(
+        self,
+        module: InfoVAE,
+        manager: AnnDataManager,
+        weights: InfoVAEWeights,
+        divergence: PriorDivergence,
+        *,
+        train: NDArray[np.int64],
+        validation: NDArray[np.int64],
+        batch_size: int,
+        seed: int,
+        trainer_kwargs: dict[str, Any],
+        on_epoch: Callable[[], None] | None = None,
+        clustered: NDArray[np.int64] | None = None,
+    ) -> None:
+        self.module = module
+        self.manager = manager
+        self.weights = weights
+        self.divergence = divergence
+        self.seed = seed
+        self.trainer_kwargs = trainer_kwargs
+        self.on_epoch = on_epoch
+        self._train = batches(manager, train, batch_size, shuffle=True)
+        self._validation = batches(manager, validation, 4 * batch_size, shuffle=False) if len(validation) else None
+        self.clustered = np.arange(manager.adata.n_obs) if clustered is None else clustered
+        self._clustered = batches(manager, self.clustered, 1024, shuffle=False)
+
+    def pretrain(self, max_epochs: int, *, lr: float, patience: int | None) -> list[dict[str, float]]:
+        """Train without clusters, and keep the state that was best on the validation cells.
+
+        Parameters
+        ----------
+        max_epochs
+            Longest training.
+        lr
+            Adam learning rate.
+        patience
+            Epochs without a better value after which training ends; None for never.
+
+        Returns
+        -------
+        Mean terms of each epoch.
+        """
+        plan = InfoVAEPlan(self.module, self.weights, self.divergence, lr=lr)
+        best = _Best(self.module)
+
+        def judge() -> str | None:
+            best.offer(-plan.history[-1].get("total_validation", np.nan))
+            return f"no better loss within {patience} epochs" if best.has_waited(patience) else None
+
+        self._fit(plan, max_epochs, _PRETRAINING, judge)
+        best.restore()
+        return plan.history
+
+    def finetune(
+        self,
+        max_epochs: int,
+        *,
+        lr: float,
+        objective: str,
+        update_interval: int,
+        tol: float,
+        restore_best: str | None,
+        patience: int | None = None,
+    ) -> Finetuned:
+        """Find centres by K-means and train them together with the network.
+
+        Parameters
+        ----------
+        max_epochs
+            Longest training; 0 finds the centres only.
+        lr
+            Adam learning rate.
+        objective
+            ``"full"`` or ``"paper"``, see :meth:`InfoVAEWeights.in_finetuning`.
+        update_interval
+            Epochs from one refresh of targets and labels to the next.
+        tol
+            Share of changed labels below which training ends.
+        restore_best
+            State that is kept at the end: the one with the best ``"silhouette"`` of the clusters or the lowest ``"loss"``
+            of the validation cells, the start included, or the last one (None).
+        patience
+            Epochs without a better state after which training ends, where one is looked for; None for never.
+
+        Returns
+        -------
+        How it went.
+        """
+        clustering = self.module.clustering
+        assert clustering is not None
+        with seeded(child_seed(self.seed, _CENTRES)):
+            codes = self.codes()
+            centres, _ = kmeans_centres(codes, clustering.n_clusters)
+        clustering.centres.data.copy_(centres)
+        clustering.centres.requires_grad_(True)
+        plan = InfoVAEPlan(
+            self.module, self.weights.in_finetuning(objective), self.divergence, lr=lr, with_clusters=True
+        )
+        assignments = self.assign(codes)
+        plan.target, before = self._target(assignments), assignments.argmax(1)
+        stability, best = LabelStability(before, tol), _Best(self.module)
+        if restore_best == "silhouette":
+            best.offer(_silhouette(codes, before))
+        elif restore_best == "loss" and self._validation is not None:
+            best.offer(-plan.total_of(self._validation))
+
+        def refresh() -> str | None:
+            record = plan.history[-1]
+            if restore_best == "loss":
+                best.offer(-record.get("total_validation", np.nan))
+            worse = f"no better {restore_best} within {patience} epochs" if best.has_waited(patience) else None
+            if len(plan.history) % update_interval:
+                return worse
+            codes = self.codes()
+            assignments = self.assign(codes)
+            plan.target, labels = self._target(assignments), assignments.argmax(1)
+            settled = stability.has_settled(labels)
+            record["labels_changed"] = stability.changed
+            record["silhouette"] = _silhouette(codes, labels)
+            record["smallest_cluster"] = float(labels.bincount(minlength=clustering.n_clusters).min())
+            if restore_best == "silhouette":
+                best.offer(record["silhouette"])
+            return f"fewer than a share of {tol:g} of the labels changed" if settled else worse
+
+        reason = self._fit(plan, max_epochs, _FINETUNING, refresh) if max_epochs else "no fine-tuning was asked for"
+        best.restore()
+        after = self.assign(self.codes()).argmax(1)
+        if empty := int((after.bincount(minlength=clustering.n_clusters) == 0).sum()):
+            logger.warning("%d of %d clusters have no cell after fine-tuning.", empty, clustering.n_clusters)
+        return Finetuned(plan.history, before.numpy(), after.numpy(), reason)
+
+    @torch.no_grad()
+    def codes(self) -> Tensor:
+        """Posterior means of the clustered cells without noise, shape ``(n_cells, n_latent)``, on CPU."""
+        return self.codes_of(self._clustered)
+
+    @torch.no_grad()
+    def codes_of(self, minibatches: Iterable[dict[str, Tensor]]) -> Tensor:
+        """Posterior means of the cells of minibatches; see :meth:`codes`."""
+        was_training, device = self.module.training, self.module.input_mean.device
+        self.module.eval()
+        found = []
+        for batch in minibatches:
+            tensors = {key: values.to(device) for key, values in batch.items()}
+            outputs = self.module.inference(**self.module._get_inference_input(tensors, full_forward_pass=True))
+            found.append(outputs[MODULE_KEYS.QZ_KEY].loc.cpu())
+        self.module.train(was_training)
+        return torch.cat(found)
+
+    def _target(self, assignments: Tensor) -> Tensor:
+        """Targets by row of the data; zeros for cells that are not clustered."""
+        target = assignments.new_zeros(self.manager.adata.n_obs, assignments.shape[1])
+        target[torch.from_numpy(self.clustered)] = target_distribution(assignments)
+        return target
+
+    @torch.no_grad()
+    def assign(self, codes: Tensor) -> Tensor:
+        """Soft assignments of codes to the present centres, shape ``(n_cells, n_clusters)``, on CPU."""
+        clustering = self.module.clustering
+        assert clustering is not None
+        return clustering.assign(codes.to(clustering.centres)).cpu()
+
+    def _fit(self, plan: InfoVAEPlan, max_epochs: int, phase: int, judge: Callable[[], str | None]) -> str:
+        """Run a plan until its epochs are over or ``judge`` gives a reason to stop."""
+        reason = "all epochs were run"
+
+        def at_epoch_end() -> bool:
+            nonlocal reason
+            if self.on_epoch is not None:
+                self.on_epoch()
+            verdict = judge()
+            reason = verdict or reason
+            return verdict is not None
+
+        plan.at_epoch_end = at_epoch_end
+        with seeded(child_seed(self.seed, phase)), quiet_lightning():
+            options: dict[str, Any] = {
+                "logger": False,
+                "enable_progress_bar": False,
+                "enable_model_summary": False,
+                "check_val_every_n_epoch": 1,
+                "num_sanity_val_steps": 0,
+            }
+            trainer = Trainer(max_epochs=max_epochs, **options | self.trainer_kwargs)
+            plan.train()
+            with _interrupts_raised(), denormals_flushed():
+                trainer.fit(plan, train_dataloaders=self._train, val_dataloaders=self._validation)
+        self.module.eval()
+        return reason
+
+
+class _Best:
+    """Copy of the state of a module with the highest merit; without merits nothing is kept."""
+
+    def __init__(self, module: InfoVAE) -> None:
+        self.module = module
+        self.merit = -np.inf
+        self.state: dict[str, Tensor] | None = None
+        self.waited = 0
+
+    def offer(self, merit: float) -> None:
+        if merit > self.merit:
+            self.merit, self.waited, self.state = merit, 0, copy.deepcopy(self.module.state_dict())
+        else:
+            self.waited += 1
+
+    def has_waited(self, patience: int | None) -> bool:
+        return patience is not None and self.state is not None and self.waited >= patience
+
+    def restore(self) -> None:
+        if self.state is not None:
+            self.module.load_state_dict(self.state)
+        self.module.eval()
+
+
+def check_restore_best(name: str | None) -> None:
+    """Refuse an unknown way to choose the state that is kept.
+
+    Raises
+    ------
+    ValueError
+        If it is unknown.
+    """
+    if name is not None and name not in get_args(RestoreBest):
+        raise ValueError(f"restore_best={name!r} is not one of None, {', '.join(map(repr, get_args(RestoreBest)))}.")
+
+
+def _silhouette(codes: Tensor, labels: Tensor) -> float:
+    """Silhouette of clusters, of a subset where there are many cells; -1 where all cells are in one."""
+    if len(labels.unique()) < 2 or len(labels.unique()) == len(labels):
+        return -1.0
+    return silhouette(codes.double().numpy(), labels.numpy().astype(str), max_cells=_SILHOUETTE_CELLS)

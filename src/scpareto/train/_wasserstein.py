@@ -1,0 +1,272 @@
+"""The loop of a Wasserstein GAN, on cells that lie in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+
+from scpareto.module import gradient_penalty
+from scpareto.train._plan import TrainingDiverged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from scpareto.module import MichiGANModule
+
+COLLAPSED = 0.05
+"""Variance of generated cells, relative to that of real ones, below which a generator counts as collapsed."""
+
+
+@dataclass(frozen=True)
+class WassersteinRecipe:
+    """How a Wasserstein GAN is trained; the defaults are the published ones.
+
+    Attributes
+    ----------
+    batch_size, n_critic
+        Cells of a minibatch, critic steps before each step of the generator.
+    lr, beta1, beta2
+        Learning rate of both and decay rates of Adam.
+    penalty
+        Weight of the gradient penalty.
+    epsilon
+        ``"cell"``: each cell has its own place between real and generated; ``"batch"`` (as published): one place for
+        the whole minibatch.
+    codes
+        ``"mean"``: posterior means; ``"sample"``: a fresh draw from the posterior at every step.
+    information_weight
+        Weight of the information bound (InfoWGAN-GP) in both losses.
+    supervision_weight
+        Weight of the likelihood of real cells' codes (semi-supervised InfoWGAN-GP) in both losses.
+    """
+
+    batch_size: int = 32
+    n_critic: int = 5
+    lr: float = 1e-4
+    beta1: float = 0.9
+    beta2: float = 0.999
+    penalty: float = 10.0
+    epsilon: Literal["cell", "batch"] = "cell"
+    codes: Literal["mean", "sample"] = "mean"
+    information_weight: float = 0.0
+    supervision_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, least in (("batch_size", 2), ("n_critic", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least {least}.")
+        if self.lr <= 0 or min(self.penalty, self.information_weight, self.supervision_weight) < 0:
+            raise ValueError(f"lr must be positive and weights at least 0, got {self}.")
+        for name, choices in (("epsilon", ("cell", "batch")), ("codes", ("mean", "sample"))):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name}={getattr(self, name)!r} is unknown; choose {' or '.join(choices)}.")
+
+
+@dataclass(frozen=True)
+class CodedCells:
+    """Cells with their codes, all on one device.
+
+    Attributes
+    ----------
+    x
+        Expression on the critic's scale, ``(n_cells, n_genes)``.
+    mean, scale
+        Codes and their standard deviations, ``(n_cells, n_latent)``; None where there are none.
+    library
+        Counts of each cell, ``(n_cells, 1)``; None for outputs without a library size.
+    """
+
+    x: Tensor
+    mean: Tensor | None = None
+    scale: Tensor | None = None
+    library: Tensor | None = None
+
+
+class WassersteinTrainer:
+    r"""Alternates critic and generator.
+
+    Parameters
+    ----------
+    module
+        Generator and critic.
+    cells
+        Training cells.
+    recipe
+        Learning rates and so on.
+
+    Notes
+    -----
+    Losses are :math:`\ell_D = \bar D(x) - \bar D(G) + \lambda P` and :math:`\ell_G = \bar D(G)`: real cells score
+    low. Real and generated cells of a minibatch have the same codes. Every step draws its own minibatch.
+    """
+
+    def __init__(self, module: MichiGANModule, cells: CodedCells, recipe: WassersteinRecipe) -> None:
+        self.module, self.cells, self.recipe = module, cells, recipe
+        device = cells.x.device
+        options: dict[str, Any] = {
+            "lr": recipe.lr,
+            "betas": (recipe.beta1, recipe.beta2),
+            "fused": device.type in ("cpu", "cuda"),
+        }
+        self._critic_optimizer = torch.optim.Adam(module.critic.parameters(), **options)
+        self._generator_optimizer = torch.optim.Adam(module.generator.parameters(), **options)
+        self._queue = torch.empty(0, dtype=torch.int64, device=device)
+        self.history: list[dict[str, float]] = []
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Generator steps of an epoch."""
+        return max(1, len(self.cells.x) // self.recipe.batch_size)
+
+    def epoch(self) -> dict[str, float]:
+        """Train for one epoch, counted in generator steps.
+
+        Returns
+        -------
+        Mean losses and gradient penalty of the epoch.
+
+        Raises
+        ------
+        TrainingDiverged
+            If a loss is not finite.
+        """
+        self.module.train()
+        records: list[Tensor] = []
+        for _ in range(self.steps_per_epoch):
+            critic = torch.stack([torch.stack(self.critic_step()) for _ in range(self.recipe.n_critic)]).mean(0)
+            records.append(torch.cat([critic, self.generator_step()[None]]))
+        values = torch.stack(records).mean(0).tolist()
+        record = dict(zip(("critic_loss", "gradient_penalty", "generator_loss"), values, strict=True))
+        self.history.append(record)
+        if not np.isfinite(values).all():
+            raise TrainingDiverged(f"epoch {len(self.history) - 1}: {record} is not finite; lower lr or raise penalty.")
+        return record
+
+    def critic_step(self) -> tuple[Tensor, Tensor]:
+        """One step of the critic; returns its loss and the gradient penalty."""
+        recipe, critic = self.recipe, self.module.critic
+        x, codes, library, own = self._minibatch()
+        with torch.no_grad():
+            fake = self.module.on_critic_scale(self.module.generate(codes, library))
+        shape = (len(x), 1) if recipe.epsilon == "cell" else (1, 1)
+        penalty = gradient_penalty(lambda y: critic(y, codes), x, fake, torch.rand(shape, device=x.device))
+        loss = critic(x, codes).mean() - critic(fake, codes).mean() + recipe.penalty * penalty
+        loss = loss - self._information(fake, codes, x, own)
+        self._critic_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._critic_optimizer.step()
+        return loss.detach(), penalty.detach()
+
+    def generator_step(self) -> Tensor:
+        """One step of the generator; returns its loss."""
+        critic = self.module.critic
+        critic.requires_grad_(False)
+        x, codes, library, own = self._minibatch()
+        fake = self.module.on_critic_scale(self.module.generate(codes, library))
+        loss = critic(fake, codes).mean() - self._information(fake, codes, x, own)
+        self._generator_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._generator_optimizer.step()
+        critic.requires_grad_(True)
+        return loss.detach()
+
+    def _information(self, fake: Tensor, codes: Tensor, x: Tensor, own: Tensor | None) -> Tensor:
+        """Weighted information that cells hold about their codes; own codes are those of the real cells."""
+        recipe, total = self.recipe, fake.new_zeros(())
+        if recipe.information_weight:
+            total = total + recipe.information_weight * self.module.critic.information(fake, codes)
+        if recipe.supervision_weight and own is not None:
+            total = total + recipe.supervision_weight * self.module.critic.information(x, own)
+        return total
+
+    def _minibatch(self) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        """Cells, the codes that the generator is given, library sizes, and the cells' own codes."""
+        n = min(self.recipe.batch_size, len(self.cells.x))
+        if len(self._queue) < n:
+            self._queue = torch.randperm(len(self.cells.x), device=self._queue.device)
+        rows, self._queue = self._queue[:n], self._queue[n:]
+        own = self._codes(rows)
+        if self.module.conditional:
+            if own is None:
+                raise ValueError("a conditional generator needs codes of the cells.")
+            codes = own
+        else:
+            codes = torch.randn(n, self.module.n_latent, device=rows.device)
+        library = None if self.cells.library is None else self.cells.library[rows]
+        return self.cells.x[rows], codes, library, own
+
+    def _codes(self, rows: Tensor) -> Tensor | None:
+        mean, scale = self.cells.mean, self.cells.scale
+        if mean is None:
+            return None
+        if self.recipe.codes == "mean" or scale is None:
+            return mean[rows]
+        return mean[rows] + scale[rows] * torch.randn_like(mean[rows])
+
+
+def train_wasserstein(
+    module: MichiGANModule,
+    cells: CodedCells,
+    recipe: WassersteinRecipe,
+    max_epochs: int,
+    on_epoch: Callable[[int, dict[str, float]], None] | None = None,
+) -> list[dict[str, float]]:
+    """Train generator and critic.
+
+    Parameters
+    ----------
+    module, cells, recipe
+        As in :class:`WassersteinTrainer`.
+    max_epochs
+        Epochs.
+    on_epoch
+        Called after each epoch with its number, from 1, and its record.
+
+    Returns
+    -------
+    One record per epoch.
+
+    Raises
+    ------
+    TrainingDiverged
+        If a loss becomes infinite or NaN.
+    """
+    trainer = WassersteinTrainer(module, cells, recipe)
+    for number in range(1, max_epochs + 1):
+        record = trainer.epoch()
+        if on_epoch is not None:
+            module.eval()
+            on_epoch(number, record)
+    module.eval()
+    return trainer.history
+
+
+@torch.inference_mode()
+def relative_variance(module: MichiGANModule, cells: CodedCells, n_cells: int = 512) -> float:
+    """Variance of generated cells, summed over genes, relative to that of as many real ones.
+
+    Parameters
+    ----------
+    module, cells
+        Trained module, and the training cells.
+    n_cells
+        Cells of each kind, at most.
+
+    Returns
+    -------
+    About 1 for a good generator; near 0 for one that has collapsed onto one cell.
+    """
+    module.eval()
+    rows = torch.randperm(len(cells.x), device=cells.x.device)[:n_cells]
+    x = cells.x[rows]
+    codes = torch.randn(len(rows), module.n_latent, device=x.device)
+    if module.conditional and cells.mean is not None:
+        codes = cells.mean[rows]
+    library = None if cells.library is None else cells.library[rows]
+    fake = module.on_critic_scale(module.generate(codes, library))
+    return float(fake.var(0).sum() / x.var(0).sum().clamp(min=1e-12))

@@ -1,0 +1,122 @@
+"""Fronts of other scvi-tools models, each through its own adapter."""
+
+from __future__ import annotations
+
+import anndata
+import mudata
+import numpy as np
+import pytest
+import scvi
+import torch
+from scvi.dataloaders import AnnDataLoader
+
+import scpareto as sp
+from scpareto.train._adapter import get_adapter
+
+SHORT = {"n_bootstrap": 5, "critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}}
+
+
+def simulated():
+    adata = sp.datasets.simulate_batches(200, 50, n_batches=2, n_types=3, seed=0)
+    adata.obsm["protein"] = np.random.default_rng(0).poisson(20, (200, 5)).astype(np.float32)
+    return adata
+
+
+def linear():
+    adata = simulated()
+    scvi.model.LinearSCVI.setup_anndata(adata, batch_key="batch")
+    return scvi.model.LinearSCVI(adata)
+
+
+def scanvi():
+    adata = simulated()
+    adata.obs["some"] = np.where(np.arange(200) % 3, adata.obs["cell_type"].astype(str), "unknown")
+    scvi.model.SCANVI.setup_anndata(adata, batch_key="batch", labels_key="some", unlabeled_category="unknown")
+    return scvi.model.SCANVI(adata)
+
+
+def peakvi():
+    adata = simulated()
+    adata.X = (adata.X > 0).astype(np.float32)
+    scvi.model.PEAKVI.setup_anndata(adata, batch_key="batch")
+    return scvi.model.PEAKVI(adata)
+
+
+def totalvi(adata=None, key="protein"):
+    adata = simulated() if adata is None else adata
+    scvi.model.TOTALVI.setup_anndata(adata, protein_expression_obsm_key=key, batch_key="batch")
+    return scvi.model.TOTALVI(adata, empirical_protein_background_prior=False)
+
+
+def multivi():
+    adata = simulated()
+    chromatin = adata[:, 30:].copy()
+    chromatin.X = (chromatin.X > 0).astype(np.float32)
+    both = mudata.MuData({"rna": adata[:, :30].copy(), "atac": chromatin})
+    both.obs["batch"] = adata.obs["batch"].to_numpy()
+    scvi.model.MULTIVI.setup_mudata(both, modalities={"rna_layer": "rna", "atac_layer": "atac"}, batch_key="batch")
+    return scvi.model.MULTIVI(both, n_genes=30, n_regions=20)
+
+
+FAMILIES = {make.__name__: make for make in (linear, scanvi, peakvi, totalvi, multivi)}
+
+
+@pytest.fixture(params=FAMILIES)
+def model(request):
+    return FAMILIES[request.param]()
+
+
+def test_the_generative_loss_of_each_cell_is_the_one_the_model_trains_on(model):
+    adapter = get_adapter(model)
+    minibatch = next(iter(AnnDataLoader(model.adata_manager, batch_size=200)))
+    model.module.eval()
+    torch.manual_seed(0)
+    encoded, per_cell = adapter.forward(minibatch)
+    torch.manual_seed(0)
+    _, _, loss = model.module(minibatch, loss_kwargs={"kl_weight": 1.0})
+    assert per_cell.shape == (200,)
+    assert encoded.z.shape == encoded.qz.loc.shape == (200, adapter.n_latent)
+    expected = loss.loss
+    if isinstance(model, scvi.model.PEAKVI):
+        # Its own loss counts the reconstruction of all cells once for each cell.
+        expected = (loss.dict_sum(loss.reconstruction_loss).sum() + loss.dict_sum(loss.kl_local).sum()) / 200
+    torch.testing.assert_close(per_cell.mean(), expected)
+
+
+def test_a_front_is_learnt_and_its_points_come_back(model):
+    front = sp.fit_front(
+        model,
+        n_points=2,
+        max_epochs=1,
+        max_epochs_pretrain=1,
+        method="scalarization",
+        plan_kwargs=SHORT,
+        seed=0,
+        progress=False,
+    )
+    assert len(front) == 4
+    table = front.to_dataframe()
+    assert np.isfinite(table[["generative_loss_test", "classifier_test", "leakage_mean", "retention"]]).all(axis=None)
+    codes = []
+    for point in (0, 3, 0):
+        sp.apply_point(model, front, point)
+        codes.append(model.get_latent_representation())
+    np.testing.assert_array_equal(codes[0], codes[2])
+    assert not np.allclose(codes[0], codes[1])
+
+
+@pytest.mark.data
+def test_totalvi_on_real_proteins(real_data):
+    adata = anndata.read_h5ad(real_data / "pbmc_citeseq_2batches.h5ad")
+    most = np.argsort(-np.asarray(adata.X.mean(axis=0)).ravel())[:200]
+    adata = adata[:, np.sort(most)].copy()
+    front = sp.fit_front(
+        totalvi(adata, "protein_counts"),
+        n_points=2,
+        max_epochs=2,
+        max_epochs_pretrain=3,
+        seed=0,
+        plan_kwargs=SHORT,
+        progress=False,
+    )
+    assert np.isfinite(front.to_dataframe()["generative_loss_test"]).all()
