@@ -72,14 +72,20 @@ def scvi(
 
 
 def train_scvi(
-    cells: Cells, *, max_epochs: int | None, kl_weight: float = 1.0, batch_size: int = 128, **architecture: Any
+    cells: Cells,
+    *,
+    max_epochs: int | None,
+    kl_weight: float = 1.0,
+    batch_size: int = 128,
+    labels: bool = False,
+    **architecture: Any,
 ) -> SCVI:
-    """Train scVI on the training cells; labels, where there are some, are registered with the data."""
+    """Train scVI on the training cells; labels are registered with the data if what follows reads them."""
     from scvi.model import SCVI
 
     adata = cells.as_anndata()
     with quiet():
-        SCVI.setup_anndata(adata, batch_key="batch", labels_key=None if cells.labels is None else "labels")
+        SCVI.setup_anndata(adata, batch_key="batch", labels_key="labels" if labels else None)
         model = SCVI(adata, **architecture)
         model.train(
             max_epochs,
