@@ -174,7 +174,7 @@ def judge(points: pd.DataFrame) -> pd.DataFrame:
         fronts = [name for name in ("paretovi", "paretovi_longer") if (table["method"] == name).any()]
         for front, (plane, (x, y)) in itertools.product(fronts, PLANES.items()):
             found = beside_front(table[unsupervised], x=x, y=y, front=front)
-            found = found[found["setting"].eq("") & found["family"].ne("uncorrected")]
+            found = found[found["setting"].eq("") & found["family"].ne("uncorrected") & ~found["method"].isin(LONGER)]
             beyond = found[~found["dominated_within"]]
             rows.append(
                 {
