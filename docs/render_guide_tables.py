@@ -170,6 +170,30 @@ def gaps(rows: pd.DataFrame) -> pd.DataFrame:
     return found.reset_index()
 
 
+def dominated(rows: pd.DataFrame) -> pd.DataFrame:
+    """Table of how many methods a front reaches, and of those that it does not.
+
+    Parameters
+    ----------
+    rows
+        One row for each data set, front and plane.
+
+    Returns
+    -------
+    Counts of methods that some point of the front is at least as good as, as measured and up to the interval.
+    """
+    return pd.DataFrame(
+        {
+            "data": rows["dataset"],
+            "plane": rows["plane"],
+            "front": rows["front"].str.replace("paretovi_longer", "longer").str.replace("paretovi", "as in the text"),
+            "reached, as measured": rows["dominated"].astype(str) + " of " + rows["points"].astype(str),
+            "within intervals": rows["within_intervals"].astype(str) + " of " + rows["points"].astype(str),
+            "beyond": rows["not_dominated"].fillna(""),
+        }
+    )
+
+
 TABLES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
     "objective_cost": (
         "benchmarks/results/objective_cost.csv",
@@ -182,6 +206,7 @@ TABLES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
     "information_errors": ("experiments/results/mutual_information.csv", errors),
     "overcorrection_alarm": ("experiments/results/overcorrection_alarm.csv", areas),
     "label_free_pick": ("experiments/results/label_free_pick.csv", gaps),
+    "integrators": ("experiments/results/integrators_claim.csv", dominated),
     "adjust_counts": ("experiments/results/adjust_counts_simulated.csv", contrast_errors),
     "adjust_counts_cost": ("benchmarks/results/adjust_counts.csv", growth),
 }

@@ -8,13 +8,16 @@ intervals, in the plane of leakage and retention and in that of scib-metrics' ba
 Four real data sets of several batches. Methods integrate one random half of the variable genes. Retention is judged
 twice: against principal components of these genes, of which methods that start from the same components cannot lose
 much, and against those of the other half, which no method has seen. scANVI is told the labels of training cells and
-stands apart. Writes results/points/integrators_<dataset>.csv (one row per method, setting, seed and point),
-results/integrators.csv (one per method at its defaults), results/integrators_claim.csv and results/integrators.png.
+stands apart. `--longer` adds a front whose points are trained for longer, and scVI with as many epochs as such a point
+and its start have together. Writes results/points/integrators_<setting>_<dataset>.csv (one row per method, setting,
+seed and point), results/integrators.csv (one per method at its defaults), results/integrators_claim.csv and
+results/integrators.png.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 from typing import Any
 
 import numpy as np
@@ -31,10 +34,11 @@ PLANES = {
 OTHER_GENES = "X_other_genes"
 # Cells and genes at most; epochs of every network, and of a point of the front after as many for the shared start.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"seeds": 1, "n_cells": 500, "n_genes": 1000, "epochs": 100, "point": 40, "n_points": 5},
-    "full": {"seeds": 3, "n_cells": None, "n_genes": 2000, "epochs": 400, "point": 100, "n_points": 10},
+    "small": {"seeds": 1, "n_cells": 500, "n_genes": 1000, "epochs": 100, "point": 40, "n_points": 5, "long": 150},
+    "full": {"seeds": 3, "n_cells": None, "n_genes": 2000, "epochs": 400, "point": 100, "n_points": 10, "long": 400},
 }
 FRACTIONS = (0.5, 0.1, 0.4)
+LONGER = {"scvi_longer": "scvi", "paretovi_longer": "paretovi"}
 SWEEPS = {
     "harmony": (0.0, 0.5, 1.0, 4.0, 8.0),
     "sysvi": (10.0, 50.0),
@@ -47,15 +51,17 @@ def main() -> None:
     parser.add_argument("--setting", choices=SETTINGS, default="small")
     parser.add_argument("--seeds", type=int, help="splits; 1 in the small setting, 3 in the full one")
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
+    parser.add_argument("--longer", action="store_true")
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args()
     setting = arguments.setting
     for dataset in arguments.datasets:
-        run(setting, dataset, arguments.seeds or SETTINGS[setting]["seeds"], resume=arguments.resume)
+        n_seeds = arguments.seeds or SETTINGS[setting]["seeds"]
+        run(setting, dataset, n_seeds, longer=arguments.longer, resume=arguments.resume)
     finish()
 
 
-def run(setting: str, dataset: str, n_seeds: int, *, resume: bool) -> None:
+def run(setting: str, dataset: str, n_seeds: int, *, longer: bool, resume: bool) -> None:
     """Run what is missing of one data set; every finished run is written at once."""
     import scpareto as sp
 
@@ -65,11 +71,29 @@ def run(setting: str, dataset: str, n_seeds: int, *, resume: bool) -> None:
     options = SETTINGS[setting]
     epochs = {"max_epochs": options["epochs"], "batch_size": 64}
     clusters = {"max_epochs": options["epochs"], "max_epochs_clusters": options["epochs"], "batch_size": 64}
+    front = {
+        "max_epochs_pretrain": options["epochs"],
+        "max_epochs": options["point"],
+        "n_points": options["n_points"],
+        "batch_size": 64,
+    }
+    methods = [name for name in sp.bench.methods()["name"] if name not in LONGER]
+    chosen_options: dict[str, dict[str, Any]] = {}
+    if longer:
+        for name, base in LONGER.items():
+            method = sp.bench.get_method(base)
+            facts = {"family": method.family, "library": method.library, "reference": method.reference}
+            facts |= {"returns": method.returns, "inductive": method.inductive}
+            sp.bench.register_method(name, **facts)(method.run)
+        methods += list(LONGER)
+        chosen_options["scvi_longer"] = epochs | {"max_epochs": options["epochs"] + options["long"]}
+        chosen_options["paretovi_longer"] = front | {"max_epochs": options["long"]}
     adata = halved(dataset, **{key: options[key] for key in ("n_cells", "n_genes")})
     bench = sp.bench.Benchmark(
         adata,
         batch_key="batch",
         labels_key="cell_type",
+        methods=methods,
         seeds=n_seeds,
         options={
             **dict.fromkeys(("scvi", "sysvi", "scvi_hsic", "scvi_mmd", "saucie_mmd"), epochs),
@@ -78,12 +102,8 @@ def run(setting: str, dataset: str, n_seeds: int, *, resume: bool) -> None:
             "scdeepcluster": clusters,
             # The published learning rate needs ten times as many epochs.
             "sczidesk": clusters | {"lr": 1e-3},
-            "paretovi": {
-                "max_epochs_pretrain": options["epochs"],
-                "max_epochs": options["point"],
-                "n_points": options["n_points"],
-                "batch_size": 64,
-            },
+            "paretovi": front,
+            **chosen_options,
         },
         sweeps=SWEEPS,
         reference_rep=OTHER_GENES,
@@ -122,9 +142,9 @@ def read() -> pd.DataFrame:
         for dataset in DATASETS:
             path = points_of(setting, dataset)
             if path.exists():
-                rows = pd.read_csv(path).assign(dataset=dataset, **{"setting of knob": lambda t: t["setting"]})
-                tables.append(rows.assign(knob=rows["setting"].fillna(""), setting=setting, reason=rows["reason"]))
-    return pd.concat(tables, ignore_index=True).drop(columns="setting of knob")
+                rows = pd.read_csv(path).rename(columns={"setting": "knob"}).assign(setting=setting, dataset=dataset)
+                tables.append(rows.assign(knob=rows["knob"].fillna("")))
+    return pd.concat(tables, ignore_index=True)
 
 
 def finish() -> None:
@@ -148,16 +168,20 @@ def judge(points: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (setting, dataset), own in points.groupby(["setting", "dataset"], sort=False):
         table = own.assign(setting=own["knob"])
-        unsupervised = ~table["labels"].fillna(False).astype(bool)
-        for plane, (x, y) in PLANES.items():
-            found = beside_front(table[unsupervised], x=x, y=y)
-            found = found[found["setting"].eq("") & found["family"].ne("uncorrected")]
+        unsupervised = ~table["labels"].astype(bool)
+        if not (table["family"] == "front").any():
+            continue
+        fronts = [name for name in ("paretovi", "paretovi_longer") if (table["method"] == name).any()]
+        for front, (plane, (x, y)) in itertools.product(fronts, PLANES.items()):
+            found = beside_front(table[unsupervised], x=x, y=y, front=front)
+            found = found[found["setting"].eq("") & found["family"].ne("uncorrected") & ~found["method"].isin(LONGER)]
             beyond = found[~found["dominated_within"]]
             rows.append(
                 {
                     "setting": setting,
                     "dataset": dataset,
                     "plane": plane,
+                    "front": front,
                     "seeds": found["seed"].nunique(),
                     "points": len(found),
                     "dominated": int(found["dominated"].sum()),
@@ -180,7 +204,7 @@ def draw(points: pd.DataFrame) -> None:
     setting = "full" if (points["setting"] == "full").any() else "small"
     points = points[(points["setting"] == setting) & (points["status"] == "finished")]
     datasets = [d for d in DATASETS if d in set(points["dataset"])]
-    methods = [m for m in pd.unique(points["method"]) if m != "paretovi"]
+    methods = [m for m in pd.unique(points["method"]) if m not in ("paretovi", *LONGER)]
     colors = {m: PALETTE[1 + i] for i, m in enumerate(methods)}
     markers = {m: "sD^vPX*<>phd8sD^v"[i] for i, m in enumerate(methods)}
     figure, axes = plt.subplots(
@@ -195,6 +219,14 @@ def draw(points: pd.DataFrame) -> None:
             tidy(ax)
             front = means[means["method"] == "paretovi"].sort_values("point")
             handles["paretovi"] = ax.plot(front[x], front[y], "-o", color=PALETTE[0], ms=3.6, lw=1.4, zorder=4)[0]
+            front = means[means["method"] == "paretovi_longer"].sort_values("point")
+            if len(front):
+                longer = ax.plot(front[x], front[y], "--o", color=PALETTE[0], mfc="white", ms=3.6, lw=1.0, zorder=4)
+                handles["paretovi_longer"] = longer[0]
+            extended = means[means["method"] == "scvi_longer"]
+            if len(extended):
+                shape = {"color": colors["scvi"], "mfc": "white", "ms": 5, "ls": "none"}
+                handles["scvi_longer"] = ax.plot(extended[x], extended[y], markers["scvi"], **shape)[0]
             for method in methods:
                 rows = means[means["method"] == method].sort_values("strength")
                 if len(rows) > 1:
@@ -219,7 +251,10 @@ def draw(points: pd.DataFrame) -> None:
         row[0].set_title(dataset, fontsize=LABEL_SIZE, loc="left")
     figure.legend(
         handles.values(),
-        [method_title(m) for m in handles],
+        [
+            {"paretovi_longer": "ParetoVI, longer", "scvi_longer": "scVI, longer"}.get(m, method_title(m))
+            for m in handles
+        ],
         loc="outside lower center",
         ncols=5,
         fontsize=NOTE_SIZE,

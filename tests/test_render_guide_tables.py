@@ -120,3 +120,21 @@ def test_gaps_are_counted_by_rule_without_the_best_point_itself(script):
         ["real", "auto", 1, "0.010", "0.010", 1],
         ["simulated", "auto", 2, "0.035", "0.050", 1],
     ]
+
+
+def test_methods_that_a_front_reaches(script):
+    rows = pd.DataFrame(
+        {
+            "dataset": ["a", "a"],
+            "plane": ["p", "p"],
+            "front": ["paretovi", "paretovi_longer"],
+            "points": [14, 14],
+            "dominated": [3, 9],
+            "within_intervals": [12, 14],
+            "not_dominated": ["mnn, harmony", None],
+        }
+    )
+    assert script.dominated(rows).to_numpy().tolist() == [
+        ["a", "p", "as in the text", "3 of 14", "12 of 14", "mnn, harmony"],
+        ["a", "p", "longer", "9 of 14", "14 of 14", ""],
+    ]

@@ -222,6 +222,18 @@ def test_who_is_dominated_by_hand():
     assert found["dominated_within"].to_dict() == {"worse": True, "same": True, "nearly": True, "better": False}
     assert found.loc["worse", ["by", "gain_x", "gain_y"]].tolist() == pytest.approx([1, 0.1, 0.1])
     assert found.loc["better", "gain_x"] < 0
+    # The front may leak 0.12 less than measured: 0.13 = sqrt(0.05^2 + 0.12^2) for the difference.
+    wider = table.assign(leakage_mean_low=table["leakage_mean"] - 0.12, retention=0.5)
+    found = beside_front(wider, x="leakage_mean", y="retention").set_index("method")
+    assert found.loc["better", ["dominated", "dominated_within"]].tolist() == [False, True]
+    wider.loc[wider["family"] == "front", "leakage_mean"] += [0.0, 0.031]
+    wider["leakage_mean_low"] = wider["leakage_mean"] - 0.12
+    assert (
+        not beside_front(wider, x="leakage_mean", y="retention").set_index("method").loc["better", "dominated_within"]
+    )
+    # A probe that is worse than none has found nothing, not less than nothing.
+    none = rows(("front", "front", 0, 0.0, 0.5), ("method", "linear", np.nan, -0.02, 0.5))
+    assert beside_front(none, x="leakage_mean", y="retention")["dominated"].all()
     with pytest.raises(ValueError, match="front='other' is not one of the fronts: front"):
         beside_front(table, x="leakage_mean", y="retention", front="other")
     with pytest.raises(ValueError, match="'scib_bio' is not a column"):

@@ -103,15 +103,16 @@ def test_weights_of_fewer_anchors_than_asked_for_and_of_worthless_ones():
 
 
 def test_scores_count_shared_neighbours():
-    near = np.array([[0, 1], [1, 0], [2, 0]])
-    # Anchors (0, 0), (1, 1), (2, 2): own neighbours {0,1}, {1,0}, {2,0} on both sides, so 4 of 4 are shared by each.
-    same = anchor_scores(np.arange(3), np.arange(3), (near, near, near, near), 2)
-    np.testing.assert_array_equal(same, np.ones(3))
-    far = np.array([[2, 1], [0, 2], [1, 2]])
-    # Shared by both: of {0,1} with {0,1} and {2,1} with {0,1}, and so on: three each, so that all score the same.
-    mixed = anchor_scores(np.array([0, 1]), np.array([0, 1]), (near, far, near, near), 2)
-    assert mixed.tolist() == [1.0, 1.0]
-    assert len(anchor_scores(np.array([], int), np.array([], int), (near, near, near, near), 2)) == 0
+    own, across = np.array([[0, 1], [1, 0]]), np.array([[0, 1], [2, 3]])
+    # The cells of anchor (0, 0) share 2 + 2 neighbours, those of (1, 1) 0 + 2. The 1 % quantile is 2.02, the 90 % one
+    # 3.8.
+    scores = anchor_scores(np.arange(2), np.arange(2), (own, own, across, own), 2)
+    np.testing.assert_allclose(scores, [1, 0])
+    three = anchor_scores(np.array([0, 1, 0]), np.array([0, 1, 1]), (own, own, across, own), 2)
+    np.testing.assert_allclose(three, [1, 0, 0])
+    np.testing.assert_array_equal(anchor_scores(np.arange(2), np.arange(2), (own, own, own, own), 2), [1, 1])
+    nothing = np.array([], dtype=int)
+    assert len(anchor_scores(nothing, nothing, (own, own, own, own), 2)) == 0
 
 
 def test_canonical_vectors_are_singular_vectors_of_standardised_cells():

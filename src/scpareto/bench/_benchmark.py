@@ -199,9 +199,9 @@ class Benchmark:
         Returns
         -------
         One row per method, setting and seed: its ``x`` and ``y``, ``dominated`` (by the numbers as they are),
-        ``dominated_within`` (by the ends of its own intervals, where they were measured), ``by`` (the point of the
-        front that comes closest to it or surpasses it most), and ``gain_x`` and ``gain_y``, what would be gained there;
-        negative values are lost.
+        ``dominated_within`` (up to the 95 % interval of the difference, from the intervals of both where they were
+        measured), ``by`` (the point of the front that comes closest to it or surpasses it most), and ``gain_x`` and
+        ``gain_y``, what would be gained there; negative values are lost. Leakage below 0 counts as 0.
 
         Raises
         ------

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FRONT = "front"
+_INFORMATION = ("leakage_", "nn_")
+_TINY = 1e-9
 
 
 def beside_front(table: pd.DataFrame, *, x: str, y: str, front: str | None = None) -> pd.DataFrame:
@@ -46,21 +48,20 @@ def beside_front(table: pd.DataFrame, *, x: str, y: str, front: str | None = Non
         points = known[(known["method"] == front) & (known["seed"] == seed)]
         if points.empty:  # fronts given as models have the first seed only
             points = known[known["method"] == front]
-        good = signs * points[[x, y]].to_numpy(dtype=float)
         for _, row in own[own["family"] != _FRONT].iterrows():
-            rows.append(_compared(row, good, points["point"].to_numpy(), signs, (x, y)) | {"seed": seed})
+            rows.append(_compared(row, points, (x, y), signs) | {"seed": seed})
     columns = ["method", "family", "setting", "seed", x, y, "dominated", "dominated_within", "by", "gain_x", "gain_y"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _compared(
-    row: pd.Series, good: NDArray, numbers: NDArray, signs: NDArray, columns: tuple[str, str]
-) -> dict[str, Any]:
-    own = signs * row[list(columns)].to_numpy(dtype=float)
-    slack = np.array([_slack(row, column, sign) for column, sign in zip(columns, signs, strict=True)])
+def _compared(row: pd.Series, points: pd.DataFrame, columns: tuple[str, str], signs: NDArray) -> dict[str, Any]:
+    """Compare one method with all points of a front."""
+    own, good = _values(row.to_frame().T, columns) * signs, _values(points, columns) * signs
     gains = good - own
+    # A method may be worse, and a point of the front better, than measured: squares add up to those of the difference.
+    slack = np.hypot(_half_widths(row.to_frame().T, columns, -signs), _half_widths(points, columns, signs))
     # The worse of the two gains, in units that make both axes comparable: the spread of the front.
-    scale = np.maximum(np.ptp(good, axis=0), 1e-9)
+    scale = np.maximum(np.ptp(good, axis=0), _TINY)
     best = int((gains / scale).min(axis=1).argmax())
     return {
         "method": row["method"],
@@ -70,13 +71,25 @@ def _compared(
         columns[1]: row[columns[1]],
         "dominated": bool((gains >= 0).all(axis=1).any()),
         "dominated_within": bool((gains >= -slack).all(axis=1).any()),
-        "by": int(numbers[best]),
+        "by": int(points["point"].iloc[best]),
         "gain_x": float(gains[best, 0]),
         "gain_y": float(gains[best, 1]),
     }
 
 
-def _slack(row: pd.Series, column: str, sign: float) -> float:
-    """How much worse than its value a method may be, by its interval."""
-    end = row.get(f"{column}_low" if sign > 0 else f"{column}_high", float("nan"))
-    return 0.0 if pd.isna(end) else max(0.0, abs(float(row[column]) - float(end)))
+def _values(rows: pd.DataFrame, columns: tuple[str, str]) -> NDArray:
+    """Values of two columns, shape ``(n, 2)``; information below 0 is none."""
+    values = rows[list(columns)].to_numpy(dtype=float)
+    is_information = [column.startswith(_INFORMATION) for column in columns]
+    return np.where(is_information, np.maximum(values, 0), values)
+
+
+def _half_widths(rows: pd.DataFrame, columns: tuple[str, str], signs: NDArray) -> NDArray:
+    """Distances from the values to the ends of their intervals on one side, shape ``(n, 2)``; 0 without intervals."""
+    found = np.zeros((len(rows), 2))
+    for i, (column, sign) in enumerate(zip(columns, signs, strict=True)):
+        end = f"{column}_high" if sign > 0 else f"{column}_low"
+        if end in rows:
+            distance = np.abs(rows[end].to_numpy(dtype=float) - rows[column].to_numpy(dtype=float))
+            found[:, i] = np.nan_to_num(distance)
+    return found

@@ -17,7 +17,18 @@ TRAINER: dict[str, Any] = {
     "accelerator": "cpu",
     "devices": 1,
 }
+_PATIENCE = 45  # epochs, as in scvi-tools
 _LOUD = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda", "scvi")
+
+
+def stopping() -> dict[str, Any]:
+    """Arguments of a training that stop it as scvi-tools does, but without a word on the screen."""
+    from lightning.pytorch.callbacks import EarlyStopping
+
+    return {
+        "callbacks": [EarlyStopping("elbo_validation", patience=_PATIENCE, mode="min")],
+        "check_val_every_n_epoch": 1,
+    }
 
 
 @contextmanager

@@ -27,6 +27,7 @@ def paretovi(
     cells: Cells,
     *,
     n_latent: int = 10,
+    n_layers: int = 2,
     gene_likelihood: Literal["zinb", "nb", "poisson", "normal"] = "zinb",
     select: Any = "auto",
     **training: Any,
@@ -37,7 +38,7 @@ def paretovi(
     ----------
     cells
         The cells.
-    n_latent, gene_likelihood
+    n_latent, n_layers, gene_likelihood
         Architecture.
     select
         The point that :func:`scpareto.bench.integrate` takes, see :meth:`scpareto.model.ParetoVI.select`.
@@ -54,7 +55,7 @@ def paretovi(
     """
     adata = cells.as_anndata()
     ParetoVI.setup_anndata(adata, batch_key="batch")
-    model = ParetoVI(adata, seed=cells.seed, n_latent=n_latent, gene_likelihood=gene_likelihood)
+    model = ParetoVI(adata, seed=cells.seed, n_latent=n_latent, n_layers=n_layers, gene_likelihood=gene_likelihood)
     if len(cells.split.test):
         training = {"split": (cells.split.train, cells.split.validation, cells.split.test)} | training
     model.train(**{"progress": False} | training)

@@ -70,7 +70,13 @@ def scanvi(
     if cells.labels is None or (cells.labels == UNLABELLED).all():
         raise ValueError("scanvi needs labels of some cells: give labels_key=...")
     base = train_scvi(
-        cells, max_epochs=max_epochs, batch_size=batch_size, n_latent=n_latent, n_layers=n_layers, **options
+        cells,
+        max_epochs=max_epochs,
+        batch_size=batch_size,
+        labels=True,
+        n_latent=n_latent,
+        n_layers=n_layers,
+        **options,
     )
     with quiet():
         model = SCANVI.from_scvi_model(base, unlabeled_category=UNLABELLED)

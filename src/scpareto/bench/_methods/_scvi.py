@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scpareto.bench._quiet import TRAINER, quiet
+from scpareto.bench._quiet import TRAINER, quiet, stopping
 from scpareto.bench._registry import Knob, register_method
 
 if TYPE_CHECKING:
@@ -72,23 +72,29 @@ def scvi(
 
 
 def train_scvi(
-    cells: Cells, *, max_epochs: int | None, kl_weight: float = 1.0, batch_size: int = 128, **architecture: Any
+    cells: Cells,
+    *,
+    max_epochs: int | None,
+    kl_weight: float = 1.0,
+    batch_size: int = 128,
+    labels: bool = False,
+    **architecture: Any,
 ) -> SCVI:
-    """Train scVI on the training cells; labels, where there are some, are registered with the data."""
+    """Train scVI on the training cells; labels are registered with the data if what follows reads them."""
     from scvi.model import SCVI
 
     adata = cells.as_anndata()
     with quiet():
-        SCVI.setup_anndata(adata, batch_key="batch", labels_key=None if cells.labels is None else "labels")
+        SCVI.setup_anndata(adata, batch_key="batch", labels_key="labels" if labels else None)
         model = SCVI(adata, **architecture)
         model.train(
             max_epochs,
             batch_size=batch_size,
             datasplitter_kwargs=cells.splitter(),
-            early_stopping=True,
             # The library's warm-up of 400 epochs never ends in a shorter training.
             plan_kwargs={"n_epochs_kl_warmup": _warmup(max_epochs), "max_kl_weight": kl_weight},
             **TRAINER,
+            **stopping(),
         )
     return model
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scpareto.bench._quiet import TRAINER, quiet
+from scpareto.bench._quiet import TRAINER, quiet, stopping
 from scpareto.bench._registry import Knob, register_method
 
 if TYPE_CHECKING:
@@ -72,12 +72,12 @@ def sysvi(
             max_epochs=max_epochs,
             batch_size=batch_size,
             datasplitter_kwargs=cells.splitter(),
-            early_stopping=True,
             plan_kwargs={
                 "max_kl_weight": kl_weight,
                 "min_kl_weight": kl_weight,
                 "z_distance_cycle_weight": cycle_weight,
             },
             **TRAINER,
+            **stopping(),
         )
         return np.asarray(model.get_latent_representation(), dtype=np.float64)
