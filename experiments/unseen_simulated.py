@@ -53,7 +53,7 @@ def run(setting: str, dataset: str, seed: int) -> pd.DataFrame:
     import scpareto as sp
 
     size = SETTINGS[setting]
-    adata = log_normalised(sp.datasets.simulate_perturbations(size["n_cells"], size["n_genes"], seed=seed))
+    adata = log_normalised(sp.datasets.simulate_perturbations(min(size["n_cells"], 2160), size["n_genes"], seed=seed))
     first = one_round(adata, setting, seed, "tcvae", 10.0, FIRST)
     scores = first.assign(round=1)
     # One combination of each type, as in the first round.
