@@ -7,10 +7,10 @@ beta-TCVAE > PCA, Gaussian mixture.
 
 Held-out real cells (n of them, at most 3,000) against as many generated ones, in at most n / 10 principal components of
 the training cells; the ceiling is real against real at the same n. MichiGAN and autoencoders start from sampled codes
-of these cells, WGAN-GP from noise. Autoencoders are decoded in two ways: the mean, and a draw from the likelihood that was
-fitted, which for a Gaussian is the mean plus unit noise as published. A draw from the likelihood is the model's own
-claim about cells and the fair one; with unit variance it is far too noisy for genes of small variance. Writes
-results/generated_cells.csv (one row per method and epoch) and results/generated_cells.png.
+of these cells, WGAN-GP from noise. Autoencoders are decoded in two ways: the mean, and a draw from the likelihood that
+was fitted, which for a Gaussian is the mean plus unit noise as published. The draw is the model's own claim about cells
+and the fair one; the mean alone is recognised at once, as it has no noise at all. Writes results/generated_cells.csv
+(one row per method and epoch) and results/generated_cells.png.
 """
 
 from __future__ import annotations
