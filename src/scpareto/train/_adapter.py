@@ -73,7 +73,7 @@ class VAEAdapter:
     @property
     def takes_counts(self) -> bool:
         """Whether the registered expression is counts, rather than log-normalised."""
-        return self.module.gene_likelihood != "normal"
+        return bool(self.module.log_variational)
 
     @property
     def nuisances(self) -> list[str]:
