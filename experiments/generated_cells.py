@@ -131,19 +131,30 @@ def draw(table: pd.DataFrame) -> None:
         sharex=True,
         layout="constrained",
     )
-    gans = ["wgan", "michigan, pca", "michigan, vae", "michigan, tcvae"]
-    levels = ["vae, mean", "vae, likelihood", "tcvae, mean", "tcvae, likelihood", "pca, likelihood", "gmm", "real"]
+    gans = {
+        "wgan": "WGAN-GP",
+        "michigan, pca": "MichiGAN on PCA",
+        "michigan, vae": "MichiGAN on VAE",
+        "michigan, tcvae": "MichiGAN on TCVAE",
+    }
+    levels = {
+        "vae, mean": ("VAE, mean", PALETTE[4], ":"),
+        "vae, likelihood": ("VAE, drawn", PALETTE[4], "--"),
+        "tcvae, mean": ("TCVAE, mean", PALETTE[5], ":"),
+        "tcvae, likelihood": ("TCVAE, drawn", PALETTE[5], "--"),
+        "pca, likelihood": ("PCA, drawn", PALETTE[8], "--"),
+        "gmm": ("Gaussian mixture", PALETTE[8], "-."),
+        "real": ("real cells", "k", "-"),
+    }
     for row, (column, title) in enumerate(columns):
         for axis, dataset in zip(axes[row], datasets, strict=True):
             some = table[table["dataset"] == dataset]
-            for method, color in zip(gans, PALETTE, strict=False):
-                curve = some[some["method"] == method].groupby("epoch")[column].agg(["mean", "std"])
-                axis.plot(curve.index, curve["mean"], color=color, lw=1.3, marker="o", ms=2.5, label=method)
-            for i, method in enumerate(levels):
+            for (method, label), color in zip(gans.items(), PALETTE, strict=False):
+                curve = some[some["method"] == method].groupby("epoch")[column].mean()
+                axis.plot(curve.index, curve, color=color, lw=1.3, marker="o", ms=2.5, label=label)
+            for method, (label, color, style) in levels.items():
                 value = some.loc[some["method"] == method, column].mean()
-                color = "k" if method == "real" else PALETTE[4 + i // 2]
-                style = "-" if method == "real" else ("--" if i % 2 else ":")
-                axis.axhline(value, color=color, lw=0.9, ls=style, label=method)
+                axis.axhline(value, color=color, lw=0.9, ls=style, label=label)
             tidy(axis)
             if row == 0:
                 axis.set_title(dataset, fontsize=7, color=MUTED)
