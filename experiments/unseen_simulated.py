@@ -200,6 +200,7 @@ def draw(table: pd.DataFrame) -> None:
     axes[2].set(xticks=[], yticks=[])
     for axis in axes:
         tidy(axis)
+    axes[2].axis("off")
     figure.savefig(FIGURE, dpi=200)
 
 
