@@ -39,6 +39,16 @@ FACTORS = {
 }
 ENCODERS = ("pca", "vae", "tcvae_10", "tcvae_50")
 GANS = ("michigan_pca", "michigan_tcvae", "wgan", "infowgan")
+LABELS = {
+    "pca": "PCA",
+    "vae": "VAE",
+    "tcvae_10": "beta-TCVAE, 10",
+    "tcvae_50": "beta-TCVAE, 50",
+    "michigan_pca": "MichiGAN on PCA",
+    "michigan_tcvae": "MichiGAN on TCVAE",
+    "wgan": "WGAN-GP",
+    "infowgan": "InfoWGAN-GP",
+}
 
 
 def main() -> None:
@@ -184,38 +194,42 @@ def draw() -> None:
 
     table = pd.read_csv(TABLE)
     made = pd.read_csv(GENERATORS) if GENERATORS.exists() else pd.DataFrame()
-    figure, axes = plt.subplots(2, 1, figsize=(3.5, 4.6), layout="constrained")
     table["case"] = table["dataset"].str.replace("_", " ") + ", d = " + table["n_latent"].astype(str)
-    bars(axes[0], table, "mutual_information_gap", [m for m in ENCODERS if m in set(table["method"])], PALETTE)
+    figure, axes = plt.subplots(2, 1, figsize=(3.5, 4.8), layout="constrained")
+    cases, methods = list(dict.fromkeys(table["case"])), [m for m in ENCODERS if m in set(table["method"])]
+    grouped = table.groupby(["method", "case"])["mutual_information_gap"].agg(["mean", "std"])
+    for place, case in enumerate(cases):
+        there = [m for m in methods if (m, case) in grouped.index]
+        for i, method in enumerate(there):
+            mean, sd = grouped.loc[(method, case)].fillna(0)
+            x = place + 0.8 / len(there) * (i - (len(there) - 1) / 2)
+            look = {"color": PALETTE[methods.index(method)], "error_kw": {"lw": 0.6}}
+            axes[0].bar(x, mean, 0.74 / len(there), yerr=sd, **look)
+    handles = [plt.Rectangle((0, 0), 1, 1, color=PALETTE[i]) for i in range(len(methods))]
+    names = [LABELS[m] for m in methods]
+    place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "frameon": False, "fontsize": 6.5}
+    axes[0].legend(handles, names, ncols=4, columnspacing=1.0, handlelength=1.0, **place)
+    axes[0].set_xticks(range(len(cases)), cases, rotation=35, ha="right", fontsize=6)
     axes[0].set_ylabel("mutual information gap", fontsize=7)
     if len(made):
-        columns = ["spearman_gap_encoder", "spearman_gap_generator"]
+        columns = ["spearman_gap_encoder", "spearman_gap_encoder_predicted", "spearman_gap_generator"]
         means = made.groupby(["dataset", "method"])[columns].agg(["mean", "std"])
-        places = np.arange(len(means))
-        for i, (column, color) in enumerate(zip(columns, PALETTE[3:5], strict=True)):
-            value, error = means[column]["mean"], means[column]["std"].fillna(0)
-            label = column.rsplit("_", 1)[1]
-            axes[1].bar(places + 0.4 * i - 0.2, value, 0.38, yerr=error, color=color, label=label, error_kw={"lw": 0.6})
-        names = [f"{m.replace('michigan_', 'MichiGAN ')}, {d.split('_')[1]}" for d, m in means.index]
-        axes[1].set_xticks(places, names, rotation=40, ha="right", fontsize=6)
+        order = [(d, m) for d in PATHS for m in GANS if (d, m) in means.index]
+        means = means.reindex(order)
+        titles = ("encoder", "encoder, factors predicted", "generator")
+        for i, (column, title) in enumerate(zip(columns, titles, strict=True)):
+            x = np.arange(len(order)) + 0.28 * (i - 1)
+            error = means[column]["std"].fillna(0)
+            look = {"color": PALETTE[(3, 1, 4)[i]], "label": title, "error_kw": {"lw": 0.6}}
+            axes[1].bar(x, means[column]["mean"].fillna(0), 0.26, yerr=error, **look)
+        ticks = [f"{LABELS[m]}, {d.split('_')[1]}" for d, m in order]
+        axes[1].set_xticks(range(len(order)), ticks, rotation=35, ha="right", fontsize=6)
         axes[1].set_ylabel("Spearman gap", fontsize=7)
-        axes[1].legend(frameon=False, fontsize=6)
+        axes[1].legend(ncols=3, columnspacing=1.0, handlelength=1.0, **place)
     for axis in axes:
         tidy(axis)
+        axis.tick_params(axis="x", labelsize=6)
     figure.savefig(FIGURE, dpi=200)
-
-
-def bars(axis: Any, table: pd.DataFrame, column: str, methods: list[str], palette: Any) -> None:
-    """Grouped bars of means with standard deviations over seeds."""
-    cases = list(dict.fromkeys(table["case"]))
-    width = 0.8 / len(methods)
-    for i, method in enumerate(methods):
-        chosen = table[table["method"] == method].groupby("case")[column].agg(["mean", "std"]).reindex(cases)
-        places = np.arange(len(cases)) + width * (i - (len(methods) - 1) / 2)
-        error = chosen["std"].fillna(0)
-        axis.bar(places, chosen["mean"], 0.92 * width, yerr=error, color=palette[i], error_kw={"lw": 0.6}, label=method)
-    axis.legend(frameon=False, fontsize=6, ncols=2)
-    axis.set_xticks(np.arange(len(cases)), cases, rotation=35, ha="right", fontsize=6)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
             "batch_size": 64,
             "n_critic": 2,
             "lr": 1e-3,
-            "plan_kwargs": {"beta1": 0.0, "beta2": 0.9, "penalty": 1.0},
+            "plan_kwargs": {"beta1": 0.0, "beta2": 0.9, "penalty": 1.0, "average": 0.99},
         },
         "n_trees": 100,
     },

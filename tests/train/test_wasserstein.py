@@ -80,6 +80,22 @@ def test_a_constant_generator_has_no_variance():
     assert relative_variance(net, cells()) == 0.0
 
 
+def test_averaged_weights_by_hand():
+    net, data = module(), cells()
+    trainer = WassersteinTrainer(net, data, WassersteinRecipe(average=0.9, lr=0.1))
+    first = net.generator.head.weight.detach().clone()
+    trainer.generator_step()
+    second = net.generator.head.weight.detach().clone()
+    trainer.generator_step()
+    third = net.generator.head.weight.detach().clone()
+    expected = 0.9 * (0.9 * first + 0.1 * second) + 0.1 * third
+    with trainer.averaged():
+        torch.testing.assert_close(net.generator.head.weight, expected)
+    assert torch.equal(net.generator.head.weight, third)
+    trainer.finish()
+    torch.testing.assert_close(net.generator.head.weight, expected)
+
+
 def test_diverged_losses_end_the_training():
     data = cells()
     broken = CodedCells(torch.where(torch.arange(256)[:, None] == 3, torch.inf, data.x), data.mean)
@@ -105,6 +121,7 @@ def test_information_terms_lower_the_loss_of_the_critic_by_their_value():
         ({"codes": "both"}, "codes='both' is unknown; choose mean or sample"),
         ({"epsilon": "gene"}, "epsilon='gene'"),
         ({"lr": 0.0}, "lr must be positive"),
+        ({"average": 1.0}, "average=1.0"),
     ],
 )
 def test_bad_options_are_named(options, message):

@@ -301,8 +301,8 @@ class MichiGAN(PlainSavingMixin, BaseModelClass):
         codes
             ``"mean"`` for the registered codes, ``"sample"`` for a fresh draw around them at every step.
         plan_kwargs
-            Further fields of :class:`scpareto.train.WassersteinRecipe`: ``penalty``, ``epsilon``,
-            ``information_weight`` and ``supervision_weight``.
+            Further fields of :class:`scpareto.train.WassersteinRecipe`: ``penalty``, ``epsilon``, ``average``,
+            ``beta1``, ``beta2``, ``information_weight`` and ``supervision_weight``.
         accelerator
             As in scvi-tools; one device is used.
         on_epoch

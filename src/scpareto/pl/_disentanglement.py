@@ -33,7 +33,8 @@ def disentanglement(
 
     Bars to the left of a dimension are absolute rank correlations, bars to the right mutual information divided by the
     entropy of the factor. A factor is disentangled where one pair of bars stands alone; the two gaps, largest minus
-    second largest, are in the title.
+    second largest, are in the title. A dimension with a rank correlation and no information is inactive: its mean
+    hardly moves, which ranks do not tell.
 
     Parameters
     ----------

@@ -72,6 +72,7 @@ class VAEAdapter:
     def takes_counts(self) -> bool:
         """Whether the registered expression is counts, rather than log-normalised."""
         return getattr(self.module, "gene_likelihood", None) != "normal"
+        return bool(self.module.log_variational)
 
     @property
     def nuisances(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,7 +13,7 @@ from scpareto.module import gradient_penalty
 from scpareto.train._plan import TrainingDiverged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
@@ -39,6 +40,10 @@ class WassersteinRecipe:
         the whole minibatch.
     codes
         ``"mean"``: posterior means; ``"sample"``: a fresh draw from the posterior at every step.
+    average
+        Decay of a running mean of the generator's weights over its steps, which takes their place at the end, in
+        [0, 1); 0 (as published) for the last weights. The last weights of a GAN go round in circles; their mean does
+        not.
     information_weight
         Weight of the information bound (InfoWGAN-GP) in both losses.
     supervision_weight
@@ -53,6 +58,7 @@ class WassersteinRecipe:
     penalty: float = 10.0
     epsilon: Literal["cell", "batch"] = "cell"
     codes: Literal["mean", "sample"] = "mean"
+    average: float = 0.0
     information_weight: float = 0.0
     supervision_weight: float = 0.0
 
@@ -62,6 +68,8 @@ class WassersteinRecipe:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least {least}.")
         if self.lr <= 0 or min(self.penalty, self.information_weight, self.supervision_weight) < 0:
             raise ValueError(f"lr must be positive and weights at least 0, got {self}.")
+        if not 0 <= self.average < 1:
+            raise ValueError(f"average={self.average} must be at least 0 and below 1.")
         for name, choices in (("epsilon", ("cell", "batch")), ("codes", ("mean", "sample"))):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name}={getattr(self, name)!r} is unknown; choose {' or '.join(choices)}.")
@@ -115,6 +123,7 @@ class WassersteinTrainer:
         }
         self._critic_optimizer = torch.optim.Adam(module.critic.parameters(), **options)
         self._generator_optimizer = torch.optim.Adam(module.generator.parameters(), **options)
+        self._mean = {name: value.clone() for name, value in self._weights().items()} if recipe.average else {}
         self._queue = torch.empty(0, dtype=torch.int64, device=device)
         self.history: list[dict[str, float]] = []
 
@@ -173,7 +182,33 @@ class WassersteinTrainer:
         loss.backward()
         self._generator_optimizer.step()
         critic.requires_grad_(True)
+        for name, value in self._weights().items() if self._mean else ():
+            self._mean[name].lerp_(value, 1 - self.recipe.average)
         return loss.detach()
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Put the averaged weights into the generator, if there are any, and those in training back afterwards."""
+        own = {name: value.clone() for name, value in self._weights().items()} if self._mean else {}
+        self._set_weights(self._mean)
+        try:
+            yield
+        finally:
+            self._set_weights(own)
+
+    def finish(self) -> None:
+        """Leave the averaged weights in the generator, if there are any, and switch to evaluation."""
+        self._set_weights(self._mean)
+        self.module.eval()
+
+    def _weights(self) -> dict[str, Tensor]:
+        """Weights and running statistics of the generator."""
+        state = self.module.generator.state_dict()
+        return {name: value for name, value in state.items() if value.is_floating_point()}
+
+    def _set_weights(self, values: dict[str, Tensor]) -> None:
+        for name, value in self._weights().items() if values else ():
+            value.copy_(values[name])
 
     def _information(self, fake: Tensor, codes: Tensor, x: Tensor, own: Tensor | None) -> Tensor:
         """Weighted information that cells hold about their codes; own codes are those of the real cells."""
@@ -241,8 +276,9 @@ def train_wasserstein(
         record = trainer.epoch()
         if on_epoch is not None:
             module.eval()
-            on_epoch(number, record)
-    module.eval()
+            with trainer.averaged():
+                on_epoch(number, record)
+    trainer.finish()
     return trainer.history
 
 
