@@ -71,8 +71,7 @@ class VAEAdapter:
     @property
     def takes_counts(self) -> bool:
         """Whether the registered expression is counts, rather than log-normalised."""
-        return getattr(self.module, "gene_likelihood", None) != "normal"
-        return bool(self.module.log_variational)
+        return bool(getattr(self.module, "log_variational", True))
 
     @property
     def nuisances(self) -> list[str]:
