@@ -119,6 +119,7 @@ class InfoVAE(VAE):
             n_latent=n_latent,
             dispersion="gene" if continuous else dispersion,
             gene_likelihood=distribution,
+            log_variational=not continuous,
             extra_payload_autotune=extra_payload_autotune,
         )
         widths = [int(width) for width in n_hidden]
