@@ -1,14 +1,15 @@
 """Does an InfoVAE keep neighbours and the global layout of points in the plane seen through nine features?
 
 Claims of the paper under test: more neighbours kept than by t-SNE, and the same global layout in every run. The bar
-here is PCA and UMAP. No clustering term, a Gaussian likelihood (the features are signed), two latent dimensions.
+here is PCA and UMAP. No clustering term, a Gaussian likelihood (the features are signed), two latent dimensions. Its
+weights were chosen on these very points, seed 0; those that are the default for counts are shown beside.
 
     python experiments/scinfovae_polynomial.py --setting small --jobs 1 --resume
 
 Neighbours kept are those in the nine features, for 100 to 1,500 of them. The layout is compared by Spearman's
 correlation of the distances between the centroids of the six clusters: with the plane, and between seeds. Models fitted
-to 25 and 50 % of the points embed the others. Writes results/scinfovae_polynomial.csv (one row per method and seed),
-results/points/scinfovae_polynomial_distances.csv and results/scinfovae_polynomial.png.
+to 25 and 50 % of the points embed the others. Writes results/scinfovae_polynomial.csv (one row per method and seed) and
+results/scinfovae_polynomial.png.
 """
 
 from __future__ import annotations
@@ -29,11 +30,18 @@ PICTURE = RESULTS / "points" / "polynomial_codes"
 KEYS = ("setting", "dataset", "method", "seed")
 NEIGHBOURS = (100, 200, 300, 500, 800, 1000, 1200, 1500)
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"epochs": 100, "patience": 30, "fractions": (1.0, 0.5, 0.25)},
-    "full": {"epochs": 600, "patience": 50, "fractions": (1.0, 0.5, 0.25)},
+    "small": {"epochs": 50, "patience": 30, "of_variants": 2},
+    "full": {"epochs": 600, "patience": 50, "of_variants": 10},
 }
-METHODS = ("InfoVAE", "InfoVAE, 50 %", "InfoVAE, 25 %", "PCA", "UMAP", "t-SNE", "t-SNE, random start")
-FRACTIONS = {"InfoVAE": 1.0, "InfoVAE, 50 %": 0.5, "InfoVAE, 25 %": 0.25}
+METHODS = (
+    *("InfoVAE", "PCA", "UMAP", "t-SNE"),
+    *("InfoVAE, 50 %", "InfoVAE, 25 %", "InfoVAE, lambda 100", "t-SNE, random start"),
+)
+VARIANTS = METHODS[4:]
+"""Run with fewer seeds in the small setting."""
+FRACTIONS = {"InfoVAE, 50 %": 0.5, "InfoVAE, 25 %": 0.25}
+WEAK, STRONG = {"alpha": 0.99, "lambda_": 0.1}, {"alpha": 0.9, "lambda_": 100.0}
+"""Weights: weak ones, because a Gaussian prior is the wrong shape for these points, and the defaults for counts."""
 OPTIONS: dict[str, Any] = {
     "n_latent": 2,
     "n_hidden": [64, 64],
@@ -54,6 +62,7 @@ def main() -> None:
         (arguments.setting, "simulate_polynomial", method, seed)
         for seed in range(arguments.seeds)
         for method in METHODS
+        if method not in VARIANTS or seed < SETTINGS[arguments.setting]["of_variants"]
     ]
     rows = run_missing(run, runs, KEYS, TABLE, jobs=arguments.jobs, resume=arguments.resume)
     rows = with_agreement(rows)
@@ -102,10 +111,10 @@ def embed(adata: AnnData, method: str, seed: int, options: dict[str, Any]) -> tu
         return TSNE(random_state=seed, init=start).fit_transform(adata.X), none
     import scpareto as sp
 
-    rows = np.random.default_rng(seed).permutation(adata.n_obs)[: int(FRACTIONS[method] * adata.n_obs)]
+    rows = np.random.default_rng(seed).permutation(adata.n_obs)[: int(FRACTIONS.get(method, 1.0) * adata.n_obs)]
     fitted = adata[np.sort(rows)].copy()
     sp.model.ScInfoVAE.setup_anndata(fitted)
-    model = sp.model.ScInfoVAE(fitted, n_clusters=2, seed=seed, **OPTIONS)
+    model = sp.model.ScInfoVAE(fitted, n_clusters=2, seed=seed, **OPTIONS, **(STRONG if "100" in method else WEAK))
     model.train(options["epochs"], 0, batch_size=128, patience=options["patience"], progress=False, accelerator="cpu")
     means, variances = model.get_latent_representation(adata, return_dist=True)
     return means, np.sqrt(variances).mean(axis=1)
@@ -152,6 +161,7 @@ def draw(rows: pd.DataFrame) -> None:
         "InfoVAE": (PALETTE[0], "o-"),
         "InfoVAE, 50 %": (PALETTE[0], "s--"),
         "InfoVAE, 25 %": (PALETTE[0], "^:"),
+        "InfoVAE, lambda 100": (PALETTE[5], "o-"),
         "PCA": (INK, "D-"),
         "UMAP": (PALETTE[2], "v-"),
         "t-SNE": (PALETTE[3], "p-"),

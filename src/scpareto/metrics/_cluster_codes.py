@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -104,7 +105,10 @@ def _spectral(z: NDArray[np.float64], k: int, seed: int) -> NDArray[np.int64]:
         assign_labels="kmeans",
         random_state=seed,
     )
-    return model.fit_predict(z).astype(np.int64)
+    with warnings.catch_warnings():
+        # Separate parts of the graph are clusters of their own, which is what one is looking for.
+        warnings.filterwarnings("ignore", message="Graph is not fully connected")
+        return model.fit_predict(z).astype(np.int64)
 
 
 def _robust(z: NDArray[np.float64], k: int, seed: int, **options: float) -> NDArray[np.int64]:

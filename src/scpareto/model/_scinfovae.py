@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-import torch
 from scvi import REGISTRY_KEYS, settings
 from scvi.data import AnnDataManager
 from scvi.data._utils import _get_adata_minify_type
 from scvi.data.fields import CategoricalObsField, LayerField, NumericalObsField
 from scvi.model.base import ArchesMixin, BaseMinifiedModeModelClass, RNASeqMixin, VAEMixin
 
-from scpareto._constants import SCINFOVAE_SIZE_FACTOR_KEY, UNS_KEY
-from scpareto.metrics import cluster_codes
+from scpareto._constants import SCINFOVAE_SIZE_FACTOR_KEY
+from scpareto.model._cluster_mixin import ClusterMixin
 from scpareto.model._clustering_record import ClusterChoice, cluster_scores, columns
-from scpareto.model._front_mixin import FrontMixin
 from scpareto.model._input_scaling import check_values, input_scaling
 from scpareto.module import InfoVAE
-from scpareto.objectives import get_objective, kmeans_centres
+from scpareto.objectives import PriorDivergence
 from scpareto.train import InfoVAEWeights, TwoPhases, check_restore_best
 from scpareto.train._progress import FrontProgress
 from scpareto.train._seeding import child_seed, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Self
 
+    import torch
     from anndata import AnnData
     from numpy.typing import NDArray
 
-_SPLIT, _NETWORK, _RECLUSTER = 10, 11, 12
+_SPLIT, _NETWORK = 10, 11
 """Seed indices besides those of the phases."""
-_FROM_CENTRES = "centres"
 _LAMBDA = {"log_mse": 10.0, "paper_mse": 10.0}
 """Default of ``lambda_`` where it is not 100: squared errors are smaller than likelihoods."""
 
 
-class ScInfoVAE(FrontMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedModeModelClass):
+class ScInfoVAE(ClusterMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedModeModelClass):
     r"""InfoVAE with a zero-inflated negative binomial likelihood and deep clustering.
 
     Parameters
@@ -135,8 +131,8 @@ class ScInfoVAE(FrontMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMode
             raise ValueError("ScInfoVAE needs adata, registered with ScInfoVAE.setup_anndata(adata).")
         lambda_used = _LAMBDA.get(gene_likelihood, 100.0) if lambda_ is None else lambda_
         self._weights = InfoVAEWeights(alpha, lambda_used, gamma)
-        self._divergence_options = {"divergence": divergence, "kernel": kernel, "on": "sample"}
-        get_objective("prior_divergence", n_latent=n_latent, **self._divergence_options)
+        self._divergence_options: dict[str, Any] = {"divergence": divergence, "kernel": kernel, "on": "sample"}
+        PriorDivergence(n_latent, **self._divergence_options)
         super().__init__(adata, registry)
         n_cells = None if adata is None else adata.n_obs
         if n_clusters is not None and (n_clusters < 2 or (n_cells is not None and n_clusters > n_cells)):
@@ -174,11 +170,6 @@ class ScInfoVAE(FrontMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMode
         self.n_clusters_choice_: dict[str, Any] | None = None
         self.finetuning_end_: str | None = None
         self.init_params_ = self._get_init_params(given)
-
-    @property
-    def n_clusters(self) -> int | None:
-        """Number of clusters; None until it is given or estimated."""
-        return self.module.n_clusters
 
     @property
     def weights(self) -> InfoVAEWeights:
@@ -342,16 +333,16 @@ class ScInfoVAE(FrontMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMode
         n_cells = self.adata.n_obs
         order = np.random.default_rng(child_seed(self.seed, _SPLIT)).permutation(n_cells)
         n_validation = round(validation_size * n_cells)
-        parts = {"validation": np.sort(order[:n_validation]), "train": np.sort(order[n_validation:])}
+        parts: dict[str, Any] = {"validation": np.sort(order[:n_validation]), "train": np.sort(order[n_validation:])}
         for name, rows in parts.items():
             setattr(self, f"{name}_indices_", rows)
         on_cpu = accelerator in ("auto", "cpu") and devices in ("auto", -1)
-        options = {
+        options: dict[str, Any] = {
             "batch_size": batch_size,
             "seed": self.seed,
             "trainer_kwargs": {"accelerator": accelerator, "devices": 1 if on_cpu else devices} | trainer_kwargs,
         }
-        divergence = get_objective("prior_divergence", n_latent=self.module.n_latent, **self._divergence_options)
+        divergence = PriorDivergence(self.module.n_latent, **self._divergence_options)
         with FrontProgress(max_epochs_pretrain + max_epochs_finetune, show=progress) as bar:
             phases = TwoPhases(
                 self.module,
@@ -392,114 +383,6 @@ class ScInfoVAE(FrontMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMode
         self.module.eval()
         self._record()
 
-    def predict(
-        self,
-        adata: AnnData | None = None,
-        *,
-        soft: bool = False,
-        method: str = _FROM_CENTRES,
-        batch_size: int | None = None,
-        **options: float,
-    ) -> pd.Categorical | pd.DataFrame:
-        """Clusters of cells.
-
-        Parameters
-        ----------
-        adata
-            Cells, registered genes and all; None for those of the model.
-        soft
-            Whether to return the probabilities of the assignments to the learned centres instead.
-        method
-            ``"centres"`` assigns cells to the learned centres, new cells too. ``"kmeans"``, ``"spectral"``,
-            ``"robust_spectral"`` and ``"leiden"`` cluster the codes of the given cells anew, see
-            :func:`scpareto.metrics.cluster_codes`; their clusters are numbered in an order of their own.
-        batch_size
-            Cells that are encoded at a time.
-        **options
-            Options of the method, e.g. ``resolution`` of ``"leiden"``.
-
-        Returns
-        -------
-        Clusters as categories ``"0"``, ``"1"`` ..., shape ``(n_cells,)``, or a frame of probabilities, shape
-        ``(n_cells, n_clusters)``.
-
-        Raises
-        ------
-        RuntimeError
-            If the model has no clusters yet.
-        ValueError
-            If the method is unknown, or ``soft`` is asked of another one than ``"centres"``.
-        """
-        if soft and method != _FROM_CENTRES:
-            raise ValueError(f"soft=True goes with method={_FROM_CENTRES!r}, not {method!r}.")
-        if self.module.clustering is None or not self.is_trained_:
-            raise RuntimeError("The model has no clusters yet. Call train() first.")
-        codes = self.get_latent_representation(adata, batch_size=batch_size)
-        if method != _FROM_CENTRES:
-            return _named(cluster_codes(codes, method, self.n_clusters, seed=self.seed, **options))
-        clustering = self.module.clustering
-        with torch.no_grad():
-            found = clustering.assign(torch.from_numpy(codes).to(clustering.centres)).cpu().numpy()
-        if not soft:
-            return _named(found.argmax(1), clustering.n_clusters)
-        index = (self.adata if adata is None else adata).obs_names
-        return pd.DataFrame(found, index=index, columns=[str(k) for k in range(clustering.n_clusters)])
-
-    def take_front(self, front: Any) -> None:
-        """Keep a front that :func:`scpareto.fit_front` learned with this model, for :meth:`select` and :meth:`save`."""
-        self._front, self.selected_ = front, None
-        self.is_trained_ = True
-
-    def select(self, which: Any) -> int:
-        """Load a point of the front that :func:`scpareto.fit_front` learned, and find its clusters by K-means.
-
-        Parameters
-        ----------
-        which
-            See :meth:`ParetoVI.select`.
-
-        Returns
-        -------
-        Number of the point.
-
-        Raises
-        ------
-        RuntimeError
-            If the model has no front.
-        ValueError
-            If there is no such point.
-        """
-        if self._front is None:
-            raise RuntimeError("The model has no front. Learn one with scpareto.fit_front(model, ...) first.")
-        number = super().select(which)
-        if (clustering := self.module.clustering) is not None and self.minified_data_type is None:
-            codes = torch.from_numpy(self.get_latent_representation())
-            with seeded(child_seed(self.seed, _RECLUSTER)):
-                centres, _ = kmeans_centres(codes, clustering.n_clusters)
-            clustering.centres.data.copy_(centres)
-        return number
-
-    @classmethod
-    def load_query_data(cls, adata: AnnData, reference_model: Any, *args: Any, **kwargs: Any) -> Self:
-        """Map a reference model to query data; it keeps the clusters of the reference.
-
-        Parameters
-        ----------
-        adata, reference_model, *args, **kwargs
-            As for :meth:`scvi.model.base.ArchesMixin.load_query_data`.
-
-        Returns
-        -------
-        A model for the query data. The encoder does not see batches, so that :meth:`predict` and
-        :meth:`get_latent_representation` need no training; :meth:`train` adapts the decoder to new batches.
-        """
-        model = super().load_query_data(adata, reference_model, *args, **kwargs)
-        model.maps_query_ = True
-        model.is_trained_ = True
-        for name in ("phases_", "clusters_", "pretrained_clusters_", "scores_", "finetuning_end_"):
-            setattr(model, name, None)
-        return model
-
     def _choose_n_clusters(
         self,
         choice: ClusterChoice,
@@ -521,31 +404,3 @@ class ScInfoVAE(FrontMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMode
         self.module.add_clusters(found.value)
         # A loaded model is built from its arguments, and has to have as many centres as were saved.
         self.init_params_["non_kwargs"]["n_clusters"] = found.value
-
-    def _record(self) -> None:
-        """Note objective, clusters and scores in ``adata.uns``, in types that h5ad can hold."""
-        if self._front is not None:
-            super()._record()
-            return
-        adata = getattr(self, "_adata", None)
-        if adata is None or self.scores_ is None:
-            return
-        choice = self.n_clusters_choice_ or {}
-        adata.uns.setdefault(UNS_KEY, {})["scinfovae"] = {
-            "alpha": float(self._weights.alpha),
-            "lambda": float(self._weights.lambda_),
-            "gamma": float(self._weights.gamma),
-            "divergence": self._divergence_options["divergence"],
-            "n_clusters": int(self.n_clusters or 0),
-            "n_clusters_reason": choice.get("reason", "given"),
-            "finetuning_end": self.finetuning_end_ or "",
-            "scores_before": dict(self.scores_["before"]),
-            "scores_after": dict(self.scores_["after"]),
-            "seed": int(self.seed),
-            "version": version("scpareto"),
-        }
-
-
-def _named(labels: NDArray[np.int64], n_clusters: int | None = None) -> pd.Categorical:
-    count = int(labels.max()) + 1 if n_clusters is None else n_clusters
-    return pd.Categorical.from_codes(labels, categories=[str(k) for k in range(count)])

@@ -198,7 +198,7 @@ class InfoVAE(VAE):
         return inputs | {_SIZE_FACTOR: tensors.get(REGISTRY_KEYS.SIZE_FACTOR_KEY)}
 
     @auto_move_data
-    def _regular_inference(  # type: ignore[override]
+    def _regular_inference(
         self,
         x: Tensor,
         batch_index: Tensor,
@@ -225,7 +225,7 @@ class InfoVAE(VAE):
         }
 
     @auto_move_data
-    def _cached_inference(  # type: ignore[override]
+    def _cached_inference(
         self,
         qzm: Tensor,
         qzv: Tensor,

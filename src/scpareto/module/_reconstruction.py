@@ -9,6 +9,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scvi.distributions import ZeroInflatedNegativeBinomial
     from torch import Tensor
     from torch.distributions import Distribution
 
@@ -20,17 +21,21 @@ def negative_log_likelihood(
     return -px.log_prob(x).sum(-1)
 
 
-def error_of_logarithms(px: Distribution, x: Tensor, size_factor: Tensor, scaled: Tensor, variance: float) -> Tensor:
+def error_of_logarithms(
+    px: ZeroInflatedNegativeBinomial, x: Tensor, size_factor: Tensor, scaled: Tensor, variance: float
+) -> Tensor:
     r"""Return :math:`\sum_g (\log(1 + x_g / l) - \log(1 + \hat x_g))^2 / (2 c)`, shape ``(n_cells,)``."""
     return (torch.log1p(x / size_factor) - torch.log1p(_expected(px))).square().sum(-1) / (2 * variance)
 
 
-def error_of_scaled(px: Distribution, x: Tensor, size_factor: Tensor, scaled: Tensor, variance: float) -> Tensor:
+def error_of_scaled(
+    px: ZeroInflatedNegativeBinomial, x: Tensor, size_factor: Tensor, scaled: Tensor, variance: float
+) -> Tensor:
     r"""Return :math:`\sum_g (t_g - \hat x_g)^2 / (2 c)` with the encoder's input :math:`t`, shape ``(n_cells,)``."""
     return (scaled - _expected(px)).square().sum(-1) / (2 * variance)
 
 
-def _expected(px: Distribution) -> Tensor:
+def _expected(px: ZeroInflatedNegativeBinomial) -> Tensor:
     """Mean at a size factor of 1 of a zero-inflated distribution."""
     return torch.sigmoid(-px.zi_logits) * px.scale
 

@@ -71,7 +71,7 @@ class VAEAdapter:
     @property
     def takes_counts(self) -> bool:
         """Whether the registered expression is counts, rather than log-normalised."""
-        return self.module.gene_likelihood != "normal"
+        return getattr(self.module, "gene_likelihood", None) != "normal"
 
     @property
     def nuisances(self) -> list[str]:

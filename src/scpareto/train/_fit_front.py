@@ -219,7 +219,8 @@ def fit_front(
 
     Returns
     -------
-    The front. Points whose training diverged are in ``front.missing``.
+    The front. Points whose training diverged are in ``front.missing``. A model that keeps fronts, such as
+    :class:`scpareto.model.ScInfoVAE`, has it in ``model.front`` too, for its ``select`` and ``save``.
 
     Raises
     ------

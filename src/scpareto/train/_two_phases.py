@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scpareto")
 
 RestoreBest = Literal["silhouette", "loss"]
-_PRETRAINING, _CENTRES, _FINETUNING = 0, 1, 2
+_PRETRAINING, _CENTRES, _FINETUNING, _START = range(4)
 _SILHOUETTE_CELLS = 2000
 
 
@@ -164,8 +164,8 @@ class TwoPhases:
         tol
             Share of changed labels below which training ends.
         restore_best
-            State that is kept at the end: the one with the best ``"silhouette"`` of the clusters or the lowest ``"loss"``
-            of the validation cells, the start included, or the last one (None).
+            State that is kept at the end: the one with the best ``"silhouette"`` of the clusters or the lowest
+            ``"loss"`` of the validation cells, the start included, or the last one (None).
         patience
             Epochs without a better state after which training ends, where one is looked for; None for never.
 
@@ -189,7 +189,8 @@ class TwoPhases:
         if restore_best == "silhouette":
             best.offer(_silhouette(codes, before))
         elif restore_best == "loss" and self._validation is not None:
-            best.offer(-plan.total_of(self._validation))
+            with seeded(child_seed(self.seed, _START)):
+                best.offer(-plan.total_of(self._validation))
 
         def refresh() -> str | None:
             record = plan.history[-1]
