@@ -28,7 +28,7 @@ def main() -> None:
         raise SystemExit(f"{CODES} holds no codes. Run scinfovae_clustering.py first.")
     height = 1.75 * len(found) + 0.3
     figure, axes = plt.subplots(len(found), 4, figsize=(2 * COLUMN_WIDTH, height), squeeze=False, layout="constrained")
-    for row, name in zip(axes, found, strict=True):
+    for number, (row, name) in enumerate(zip(axes, found, strict=True)):
         stored = np.load(CODES / f"{name}.npz")
         codes, labels, clusters = stored["codes"], stored["labels"], stored["clusters"]
         planes = {
@@ -41,7 +41,7 @@ def main() -> None:
             axis.scatter(*plane.T, c=colours(labels, groups), s=1.2, lw=0, rasterized=True)
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
-            if row is axes[0]:
+            if number == 0:
                 axis.set_title(f"{method}: {by}", fontsize=LABEL_SIZE)
         row[0].set_ylabel(f"{name}\n{len(codes)} cells, {len(set(labels))} types", fontsize=NOTE_SIZE)
         row[1].set_xlabel(f"ARI {adjusted_rand_score(labels, clusters):.2f}", fontsize=NOTE_SIZE)

@@ -176,7 +176,7 @@ def draw(rows: pd.DataFrame) -> None:
     left.plot(NEIGHBOURS, [k / (n - 1) for k in NEIGHBOURS], color=INK, lw=0.6, ls=(0, (1, 2)), label="chance")
     left.set_xlabel("neighbours", fontsize=LABEL_SIZE)
     left.set_ylabel("share kept", fontsize=LABEL_SIZE)
-    left.legend(frameon=False, fontsize=NOTE_SIZE, ncols=2, loc="lower right")
+    left.legend(facecolor="white", edgecolor="none", framealpha=1, fontsize=NOTE_SIZE, ncols=2, loc="lower right")
     shown = [method for method in looks if method in set(rows["method"])]
     for y, method in enumerate(shown):
         some = rows[rows["method"] == method]
@@ -187,7 +187,7 @@ def draw(rows: pd.DataFrame) -> None:
     right.set_yticks(range(len(shown)), shown)
     right.set_ylim(len(shown) - 0.4, -0.6)
     right.set_xlabel("agreement of centroid distances", fontsize=LABEL_SIZE)
-    right.legend(frameon=False, fontsize=NOTE_SIZE, loc="lower left")
+    right.legend(frameon=False, fontsize=NOTE_SIZE, loc="upper left")
     adata = sp.datasets.simulate_polynomial(seed=0)
     clusters = adata.obs["cluster"]
     palette = category_colors(list(clusters.cat.categories[:-1])) | {"outlier": "#BBBBBB"}
