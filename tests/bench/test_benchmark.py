@@ -278,7 +278,7 @@ def test_scores_of_scib_metrics_have_jackknife_intervals(adata, monkeypatch):
     row = bench.to_dataframe().iloc[0]
     cells = bench._cells(0)
     values = cells.components[cells.split.test, 0]
-    assert row["scib_bio"] == pytest.approx(values.mean())
+    assert row["scib_bio"] == pytest.approx(values.mean(), abs=1e-5)
     # For a mean, the jackknife over five groups of equal size is the spread of their means.
     half = row["scib_bio_high"] - row["scib_bio"]
     assert row["scib_bio"] - row["scib_bio_low"] == pytest.approx(half)

@@ -44,6 +44,10 @@ _TRAINING = 1
 _CELLS_AT_ONCE = 1024
 
 
+def _is_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
+
+
 class MichiGAN(PlainSavingMixin, BaseModelClass):
     r"""Conditional Wasserstein GAN that turns codes of another model into cells.
 
@@ -223,7 +227,13 @@ class MichiGAN(PlainSavingMixin, BaseModelClass):
                 raise ValueError(f"adata.obsm[{key!r}] must hold a standard deviation for every entry of {code_key!r}.")
             registered.append(ObsmField(name, key))
         manager = AnnDataManager(fields=registered, setup_method_args=setup_method_args)
-        manager.register_fields(adata, **kwargs)
+        # scvi-tools tells that it numbers the columns of an array, which is no news.
+        told = logging.getLogger("scvi.data.fields._arraylike_field")
+        told.addFilter(_is_warning)
+        try:
+            manager.register_fields(adata, **kwargs)
+        finally:
+            told.removeFilter(_is_warning)
         cls.register_manager(manager)
 
     @classmethod
