@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -44,9 +44,9 @@ class Cells:
     """
 
     counts: sparse.csr_matrix
-    genes: NDArray[np.str_]
-    batch: NDArray[np.str_]
-    labels: NDArray[np.str_] | None
+    genes: NDArray[Any]
+    batch: NDArray[Any]
+    labels: NDArray[Any] | None
     split: Split
     seed: int
 

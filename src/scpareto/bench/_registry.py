@@ -183,11 +183,11 @@ def methods() -> pd.DataFrame:
 
     Returns
     -------
-    One row per method: ``name``, ``family``, ``library``, ``extra`` (what to install: ``pip install
-    'scpareto[<extra>]'``; empty where nothing is missing), ``installed``, ``returns`` (``embedding``; ``expression``,
-    of which principal components are taken; or ``front``), ``fits`` (``all cells``, or ``training cells`` for methods
-    that map the others), ``reads`` (what it is told beside the counts), ``knob`` (the option that sets the strength of
-    correction) and ``reference``.
+    One row per method: ``name``, ``family``, ``library``, ``extra`` (what to install, in the brackets of
+    ``pip install 'scpareto[...]'``; empty where nothing is missing), ``installed``, ``returns`` (``embedding``;
+    ``expression``, of which principal components are taken; or ``front``), ``fits`` (``all cells``, or ``training
+    cells`` for methods that map the others), ``reads`` (what it is told beside the counts), ``knob`` (the option
+    that sets the strength of correction) and ``reference``.
 
     Examples
     --------
