@@ -7,13 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-from scvi.model.base._constants import SAVE_KEYS
 
 from scpareto._constants import UNS_KEY
 from scpareto.model._hub import save_for_hub
-from scpareto.model._saving import check_saved, rewrite_as_plain
+from scpareto.model._plain_saving import INDICES, PlainSavingMixin
+from scpareto.model._saving import check_saved
 from scpareto.pareto import Front
 from scpareto.train import apply_point, audit_front
 
@@ -25,10 +24,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from scvi.hub import HubModel
 
-_INDICES = ("train_indices_", "validation_indices_", "test_indices_")
 
-
-class FrontMixin:
+class FrontMixin(PlainSavingMixin):
     """Front, selection and safe saving for scvi-tools models.
 
     Comes before the scvi-tools class among the bases.
@@ -187,25 +184,6 @@ class FrontMixin:
             "version": version("scpareto"),
         }
 
-    def save(self, dir_path: str | os.PathLike[str], prefix: str | None = None, **kwargs: Any) -> None:
-        """Save the model with its whole front, as tensors and plain types only.
-
-        Parameters
-        ----------
-        dir_path, prefix
-            Folder, and prefix of the file names.
-        **kwargs
-            ``overwrite``, ``save_anndata`` and further arguments of :meth:`scvi.model.base.BaseModelClass.save`.
-
-        Raises
-        ------
-        ValueError
-            If the folder exists and ``overwrite`` is not set.
-        """
-        super().save(str(dir_path), prefix=prefix, **kwargs)  # type: ignore[misc]
-        path = Path(dir_path) / f"{prefix or ''}{SAVE_KEYS.MODEL_FNAME}"
-        rewrite_as_plain(path, {"version": version("scpareto"), "model": type(self).__name__})
-
     def save_for_hub(
         self,
         dir_path: str | os.PathLike[str],
@@ -253,63 +231,8 @@ class FrontMixin:
             overwrite=overwrite,
         )
 
-    @classmethod
-    def load(
-        cls,
-        dir_path: str | os.PathLike[str],
-        adata: AnnData | None = None,
-        accelerator: str = "auto",
-        device: int | str = "auto",
-        prefix: str | None = None,
-        backup_url: str | None = None,
-        **kwargs: Any,
-    ) -> Self:
-        """Load a saved model with its front; no code of the file is run.
-
-        Parameters
-        ----------
-        dir_path, adata
-            Folder of the model, and data organised as those it was trained on (None: those saved with it; False: none).
-        accelerator, device, prefix, backup_url, **kwargs
-            As for :meth:`scvi.model.base.BaseModelClass.load`.
-
-        Returns
-        -------
-        The model, in the point that was selected when it was saved.
-
-        Raises
-        ------
-        ValueError
-            If the folder holds no model, or one that could run code or was saved by a newer version.
-        """
-        check_saved(dir_path, prefix, backup_url)
-        model = super().load(  # type: ignore[misc]
-            str(dir_path),
-            adata=adata,
-            accelerator=accelerator,
-            device=device,
-            prefix=prefix,
-            backup_url=backup_url,
-            **kwargs,
-        )
-        for name in _INDICES:
-            indices = getattr(model, name)
-            setattr(model, name, None if indices is None else np.asarray(indices))
-        model._record()
-        return model
-
-    @staticmethod
-    def load_registry(dir_path: str | os.PathLike[str], prefix: str | None = None) -> dict[str, Any]:
-        """Return the registry of a saved model, after the same check as :meth:`load`."""
-        from scvi.model.base import BaseModelClass
-
-        check_saved(dir_path, prefix)
-        return BaseModelClass.load_registry(str(dir_path), prefix)
-
-    @classmethod
-    def convert_legacy_save(cls, *args: Any, **kwargs: Any) -> None:
-        """Refuse: models of this class were never saved in the old format, and reading it runs code."""
-        raise ValueError(f"There are no {cls.__name__} models in the format of scvi-tools before 0.15.")
+    def _after_loading(self) -> None:
+        self._record()
 
     @classmethod
     def load_query_data(cls, adata: AnnData, reference_model: Any, *args: Any, **kwargs: Any) -> Self:
@@ -331,6 +254,6 @@ class FrontMixin:
             reference_model = str(reference_model)
         model = super().load_query_data(adata, reference_model, *args, **kwargs)  # type: ignore[misc]
         model._front, model.selected_ = None, None
-        for name in _INDICES:
+        for name in INDICES:
             setattr(model, name, None)
         return model

@@ -1,4 +1,4 @@
-"""Saving and loading that run no code, for models without a front."""
+"""Saving and loading that run no code."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-_INDICES = ("train_indices_", "validation_indices_", "test_indices_")
+INDICES = ("train_indices_", "validation_indices_", "test_indices_")
 
 
 class PlainSavingMixin:
     """Save and load as tensors and plain types; comes before the scvi-tools class among the bases."""
 
     def save(self, dir_path: str | os.PathLike[str], prefix: str | None = None, **kwargs: Any) -> None:
-        """Save the model as tensors and plain types only.
+        """Save the model, with its front where it has one, as tensors and plain types only.
 
         Parameters
         ----------
@@ -53,12 +53,13 @@ class PlainSavingMixin:
         backup_url: str | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Load a saved model; no code of the file is run.
+        """Load a saved model, with its front and in its selected point where it has one; no code of the file is run.
 
         Parameters
         ----------
         dir_path, adata
-            Folder of the model, and data organised as those it was trained on (None: those saved with it).
+            Folder of the model, and data organised as those it was trained on (None: those saved with it;
+            False: none).
         accelerator, device, prefix, backup_url, **kwargs
             As for :meth:`scvi.model.base.BaseModelClass.load`.
 
@@ -81,11 +82,16 @@ class PlainSavingMixin:
             backup_url=backup_url,
             **kwargs,
         )
-        for name in _INDICES:
+        for name in INDICES:
             indices = getattr(model, name, None)
             if indices is not None:
                 setattr(model, name, np.asarray(indices))
+        model._after_loading()
         return model
+
+    def _after_loading(self) -> None:
+        """Do what is left once a model has its data and attributes."""
+        return
 
     @staticmethod
     def load_registry(dir_path: str | os.PathLike[str], prefix: str | None = None) -> dict[str, Any]:
