@@ -185,9 +185,9 @@ def methods() -> pd.DataFrame:
     -------
     One row per method: ``name``, ``family``, ``library``, ``extra`` (what to install, in the brackets of
     ``pip install 'scpareto[...]'``; empty where nothing is missing), ``installed``, ``returns`` (``embedding``;
-    ``expression``, of which principal components are taken; or ``front``), ``fits`` (``all cells``, or ``training
-    cells`` for methods that map the others), ``reads`` (what it is told beside the counts), ``knob`` (the option
-    that sets the strength of correction) and ``reference``.
+    ``expression``, of which principal components are taken; or ``front``), ``fits`` (all cells, or training cells for
+    methods that map the others), ``reads`` (what it is told beside the counts), ``knob`` (the option that sets the
+    strength of correction) and ``reference``.
 
     Examples
     --------
