@@ -6,7 +6,7 @@ at least 0.90 with a point of a design as the unit.
     python experiments/overcorrection_alarm.py --setting small --jobs 2 --resume
 
 Simulated designs of 800 cells x 300 genes have types that one batch alone has, a continuous state whose mean differs
-between batches, or both; designs 0 to 45 are those on which the alarm was developed, the others are new to it. Real
+between batches, or both; designs 0 to 45 are those on which the alarm was developed; curves of the others were seen too. Real
 designs are data sets with a type removed from one batch. Each has a front from uncorrected to information alone, of
 points that start from a shared one and are trained fast, so that some of them go too far.
 
@@ -16,7 +16,8 @@ Two readings of the latter: neighbours of all batches, so that a state whose dif
 batch effect counts as lost, which nothing but labels or control genes can tell; and neighbours of the cell's own batch,
 so that only an erased state does. In simulations the alarm is measured once more with the three genes that follow the
 state best as positive controls. In real data the state is the first principal component of genes that the model does
-not see, within each type and batch.
+not see, within each type and batch. Types and states that the uncorrected point hardly shows (purity or correlation up
+to 0.3) do not count.
 
 Writes results/points/overcorrection_alarm.csv (one row per point), results/overcorrection_alarm.csv (areas under the
 ROC curve of the alarm and of simpler signals, with bootstrap intervals over designs, and of points that lost types or
