@@ -6,9 +6,9 @@ at least 0.90 with a point of a design as the unit.
     python experiments/overcorrection_alarm.py --setting small --jobs 2 --resume
 
 Simulated designs of 800 cells x 300 genes have types that one batch alone has, a continuous state whose mean differs
-between batches, or both; designs 0 to 45 are those on which the alarm was developed; curves of the others were seen too. Real
-designs are data sets with a type removed from one batch. Each has a front from uncorrected to information alone, of
-points that start from a shared one and are trained fast, so that some of them go too far.
+between batches, or both. Designs 0 to 45 are those on which the alarm was developed; curves of the others had been seen
+by then too. Real designs are data sets with a type removed from one batch. Each has a front from uncorrected to
+information alone, of points that start from a shared one and are trained fast, so that some of them go too far.
 
 A point is over-corrected if, by what the alarm does not see, it lost more than a quarter of what a less corrected point
 kept: of the purity of any type's neighbourhoods, or of a state's correlation with its mean over a cell's neighbours.
