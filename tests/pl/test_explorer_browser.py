@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import shutil
+import time
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -84,7 +85,11 @@ def opened(page, path, ready="cells"):
 
 
 def settled(page):
-    """Wait until the cells have arrived where the slider stands; return their picture, shape `(height, width, 4)`."""
+    """Wait until the cells have arrived where the slider stands; return their picture, shape `(height, width, 4)`.
+
+    A frame of its own may clear and draw the canvas again (a new size, the camera), so that the picture counts once it
+    shows cells and stays the same.
+    """
     page.wait_for_function(
         """() => {
           const place = Number(document.querySelector("[data-place]").dataset.place);
@@ -93,8 +98,15 @@ def settled(page):
         }""",
         polling=100,
     )
-    picture = page.evaluate("document.querySelector('.sp-stage canvas').toDataURL()")
-    return plt.imread(io.BytesIO(base64.b64decode(picture.partition(",")[2])), format="png")
+    before, until = None, time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < until:
+        encoded = page.evaluate("document.querySelector('.sp-stage canvas').toDataURL()").partition(",")[2]
+        picture = plt.imread(io.BytesIO(base64.b64decode(encoded)), format="png")
+        if encoded == before and picture[..., 3].any():
+            return picture
+        before = encoded
+        page.wait_for_timeout(100)
+    raise AssertionError("the picture is empty or does not come to rest")
 
 
 def shown(page):
