@@ -29,6 +29,7 @@ AXES: dict[str, dict[str, dict[str, Any]]] = {
         "alpha 0.5": {"alpha": 0.5},
         "alpha 1": {"alpha": 1.0},
         "lambda 10": {"lambda_": 10.0},
+        "lambda 30": {"lambda_": 30.0},
         "lambda 1000": {"lambda_": 1000.0},
     },
     "noise": {"noise 0": {"input_noise": 0.0}, "noise 0.75": {"input_noise": 0.75}, "noise 2.5": {"input_noise": 2.5}},
@@ -43,6 +44,24 @@ AXES: dict[str, dict[str, dict[str, Any]]] = {
         "js": {"divergence": "js"},
         "stein": {"divergence": "stein"},
     },
+    "network": {
+        "5 codes": {"n_latent": 5},
+        "20 codes": {"n_latent": 20},
+        "32 codes": {"n_latent": 32},
+        "no batch norm in the decoder": {"use_batch_norm": "encoder"},
+        "no batch norm": {"use_batch_norm": "none"},
+        "dropout 0.1": {"dropout_rate": 0.1},
+    },
+    "data and steps": {
+        "1,000 genes": {"n_top_genes": 1000},
+        "2,000 genes": {"n_top_genes": 2000},
+        "learning rate 3e-4": {"lr": 3e-4},
+        "minibatches of 128": {"batch_size": 128},
+    },
+    "together": {
+        "lambda 10, noise 0.75": {"lambda_": 10.0, "input_noise": 0.75},
+        "lambda 30, noise 1": {"lambda_": 30.0, "input_noise": 1.0},
+    },
     "fine-tuning": {
         "last state": {"restore_best": None},
         "last state, gamma 100": {"restore_best": None, "gamma": 100.0},
@@ -52,7 +71,7 @@ AXES: dict[str, dict[str, dict[str, Any]]] = {
 LITERATURE = (0.462, 0.512)
 """Adjusted Rand indices of graph-sc (both ends), scVI (0.484) and scDeepCluster (0.490) on this set."""
 VARIANTS = {name: options for axis in AXES.values() for name, options in axis.items()}
-OF_TRAINING = ("restore_best", "finetune_objective")
+OF_TRAINING, OF_DATA = ("restore_best", "finetune_objective", "lr", "batch_size"), ("n_top_genes",)
 
 
 def main() -> None:
@@ -79,11 +98,12 @@ def train(setting: str, dataset: str, variant: str, seed: int) -> pd.DataFrame:
     import scpareto as sp
 
     options, changes = SETTINGS[setting], VARIANTS[variant]
-    adata = sp.pp.prepare_scinfovae(sc.read_h5ad(data_folder() / f"{dataset}.h5ad"))
+    counts = sc.read_h5ad(data_folder() / f"{dataset}.h5ad")
+    adata = sp.pp.prepare_scinfovae(counts, **{name: changes[name] for name in OF_DATA if name in changes})
     torch.set_num_threads(1)
     labels = adata.obs["cell_type"].astype(str).to_numpy()
     sp.model.ScInfoVAE.setup_anndata(adata)
-    of_model = {name: value for name, value in changes.items() if name not in OF_TRAINING}
+    of_model = {name: value for name, value in changes.items() if name not in OF_TRAINING + OF_DATA}
     model = sp.model.ScInfoVAE(adata, n_clusters=len(set(labels)), seed=seed, **of_model)
     model.train(
         options["pretrain"],
