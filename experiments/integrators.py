@@ -34,7 +34,7 @@ PLANES = {
 OTHER_GENES = "X_other_genes"
 # Cells and genes at most; epochs of every network, and of a point of the front after as many for the shared start.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"seeds": 1, "n_cells": 500, "n_genes": 1000, "epochs": 100, "point": 40, "n_points": 5, "long": 150},
+    "small": {"seeds": 3, "n_cells": 2000, "n_genes": 1000, "epochs": 100, "point": 100, "n_points": 5, "long": 200},
     "full": {"seeds": 3, "n_cells": None, "n_genes": 2000, "epochs": 400, "point": 100, "n_points": 10, "long": 400},
 }
 FRACTIONS = (0.5, 0.1, 0.4)
@@ -43,13 +43,15 @@ SWEEPS = {
     "harmony": (0.0, 0.5, 1.0, 4.0, 8.0),
     "sysvi": (10.0, 50.0),
     "scvi": (3.0, 10.0),
+    "scvi_hsic": (10_000.0, 100_000.0),
+    "scvi_mmd": (100.0, 1000.0),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--setting", choices=SETTINGS, default="small")
-    parser.add_argument("--seeds", type=int, help="splits; 1 in the small setting, 3 in the full one")
+    parser.add_argument("--seeds", type=int, help="splits, 3 by default")
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
     parser.add_argument("--longer", action="store_true")
     parser.add_argument("--resume", action="store_true")
@@ -69,13 +71,13 @@ def run(setting: str, dataset: str, n_seeds: int, *, longer: bool, resume: bool)
     if path.exists() and not resume:
         path.unlink()
     options = SETTINGS[setting]
-    epochs = {"max_epochs": options["epochs"], "batch_size": 64}
-    clusters = {"max_epochs": options["epochs"], "max_epochs_clusters": options["epochs"], "batch_size": 64}
+    epochs = {"max_epochs": options["epochs"], "batch_size": 128}
+    clusters = {"max_epochs": options["epochs"], "max_epochs_clusters": options["epochs"], "batch_size": 128}
     front = {
         "max_epochs_pretrain": options["epochs"],
         "max_epochs": options["point"],
         "n_points": options["n_points"],
-        "batch_size": 64,
+        "batch_size": 128,
     }
     methods = [name for name in sp.bench.methods()["name"] if name not in LONGER]
     chosen_options: dict[str, dict[str, Any]] = {}

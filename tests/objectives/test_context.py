@@ -23,7 +23,13 @@ def test_concatenate_undoes_take():
     torch.testing.assert_close(joined.categorical["batch"], whole.categorical["batch"])
     torch.testing.assert_close(joined.continuous["depth"], whole.continuous["depth"])
     torch.testing.assert_close(joined.clusters["types"], whole.clusters["types"])
-    assert joined.preference is None
+    assert joined.shares is None
+
+
+def test_shares_of_the_ends_go_with_the_cells():
+    whole = Context({"batch": torch.arange(4)}, shares=torch.arange(8.0).view(4, 2))
+    parts = [whole.take(torch.tensor([0, 1])), whole.take(torch.tensor([2, 3]))]
+    assert Context.concatenate(parts).shares.tolist() == whole.shares.tolist()
 
 
 def test_take_keeps_the_order_asked_for():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scpareto.pareto import get_solver, preference_vectors, solver_class, solver_names
 
-NAMES = ["epo", "mgda", "pareto_mtl", "scalarization", "tchebycheff"]
+NAMES = ["conditional", "epo", "mgda", "pareto_mtl", "scalarization", "tchebycheff"]
 GRIDS = {2: preference_vectors(6), 3: preference_vectors(6, 3)}
 each = pytest.mark.parametrize("name", NAMES)
 seeds = st.integers(0, 2**32 - 1)
@@ -77,7 +77,7 @@ def test_weights_sum_to_the_number_of_objectives(name, seed):
     gradients = rng.normal(size=(3, 30))
     alpha = make(name, GRIDS[3]).weights(rng.uniform(size=3), gradients @ gradients.T, GRIDS[3][rng.integers(6)])
     # The factor of Pareto MTL is capped.
-    expected = {"scalarization": 1}.get(name, 3)
+    expected = {"scalarization": 1, "conditional": 1}.get(name, 3)
     assert np.abs(alpha).sum() == pytest.approx(expected) or (name == "pareto_mtl" and np.abs(alpha).sum() < 3)
     if name != "pareto_mtl":
         assert alpha.min() >= 0

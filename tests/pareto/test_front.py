@@ -305,19 +305,6 @@ def test_states_are_copies_on_cpu(front):
         front.state(3)
 
 
-def test_conditional_points_share_one_state():
-    front = Front(objectives=["generative_loss", "mine"])
-    front.add(make_row(0), make_state(0))
-    front.add(make_row(1, kind="conditional"), make_state(1))
-    front.add(make_row(2, kind="conditional"))
-    assert front.state(2) is front.states[1]
-    assert front.state(2)["steps"] == 1
-    assert front.state(0)["steps"] == 0
-    front.add(make_row(3))
-    with pytest.raises(KeyError, match="Point 3 has no weights"):
-        front.state(3)
-
-
 def test_round_trip_is_bit_for_bit(front):
     rng = np.random.default_rng(0)
     front.update(1, {"retention": rng.normal(), "flag": True, "text": None, "count": 3})

@@ -95,9 +95,3 @@ def cluster_scores(codes: ArrayLike, clusters: NDArray[np.int64]) -> dict[str, f
         "n_clusters_used": float(len(sizes)),
         "smallest_cluster": float(sizes.min()),
     }
-
-
-def columns(records: list[dict[str, float]]) -> dict[str, list[float]]:
-    """Turn records of epochs into columns, with NaN where a record lacks one."""
-    names = list(dict.fromkeys(name for record in records for name in record))
-    return {name: [float(record.get(name, np.nan)) for record in records] for name in names}

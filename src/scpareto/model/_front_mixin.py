@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from scpareto._constants import UNS_KEY
@@ -14,6 +15,7 @@ from scpareto.model._hub import save_for_hub
 from scpareto.model._plain_saving import INDICES, PlainSavingMixin
 from scpareto.model._saving import check_saved
 from scpareto.pareto import Front
+from scpareto.pareto._find import as_preference
 from scpareto.train import apply_point, audit_front
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from anndata import AnnData
+    from numpy.typing import NDArray
     from scvi.hub import HubModel
 
 
@@ -33,6 +36,7 @@ class FrontMixin(PlainSavingMixin):
 
     _front: Front | None = None
     selected_: int | None = None
+    preference_: list[float] | None = None
 
     @property
     def front(self) -> Front | None:
@@ -50,15 +54,24 @@ class FrontMixin(PlainSavingMixin):
 
     @property
     def selected(self) -> int | None:
-        """Number of the point that the model is in; None before training."""
+        """Number of the point that the model is in, or is nearest to; None before training."""
         return self.selected_
 
     @property
+    def preference(self) -> NDArray[np.float64] | None:
+        """Importance of each objective in the present weights, shape ``(p,)``; None before training."""
+        return None if self.preference_ is None else np.array(self.preference_)
+
+    @property
     def history(self) -> dict[str, pd.DataFrame] | None:
-        """Losses and weights of each epoch of the selected point's training, one frame per quantity, losses in nats."""
+        """Losses and weights of each epoch of the selected point's training, one frame per quantity, losses in nats.
+
+        Points of one common training have one history.
+        """
         if self._front is None or self.selected_ is None:
             return None
-        columns = self._front.metadata.get("history", {}).get(f"point_{self.selected_}")
+        histories = self._front.metadata.get("history", {})
+        columns = histories.get(f"point_{self.selected_}", histories.get("path"))
         if columns is None:
             return None
         index = pd.RangeIndex(len(next(iter(columns.values()), [])), name="epoch")
@@ -73,13 +86,14 @@ class FrontMixin(PlainSavingMixin):
         ----------
         which
             Point number (int), preference (float in [0, 1]: 0 uncorrected, 1 strongest; or one importance for each
-            objective), rule (``"knee"``, or ``"auto"``, for which :meth:`scpareto.pareto.Front.explain` gives the
-            reasons), or upper limits on columns of the front, e.g. ``{"leakage_mean": 0.05}``: of the points within
+            objective; exactly this one where all preferences were trained at once, otherwise the nearest point), rule
+            (``"knee"``, or ``"auto"``, for which :meth:`scpareto.pareto.Front.explain` gives the reasons), or upper
+            limits on columns of the front, e.g. ``{"leakage_mean": 0.05}``: of the points within
             all limits, the one with the lowest generative loss on validation cells.
 
         Returns
         -------
-        Number of the point.
+        Number of the point, of the nearest one where the preference lies between points.
 
         Raises
         ------
@@ -88,18 +102,62 @@ class FrontMixin(PlainSavingMixin):
         ValueError
             If there is no such point, or the data are minified with the codes of another one.
         """
-        if self._front is None or not len(self._front):
-            raise RuntimeError("The model has no front yet. Call train() first.")
-        number = self._front.find(which)
-        if getattr(self, "minified_data_type", None) is not None and number != self.selected_:
-            raise ValueError(
-                f"The data are minified with the codes of point {self.selected_}; point {number} needs the counts. "
-                "Load the model with the full AnnData to select another point."
-            )
-        apply_point(self, self._front, number)
-        self.selected_ = number
+        number, preference = self._find(which)
+        apply_point(self, self._trained_front(), which)
+        self.selected_, self.preference_ = number, preference
         self._record()
         return number
+
+    def get_latent_representation(self, *args: Any, preference: Any = None, **kwargs: Any) -> Any:
+        """Return codes of cells, of the selected point or of another one.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As in scvi-tools: ``adata``, ``indices``, ``give_mean``, ``mc_samples``, ``batch_size``, ``return_dist``.
+        preference
+            None for the selected point, or anything that :meth:`select` takes, for example 0.37; the selection stays.
+
+        Returns
+        -------
+        Codes, shape ``(n_cells, n_latent)``, or with ``return_dist`` mean and variance.
+
+        Raises
+        ------
+        RuntimeError, ValueError
+            As :meth:`select`.
+        """
+        codes = super().get_latent_representation  # type: ignore[misc]
+        if preference is None:
+            return codes(*args, **kwargs)
+        self._find(preference)
+        module = self.module  # type: ignore[attr-defined]
+        before = {key: value.clone() for key, value in module.state_dict().items()}
+        try:
+            apply_point(self, self._trained_front(), preference)
+            return codes(*args, **kwargs)
+        finally:
+            module.load_state_dict(before)
+
+    def _trained_front(self) -> Front:
+        """Return the front, or refuse."""
+        if self._front is None or not len(self._front):
+            raise RuntimeError("The model has no front yet. Call train() first.")
+        return self._front
+
+    def _find(self, which: Any) -> tuple[int, list[float] | None]:
+        """Nearest point and exact preference; refuses what minified data do not hold."""
+        front = self._trained_front()
+        number = front.find(which)
+        wanted = None if front.path is None else as_preference(front, which)
+        preference = front.preferences[front.numbers.index(number)] if wanted is None else wanted
+        same = self.preference_ is None or np.allclose(preference, self.preference_, equal_nan=True)
+        if getattr(self, "minified_data_type", None) is not None and not (number == self.selected_ and same):
+            raise ValueError(
+                f"The data are minified with the codes of point {self.selected_}; {which!r} needs the counts. "
+                "Load the model with the full AnnData to select another point."
+            )
+        return number, [float(value) for value in preference]
 
     def audit(
         self,
@@ -149,8 +207,7 @@ class FrontMixin(PlainSavingMixin):
         ImportError
             If scib-metrics is wanted and not installed.
         """
-        if self._front is None or not len(self._front):
-            raise RuntimeError("The model has no front yet. Call train() first.")
+        front = self._trained_front()
         if getattr(self, "minified_data_type", None) is not None:
             raise ValueError("Minified data hold no counts to judge. Load the model with the full AnnData.")
         obs = self.adata.obs  # type: ignore[attr-defined]
@@ -158,7 +215,7 @@ class FrontMixin(PlainSavingMixin):
             raise KeyError(f"labels_key={labels_key!r} is not in adata.obs; its columns are {', '.join(obs)}.")
         audit_front(
             self,
-            self._front,
+            front,
             labels=None if labels_key is None else obs[labels_key],
             control_genes=[control_genes] if isinstance(control_genes, str) else control_genes,
             scib=scib,
@@ -167,7 +224,7 @@ class FrontMixin(PlainSavingMixin):
             progress=progress,
         )
         self._record()
-        return self._front.to_dataframe()
+        return front.to_dataframe()
 
     def _record(self) -> None:
         """Note front and selection in ``adata.uns``, in types that h5ad can hold."""
@@ -180,6 +237,7 @@ class FrontMixin(PlainSavingMixin):
             "method": self._front.method,
             "objective": ", ".join(self._front.objectives[1:]),
             "selected": int(-1 if self.selected_ is None else self.selected_),
+            "preference": np.array(self.preference_ or []),
             "front": table,
             "version": version("scpareto"),
         }
@@ -253,7 +311,7 @@ class FrontMixin(PlainSavingMixin):
             check_saved(reference_model)
             reference_model = str(reference_model)
         model = super().load_query_data(adata, reference_model, *args, **kwargs)  # type: ignore[misc]
-        model._front, model.selected_ = None, None
+        model._front, model.selected_, model.preference_ = None, None, None
         for name in INDICES:
             setattr(model, name, None)
         return model

@@ -286,6 +286,7 @@ class ParetoVI(FrontMixin, SCVI):
             as many as make 1,000 steps.
         method
             Solver, see :func:`scpareto.pareto.solver_names`; None for the recommended one, ``"pareto_mtl"``.
+            ``"conditional"`` trains all preferences at once; any of them can then be selected, e.g. ``select(0.37)``.
         objective
             What is traded against the generative loss, see :func:`scpareto.objectives.objective_names`: one name, or
             several for a front of as many dimensions and one. None for the recommended one, ``"classifier"``, or

@@ -14,12 +14,13 @@ from scvi.model.base import ArchesMixin, BaseMinifiedModeModelClass, RNASeqMixin
 
 from scpareto._constants import SCINFOVAE_SIZE_FACTOR_KEY
 from scpareto.model._cluster_mixin import ClusterMixin
-from scpareto.model._clustering_record import ClusterChoice, cluster_scores, columns
+from scpareto.model._clustering_record import ClusterChoice, cluster_scores
 from scpareto.model._input_scaling import check_values, input_scaling
 from scpareto.module import InfoVAE
 from scpareto.objectives import PriorDivergence
 from scpareto.train import InfoVAEWeights, TwoPhases, check_restore_best
 from scpareto.train._progress import FrontProgress
+from scpareto.train._records import columns_of
 from scpareto.train._seeding import child_seed, seeded
 
 if TYPE_CHECKING:
@@ -355,7 +356,7 @@ class ScInfoVAE(ClusterMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMo
             )
             bar.stage("pre-training", max_epochs_pretrain)
             pretraining = phases.pretrain(max_epochs_pretrain, lr=lr, patience=patience)
-            self.phases_ = {"pretraining": columns(pretraining)}
+            self.phases_ = {"pretraining": columns_of(pretraining)}
             self.is_trained_ = True
             if not self.maps_query_:
                 if self.n_clusters is None:
@@ -372,7 +373,7 @@ class ScInfoVAE(ClusterMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMo
                     restore_best=restore_best,
                     patience=patience,
                 )
-                self.phases_["finetuning"] = columns(finetuned.history)
+                self.phases_["finetuning"] = columns_of(finetuned.history)
                 self.pretrained_clusters_, self.clusters_ = finetuned.before, finetuned.after
                 self.finetuning_end_ = finetuned.reason
                 self.scores_ = {

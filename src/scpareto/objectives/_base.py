@@ -103,6 +103,16 @@ class Objective(nn.Module, ABC):
         """Build an untrained twin, e.g. the critic that judges a finished point; it has observed nothing."""
         return type(self)(**self.options)
 
+    def along_path(self, n_objectives: int) -> Self:
+        """Build an untrained twin for codes of many preferences; see :class:`scpareto.pareto.WeightPath`.
+
+        Parameters
+        ----------
+        n_objectives
+            Number of objectives of the front.
+        """
+        return self.fresh()
+
     def codes(self, z: Tensor, qz: Normal) -> Tensor:
         """Codes that are judged, shape ``(n_cells, n_latent)``, or ``(2 n_cells, n_latent)`` for ``on="both"``."""
         if self.on == "mean":

@@ -25,14 +25,15 @@ class Context:
         Values of each continuous nuisance, shape ``(n_cells,)``.
     clusters
         Soft memberships in each clustering that an objective is conditioned on, shape ``(n_cells, n_clusters)``.
-    preference
-        Each cell's preference, shape ``(n_cells, n_objectives)``; None outside conditioned networks.
+    shares
+        Share of each end of a weight path in the weights that made each cell's code, shape ``(n_cells, n_objectives)``;
+        None where there is no path.
     """
 
     categorical: dict[str, Tensor] = field(default_factory=dict)
     continuous: dict[str, Tensor] = field(default_factory=dict)
     clusters: dict[str, Tensor] = field(default_factory=dict)
-    preference: Tensor | None = None
+    shares: Tensor | None = None
 
     def __len__(self) -> int:
         for values in (*self.categorical.values(), *self.continuous.values()):
@@ -52,12 +53,12 @@ class Context:
         """Join the contexts of several minibatches, in order."""
         first = contexts[0]
 
-        preferences = [c.preference for c in contexts if c.preference is not None]
+        shares = [c.shares for c in contexts if c.shares is not None]
         return Context(
             categorical={key: torch.cat([c.categorical[key] for c in contexts]) for key in first.categorical},
             continuous={key: torch.cat([c.continuous[key] for c in contexts]) for key in first.continuous},
             clusters={key: torch.cat([c.clusters[key] for c in contexts]) for key in first.clusters},
-            preference=torch.cat(preferences) if preferences else None,
+            shares=torch.cat(shares) if shares else None,
         )
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> Context:
@@ -66,5 +67,5 @@ class Context:
             categorical={key: function(values) for key, values in self.categorical.items()},
             continuous={key: function(values) for key, values in self.continuous.items()},
             clusters={key: function(values) for key, values in self.clusters.items()},
-            preference=None if self.preference is None else function(self.preference),
+            shares=None if self.shares is None else function(self.shares),
         )

@@ -12,6 +12,9 @@ from scpareto.objectives._critic import CodeStandardizer, Critic, CriticInit
 from scpareto.objectives._soft_clusters import floored, level_shares, memberships_given_levels
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
     from torch import Tensor
     from torch.distributions import Normal
 
@@ -19,6 +22,14 @@ if TYPE_CHECKING:
 
 SINGLE_LEVEL = 0.98
 """A cluster in which one level holds more than this share tells nothing about mixing; it does not count."""
+
+_FEATURES: tuple[Callable[[Tensor], Tensor], ...] = (
+    lambda shares: shares,
+    torch.square,
+    lambda shares: torch.sin(torch.pi * shares),
+    lambda shares: torch.cos(torch.pi * shares),
+)
+"""What the critic sees of the share of an end: its scores change quickly near the start of the path."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,8 @@ class Judged:
     Parameters
     ----------
     codes
-        Standardised codes, followed by the memberships that are given, shape ``(m, n_latent + n_clusters)``.
+        Standardised codes, followed by the memberships that are given and by features of the place on a path, shape
+        ``(m, n_latent + n_clusters + 4 n_ends)``.
     nuisance
         Levels ``(m,)``, or standardised values of a continuous nuisance.
     memberships
@@ -68,6 +80,8 @@ class InformationObjective(Objective):
         The critic, see :class:`Critic`.
     standardize
         Whether the critic sees codes scaled by running moments.
+    n_ends
+        Ends of a weight path besides the uncorrected one, whose shares the critic is shown; 0 outside such trainings.
 
     Raises
     ------
@@ -108,6 +122,7 @@ class InformationObjective(Objective):
         n_layers: int = 3,
         init: CriticInit = "default",
         standardize: bool = True,
+        n_ends: int = 0,
     ) -> None:
         super().__init__(n_latent, target=target, on=on)
         if n_categories is None and "continuous" not in self.kinds:
@@ -120,7 +135,8 @@ class InformationObjective(Objective):
         self.given = given
         self.n_clusters = n_clusters if given is not None else 1
         self.floor = floor
-        n_input = n_latent + (self.n_clusters if given is not None else 0)
+        self.n_ends = n_ends
+        n_input = n_latent + (self.n_clusters if given is not None else 0) + len(_FEATURES) * n_ends
         self.critic = self.build_critic(n_input, n_hidden=n_hidden, n_layers=n_layers, init=init)
         self.standardizer = CodeStandardizer(n_latent) if standardize else None
         levels = n_categories or 1
@@ -138,12 +154,17 @@ class InformationObjective(Objective):
             "n_layers": n_layers,
             "init": init,
             "standardize": standardize,
+            "n_ends": n_ends,
         }
 
     def build_critic(self, n_input: int, *, n_hidden: int, n_layers: int, init: CriticInit) -> Critic:
         """Critic with one score for each level; see :class:`Critic`."""
         assert self.n_categories is not None  # checked by the constructor for those that use this critic
         return Critic(n_input, self.n_categories, n_hidden=n_hidden, n_layers=n_layers, init=init)
+
+    def along_path(self, n_objectives: int) -> Self:
+        """Twin whose critic knows the shares of the ends; see :meth:`Objective.along_path`."""
+        return type(self)(**self.options | {"n_ends": n_objectives - 1})
 
     @property
     def single_level_clusters(self) -> list[int]:
@@ -178,6 +199,10 @@ class InformationObjective(Objective):
         else:
             memberships = self.labels(context.clusters[self.given].float())
             codes = torch.cat([codes, memberships], 1)
+        if self.n_ends:
+            assert context.shares is not None
+            shares = self.labels(context.shares[:, 1:].float())
+            codes = torch.cat([codes, *(feature(shares) for feature in _FEATURES)], 1)
         if self.n_categories is None:
             values = self.labels(context.continuous[self.target].float())
             return Judged(codes, (values - self.location) / self.spread, memberships * self.counts, None)

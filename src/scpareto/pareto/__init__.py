@@ -1,11 +1,12 @@
 """How objectives are traded: preferences, solvers, and the front that results."""
 
 # Importing a solver's or a rule's file registers it.
-from scpareto.pareto import _auto, _epo, _mgda, _pareto_mtl, _scalarization, _tchebycheff, _torchjd  # noqa: F401
+from scpareto.pareto import _auto, _conditional, _epo, _mgda, _pareto_mtl, _scalarization, _tchebycheff, _torchjd  # noqa: F401
 from scpareto.pareto._front import Front
 from scpareto.pareto._indicators import hypervolume, non_dominated, number_of_distinct_choices
 from scpareto.pareto._knee import knee_index
 from scpareto.pareto._min_norm import min_norm_combination, min_norm_weights
+from scpareto.pareto._path import WeightPath, preference_at, shares_of
 from scpareto.pareto._preferences import preference_rays, preference_vectors
 from scpareto.pareto._registry import (
     get_solver,
@@ -24,6 +25,7 @@ __all__ = [
     "Safeguards",
     "Scaler",
     "Solver",
+    "WeightPath",
     "get_scaler",
     "get_solver",
     "hypervolume",
@@ -32,6 +34,7 @@ __all__ = [
     "min_norm_weights",
     "non_dominated",
     "number_of_distinct_choices",
+    "preference_at",
     "preference_rays",
     "preference_vectors",
     "register_rule",
@@ -39,6 +42,7 @@ __all__ = [
     "register_solver_family",
     "rule_names",
     "scaler_names",
+    "shares_of",
     "solver_class",
     "solver_names",
 ]

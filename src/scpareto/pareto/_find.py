@@ -39,6 +39,16 @@ def find(front: Front, which: Which) -> int:
     )
 
 
+def as_preference(front: Front, which: Which) -> NDArray[np.float64] | None:
+    """Return the importance of each objective if ``which`` is a preference; None if it names a point."""
+    if isinstance(which, bool | Integral | str | Mapping):
+        return None
+    if isinstance(which, Real):
+        importance = _importance(front, which)
+        return np.array([1 - importance, importance])
+    return check_preferences(np.asarray(which, dtype=np.float64).reshape(1, -1), len(front.objectives))[0]
+
+
 def _by_number(front: Front, which: Any) -> int:
     number = int(which)
     if number not in front.numbers:
@@ -47,13 +57,19 @@ def _by_number(front: Front, which: Any) -> int:
 
 
 def _by_nuisance_importance(front: Front, which: Any) -> int:
+    importance = _importance(front, which)
+    return _by_preference(front, [1 - importance, importance])
+
+
+def _importance(front: Front, which: Any) -> float:
+    """Return the importance of the only other objective, in [0, 1]."""
     importance = float(which)
     p = len(front.objectives)
     if p != 2:
         raise ValueError(f"With {p} objectives a preference is a sequence of {p} numbers, got {importance!r}.")
     if not 0 <= importance <= 1:
         raise ValueError(f"A preference must be in [0, 1], from uncorrected to strongest, got {importance!r}.")
-    return _by_preference(front, [1 - importance, importance])
+    return importance
 
 
 def _by_preference(front: Front, which: Any) -> int:

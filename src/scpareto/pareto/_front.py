@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from scpareto.pareto import _indicators, _plain
-from scpareto.pareto._find import find
+from scpareto.pareto._find import as_preference, find
+from scpareto.pareto._path import WeightPath
 from scpareto.pareto._scaler import Scaler
 from scpareto.pareto._steps import falling_steps
 from scpareto.pareto._table import GENERATIVE_LOSS, loss_columns, preference_columns, tidy
@@ -35,7 +36,7 @@ class Front:
         One row per point. Missing standard columns are added as NaN, further columns are kept, and ``non_dominated``
         always refers to the test losses.
     states
-        Module weights of each point, on CPU. The points of one conditioned network share the weights of the first.
+        Module weights of each point, on CPU; those that lie on the ``path`` need none.
     objectives
         Names of the objectives, ``"generative_loss"`` first.
     method
@@ -44,6 +45,8 @@ class Front:
         Anything else worth keeping, as plain values and tensors: arguments, seed, versions, scaler, split indices.
     n_expected
         Number of points of the complete front, if known.
+    path
+        Weights of all preferences, if one training learnt them; points without weights of their own lie on it.
 
     Examples
     --------
@@ -59,6 +62,7 @@ class Front:
     method: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     n_expected: int | None = None
+    path: WeightPath | None = None
 
     def __post_init__(self) -> None:
         self.objectives = list(self.objectives)
@@ -127,7 +131,7 @@ class Front:
         self._set_table(pd.DataFrame([{**row, **values} if row["point"] == number else row for row in rows]))
 
     def state(self, which: Which) -> dict[str, torch.Tensor]:
-        """Return the module weights of a point.
+        """Return the module weights of a point, or of exactly the preference where there is a ``path``.
 
         Raises
         ------
@@ -135,12 +139,13 @@ class Front:
             If there are none.
         """
         number = self.find(which)
-        conditional = self.table["point"][self.table["kind"] == "conditional"].tolist()
-        shared = [point for point in conditional if point in self.states] if number in conditional else []
-        holder = number if number in self.states else next(iter(shared), None)
-        if holder is None:
-            raise KeyError(f"Point {number} has no weights; points with weights are {sorted(self.states)}.")
-        return self.states[holder]
+        if self.path is not None and (wanted := as_preference(self, which)) is not None:
+            return self.path.state(wanted)
+        if number in self.states:
+            return self.states[number]
+        if self.path is not None:
+            return self.path.state(self.preferences[self.numbers.index(number)])
+        raise KeyError(f"Point {number} has no weights; points with weights are {sorted(self.states)}.")
 
     def find(self, which: Which) -> int:
         """Look up a point.
@@ -225,9 +230,8 @@ class Front:
         """
         numbers = [self.find(int(point)) for point in points]
         table = self.table[self.table["point"].isin(numbers)]
-        kept = {n for n in numbers if n in self.states} | set(table["point"][table["kind"] == "conditional"][:1])
-        states = {n: self.state(n) for n in kept} if self.states else {}
-        return Front(table, states, self.objectives, self.method, self.metadata)
+        states = {n: self.states[n] for n in numbers if n in self.states}
+        return Front(table, states, self.objectives, self.method, self.metadata, path=self.path)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Copy of the table."""
@@ -299,12 +303,15 @@ class Front:
             "method": self.method,
             "metadata": _plain.to_plain(self.metadata, "metadata"),
             "n_expected": self.n_expected,
+            "path": None if self.path is None else self.path.to_plain(),
         }
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Front:
         """Rebuild from :meth:`to_plain`."""
-        return cls(**{**plain, "table": _plain.table_from_plain(plain["table"])})
+        path = plain.get("path")
+        further = {"table": _plain.table_from_plain(plain["table"]), "path": path and WeightPath.from_plain(path)}
+        return cls(**{**plain, **further})
 
     def _known(self, split: str, scaled: bool) -> NDArray[np.float64]:
         losses = self.points(split, scaled=scaled)

@@ -40,6 +40,8 @@ class Solver(ABC):
     """Whether the inner products of the objective gradients are needed."""
     has_initial_phase: ClassVar[bool] = False
     """Whether training starts with a phase that only looks for a feasible point."""
+    along_path: ClassVar[bool] = False
+    """Whether one training serves all preferences."""
     grid: ClassVar[str] = "equal_angle"
     """Kind of the default grid, see :func:`preference_vectors`."""
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from scpareto.train._recipe import Recipe
     from scpareto.train._split import Split
 
-_OF_THE_MODEL = ("n_latent", "n_categories")
+_OF_THE_MODEL = ("n_latent", "n_categories", "n_ends")
 """Options of objectives that follow from the model and the data."""
 
 

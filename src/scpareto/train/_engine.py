@@ -20,6 +20,7 @@ from scpareto.train._judge import Judge
 from scpareto.train._loop import run_training
 from scpareto.train._plan import FrontPlan, TrainingDiverged
 from scpareto.train._progress import FrontProgress
+from scpareto.train._records import columns_of, copied_state, n_epochs_of, plain_number
 from scpareto.train._seeding import child_seed, seeded
 from scpareto.train._weighing import FixedWeighing, SolverWeighing, Weighing
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from scvi.data import AnnDataManager
     from torch import nn
 
-    from scpareto.objectives import Objective
+    from scpareto.objectives import Context, Objective
     from scpareto.train._adapter import VAEAdapter
     from scpareto.train._clusters import Clustering
     from scpareto.train._spec import FrontSpec
@@ -99,25 +100,33 @@ class FrontEngine:
         A point whose training diverges is left out, noted in ``failures`` and logged; the others go on.
         """
         spec = self.spec
-        n_extremes = len(spec.extremes)
-        n_trainings = len(spec.preferences) + 2 * n_extremes - 1
-        n_epochs = spec.max_epochs_pretrain + spec.max_epochs * n_trainings
+        n_epochs = spec.max_epochs_pretrain + spec.max_epochs * self._n_trainings
         with FrontProgress(n_epochs, show=self.show_progress and is_first_process()) as progress:
             start = self._pretrain(progress)
             self._prepare_clusters(start)
             start["objectives"] = self._pretrain_critics(start, progress)
-            anchors = [self._anchor(which, start, progress) for which in range(n_extremes)]
-            scalers = self._scalers(anchors)
-            self.metadata["training_scaler"], self.metadata["scaler"] = (scaler.to_plain() for scaler in scalers)
-            for number in range(1, len(spec.preferences) + 1):
-                try:
-                    self._candidate(number, start, scalers, progress)
-                except TrainingDiverged as error:
-                    self.failures[number] = str(error)
-                    logger.warning("Point %d diverged and is left out: %s", number, error)
-            if len(self.failures) == len(spec.preferences):
-                raise RuntimeError(f"Every candidate diverged. The first: {self.failures[1]}")
+            self._train_points(start, progress)
             progress.stage("done", 0)
+
+    @property
+    def _n_trainings(self) -> int:
+        """Number of trainings after the shared start, with the refits."""
+        return len(self.spec.preferences) + 2 * len(self.spec.extremes) - 1
+
+    def _train_points(self, start: dict[str, Any], progress: FrontProgress) -> None:
+        """Train the extremes, find the scales of the losses, and train a point for each preference."""
+        spec = self.spec
+        anchors = [self._anchor(which, start, progress) for which in range(len(spec.extremes))]
+        scalers = self._scalers(anchors)
+        self.metadata["training_scaler"], self.metadata["scaler"] = (scaler.to_plain() for scaler in scalers)
+        for number in range(1, len(spec.preferences) + 1):
+            try:
+                self._candidate(number, start, scalers, progress)
+            except TrainingDiverged as error:
+                self.failures[number] = str(error)
+                logger.warning("Point %d diverged and is left out: %s", number, error)
+        if len(self.failures) == len(spec.preferences):
+            raise RuntimeError(f"Every candidate diverged. The first: {self.failures[1]}")
 
     def front(self) -> Front:
         """Assemble the front of all points finished so far."""
@@ -132,13 +141,13 @@ class FrontEngine:
         for number in range(spec.n_front):
             part = self.store.get(f"point_{number}")
             if part is not None:
-                front.add(part["row"], part["module"])
+                front.add(part["row"], part.get("module"))
                 structures[number] = part["structure"]
         set_alarm(front, structures)
         front.metadata["history"] = {
             name: part["history"]
             for name in ("pretraining", *(f"point_{i}" for i in range(spec.n_front)))
-            if (part := self.store.get(name)) is not None
+            if (part := self.store.get(name)) is not None and "history" in part
         }
         front.metadata["failures"] = {str(number): reason for number, reason in self.failures.items()}
         return front
@@ -150,7 +159,7 @@ class FrontEngine:
         if (part := self.store.get("pretraining")) is None:
             with seeded(child_seed(spec.seed, _PRETRAINING)):
                 plan = self._train([], FixedWeighing([1.0]), spec.max_epochs_pretrain, progress)
-            part = {"module": _copied(self.adapter.module), "history": _columns(plan.history)}
+            part = {"module": copied_state(self.adapter.module), "history": columns_of(plan.history)}
             self.store.put("pretraining", part)
         return dict(part)
 
@@ -182,10 +191,10 @@ class FrontEngine:
             progress.say("pretraining the critics")
             with seeded(child_seed(self.spec.seed, _CRITICS)):
                 self.adapter.module.load_state_dict(start["module"])
-                objectives = [objective.fresh() for objective in self.objectives]
+                objectives = [self._untrained(objective) for objective in self.objectives]
                 for objective in objectives:
                     self._fit_to_start(objective)
-            part = of_first_process({"objectives": [_copied(objective) for objective in objectives]})
+            part = of_first_process({"objectives": [copied_state(objective) for objective in objectives]})
             self.store.put("critics", part)
         # Of a resumed run too, hence from the part.
         with seeded(child_seed(self.spec.seed, _CRITICS)):
@@ -195,11 +204,19 @@ class FrontEngine:
 
     def _fit_to_start(self, objective: Objective) -> None:
         """Let an objective observe the training cells, start from their present codes and train its critic on them."""
-        qz, context, _ = self.judge.encode()
+        qz, context, _ = self._encode()
         train, validation = torch.from_numpy(self.split.train), torch.from_numpy(self.split.validation)
         objective.observe(context.take(train))
         objective.start(Normal(qz.loc[train], qz.scale[train], validate_args=False))
         fit_critic(objective, qz, context, train, validation, self.spec.recipe.critic_warmup)
+
+    def _untrained(self, objective: Objective) -> Objective:
+        """Twin of an objective that is trained along with the model."""
+        return objective.fresh()
+
+    def _encode(self) -> tuple[Normal, Context, torch.Tensor]:
+        """All cells as the module encodes them now; see :meth:`Judge.encode`."""
+        return self.judge.encode()
 
     def _report_clusters(self, objective: Objective) -> None:
         """Say which clusters an objective leaves alone because they have one level of the nuisance only.
@@ -309,7 +326,7 @@ class FrontEngine:
     def _begin_from(self, start: dict[str, Any]) -> list[Objective]:
         """Put the shared start into the module and give objectives with the shared critics."""
         self.adapter.module.load_state_dict(start["module"])
-        objectives = [objective.fresh() for objective in self.objectives]
+        objectives = [self._untrained(objective) for objective in self.objectives]
         for objective, state in zip(objectives, start["objectives"], strict=True):
             objective.load_state_dict(state)
         return objectives
@@ -328,7 +345,12 @@ class FrontEngine:
         spec = self.spec
         recipe = spec.recipe if keep_best else spec.recipe.with_options({"early_stopping": False})
         plan = FrontPlan(self.adapter, objectives, weighing, recipe, frozen=frozen, lr=lr)
-        adversarial = isinstance(weighing, SolverWeighing)
+        self._fit(plan, max_epochs, progress)
+        return plan
+
+    def _fit(self, plan: FrontPlan, max_epochs: int, progress: FrontProgress) -> None:
+        """Run the loop of a plan."""
+        spec, weighing = self.spec, plan.weighing
         run_training(
             plan,
             self.manager,
@@ -336,29 +358,21 @@ class FrontEngine:
             max_epochs=max_epochs,
             max_initial_epochs=weighing.max_initial_epochs,
             batch_size=spec.batch_size,
-            settling=adversarial,
+            settling=not isinstance(weighing, FixedWeighing),
             on_epoch=progress.epoch,
             **copy.copy(spec.trainer_kwargs),
         )
-        return plan
 
     def _finish(
         self, number: int, kind: str, preference: NDArray[np.float64], plan: FrontPlan, progress: FrontProgress
     ) -> dict[str, Any]:
         """Judge the trained point and keep it."""
-        progress.say(f"judging point {number}")
-        row: dict[str, Any] = {"point": number, "kind": kind}
-        row |= {f"preference_{name}": float(value) for name, value in zip(self.names, preference, strict=True)}
-        judgement = self.judge(seed=child_seed(self.spec.seed, number))
-        row |= judgement.row
-        row |= {"seed": self.spec.seed, "n_epochs": sum("epoch" in record for record in plan.history)}
+        part = self._judged(number, kind, preference, n_epochs_of(plan), progress)
         losses = np.array(plan.minibatch_losses)
         seen = [~np.isnan(column) for column in losses.T]
-        part = {
-            "row": {key: value if isinstance(value, str) else _plain_number(value) for key, value in row.items()},
-            "module": _copied(self.adapter.module),
-            "history": _columns(plan.history),
-            "structure": judgement.structure,
+        part |= {
+            "module": copied_state(self.adapter.module),
+            "history": columns_of(plan.history),
             "minibatch_extremes": [
                 [float(column[known].min()), float(column[known].max())] if known.any() else [0.0, 0.0]
                 for column, known in zip(losses.T, seen, strict=True)
@@ -368,17 +382,17 @@ class FrontEngine:
         self.store.put(f"point_{number}", part)
         return part
 
-
-def _copied(module: nn.Module) -> dict[str, torch.Tensor]:
-    """Detached CPU copies of a module's state, as a plain dict."""
-    return {key: value.detach().cpu().clone() for key, value in module.state_dict().items()}
-
-
-def _columns(records: list[dict[str, float]]) -> dict[str, list[float]]:
-    """Turn records of epochs into columns, with NaN where a record lacks one."""
-    names = list(dict.fromkeys(name for record in records for name in record))
-    return {name: [float(record.get(name, np.nan)) for record in records] for name in names}
-
-
-def _plain_number(value: Any) -> float | int:
-    return int(value) if isinstance(value, int | np.integer) else float(value)
+    def _judged(
+        self, number: int, kind: str, preference: NDArray[np.float64], n_epochs: int, progress: FrontProgress
+    ) -> dict[str, Any]:
+        """Row and structure of the point that the module is in."""
+        progress.say(f"judging point {number}")
+        row: dict[str, Any] = {"point": number, "kind": kind}
+        row |= {f"preference_{name}": float(value) for name, value in zip(self.names, preference, strict=True)}
+        judgement = self.judge(seed=child_seed(self.spec.seed, number))
+        row |= judgement.row
+        row |= {"seed": self.spec.seed, "n_epochs": n_epochs}
+        return {
+            "row": {key: value if isinstance(value, str) else plain_number(value) for key, value in row.items()},
+            "structure": judgement.structure,
+        }

@@ -18,6 +18,7 @@ from scpareto.pareto import Front, Solver, get_scaler, get_solver, solver_class
 from scpareto.train._adapter import VAEAdapter, get_adapter
 from scpareto.train._build import build_objectives, check_targets, paired
 from scpareto.train._engine import FrontEngine
+from scpareto.train._path_engine import PathEngine
 from scpareto.train._recipe import RECIPES
 from scpareto.train._seeding import child_seed, seeded
 from scpareto.train._spec import FrontSpec
@@ -101,6 +102,11 @@ class FrontRun:
         batch_size = _positive("batch_size", batch_size, 128)
         # The encoder moves slowly, so that critics can follow: few cells need more epochs.
         at_least = math.ceil(_LEAST_STEPS / math.ceil(len(self.split.train) / batch_size))
+        along_path = solver_class(method).along_path
+        if along_path and published:
+            raise ValueError("preset='paper' trains every point apart; method='conditional' does not go with it.")
+        # One training for all points takes twice as long as one of them.
+        epochs = (1 + along_path) * max(at_least, heuristic // 4)
         spec = FrontSpec(
             method=method,
             solver_kwargs=solver_kwargs or {},
@@ -109,7 +115,7 @@ class FrontRun:
             max_epochs_pretrain=_positive(
                 "max_epochs_pretrain", max_epochs_pretrain, 200 if published else max(1, heuristic // 2)
             ),
-            max_epochs=_positive("max_epochs", max_epochs, 150 if published else max(at_least, heuristic // 4)),
+            max_epochs=_positive("max_epochs", max_epochs, 150 if published else epochs),
             batch_size=batch_size,
             seed=seed,
             trainer_kwargs={"accelerator": accelerator, "devices": _devices(accelerator, devices)} | trainer_kwargs,
@@ -131,7 +137,7 @@ class FrontRun:
         known = [c.memberships.numpy() for c in clusterings if c.memberships is not None]
         fingerprint = {"data": _data_hash(model, self.split, known), "start": _state_hash(adapter)}
         store = PartStore(self.settings | fingerprint, checkpoint_dir)
-        self._engine = FrontEngine(
+        self._engine = (PathEngine if along_path else FrontEngine)(
             adapter, manager, self.split, traded, spec, store, clusterings=clusterings, show_progress=progress
         )
         self._engine.metadata = self.settings | {
@@ -181,7 +187,8 @@ def fit_front(
         Name of an objective, see :func:`scpareto.objectives.objective_names`, or several, for a front of as many
         dimensions and one; None for the recommended one, with ``preset="paper"`` for ``"mine"``.
     method
-        Name of a solver, see :func:`scpareto.pareto.solver_names`; None for the recommended one.
+        Name of a solver, see :func:`scpareto.pareto.solver_names`; None for the recommended one. ``"conditional"``
+        trains all preferences at once, at about the cost of one or two points.
     n_points
         Number of preferences; one extreme for each objective comes on top.
     preferences
@@ -254,14 +261,14 @@ def apply_point(model: BaseModelClass, front: Front, which: Any) -> int:
     front
         The front.
     which
-        See :meth:`scpareto.pareto.Front.find`.
+        See :meth:`scpareto.pareto.Front.find`. A preference is taken exactly where all were trained at once.
 
     Returns
     -------
-    Number of the point.
+    Number of the point, of the nearest one where the preference lies between points.
     """
     number = front.find(which)
-    model.module.load_state_dict(front.state(number))
+    model.module.load_state_dict(front.state(which))
     model.module.eval()
     model.is_trained_ = True
     return number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import signal
 import threading
@@ -90,10 +89,7 @@ class BestState(Callback):
         merit = float(np.mean(self._merits[max(self.settling_epochs, len(self._merits) - _WINDOW) :]))
         if merit < self.best:
             self.best, self._waited = merit, 0
-            self.state = {
-                "module": copy.deepcopy(pl_module.module.state_dict()),
-                "objectives": copy.deepcopy(pl_module.objectives.state_dict()),
-            }
+            self.state = pl_module.snapshot()
         else:
             self._waited += 1
             if self._waited >= self.patience:
@@ -102,8 +98,7 @@ class BestState(Callback):
     def restore(self, plan: FrontPlan) -> None:
         """Put the best state back, if one was kept."""
         if self.state is not None:
-            plan.module.load_state_dict(self.state["module"])
-            plan.objectives.load_state_dict(self.state["objectives"])
+            plan.restore(self.state)
 
 
 class OwnCells(Callback):

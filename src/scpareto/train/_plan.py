@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -105,28 +106,29 @@ class FrontPlan(lightning.LightningModule):
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Adam for the model and, if there are any, for the critics."""
-        recipe = self.recipe
-        on_fast_device = self._trained[0].device.type in ("cpu", "cuda")
-        options: dict[str, Any] = {"fused": True} if on_fast_device else {}
-        optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.Adam(self._trained, lr=self.lr, eps=recipe.eps, weight_decay=recipe.weight_decay, **options)
-        ]
+        optimizers = [self._adam(self._trained)]
         parameters = [p for critic in self.critics for p in critic.parameters()]
         if parameters:
-            optimizers.append(torch.optim.Adam(parameters, lr=recipe.critic_lr, **options))
+            optimizers.append(torch.optim.Adam(parameters, lr=self.recipe.critic_lr, fused=_is_fast(parameters[0])))
         return optimizers
+
+    def _adam(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """Optimiser of the model."""
+        recipe = self.recipe
+        options: dict[str, Any] = {"eps": recipe.eps, "weight_decay": recipe.weight_decay}
+        return torch.optim.Adam(parameters, lr=self.lr, fused=_is_fast(parameters[0]), **options)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """One step of the critics and one of the model."""
         optimizers = self.optimizers()
         optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
-        context = self.adapter.context(batch)
+        context = self._context(batch)
         encoded, generative = self._run(batch)
         if len(optimizers) > 1:
             self._train_critics(optimizers[1], encoded, context)
         with self._critics_fixed():
             losses = self._floored(self._losses(encoded, generative, context))
-            values, counts = averaged(_numbers(losses)), [loss is not None for loss in losses]
+            values, counts = averaged(numbers(losses)), [loss is not None for loss in losses]
             # Before the solver, which takes finite numbers only.
             if not np.isfinite(values[counts]).all():
                 raise TrainingDiverged(f"The losses of epoch {self.current_epoch} are {values}.")
@@ -135,7 +137,7 @@ class FrontPlan(lightning.LightningModule):
             gramian = self._gramian(gradients) if gradients else None
             if gramian is not None and not np.isfinite(gramian).all():
                 raise TrainingDiverged(f"The gradients of epoch {self.current_epoch} are not finite.")
-            weights = self.weighing.weights(averaged(_numbers(scaled)), gramian)
+            weights = self.weighing.weights(averaged(numbers(scaled)), gramian)
             if np.any(weights != 0):
                 if self.recipe.redraw:
                     encoded, generative = self._run(batch)
@@ -170,28 +172,48 @@ class FrontPlan(lightning.LightningModule):
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Collect codes and generative losses of validation cells."""
         encoded, generative = self._run(batch)
-        self._validation.append((encoded, generative, self.adapter.context(batch)))
+        self._validation.append((encoded, generative, self._context(batch)))
 
     def on_validation_epoch_end(self) -> None:
         """Objectives on all validation cells at once, by the present critics, and their merit."""
         if not self._validation:
             return
-        codes = [encoded for encoded, _, _ in self._validation]
+        losses = self._together(self._validation)
+        values = averaged(numbers(losses))
+        self.merit = self.weighing.merit(values)
+        names = ["generative_loss", *(o.label for o in self._objectives)]
+        self.history.append({f"{name}_validation": float(v) for name, v in zip(names, values, strict=True)})
+        self._validation = []
+
+    def snapshot(self) -> dict[str, Any]:
+        """Copy of the present state of module and critics."""
+        return {
+            "module": copy.deepcopy(self.module.state_dict()),
+            "objectives": copy.deepcopy(self.objectives.state_dict()),
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Go back to a snapshot."""
+        self.module.load_state_dict(snapshot["module"])
+        self.objectives.load_state_dict(snapshot["objectives"])
+
+    def _context(self, batch: dict[str, Tensor]) -> Context:
+        """Nuisances of a minibatch."""
+        return self.adapter.context(batch)
+
+    def _together(self, parts: list[tuple[Encoded, Tensor | None, Context]]) -> list[Tensor | None]:
+        """Losses of the cells of several minibatches at once."""
+        codes = [encoded for encoded, _, _ in parts]
         z = torch.cat([encoded.z for encoded in codes])
         loc, scale = (
             torch.cat([encoded.qz.loc for encoded in codes]),
             torch.cat([encoded.qz.scale for encoded in codes]),
         )
         qz = Normal(loc, scale, validate_args=False)
-        context = Context.concatenate([c for _, _, c in self._validation])
-        per_cell = [g for _, g, _ in self._validation if g is not None]
+        context = Context.concatenate([c for _, _, c in parts])
+        per_cell = [g for _, g, _ in parts if g is not None]
         generative = torch.cat(per_cell) if per_cell else None
-        losses = self._losses(type(codes[0])(z, qz), generative, context)
-        values = averaged(_numbers(losses))
-        self.merit = self.weighing.merit(values)
-        names = ["generative_loss", *(o.label for o in self._objectives)]
-        self.history.append({f"{name}_validation": float(v) for name, v in zip(names, values, strict=True)})
-        self._validation = []
+        return self._losses(type(codes[0])(z, qz), generative, context)
 
     def _run(self, batch: dict[str, Tensor]) -> tuple[Encoded, Tensor | None]:
         """Encode, and decode where the generative loss counts."""
@@ -245,6 +267,11 @@ class FrontPlan(lightning.LightningModule):
 
     def _step(self, optimizer: LightningOptimizer, rows: list[list[Tensor | None]], weights: NDArray[Any]) -> None:
         """Step on a weighted sum of gradients."""
+        self._set_gradients(rows, weights)
+        optimizer.step()
+
+    def _set_gradients(self, rows: list[list[Tensor | None]], weights: NDArray[Any]) -> None:
+        """Weighted sum of gradients, cut to the largest norm."""
         for parameter, *of_losses in zip(self._trained, *rows, strict=True):
             terms = [float(w) * g for w, g in zip(weights, of_losses, strict=True) if g is not None]
             parameter.grad = torch.stack(terms).sum(0) if terms else None
@@ -252,7 +279,6 @@ class FrontPlan(lightning.LightningModule):
             norm = nn.utils.clip_grad_norm_(self._trained, clip)
             if not torch.isfinite(norm):
                 raise TrainingDiverged(f"The gradients of epoch {self.current_epoch} are not finite.")
-        optimizer.step()
 
     def _train_critics(self, optimizer: LightningOptimizer, encoded: Encoded, context: Context) -> None:
         """Critic steps before a model step."""
@@ -262,7 +288,7 @@ class FrontPlan(lightning.LightningModule):
                 with torch.no_grad(), _running_statistics_fixed(self.module):
                     moved = {key: value.to(self.device) for key, value in batch.items()}
                     other = self.adapter.encode(moved)
-                self._critic_step(optimizer, other.z, other.qz, self.adapter.context(moved))
+                self._critic_step(optimizer, other.z, other.qz, self._context(moved))
             return
         for _ in range(self.recipe.n_critic * max(critic.critic_effort for critic in self.critics)):
             self._critic_step(optimizer, *self.bank.draw(len(encoded.z)))
@@ -306,6 +332,11 @@ def _running_statistics_fixed(module: nn.Module) -> Iterator[None]:
             layer.momentum = momentum
 
 
-def _numbers(losses: list[Tensor | None]) -> NDArray[np.float64]:
+def numbers(losses: list[Tensor | None]) -> NDArray[np.float64]:
     """Losses as numbers; NaN for those that do not count."""
     return np.array([np.nan if loss is None else float(loss.detach()) for loss in losses])
+
+
+def _is_fast(parameter: Tensor) -> bool:
+    """Whether Adam has a fused form for the device of a parameter."""
+    return parameter.device.type in ("cpu", "cuda")

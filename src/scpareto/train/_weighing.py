@@ -114,8 +114,7 @@ class SolverWeighing(Weighing):
 
     def scale(self, losses: list[Tensor | None]) -> list[Tensor | None]:
         """Standardise each loss with the scaler of the front."""
-        limits = zip(self.scaler.minimum, self.scaler.range, losses, strict=True)
-        return [None if loss is None else (loss - low) / width for low, width, loss in limits]
+        return standardised(losses, self.scaler)
 
     def weights(self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """Ask the solver; where only some objectives have a gradient at all, step on those."""
@@ -135,3 +134,9 @@ class SolverWeighing(Weighing):
             self._initial_epochs_left -= 1
             if self._initial_epochs_left <= 0:
                 self.solver.end_initial_phase()
+
+
+def standardised(losses: list[Tensor | None], scaler: Scaler) -> list[Tensor | None]:
+    """Standardise the losses that count."""
+    limits = zip(scaler.minimum, scaler.range, losses, strict=True)
+    return [None if loss is None else (loss - low) / width for low, width, loss in limits]

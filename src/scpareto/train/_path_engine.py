@@ -1,0 +1,88 @@
+"""The engine of method="conditional": one training for all preferences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from scpareto.pareto import WeightPath
+from scpareto.train._distributed import of_first_process
+from scpareto.train._engine import FrontEngine
+from scpareto.train._path_plan import PathPlan, PathWeighing
+from scpareto.train._path_start import at_random_places, start_scaler
+from scpareto.train._records import columns_of, n_epochs_of
+from scpareto.train._seeding import child_seed, seeded
+
+if TYPE_CHECKING:
+    from torch.distributions import Normal
+
+    from scpareto.objectives import Context, Objective
+    from scpareto.pareto import Front
+    from scpareto.train._progress import FrontProgress
+
+_PATH, _PLACES = 10_003, 10_004
+"""Seed indices, after those of :class:`FrontEngine`."""
+
+
+class PathEngine(FrontEngine):
+    """Trains all preferences at once, as a path of weights, and judges the points of the grid on it.
+
+    Parameters are those of :class:`FrontEngine`.
+    """
+
+    @property
+    def _n_trainings(self) -> int:
+        return 1
+
+    def _train_points(self, start: dict[str, Any], progress: FrontProgress) -> None:
+        """Train the path and judge its points."""
+        spec = self.spec
+        progress.stage("all preferences", spec.max_epochs)
+        if (part := self.store.get("path")) is None:
+            part = of_first_process(self._train_path(start, progress))
+            self.store.put("path", part)
+        self.metadata["training_scaler"] = self.metadata["scaler"] = part["scaler"]
+        path = WeightPath.from_plain(part["path"])
+        corners = dict(zip(spec.extremes, np.eye(len(self.names)), strict=True))
+        for number in range(spec.n_front):
+            if self.store.get(f"point_{number}") is not None:
+                continue
+            kind = "extreme" if number in corners else "conditional"
+            preference = corners[number] if number in corners else spec.preferences[number - 1]
+            self.adapter.module.load_state_dict(path.state(preference))
+            with seeded(child_seed(spec.seed, number)):
+                found = self._judged(number, kind, preference, part["n_epochs"], progress)
+            self.store.put(f"point_{number}", of_first_process(found))
+
+    def _train_path(self, start: dict[str, Any], progress: FrontProgress) -> dict[str, Any]:
+        """Train from the shared start."""
+        spec = self.spec
+        with seeded(child_seed(spec.seed, _PATH)):
+            objectives, train = self._begin_from(start), torch.from_numpy(self.split.train)
+            scaler = start_scaler(objectives, *self._encode(), train, spec.recipe.least_cost)
+            plan = PathPlan(self.adapter, objectives, PathWeighing(scaler), spec.recipe, child_seed(spec.seed, _PLACES))
+            self._fit(plan, spec.max_epochs, progress)
+        return {
+            "path": plan.path.to_path().to_plain(),
+            "scaler": scaler.to_plain(),
+            "history": columns_of(plan.history),
+            "n_epochs": n_epochs_of(plan),
+        }
+
+    def front(self) -> Front:
+        """Assemble the front of all points judged so far, with its path."""
+        front = super().front()
+        if (part := self.store.get("path")) is not None:
+            front.path = WeightPath.from_plain(part["path"])
+            front.metadata["history"]["path"] = part["history"]
+        return front
+
+    def _untrained(self, objective: Objective) -> Objective:
+        return objective.along_path(len(self.names))
+
+    def _encode(self) -> tuple[Normal, Context, torch.Tensor]:
+        """All cells at random places: codes of the start are the same everywhere, and critics are to know it."""
+        qz, context, generative = super()._encode()
+        return qz, at_random_places(context, len(self.names)), generative

@@ -1,0 +1,187 @@
+"""One training for all preferences: every minibatch is trained at another place of a path of weights."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from scpareto.pareto import preference_at
+from scpareto.train._distributed import averaged
+from scpareto.train._path_weights import PathWeights
+from scpareto.train._plan import FrontPlan, numbers
+from scpareto.train._weighing import Weighing, standardised
+
+if TYPE_CHECKING:
+    from lightning.pytorch.core.optimizer import LightningOptimizer
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from scpareto.objectives import Context, Objective
+    from scpareto.pareto import Scaler
+    from scpareto.train._adapter import VAEAdapter
+    from scpareto.train._recipe import Recipe
+
+_AT_START, _AT_ENDS = 0.15, 0.2
+"""Shares of the minibatches that are trained at the uncorrected end and at the others, which must be learned well."""
+_STEPS = np.array([0.25, 0.5, 0.75, 1.0])
+"""Places towards each end at which validation cells are judged."""
+
+
+class PathWeighing(Weighing):
+    """Importances that belong to the present place of a path, on standardised losses.
+
+    Parameters
+    ----------
+    scaler
+        Standardises losses.
+    """
+
+    def __init__(self, scaler: Scaler) -> None:
+        super().__init__([True] * len(scaler.minimum))
+        self.scaler = scaler
+        self.shares = np.eye(len(scaler.minimum))[0]
+
+    def scale(self, losses: list[Tensor | None]) -> list[Tensor | None]:
+        """Standardise each loss."""
+        return standardised(losses, self.scaler)
+
+    def weights(self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """Give the importances."""
+        return preference_at(self.shares)
+
+    def merit(self, losses: NDArray[np.float64]) -> float:
+        """Weighted sum of the standardised losses."""
+        return float(preference_at(self.shares) @ self.scaler.scale(losses))
+
+
+class PathPlan(FrontPlan):
+    """Train a path of weights, see :class:`scpareto.pareto.WeightPath`.
+
+    Each minibatch draws a place of the path, mixes the weights for it, and moves the ends by the gradient of the
+    weighted sum that belongs to this place. One place for a whole minibatch suits every objective, also those that
+    are no means over cells. Critics are shown the place.
+
+    Parameters
+    ----------
+    adapter
+        The model, in the state of the shared start.
+    objectives
+        Objectives whose critics are shown the place, see :meth:`scpareto.objectives.Objective.along_path`.
+    weighing
+        Gives the importances of a place.
+    recipe
+        Learning rates, critic steps and so on.
+    seed
+        Seed of the places.
+
+    Notes
+    -----
+    Running statistics of batch normalisation stay those of the start: they would mix those of all places.
+    """
+
+    weighing: PathWeighing
+
+    def __init__(
+        self,
+        adapter: VAEAdapter,
+        objectives: list[Objective],
+        weighing: PathWeighing,
+        recipe: Recipe,
+        seed: int,
+    ) -> None:
+        super().__init__(adapter, objectives, weighing, recipe, lr=recipe.lr_front)
+        if any(objective.is_learned for objective in objectives):
+            named = ", ".join(objective.label for objective in objectives if objective.is_learned)
+            raise ValueError(f"method='conditional' does not take {named}, which learns with the model.")
+        self.path = PathWeights(self.module, len(weighing.active))
+        self._places = np.random.default_rng(seed)
+
+    def train(self, mode: bool = True) -> PathPlan:
+        """Switch between training and evaluation mode; batch normalisation stays in evaluation mode."""
+        super().train(mode)
+        for layer in self.module.modules():
+            if isinstance(layer, _BatchNorm):
+                layer.eval()
+        return self
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Adam for the ends and, if there are any, for the critics."""
+        return [self._adam(list(self.path.parameters())), *super().configure_optimizers()[1:]]
+
+    def move_to(self, shares: NDArray[np.float64]) -> None:
+        """Put the weights of a place into the module."""
+        self.weighing.shares = shares
+        self.path.place(shares)
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """One step at a place of its own."""
+        self.move_to(self._drawn())
+        super().training_step(batch, batch_idx)
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Collect codes and generative losses of validation cells at several places."""
+        for shares in self.judged_places():
+            self.move_to(shares)
+            encoded, generative = self._run(batch)
+            self._validation.append((encoded, generative, self._context(batch)))
+
+    def on_validation_epoch_end(self) -> None:
+        """Objectives by the present critics at each place; their merit is the mean over places."""
+        if not self._validation:
+            return
+        places = self.judged_places()
+        merits, values = [], []
+        for i, shares in enumerate(places):
+            self.weighing.shares = shares
+            values.append(averaged(numbers(self._together(self._validation[i :: len(places)]))))
+            merits.append(self.weighing.merit(values[-1]))
+        self.merit = float(np.mean(merits))
+        names = ["generative_loss", *(o.label for o in self._objectives)]
+        record = {f"{name}_validation": float(v) for name, v in zip(names, np.mean(values, axis=0), strict=True)}
+        for name, at_start, at_end in zip(names, values[0], values[-1], strict=True):
+            record |= {f"{name}_validation_start": float(at_start), f"{name}_validation_end": float(at_end)}
+        self.history.append(record)
+        self._validation = []
+
+    def judged_places(self) -> list[NDArray[np.float64]]:
+        """Places at which validation cells are judged: the start, and steps towards each end."""
+        corners = np.eye(len(self.weighing.active))
+        return [corners[0], *((1 - step) * corners[0] + step * end for end in corners[1:] for step in _STEPS)]
+
+    def snapshot(self) -> dict[str, Any]:
+        """Copy of the ends and the critics."""
+        return {
+            "path": copy.deepcopy(self.path.state_dict()),
+            "objectives": copy.deepcopy(self.objectives.state_dict()),
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Go back to a snapshot."""
+        self.path.load_state_dict(snapshot["path"])
+        self.objectives.load_state_dict(snapshot["objectives"])
+
+    def _context(self, batch: dict[str, Tensor]) -> Context:
+        context = super()._context(batch)
+        shares = torch.as_tensor(self.weighing.shares, dtype=torch.float32, device=self.device)
+        return replace(context, shares=shares.expand(len(context), -1))
+
+    def _step(self, optimizer: LightningOptimizer, rows: list[list[Tensor | None]], weights: NDArray[Any]) -> None:
+        """Step of the ends on a weighted sum of gradients."""
+        self._set_gradients(rows, weights)
+        self.path.take_gradients([p.grad for p in self._trained], self.weighing.shares)
+        optimizer.step()
+
+    def _drawn(self) -> NDArray[np.float64]:
+        """Draw a place: the start, another end, or anywhere."""
+        p, u = len(self.weighing.active), self._places.random()
+        corners = np.eye(p)
+        if u < _AT_START:
+            return corners[0]
+        if u > 1 - _AT_ENDS:
+            return corners[self._places.integers(1, p)]
+        return self._places.dirichlet(np.ones(p))

@@ -1,0 +1,287 @@
+"""One training for all preferences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+from scvi.dataloaders import AnnDataLoader
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from scpareto.datasets import simulate_batches
+from scpareto.model import ParetoVI
+from scpareto.objectives import Classifier, Context, Mine
+from scpareto.pareto import Scaler, preference_at
+from scpareto.train import PRACTICAL
+from scpareto.train._adapter import get_adapter
+from scpareto.train._path_plan import PathPlan, PathWeighing
+from scpareto.train._path_weights import PathWeights
+
+CRITIC = {"n_hidden": 8, "n_layers": 1}
+PLAN = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
+SHORT = {
+    "max_epochs": 2,
+    "max_epochs_pretrain": 2,
+    "method": "conditional",
+    "n_points": 2,
+    "objective_kwargs": CRITIC,
+    "plan_kwargs": PLAN,
+    "progress": False,
+}
+SCALER = Scaler("start", [50.0, 0.0], [60.0, 0.5])
+
+
+class Trainer:
+    """As much of a trainer as a step needs."""
+
+    current_epoch = 0
+
+
+@pytest.fixture
+def plan(model):
+    """A plan that can step without Lightning, and its minibatches."""
+    torch.manual_seed(0)
+    critic = Classifier(3, 2, on="mean", **CRITIC).along_path(2)
+    made = PathPlan(get_adapter(model), [critic], PathWeighing(SCALER), PRACTICAL, seed=0)
+    optimizers = made.configure_optimizers()
+    made.optimizers = lambda: optimizers
+    made.kept = made.trainer = Trainer()
+    made.train()
+    return made, list(AnnDataLoader(model.adata_manager, batch_size=64, drop_last=True))
+
+
+@pytest.fixture(scope="module")
+def cells():
+    adata = simulate_batches(800, 150, batch_strength=1.5, type_strength=1.3, seed=0)
+    ParetoVI.setup_anndata(adata, batch_key="batch")
+    return adata
+
+
+@pytest.fixture(scope="module")
+def trained(cells):
+    model = ParetoVI(cells, n_hidden=64, seed=0)
+    model.train(120, max_epochs_pretrain=60, method="conditional", n_points=3, progress=False)
+    return model
+
+
+def copies(parameters):
+    return [p.detach().clone() for p in parameters]
+
+
+def same(some, others):
+    return all(torch.equal(a, b) for a, b in zip(some, others, strict=True))
+
+
+def test_a_stronger_preference_leaks_less_at_a_higher_cost(trained):
+    table = trained.front.to_dataframe()
+    leakage, loss = table["leakage_mean"].to_numpy(), table["generative_loss_train"].to_numpy()
+    assert table["kind"].tolist() == ["extreme", *["conditional"] * 3, "extreme"]
+    assert leakage[-1] < 0.5 * leakage[0]
+    assert pd.Series(leakage).corr(table["preference_classifier"], method="spearman") < -0.8
+    assert loss[-1] > loss[0]
+
+
+def test_a_preference_between_points_leaks_in_between(trained):
+    codes = {t: trained.get_latent_representation(preference=t) for t in (0.25, 0.375, 0.5)}
+    assert np.linalg.norm(codes[0.375] - codes[0.25]) < np.linalg.norm(codes[0.5] - codes[0.25])
+    table = trained.front.to_dataframe()
+    np.testing.assert_allclose(table["preference_classifier"][1:3], [0.25, 0.5])
+    trained.select(1)
+    np.testing.assert_array_equal(codes[0.25], trained.get_latent_representation())
+
+
+def test_codes_of_another_preference_leave_the_selection_alone(trained):
+    trained.select(2)
+    before = trained.get_latent_representation()
+    assert not np.array_equal(trained.get_latent_representation(preference=0.9), before)
+    np.testing.assert_array_equal(trained.get_latent_representation(), before)
+    assert trained.selected == 2
+    np.testing.assert_allclose(trained.preference, [0.5, 0.5])
+
+
+def test_any_preference_is_selected_saved_and_loaded(trained, cells, tmp_path):
+    assert trained.select(0.37) == 1
+    np.testing.assert_allclose(trained.preference, [0.63, 0.37])
+    codes = trained.get_latent_representation()
+    trained.save(tmp_path / "model")
+    loaded = ParetoVI.load(tmp_path / "model", cells)
+    np.testing.assert_array_equal(loaded.get_latent_representation(), codes)
+    assert loaded.selected == 1
+    np.testing.assert_allclose(loaded.preference, [0.63, 0.37])
+    np.testing.assert_array_equal(
+        loaded.get_latent_representation(preference=0.9), trained.get_latent_representation(preference=0.9)
+    )
+    np.testing.assert_array_equal(trained.to_scvi().get_latent_representation(), codes)
+    assert "generative_loss_validation_end" in loaded.history
+
+
+def test_an_audit_judges_the_points_of_the_path(trained):
+    trained.select(0.37)
+    codes = trained.get_latent_representation()
+    before = trained.front.to_dataframe()["leakage_mean"]
+    again = trained.audit(progress=False)["leakage_mean"]
+    np.testing.assert_allclose(again, before, atol=0.1)
+    np.testing.assert_array_equal(trained.get_latent_representation(), codes)
+
+
+def test_equal_seeds_give_equal_paths(cells):
+    fronts = []
+    for _ in range(2):
+        model = ParetoVI(cells, n_hidden=16, n_latent=3, seed=1)
+        model.train(**SHORT)
+        fronts.append(model.front)
+    pd.testing.assert_frame_equal(*(front.to_dataframe() for front in fronts), check_exact=True)
+    states = [front.state(0.37) for front in fronts]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+class StopAtEpoch(Callback):
+    def __init__(self, epoch):
+        self.left = epoch
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_path_is_resumed(cells, tmp_path):
+    whole, resumed = (ParetoVI(cells, n_hidden=16, n_latent=3, seed=1) for _ in range(2))
+    whole.train(**SHORT)
+    with pytest.raises(KeyboardInterrupt):
+        resumed.train(**SHORT, checkpoint_dir=tmp_path, callbacks=[StopAtEpoch(3)])
+    assert resumed.front is None
+    resumed.train(**SHORT, checkpoint_dir=tmp_path)
+    pd.testing.assert_frame_equal(whole.front.to_dataframe(), resumed.front.to_dataframe(), check_exact=True)
+
+
+def test_three_objectives_have_a_path_with_three_ends(nuisances):
+    model = ParetoVI(nuisances, n_hidden=16, n_latent=3, seed=0)
+    both = [CRITIC, CRITIC | {"target": "quality"}]
+    model.train(**SHORT | {"objective": ["classifier", "mine"], "objective_kwargs": both, "n_points": 3})
+    assert len(model.front.path.ends) == 2
+    assert model.front.to_dataframe()["kind"].tolist() == ["extreme", *["conditional"] * 3, "extreme", "extreme"]
+    model.select([0.5, 0.2, 0.3])
+    np.testing.assert_allclose(model.preference, [0.5, 0.2, 0.3])
+
+
+@pytest.mark.parametrize("objective", ["mine", "mine_exact", "smile", "mmd", "hsic", "total_correlation"])
+def test_every_objective_has_a_path(cells, objective):
+    options = CRITIC if objective in ("mine", "mine_exact", "smile") else {}
+    model = ParetoVI(cells, n_hidden=16, n_latent=3, seed=0)
+    model.train(**SHORT | {"objective": objective, "objective_kwargs": options})
+    assert np.isfinite(model.front.points()).all()
+
+
+def test_what_cannot_be_a_path_is_refused(cells):
+    model = ParetoVI(cells, preset="paper", seed=0)
+    with pytest.raises(ValueError, match="preset='paper' trains every point apart"):
+        model.train(**SHORT)
+    model = ParetoVI(cells, n_hidden=16, n_latent=3, seed=0)
+    with pytest.raises(ValueError, match="'n_ends' follows from the model"):
+        model.train(**SHORT | {"objective_kwargs": {"n_ends": 2}})
+
+
+def test_the_ends_begin_at_the_module_and_are_mixed_into_it(model):
+    module = model.module
+    trainable = [p for p in module.parameters() if p.requires_grad]
+    start = copies(trainable)
+    path = PathWeights(module, 2)
+    path.place(np.array([0.4, 0.6]))
+    for now, before in zip(trainable, start, strict=True):
+        torch.testing.assert_close(now, before)
+    for p in path.parameters_of(1):
+        p.data.add_(1.0)
+    path.place(np.array([0.25, 0.75]))
+    for now, before in zip(trainable, start, strict=True):
+        torch.testing.assert_close(now, before + 0.75)
+    path.place(np.array([1.0, 0.0]))
+    assert same(trainable, start)
+
+
+def test_gradients_go_to_the_ends_by_their_shares(model):
+    path = PathWeights(model.module, 3)
+    gradients = [torch.ones_like(p) for p in path.parameters_of(0)]
+    gradients[0] = None
+    path.take_gradients(gradients, np.array([0.3, 0.7, 0.0]))
+    assert [path.parameters_of(end)[0].grad for end in range(3)] == [None] * 3
+    assert path.parameters_of(2)[1].grad is None
+    for end, share in enumerate([0.3, 0.7]):
+        assert all((p.grad == share).all() for p in path.parameters_of(end)[1:])
+
+
+@pytest.mark.parametrize(("share", "still"), [(0.0, 1), (1.0, 0)])
+def test_a_step_at_an_end_leaves_the_other_alone(plan, monkeypatch, share, still):
+    made, batches = plan
+    monkeypatch.setattr(made, "_drawn", lambda: np.array([1 - share, share]))
+    before = [copies(made.path.parameters_of(end)) for end in range(2)]
+    made.training_step(batches[0], 0)
+    assert same(before[still], made.path.parameters_of(still))
+    assert not same(before[1 - still], made.path.parameters_of(1 - still))
+
+
+def test_a_step_moves_down_the_weighted_sum(plan, monkeypatch):
+    made, batches = plan
+    shares = np.array([0.4, 0.6])
+    monkeypatch.setattr(made, "_drawn", lambda: shares)
+    monkeypatch.setattr(made, "_train_critics", lambda *args: None)
+    # Without dropout, and at posterior means, a step sees the same function twice.
+    made.eval()
+    losses = []
+    for _ in range(60):
+        made.training_step(batches[0], 0)
+        losses.append(preference_at(shares) @ SCALER.scale(np.array(made.minibatch_losses[-1])))
+    assert np.mean(losses[-10:]) < np.mean(losses[:10])
+
+
+def test_running_statistics_stay_those_of_the_start(plan):
+    made, batches = plan
+    layers = [layer for layer in made.module.modules() if isinstance(layer, _BatchNorm)]
+    before = [layer.running_mean.clone() for layer in layers]
+    assert layers
+    made.training_step(batches[0], 0)
+    assert same(before, [layer.running_mean for layer in layers])
+
+
+def test_places_cover_the_path_and_its_ends(plan):
+    made, _ = plan
+    places = np.array([made._drawn() for _ in range(2000)])
+    np.testing.assert_allclose(places.sum(1), 1)
+    assert (places[:, 0] == 1).mean() == pytest.approx(0.15, abs=0.03)
+    assert (places[:, 1] == 1).mean() == pytest.approx(0.2, abs=0.03)
+    between = places[(places > 0).all(1), 1]
+    assert np.histogram(between, 5, (0, 1))[0].min() > 0.15 * len(between)
+
+
+def test_validation_judges_several_places(plan):
+    made, batches = plan
+    with torch.no_grad():
+        made.validation_step(batches[0], 0)
+        made.on_validation_epoch_end()
+    record = made.history[-1]
+    assert len(made.judged_places()) == 5
+    # All places are the same network before the first step.
+    assert record["classifier_validation_start"] != record["classifier_validation_end"], "the critic sees the place"
+    assert record["generative_loss_validation_start"] == pytest.approx(
+        record["generative_loss_validation_end"], rel=0.05
+    )
+    assert np.isfinite(made.merit)
+
+
+@pytest.mark.parametrize("objective", [Classifier, Mine])
+def test_a_critic_on_a_path_sees_the_place(objective):
+    torch.manual_seed(0)
+    critic = objective(3, 2, on="mean", **CRITIC).along_path(2)
+    assert critic.n_ends == 1
+    assert critic.fresh().n_ends == 1
+    z = torch.randn(50, 3)
+    labels = torch.arange(50) % 2
+    values = []
+    for share in (0.0, 1.0):
+        context = Context({"batch": labels}, shares=torch.tensor([1 - share, share]).expand(50, 2))
+        torch.manual_seed(1)
+        with torch.no_grad():
+            values.append(float(critic(z, torch.distributions.Normal(z, torch.ones_like(z)), context)))
+    assert values[0] != values[1]
