@@ -126,6 +126,34 @@ def test_an_audit_judges_the_points_of_the_path(trained):
     np.testing.assert_array_equal(trained.get_latent_representation(), codes)
 
 
+def test_a_refined_preference_takes_the_place_of_the_nearest_point(trained, cells, tmp_path):
+    trained.save(tmp_path / "model", overwrite=True)
+    model = ParetoVI.load(tmp_path / "model", cells)
+    before, start = model.front.to_dataframe().set_index("point"), model.front.state(0.37)
+    assert model.refine(0.37, max_epochs=3, progress=False) == 1
+    after = model.front.to_dataframe().set_index("point")
+    assert after["preference_classifier"][1] == pytest.approx(0.37)
+    assert 0 < after["n_epochs"][1] - before["n_epochs"][1] <= 3
+    unchanged = ["leakage_mean", "generative_loss_test", "n_epochs"]
+    pd.testing.assert_frame_equal(after.loc[[0, 2, 3, 4], unchanged], before.loc[[0, 2, 3, 4], unchanged])
+    name = next(n for n, values in start.items() if n.endswith("weight") and values.ndim == 2)
+    refined = model.front.state(1)[name]
+    assert 0 < float((refined - start[name]).abs().max()) < 0.1
+    assert torch.equal(model.module.state_dict()[name].cpu(), refined)
+    assert model.selected == 1
+    assert torch.equal(model.front.state(0.37)[name], refined)
+    # The path itself stays, and what was refined is saved with the front.
+    assert torch.equal(model.front.path.state([0.63, 0.37])[name], start[name])
+    model.save(tmp_path / "again")
+    assert torch.equal(ParetoVI.load(tmp_path / "again", cells).front.state(1)[name], refined)
+
+
+@pytest.mark.parametrize(("which", "options", "told"), [(9, {}, "no point 9"), (1, {"max_epochs": 0}, "at least 1")])
+def test_bad_refinements_are_refused(trained, which, options, told):
+    with pytest.raises(ValueError, match=told):
+        trained.refine(which, progress=False, **options)
+
+
 def test_equal_seeds_give_equal_paths(cells):
     fronts = []
     for _ in range(2):

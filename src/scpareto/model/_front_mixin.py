@@ -16,7 +16,7 @@ from scpareto.model._plain_saving import INDICES, PlainSavingMixin
 from scpareto.model._saving import check_saved
 from scpareto.pareto import Front
 from scpareto.pareto._find import as_preference
-from scpareto.train import apply_point, audit_front
+from scpareto.train import apply_point, audit_front, refine_point
 
 if TYPE_CHECKING:
     import os
@@ -138,6 +138,41 @@ class FrontMixin(PlainSavingMixin):
             return codes(*args, **kwargs)
         finally:
             module.load_state_dict(before)
+
+    def refine(self, which: Any, *, max_epochs: int = 20, progress: bool = True, **trainer_kwargs: Any) -> int:
+        """Train one point a few epochs further, judge it again, and select it.
+
+        Where all preferences were trained at once, a point gets weights of its own by this, and a preference between
+        points takes the place of the nearest one. The front changes in place.
+
+        Parameters
+        ----------
+        which
+            See :meth:`select`.
+        max_epochs
+            Longest training; the state with the best value on validation cells is kept.
+        progress
+            Whether to show a bar.
+        **trainer_kwargs
+            Passed to :class:`scvi.train.Trainer`.
+
+        Returns
+        -------
+        Number of the point.
+
+        Raises
+        ------
+        RuntimeError
+            If the model has no front yet.
+        ValueError
+            If there is no such point, ``max_epochs`` is not positive, data are minified, or the front was trained
+            within clusters, which it does not keep.
+        """
+        if getattr(self, "minified_data_type", None) is not None:
+            raise ValueError("Minified data hold no counts to train on. Load the model with the full AnnData.")
+        front = self._trained_front()
+        number = refine_point(self, front, which, max_epochs=max_epochs, progress=progress, **trainer_kwargs)
+        return self.select(number)
 
     def _trained_front(self) -> Front:
         """Return the front, or refuse."""

@@ -139,12 +139,14 @@ class Front:
             If there are none.
         """
         number = self.find(which)
-        if self.path is not None and (wanted := as_preference(self, which)) is not None:
+        preference = self.preferences[self.numbers.index(number)]
+        wanted = None if self.path is None else as_preference(self, which)
+        if self.path is not None and wanted is not None and not np.allclose(wanted, preference):
             return self.path.state(wanted)
         if number in self.states:
             return self.states[number]
         if self.path is not None:
-            return self.path.state(self.preferences[self.numbers.index(number)])
+            return self.path.state(preference)
         raise KeyError(f"Point {number} has no weights; points with weights are {sorted(self.states)}.")
 
     def find(self, which: Which) -> int:

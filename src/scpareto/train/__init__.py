@@ -7,6 +7,7 @@ from scpareto.train._infovae_plan import InfoVAEPlan
 from scpareto.train._infovae_weights import InfoVAEWeights
 from scpareto.train._plan import FrontPlan, TrainingDiverged
 from scpareto.train._recipe import PRACTICAL, PUBLISHED, Recipe
+from scpareto.train._refine import refine_point
 from scpareto.train._split import Split, stratified_split
 from scpareto.train._total_correlation_plan import TotalCorrelationPlan
 from scpareto.train._two_phases import TwoPhases, check_restore_best
@@ -32,6 +33,7 @@ __all__ = [
     "check_restore_best",
     "fit_front",
     "generalisability",
+    "refine_point",
     "stratified_split",
     "train_wasserstein",
 ]

@@ -14,6 +14,7 @@ from scpareto._constants import GENERATIVE_LOSS
 from scpareto.audit import set_alarm
 from scpareto.objectives import fit_critic
 from scpareto.pareto import Front, Scaler, get_solver
+from scpareto.train._anchor_scalers import anchor_scalers
 from scpareto.train._clusters import FROM_CORRECTED, soft_clusters
 from scpareto.train._distributed import is_first_process, of_first_process
 from scpareto.train._judge import Judge
@@ -117,7 +118,7 @@ class FrontEngine:
         """Train the extremes, find the scales of the losses, and train a point for each preference."""
         spec = self.spec
         anchors = [self._anchor(which, start, progress) for which in range(len(spec.extremes))]
-        scalers = self._scalers(anchors)
+        scalers = anchor_scalers(anchors, self.names, self.objectives, spec.recipe)
         self.metadata["training_scaler"], self.metadata["scaler"] = (scaler.to_plain() for scaler in scalers)
         for number in range(1, len(spec.preferences) + 1):
             try:
@@ -286,35 +287,35 @@ class FrontEngine:
             max_initial_epochs=spec.max_epochs if limit is None else limit,
             validation_scaler=scalers[1],
         )
+        self._weighed(start, weighing, number, "candidate", preference, progress)
+
+    def refine(
+        self,
+        start: dict[str, Any],
+        weighing: Weighing,
+        number: int,
+        kind: str,
+        preference: NDArray[np.float64],
+        progress: FrontProgress,
+    ) -> dict[str, Any]:
+        """Train a point from a state of the module, with critics that know its codes; return what is kept of it."""
+        start = start | {"objectives": self._pretrain_critics(start, progress)}
+        return self._weighed(start, weighing, number, kind, preference, progress)
+
+    def _weighed(
+        self,
+        start: dict[str, Any],
+        weighing: Weighing,
+        number: int,
+        kind: str,
+        preference: NDArray[np.float64],
+        progress: FrontProgress,
+    ) -> dict[str, Any]:
+        """Train and judge one point with the weights of one preference."""
+        spec = self.spec
         with seeded(child_seed(spec.seed, number)):
             plan = self._train(self._begin_from(start), weighing, spec.max_epochs, progress, lr=spec.recipe.lr_front)
-            self._finish(number, "candidate", preference, plan, progress)
-
-    def _scalers(self, anchors: list[dict[str, Any]]) -> tuple[Scaler, Scaler]:
-        """Standardisation of training minibatches and of validation cells, from the extremes."""
-        if self.spec.recipe.scaler == "none":
-            return Scaler.identity(len(anchors)), Scaler.identity(len(anchors))
-        if self.spec.recipe.scaler == "trajectory":
-            extremes = [anchor["minibatch_extremes"][i] for i, anchor in enumerate(anchors)]
-            trajectory = Scaler.trajectory(np.array(extremes).T)
-            return trajectory, trajectory
-        payoffs = {
-            part: np.array([[anchor["row"][f"{name}_{part}"] for name in self.names] for anchor in anchors])
-            for part in ("train", "validation")
-        }
-        # Training losses are those of minibatches, with dropout on, and the best epoch may lie beyond the state that
-        # was kept for its validation loss: later points go there too. The range stays that of the finished points.
-        best_epoch = np.nanmin(anchors[0]["history"][f"{GENERATIVE_LOSS}_train"])
-        payoffs["train"][:, 0] += best_epoch - payoffs["train"][0, 0]
-        # An information is at least zero; the estimate at the strongest extreme may be above or below.
-        floor = (None, *(objective.minimum for objective in self.objectives))
-        return self._payoff(payoffs["train"], floor), self._payoff(payoffs["validation"], floor)
-
-    def _payoff(self, payoff: NDArray[np.float64], floor: Sequence[float | None]) -> Scaler:
-        """Standardisation from the losses of the extremes, with a least range of the generative loss."""
-        least = np.zeros(len(self.names))
-        least[0] = self.spec.recipe.least_cost * abs(payoff[0, 0])
-        return Scaler.payoff(payoff, floor=floor, least_range=least, names=self.names)
+            return self._finish(number, kind, preference, plan, progress)
 
     @property
     def judge(self) -> Judge:

@@ -122,6 +122,7 @@ class FrontRun:
         )
         self.settings = {
             "objective": [o.label for o in traded],
+            "objective_names": [o.name for o in traded],
             "objective_options": {o.label: {k: v for k, v in o.options.items() if k != "n_latent"} for o in traded},
             "method": method,
             "solver_kwargs": {k: str(v) for k, v in spec.solver_kwargs.items()},
