@@ -340,3 +340,32 @@ def test_a_given_split_is_used(model, prepare):
     run = prepare(model, split=split)
     for (_, found), expected in zip(run.split.items(), split, strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_along_the_path_a_point_begins_where_the_one_before_it_ended(adata, untrained, fit, monkeypatch):
+    from scpareto.train import _engine
+
+    begun = {}
+    weighed = _engine.FrontEngine._weighed
+
+    def noted(self, start, weighing, number, *args):
+        begun[number] = start["module"]
+        return weighed(self, start, weighing, number, *args)
+
+    monkeypatch.setattr(_engine.FrontEngine, "_weighed", noted)
+    front = fit(untrained(adata), warm_start="path")
+    for number in (1, 2, 3):
+        before = front.state(number - 1)
+        assert all(torch.equal(begun[number][name], before[name]) for name in before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"warm_start": "end"}, "warm_start='end' is not one of 'start', 'path'"),
+        ({"warm_start": "path", "method": "conditional"}, "method='conditional' has none"),
+    ],
+)
+def test_bad_warm_starts_are_refused(model, prepare, changes, told):
+    with pytest.raises(ValueError, match=told):
+        prepare(model, **changes)

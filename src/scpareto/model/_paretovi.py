@@ -268,6 +268,7 @@ class ParetoVI(FrontMixin, SCVI):
         objective_kwargs: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
         solver_kwargs: dict[str, Any] | None = None,
         plan_kwargs: dict[str, Any] | None = None,
+        warm_start: Literal["start", "path"] = "start",
         checkpoint_dir: str | os.PathLike[str] | None = None,
         accelerator: str = "auto",
         devices: int | list[int] | str = "auto",
@@ -305,6 +306,9 @@ class ParetoVI(FrontMixin, SCVI):
             :func:`scpareto.fit_front`.
         solver_kwargs, plan_kwargs
             Options of the solver, and of the training (:class:`scpareto.train.Recipe`).
+        warm_start
+            Where each point begins: at the shared ``"start"``, or along the ``"path"`` at the point before it, which
+            takes a quarter of the epochs unless ``max_epochs`` says otherwise.
         checkpoint_dir
             Folder that keeps every finished point. A later call with the same data and arguments goes on from there.
         accelerator, devices
@@ -346,6 +350,7 @@ class ParetoVI(FrontMixin, SCVI):
             objective_kwargs=objective_kwargs,
             solver_kwargs=solver_kwargs,
             plan_kwargs=plan_kwargs,
+            warm_start=warm_start,
             checkpoint_dir=checkpoint_dir,
             accelerator=accelerator,
             devices=devices,

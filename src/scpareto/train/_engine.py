@@ -287,7 +287,14 @@ class FrontEngine:
             max_initial_epochs=spec.max_epochs if limit is None else limit,
             validation_scaler=scalers[1],
         )
+        if spec.warm_start == "path":
+            start = start | {"module": self._before(number)["module"]}
         self._weighed(start, weighing, number, "candidate", preference, progress)
+
+    def _before(self, number: int) -> dict[str, Any]:
+        """Return what is kept of the last finished point before a number; the uncorrected extreme always is."""
+        parts = (self.store.get(f"point_{before}") for before in range(number - 1, -1, -1))
+        return next(part for part in parts if part is not None)
 
     def refine(
         self,

@@ -34,6 +34,8 @@ class FrontSpec:
         Seed of the front.
     trainer_kwargs
         Passed to :class:`scvi.train.Trainer`.
+    warm_start
+        Where each point begins: at the shared ``"start"``, or, along the ``"path"``, at the point before it.
     """
 
     method: str
@@ -45,6 +47,7 @@ class FrontSpec:
     batch_size: int
     seed: int
     trainer_kwargs: dict[str, Any]
+    warm_start: str = "start"
 
     @property
     def n_front(self) -> int:
