@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,7 +64,12 @@ def cells():
 @pytest.fixture(scope="module")
 def trained(cells):
     model = ParetoVI(cells, n_hidden=64, seed=0)
+    words, handler = [], logging.Handler()
+    handler.emit = lambda record: words.append(record.getMessage())
+    logging.getLogger("scpareto").addHandler(handler)
     model.train(120, max_epochs_pretrain=60, method="conditional", n_points=3, progress=False)
+    logging.getLogger("scpareto").removeHandler(handler)
+    model.told = words
     return model
 
 
@@ -163,6 +170,20 @@ def test_equal_seeds_give_equal_paths(cells):
     pd.testing.assert_frame_equal(*(front.to_dataframe() for front in fronts), check_exact=True)
     states = [front.state(0.37) for front in fronts]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_a_path_that_corrects_nothing_is_reported(cells, caplog):
+    model = ParetoVI(cells, n_hidden=16, n_latent=3, seed=1)
+    still = PLAN | {"lr_front": 1e-12, "de_novo": {}}
+    with caplog.at_level("WARNING", logger="scpareto"):
+        model.train(**SHORT | {"plan_kwargs": still, "max_epochs_pretrain": 20})
+    table = model.front.to_dataframe()
+    assert table["classifier_test"].min() > 0.05, table["classifier_test"].tolist()
+    assert "The path hardly lowers classifier" in caplog.text
+
+
+def test_a_path_that_corrects_is_not_reported(trained):
+    assert not any("hardly" in word for word in trained.told)
 
 
 class StopAtEpoch(Callback):

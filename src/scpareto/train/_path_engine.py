@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
     from scpareto.pareto import Front
     from scpareto.train._progress import FrontProgress
 
+logger = logging.getLogger("scpareto")
+
 _PATH, _PLACES = 10_003, 10_004
 """Seed indices, after those of :class:`FrontEngine`."""
+_WORTH_A_WORD, _HARDLY = 0.05, 0.8
+"""Information in nats that a start must have, and the share of it left at the end, for the user to be warned."""
 
 
 class PathEngine(FrontEngine):
@@ -55,6 +60,23 @@ class PathEngine(FrontEngine):
             with seeded(child_seed(spec.seed, number)):
                 found = self._judged(number, kind, preference, part["n_epochs"], progress)
             self.store.put(f"point_{number}", of_first_process(found))
+
+        self._warn_of_collapse()
+
+    def _warn_of_collapse(self) -> None:
+        """Say where the strongest end of the path hardly differs from the uncorrected one, by fresh critics."""
+        spec = self.spec
+        for objective, number in zip(self.objectives, spec.extremes[1:], strict=True):
+            parts = (self.store.get(f"point_{n}") for n in (0, number))
+            start, end = (part["row"][f"{objective.label}_test"] for part in parts if part is not None)
+            if objective.minimum is not None and start - objective.minimum > _WORTH_A_WORD and end > _HARDLY * start:
+                logger.warning(
+                    "The path hardly lowers %s: %.3g uncorrected, %.3g at its strongest end. Train longer, or train "
+                    "the points apart (method='scalarization').",
+                    objective.label,
+                    start,
+                    end,
+                )
 
     def _train_path(self, start: dict[str, Any], progress: FrontProgress) -> dict[str, Any]:
         """Train from the shared start."""
