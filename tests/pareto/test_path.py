@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from scpareto.pareto import Front, WeightPath, preference_at, preference_vectors, shares_of
+from scpareto.pareto import Front, WeightPath, coefficients_at, preference_at, preference_vectors, shares_of
 from scpareto.pareto._path import LARGEST_ODDS
 
 NAMES = ["generative_loss", "classifier"]
@@ -15,7 +15,7 @@ NAMES = ["generative_loss", "classifier"]
 
 def path():
     start = {"w": torch.tensor([0.0, 1.0]), "seen": torch.tensor(7)}
-    return WeightPath(start, [{"w": torch.tensor([10.0, -1.0])}])
+    return WeightPath(start, [{"w": torch.tensor([6.0, 0.0])}, {"w": torch.tensor([10.0, -1.0])}])
 
 
 def front():
@@ -59,10 +59,24 @@ def test_importances_of_three_objectives_are_found_again():
             np.testing.assert_allclose(found, preference, rtol=1e-6)
 
 
-def test_weights_are_mixed_by_the_shares():
+@pytest.mark.parametrize("p", [2, 3, 4])
+def test_coefficients_are_a_mixture_with_the_ends_alone_at_the_ends(p):
+    rng = np.random.default_rng(p)
+    for shares in rng.dirichlet(np.ones(p), 5):
+        coefficients = coefficients_at(shares)
+        assert coefficients.shape == (p * (p + 1) // 2,)
+        assert (coefficients >= 0).all()
+        assert coefficients.sum() == pytest.approx(1)
+    for end, corner in enumerate(np.eye(p)):
+        of_ends = np.flatnonzero(coefficients_at(corner))
+        assert of_ends.tolist() == [(end + 1) * (end + 2) // 2 - 1]
+
+
+def test_weights_are_a_curve_of_degree_two():
     share = shares_of([0.5, 0.5])[1]
     mixed = path().state([0.5, 0.5])
-    torch.testing.assert_close(mixed["w"], torch.tensor([10 * share, 1 - 2 * share], dtype=torch.float32))
+    first = 12 * share * (1 - share) + 10 * share**2
+    torch.testing.assert_close(mixed["w"], torch.tensor([first, (1 - share) ** 2 - share**2], dtype=torch.float32))
     assert mixed["seen"] == 7
 
 
@@ -73,7 +87,7 @@ def test_a_state_of_a_path_is_a_copy():
 
 
 def test_a_path_refuses_other_preferences():
-    with pytest.raises(ValueError, match="A preference of this path has 2 numbers, got 3"):
+    with pytest.raises(ValueError, match="not one of 3 objectives"):
         path().state([0.2, 0.4, 0.4])
     with pytest.raises(ValueError, match="sums to 1"):
         shares_of([0.5, 0.6])

@@ -87,7 +87,8 @@ def test_a_stronger_preference_leaks_less_at_a_higher_cost(trained):
     assert table["kind"].tolist() == ["extreme", *["conditional"] * 3, "extreme"]
     assert leakage[-1] < 0.5 * leakage[0]
     assert pd.Series(leakage).corr(table["preference_classifier"], method="spearman") < -0.8
-    assert loss[-1] > loss[0]
+    # The uncorrected end is the shared start, of which all others were trained further.
+    assert loss[-1] > loss[1]
 
 
 def test_a_preference_between_points_leaks_in_between(trained):
@@ -210,7 +211,7 @@ def test_three_objectives_have_a_path_with_three_ends(nuisances):
     model = ParetoVI(nuisances, n_hidden=16, n_latent=3, seed=0)
     both = [CRITIC, CRITIC | {"target": "quality"}]
     model.train(**SHORT | {"objective": ["classifier", "mine"], "objective_kwargs": both, "n_points": 3})
-    assert len(model.front.path.ends) == 2
+    assert len(model.front.path.controls) == 5
     assert model.front.to_dataframe()["kind"].tolist() == ["extreme", *["conditional"] * 3, "extreme", "extreme"]
     model.select([0.5, 0.2, 0.3])
     np.testing.assert_allclose(model.preference, [0.5, 0.2, 0.3])
@@ -233,7 +234,7 @@ def test_what_cannot_be_a_path_is_refused(cells):
         model.train(**SHORT | {"objective_kwargs": {"n_ends": 2}})
 
 
-def test_the_ends_begin_at_the_module_and_are_mixed_into_it(model):
+def test_the_control_points_begin_at_the_module_and_are_mixed_into_it(model):
     module = model.module
     trainable = [p for p in module.parameters() if p.requires_grad]
     start = copies(trainable)
@@ -241,34 +242,33 @@ def test_the_ends_begin_at_the_module_and_are_mixed_into_it(model):
     path.place(np.array([0.4, 0.6]))
     for now, before in zip(trainable, start, strict=True):
         torch.testing.assert_close(now, before)
-    for p in path.parameters_of(1):
+    for p in path.parameters_of(2):
         p.data.add_(1.0)
-    path.place(np.array([0.25, 0.75]))
+    path.place(np.array([0.5, 0.5]))
     for now, before in zip(trainable, start, strict=True):
-        torch.testing.assert_close(now, before + 0.75)
+        torch.testing.assert_close(now, before + 0.25)
     path.place(np.array([1.0, 0.0]))
     assert same(trainable, start)
 
 
-def test_gradients_go_to_the_ends_by_their_shares(model):
-    path = PathWeights(model.module, 3)
+def test_gradients_go_to_the_control_points_by_their_coefficients(model):
+    path = PathWeights(model.module, 2)
     gradients = [torch.ones_like(p) for p in path.parameters_of(0)]
     gradients[0] = None
-    path.take_gradients(gradients, np.array([0.3, 0.7, 0.0]))
-    assert [path.parameters_of(end)[0].grad for end in range(3)] == [None] * 3
-    assert path.parameters_of(2)[1].grad is None
-    for end, share in enumerate([0.3, 0.7]):
-        assert all((p.grad == share).all() for p in path.parameters_of(end)[1:])
+    path.take_gradients(gradients, np.array([0.5, 0.5]))
+    assert [path.parameters_of(control)[0].grad for control in range(3)] == [None] * 3
+    assert all(p.grad is None for p in path.parameters_of(0)), "the start stays"
+    assert all((p.grad == 0.5).all() for p in path.parameters_of(1)[1:])
+    assert all((p.grad == 0.25).all() for p in path.parameters_of(2)[1:])
 
 
-@pytest.mark.parametrize(("share", "still"), [(0.0, 1), (1.0, 0)])
-def test_a_step_at_an_end_leaves_the_other_alone(plan, monkeypatch, share, still):
+@pytest.mark.parametrize(("share", "moved"), [(0.0, []), (0.5, [1, 2]), (1.0, [2])])
+def test_a_step_moves_what_has_a_share_in_it(plan, monkeypatch, share, moved):
     made, batches = plan
     monkeypatch.setattr(made, "_drawn", lambda: np.array([1 - share, share]))
-    before = [copies(made.path.parameters_of(end)) for end in range(2)]
+    before = [copies(made.path.parameters_of(control)) for control in range(3)]
     made.training_step(batches[0], 0)
-    assert same(before[still], made.path.parameters_of(still))
-    assert not same(before[1 - still], made.path.parameters_of(1 - still))
+    assert [c for c in range(3) if not same(before[c], made.path.parameters_of(c))] == moved
 
 
 def test_a_step_moves_down_the_weighted_sum(plan, monkeypatch):
@@ -298,7 +298,6 @@ def test_places_cover_the_path_and_its_ends(plan):
     made, _ = plan
     places = np.array([made._drawn() for _ in range(2000)])
     np.testing.assert_allclose(places.sum(1), 1)
-    assert (places[:, 0] == 1).mean() == pytest.approx(0.15, abs=0.03)
     assert (places[:, 1] == 1).mean() == pytest.approx(0.2, abs=0.03)
     between = places[(places > 0).all(1), 1]
     assert np.histogram(between, 5, (0, 1))[0].min() > 0.15 * len(between)

@@ -1,4 +1,4 @@
-"""Every preference between the extremes from one training: a path of weights."""
+"""Every preference between the extremes from one training: a path through the weights."""
 
 from __future__ import annotations
 
@@ -69,28 +69,51 @@ def preference_at(shares: ArrayLike) -> NDArray[np.float64]:
     return np.concatenate([[1.0], odds]) / (1 + odds.sum())
 
 
+def coefficients_at(shares: ArrayLike) -> NDArray[np.float64]:
+    r"""Coefficients of the control points of a path: :math:`s_i^2`, and :math:`2 s_i s_j` for two ends together.
+
+    Parameters
+    ----------
+    shares
+        Share of each end, shape ``(p,)``.
+
+    Returns
+    -------
+    Coefficients, shape ``(p (p + 1) / 2,)``, which sum to one: the uncorrected end first, each further end with its
+    bends towards the ends before it.
+
+    Examples
+    --------
+    >>> coefficients_at([0.5, 0.5])
+    array([0.25, 0.5 , 0.25])
+    """
+    s = np.asarray(shares, dtype=np.float64)
+    return np.array([s[i] * s[j] * (1 if i == j else 2) for j in range(len(s)) for i in range(j + 1)])
+
+
 @dataclass(frozen=True, eq=False)
 class WeightPath:
-    """Weights of one architecture that depend on the preference: mixtures of those of its ends.
+    """Weights of one architecture that depend on the preference: a curve from the uncorrected end to each other one.
 
     Parameters
     ----------
     start
         Whole state of the uncorrected end, buffers included.
-    ends
-        For each other objective the parameters of its strongest end; what is missing there is that of the start.
+    controls
+        Parameters at the other control points of the curves, in the order of :func:`coefficients_at`.
 
     Notes
     -----
-    Mixtures are networks like any other: a point of the path is a plain state of the module.
+    Weights at a place are mixtures, by :func:`coefficients_at`, of those at the control points, that is, a Bezier curve
+    of degree two; with more than two objectives a surface. A mixture is a network like any other.
 
     References
     ----------
-    :cite:p:`Dimitriadis2023`.
+    Straight lines between the ends: :cite:p:`Dimitriadis2023`; curves through weights: :cite:p:`Garipov2018`.
     """
 
     start: Mapping[str, torch.Tensor]
-    ends: Sequence[Mapping[str, torch.Tensor]]
+    controls: Sequence[Mapping[str, torch.Tensor]]
 
     def state(self, preference: ArrayLike) -> dict[str, torch.Tensor]:
         """Weights at a preference.
@@ -103,25 +126,30 @@ class WeightPath:
         Returns
         -------
         A state of the module, copied.
+
+        Raises
+        ------
+        ValueError
+            If the path is one of another number of objectives.
         """
-        shares = shares_of(preference)
-        if len(shares) != 1 + len(self.ends):
-            raise ValueError(f"A preference of this path has {1 + len(self.ends)} numbers, got {len(shares)}.")
+        coefficients = coefficients_at(shares_of(preference))
+        if len(coefficients) != 1 + len(self.controls):
+            raise ValueError(f"This path is not one of {np.size(preference)} objectives.")
         mixed = {}
         for name, values in self.start.items():
             found = values.clone()
-            if name in self.ends[0]:
-                found *= float(shares[0])
-                for share, end in zip(shares[1:], self.ends, strict=True):
-                    found.add_(end[name], alpha=float(share))
+            if name in self.controls[0]:
+                found *= float(coefficients[0])
+                for coefficient, control in zip(coefficients[1:], self.controls, strict=True):
+                    found.add_(control[name], alpha=float(coefficient))
             mixed[name] = found
         return mixed
 
     def to_plain(self) -> dict[str, Any]:
         """Tensors in plain containers, from which :meth:`from_plain` makes an equal path."""
-        return {"start": dict(self.start), "ends": [dict(end) for end in self.ends]}
+        return {"start": dict(self.start), "controls": [dict(control) for control in self.controls]}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> WeightPath:
         """Rebuild from :meth:`to_plain`."""
-        return cls(plain["start"], plain["ends"])
+        return cls(plain["start"], plain["controls"])

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from scpareto.train._adapter import VAEAdapter
     from scpareto.train._recipe import Recipe
 
-_AT_START, _AT_ENDS = 0.15, 0.2
-"""Shares of the minibatches that are trained at the uncorrected end and at the others, which must be learned well."""
+_AT_ENDS = 0.2
+"""Share of the minibatches that are trained at the strongest ends, which must be learned well."""
 _STEPS = np.array([0.25, 0.5, 0.75, 1.0])
 """Places towards each end at which validation cells are judged."""
 
@@ -62,9 +62,9 @@ class PathWeighing(Weighing):
 class PathPlan(FrontPlan):
     """Train a path of weights, see :class:`scpareto.pareto.WeightPath`.
 
-    Each minibatch draws a place of the path, mixes the weights for it, and moves the ends by the gradient of the
-    weighted sum that belongs to this place. One place for a whole minibatch suits every objective, also those that
-    are no means over cells. Critics are shown the place.
+    Each minibatch draws a place of the path, mixes the weights for it, and moves the control points by the gradient of
+    the weighted sum that belongs to this place. The uncorrected end stays at the shared start. One place for a whole
+    minibatch suits every objective, also those that are no means over cells. Critics are shown the place.
 
     Parameters
     ----------
@@ -110,8 +110,8 @@ class PathPlan(FrontPlan):
         return self
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Adam for the ends and, if there are any, for the critics."""
-        return [self._adam(list(self.path.parameters())), *super().configure_optimizers()[1:]]
+        """Adam for the control points and, if there are any, for the critics."""
+        return [self._adam(self.path.trained), *super().configure_optimizers()[1:]]
 
     def move_to(self, shares: NDArray[np.float64]) -> None:
         """Put the weights of a place into the module."""
@@ -154,7 +154,7 @@ class PathPlan(FrontPlan):
         return [corners[0], *((1 - step) * corners[0] + step * end for end in corners[1:] for step in _STEPS)]
 
     def snapshot(self) -> dict[str, Any]:
-        """Copy of the ends and the critics."""
+        """Copy of the control points and the critics."""
         return {
             "path": copy.deepcopy(self.path.state_dict()),
             "objectives": copy.deepcopy(self.objectives.state_dict()),
@@ -171,17 +171,14 @@ class PathPlan(FrontPlan):
         return replace(context, shares=shares.expand(len(context), -1))
 
     def _step(self, optimizer: LightningOptimizer, rows: list[list[Tensor | None]], weights: NDArray[Any]) -> None:
-        """Step of the ends on a weighted sum of gradients."""
+        """Step of the control points on a weighted sum of gradients."""
         self._set_gradients(rows, weights)
         self.path.take_gradients([p.grad for p in self._trained], self.weighing.shares)
         optimizer.step()
 
     def _drawn(self) -> NDArray[np.float64]:
-        """Draw a place: the start, another end, or anywhere."""
-        p, u = len(self.weighing.active), self._places.random()
-        corners = np.eye(p)
-        if u < _AT_START:
-            return corners[0]
-        if u > 1 - _AT_ENDS:
-            return corners[self._places.integers(1, p)]
+        """Draw a place: an end, or anywhere."""
+        p = len(self.weighing.active)
+        if self._places.random() < _AT_ENDS:
+            return np.eye(p)[self._places.integers(1, p)]
         return self._places.dirichlet(np.ones(p))

@@ -1,4 +1,4 @@
-"""The parameters of a path: one set for each end, mixed into a module."""
+"""The parameters of a path: one set for each control point, mixed into a module."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from scpareto.pareto import WeightPath
+from scpareto.pareto import WeightPath, coefficients_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,57 +17,71 @@ if TYPE_CHECKING:
 
 
 class PathWeights(nn.Module):
-    """Ends of a path through the weights of a module; all begin at its present state.
+    """Control points of a path through the weights of a module; all begin at its present state.
+
+    The first one, the uncorrected end, stays there.
 
     Parameters
     ----------
     module
         The module, whose parameters are overwritten by :meth:`place`.
-    n_ends
-        Number of ends.
+    n_objectives
+        Number of objectives.
     """
 
-    def __init__(self, module: nn.Module, n_ends: int) -> None:
+    def __init__(self, module: nn.Module, n_objectives: int) -> None:
         super().__init__()
         named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
         self.names = [name for name, _ in named]
-        # A tuple keeps the module itself out of the state.
+        # Tuples keep the module itself out of the state.
         self._mixed = tuple(p for _, p in named)
         self._module = (module,)
-        self.ends = nn.ModuleList(nn.ParameterList(p.detach().clone() for p in self._mixed) for _ in range(n_ends))
+        n_controls = n_objectives * (n_objectives + 1) // 2
+        self.controls = nn.ModuleList(
+            nn.ParameterList(p.detach().clone() for p in self._mixed) for _ in range(n_controls)
+        )
+        self.controls[0].requires_grad_(False)
 
-    def parameters_of(self, end: int) -> tuple[nn.Parameter, ...]:
-        """Parameters of one end."""
-        return tuple(self.ends[end].parameters())
+    def parameters_of(self, control: int) -> tuple[nn.Parameter, ...]:
+        """Parameters of one control point."""
+        return tuple(self.controls[control].parameters())
+
+    @property
+    def trained(self) -> list[nn.Parameter]:
+        """Parameters of all control points but the first."""
+        return [p for control in range(1, len(self.controls)) for p in self.parameters_of(control)]
 
     @torch.no_grad()
     def place(self, shares: NDArray) -> None:
-        """Mix the ends into the module.
+        """Mix the control points into the module.
 
         Parameters
         ----------
         shares
-            Share of each end, shape ``(n_ends,)``.
+            Share of each end, shape ``(n_objectives,)``.
         """
         torch._foreach_zero_(self._mixed)
-        for end, share in enumerate(shares):
-            if share:
-                torch._foreach_add_(self._mixed, self.parameters_of(end), alpha=float(share))
+        for control, coefficient in enumerate(coefficients_at(shares)):
+            if coefficient:
+                torch._foreach_add_(self._mixed, self.parameters_of(control), alpha=float(coefficient))
 
     def take_gradients(self, gradients: Sequence[Tensor | None], shares: NDArray) -> None:
-        """Hand gradients of the mixed parameters on to the ends, each by its share.
+        """Hand gradients of the mixed parameters on to the control points, each by its coefficient.
 
-        An end without a share gets none, so that its optimiser state stands still.
+        One with coefficient 0 gets none, so that its optimiser state stands still.
         """
-        for end, share in enumerate(shares):
-            for parameter, gradient in zip(self.parameters_of(end), gradients, strict=True):
-                parameter.grad = None if gradient is None or share == 0 else gradient * float(share)
+        for control, coefficient in enumerate(coefficients_at(shares)):
+            for parameter, gradient in zip(self.parameters_of(control), gradients, strict=True):
+                if gradient is None or coefficient == 0 or not parameter.requires_grad:
+                    parameter.grad = None
+                else:
+                    parameter.grad = gradient * float(coefficient)
 
     def to_path(self) -> WeightPath:
         """Return what a front keeps, on CPU."""
         start = {name: values.detach().cpu().clone() for name, values in self._module[0].state_dict().items()}
-        ends = [
-            {name: p.detach().cpu().clone() for name, p in zip(self.names, self.parameters_of(end), strict=True)}
-            for end in range(len(self.ends))
-        ]
-        return WeightPath(start | ends[0], ends[1:])
+        first, *others = (
+            {name: p.detach().cpu().clone() for name, p in zip(self.names, self.parameters_of(control), strict=True)}
+            for control in range(len(self.controls))
+        )
+        return WeightPath(start | first, others)
