@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _HELD_OUT = "generalisability"
 _COUNTS = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20)
 _EPOCHS = 10
-_MAX_CELLS = 5000
+_MAX_CELLS = 2000
 
 
 class ClusterChoice:
@@ -83,7 +83,7 @@ def cluster_scores(codes: ArrayLike, clusters: NDArray[np.int64]) -> dict[str, f
 
     Returns
     -------
-    Silhouette (of at most 5,000 cells) and Calinski-Harabasz index in the space of the codes, number of clusters with
+    Silhouette (of at most 2,000 cells) and Calinski-Harabasz index in the space of the codes, number of clusters with
     cells, and size of the smallest of them. A single cluster has a silhouette of -1 and an index of 0.
     """
     z = np.asarray(codes, dtype=float)
