@@ -16,7 +16,7 @@ from scpareto.datasets import simulate_batches
 from scpareto.model import ParetoVI
 from scpareto.objectives import Classifier, Context, Mine
 from scpareto.pareto import Scaler, preference_at
-from scpareto.train import PRACTICAL
+from scpareto.train import PRACTICAL, apply_point
 from scpareto.train._adapter import get_adapter
 from scpareto.train._path_plan import PathPlan, PathWeighing
 from scpareto.train._path_weights import PathWeights
@@ -333,3 +333,12 @@ def test_a_critic_on_a_path_sees_the_place(objective):
         with torch.no_grad():
             values.append(float(critic(z, torch.distributions.Normal(z, torch.ones_like(z)), context)))
     assert values[0] != values[1]
+
+
+def test_a_plain_scvi_model_has_a_path(adata, untrained, fit):
+    model = untrained(adata)
+    front = fit(model, method="conditional", objective="classifier")
+    assert apply_point(model, front, 0.37) == 1
+    codes = model.get_latent_representation()
+    assert apply_point(model, front, 1) == 1
+    assert not np.array_equal(model.get_latent_representation(), codes)
