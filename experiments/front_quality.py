@@ -26,7 +26,7 @@ KEYS = ("setting", "dataset", "method", "seed")
 DATASETS = ("simulate_batches", "pbmc_multistudy", "kang_ifnb_pbmc", "celllines_3protocols")
 METHODS = ("conditional", "scalarization", "pareto_mtl")
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"seeds": 1, "n_genes": 1000, "n_cells": 1500, "pretrain": 100, "n_points": 9},
+    "small": {"seeds": 1, "n_genes": 1000, "n_cells": 1500, "pretrain": 200, "n_points": 5},
     "full": {"seeds": 3, "n_genes": 2000, "n_cells": None, "pretrain": 200, "n_points": 9},
 }
 MARGIN = 0.1

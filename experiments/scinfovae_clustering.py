@@ -59,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--setting", choices=SETTINGS, default="small")
     parser.add_argument("--seeds", type=int, help="3 in the small setting, 5 in the full")
+    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES))
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args()
@@ -66,7 +67,7 @@ def main() -> None:
     runs = [
         (arguments.setting, dataset, family, seed)
         for seed in range(n_seeds)
-        for family in FAMILIES
+        for family in arguments.families
         for dataset in DATASETS
     ]
     rows = run_missing(run, runs, KEYS, TABLE, jobs=arguments.jobs, resume=arguments.resume)
