@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import warnings
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,6 +28,7 @@ def watch(merits, *, patience=100, settling=0, initial=0):
     """Show merits to a BestState, one an epoch; the weights of epoch i are all i."""
     best, trainer = BestState(patience, settling), SimpleNamespace(should_stop=False)
     plan = SimpleNamespace(module=nn.Linear(1, 1), objectives=nn.ModuleList([nn.Linear(1, 1)]))
+    plan.snapshot, plan.restore = partial(FrontPlan.snapshot, plan), partial(FrontPlan.restore, plan)
     for epoch, merit in enumerate(merits):
         for parameter in [*plan.module.parameters(), *plan.objectives.parameters()]:
             nn.init.constant_(parameter, epoch)

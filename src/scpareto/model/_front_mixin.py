@@ -188,8 +188,9 @@ class FrontMixin(PlainSavingMixin):
         preference = front.preferences[front.numbers.index(number)] if wanted is None else wanted
         same = self.preference_ is None or np.allclose(preference, self.preference_, equal_nan=True)
         if getattr(self, "minified_data_type", None) is not None and not (number == self.selected_ and same):
+            other = f"preference {which!r}" if number == self.selected_ else f"point {number}"
             raise ValueError(
-                f"The data are minified with the codes of point {self.selected_}; {which!r} needs the counts. "
+                f"The data are minified with the codes of point {self.selected_}; {other} needs the counts. "
                 "Load the model with the full AnnData to select another point."
             )
         return number, [float(value) for value in preference]
