@@ -162,6 +162,7 @@ def test_fresh_has_the_same_options_and_other_weights():
     options |= {
         "init": "normal",
         "standardize": False,
+        "n_ends": 0,
         "ema_rate": 0.5,
         "given": "types",
         "n_clusters": 6,
