@@ -342,3 +342,16 @@ def test_a_plain_scvi_model_has_a_path(adata, untrained, fit):
     codes = model.get_latent_representation()
     assert apply_point(model, front, 1) == 1
     assert not np.array_equal(model.get_latent_representation(), codes)
+
+
+def test_an_interrupted_refinement_leaves_the_selected_point(trained, cells):
+    trained.select(2)
+    codes = trained.get_latent_representation()
+    with pytest.raises(KeyboardInterrupt):
+        trained.refine(1, max_epochs=3, progress=False, callbacks=[StopAtEpoch(1)])
+    np.testing.assert_array_equal(trained.get_latent_representation(), codes)
+
+
+def test_objectives_that_learn_with_the_model_are_refused_before_training(model, prepare):
+    with pytest.raises(ValueError, match="does not take deep_clustering"):
+        prepare(model, method="conditional", objective="deep_clustering", objective_kwargs={"n_clusters": 3})

@@ -108,7 +108,7 @@ class ClusterMixin(FrontMixin):
 
     def take_front(self, front: Any) -> None:
         """Keep a front that :func:`scpareto.fit_front` learned with this model, for :meth:`select` and :meth:`save`."""
-        self._front, self.selected_ = front, None
+        self._front, self.selected_, self.preference_ = front, None, None
         self.is_trained_ = True
 
     def select(self, which: Any) -> int:

@@ -171,7 +171,15 @@ class FrontMixin(PlainSavingMixin):
         if getattr(self, "minified_data_type", None) is not None:
             raise ValueError("Minified data hold no counts to train on. Load the model with the full AnnData.")
         front = self._trained_front()
-        number = refine_point(self, front, which, max_epochs=max_epochs, progress=progress, **trainer_kwargs)
+        module = self.module  # type: ignore[attr-defined]
+        before = {key: value.clone() for key, value in module.state_dict().items()}
+        try:
+            number = refine_point(self, front, which, max_epochs=max_epochs, progress=progress, **trainer_kwargs)
+        except BaseException:
+            # Interrupted or refused: the selected point stays.
+            module.load_state_dict(before)
+            module.eval()
+            raise
         return self.select(number)
 
     def _trained_front(self) -> Front:

@@ -330,7 +330,7 @@ class ScInfoVAE(ClusterMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMo
         if self._start is None:
             self._start = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
         self.module.load_state_dict(self._start, strict=False)
-        self._front, self.selected_ = None, None
+        self._front, self.selected_, self.preference_ = None, None, None
         n_cells = self.adata.n_obs
         order = np.random.default_rng(child_seed(self.seed, _SPLIT)).permutation(n_cells)
         n_validation = round(validation_size * n_cells)

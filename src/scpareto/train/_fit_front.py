@@ -110,6 +110,8 @@ class FrontRun:
         along_path = solver_class(method).along_path
         if along_path and warm_start == "path":
             raise ValueError("warm_start='path' is for points that are trained apart; method='conditional' has none.")
+        if along_path and (learned := [objective.label for objective in traded if objective.is_learned]):
+            raise ValueError(f"method='conditional' does not take {', '.join(learned)}, which learns with the model.")
         if along_path and published:
             raise ValueError("preset='paper' trains every point apart; method='conditional' does not go with it.")
         # One training for all points takes twice as long as one of them, a step from one to the next a quarter.

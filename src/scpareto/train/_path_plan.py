@@ -95,9 +95,6 @@ class PathPlan(FrontPlan):
         seed: int,
     ) -> None:
         super().__init__(adapter, objectives, weighing, recipe, lr=recipe.lr_front)
-        if any(objective.is_learned for objective in objectives):
-            named = ", ".join(objective.label for objective in objectives if objective.is_learned)
-            raise ValueError(f"method='conditional' does not take {named}, which learns with the model.")
         self.path = PathWeights(self.module, len(weighing.active))
         self._places = np.random.default_rng(seed)
 
