@@ -5,24 +5,32 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scvi.distributions import ZeroInflatedNegativeBinomial
+from scvi.distributions import NegativeBinomial, ZeroInflatedNegativeBinomial
 
-from scpareto.module import SparseZeroInflatedNegativeBinomial
-from scpareto.module._likelihood import _MAX_DENSITY
+from scpareto.module import SparseNegativeBinomial, SparseZeroInflatedNegativeBinomial
 
 seeds = st.integers(0, 2**32 - 1)
 DTYPE = torch.float64
 
 
-def both(counts, mu, theta, logits, weights=None):
+PAIRS = {
+    "zinb": (ZeroInflatedNegativeBinomial, SparseZeroInflatedNegativeBinomial),
+    "nb": (NegativeBinomial, SparseNegativeBinomial),
+}
+
+
+def likelihood(cls, counts, mu, theta, logits, weights=None):
+    """Values, and gradients by all parameters."""
+    names = ["mu", "theta", "zi_logits"] if issubclass(cls, ZeroInflatedNegativeBinomial) else ["mu", "theta"]
+    parameters = [p.clone().requires_grad_() for p in (mu, theta, logits)][: len(names)]
+    values = cls(**dict(zip(names, parameters, strict=True))).log_prob(counts)
+    (values if weights is None else values * weights).sum().backward()
+    return values.detach(), [p.grad for p in parameters]
+
+
+def both(*tensors, kind="zinb"):
     """Values and gradients of scvi's likelihood and of ours."""
-    found = []
-    for cls in (ZeroInflatedNegativeBinomial, SparseZeroInflatedNegativeBinomial):
-        parameters = [p.clone().requires_grad_() for p in (mu, theta, logits)]
-        values = cls(mu=parameters[0], theta=parameters[1], zi_logits=parameters[2]).log_prob(counts)
-        (values if weights is None else values * weights).sum().backward()
-        found.append((values.detach(), [p.grad for p in parameters]))
-    return found
+    return [likelihood(cls, *tensors) for cls in PAIRS[kind]]
 
 
 def drawn(rng, n_cells, n_genes, density, per_cell, spread=3.0, dtype=DTYPE):
@@ -50,25 +58,49 @@ def assert_equal(expected, found, rtol=1e-9, atol=1e-9):
     density=st.floats(0, 1),
     per_cell=st.booleans(),
     spread=st.floats(0.1, 5),
+    kind=st.sampled_from(list(PAIRS)),
 )
-def test_values_and_gradients_are_those_of_scvi(seed, n_cells, n_genes, density, per_cell, spread):
+def test_values_and_gradients_are_those_of_scvi(seed, n_cells, n_genes, density, per_cell, spread, kind):
     rng = np.random.default_rng(seed)
-    assert_equal(*both(*drawn(rng, n_cells, n_genes, density, per_cell, spread)), rtol=1e-7, atol=1e-7)
+    tensors = drawn(rng, n_cells, n_genes, density, per_cell, spread)
+    assert_equal(*both(*tensors, kind=kind), rtol=1e-7, atol=1e-7)
 
 
+@pytest.mark.parametrize("kind", PAIRS)
 @pytest.mark.parametrize("per_cell", [True, False])
-@pytest.mark.parametrize("density", [0.0, 0.1, 0.3])
-def test_the_sparse_way_is_taken_and_equal_in_single_precision(monkeypatch, density, per_cell):
+@pytest.mark.parametrize("density", [0.0, 0.1, 1.0])
+def test_equal_in_single_precision(monkeypatch, density, per_cell, kind):
     tensors = drawn(np.random.default_rng(0), 64, 50, density, per_cell, spread=1.0, dtype=torch.float32)
-    expected, _ = both(*tensors)
-    monkeypatch.setattr(ZeroInflatedNegativeBinomial, "log_prob", lambda *args: pytest.fail("fell back"))
-    counts, mu, theta, logits, weights = tensors
-    parameters = [p.clone().requires_grad_() for p in (mu, theta, logits)]
-    ours = SparseZeroInflatedNegativeBinomial(mu=parameters[0], theta=parameters[1], zi_logits=parameters[2])
-    values = ours.log_prob(counts)
-    (values * weights).sum().backward()
+    theirs, ours = PAIRS[kind]
+    expected = likelihood(theirs, *tensors)
+    monkeypatch.setattr(theirs, "log_prob", lambda *args: pytest.fail("fell back"))
     # Differences of log-gamma functions of counts up to 50 leave about six digits.
-    assert_equal(expected, (values.detach(), [p.grad for p in parameters]), rtol=1e-3, atol=1e-3)
+    assert_equal(expected, likelihood(ours, *tensors), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_gradients_against_differences(kind):
+    counts, mu, theta, logits, _ = drawn(np.random.default_rng(3), 3, 4, 0.5, False, spread=1.0)
+    _, cls = PAIRS[kind]
+    parameters = [p.requires_grad_() for p in (mu, theta, logits)][: 3 if kind == "zinb" else 2]
+
+    def of(mu, theta, zi_logits=None):
+        extra = {} if zi_logits is None else {"zi_logits": zi_logits}
+        return cls(mu=mu, theta=theta, **extra).log_prob(counts)
+
+    assert torch.autograd.gradcheck(of, parameters)
+
+
+def test_gradients_of_a_sum_over_genes_and_without_dispersion():
+    """The loss sums over genes, whose gradient comes broadcast; a fixed dispersion asks for none."""
+    counts, mu, theta, logits, _ = drawn(np.random.default_rng(4), 6, 5, 0.4, False)
+    found = []
+    for cls in PAIRS["zinb"]:
+        rates = mu.clone().requires_grad_()
+        per_cell = cls(mu=rates, theta=theta, zi_logits=logits).log_prob(counts).sum(-1)
+        (per_cell * torch.arange(6.0, dtype=DTYPE)).sum().backward()
+        found.append(rates.grad)
+    torch.testing.assert_close(found[1], found[0], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("per_cell", [True, False])
@@ -78,21 +110,9 @@ def test_log_gamma_is_computed_at_counts_only(monkeypatch, per_cell):
     lgamma = torch.lgamma
     monkeypatch.setattr(torch, "lgamma", lambda x: n_arguments.append(x.numel()) or lgamma(x))
     SparseZeroInflatedNegativeBinomial(mu=mu, theta=theta, zi_logits=logits).log_prob(counts)
-    assert n_arguments == [int((counts > 0).sum())] * 3
-
-
-def test_dense_counts_fall_back(monkeypatch):
-    calls = []
-    original = ZeroInflatedNegativeBinomial.log_prob
-    monkeypatch.setattr(ZeroInflatedNegativeBinomial, "log_prob", lambda *args: calls.append(1) or original(*args))
-    for density, falls_back in ((_MAX_DENSITY - 0.1, 0), (_MAX_DENSITY + 0.1, 1), (1.0, 1)):
-        counts = torch.zeros(1000, 1)
-        counts[: int(density * 1000)] = 3
-        calls.clear()
-        SparseZeroInflatedNegativeBinomial(
-            mu=torch.ones(1000, 1), theta=torch.ones(1), zi_logits=torch.zeros(1000, 1)
-        ).log_prob(counts)
-        assert len(calls) == falls_back
+    n_counts = int((counts > 0).sum())
+    # That of one dispersion a gene is computed once a gene.
+    assert sorted(n_arguments) == sorted([n_counts, n_counts, n_counts if per_cell else 30])
 
 
 @pytest.mark.parametrize("mu", [0.0, 1e-12, 1e8])

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from scvi import REGISTRY_KEYS
-from scvi.distributions import NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
+from scvi.distributions import Poisson, ZeroInflatedNegativeBinomial
 from scvi.module import VAE
 from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import softplus
 
-from scpareto.module import ParetoVAE, SparseZeroInflatedNegativeBinomial
+from scpareto.module import ParetoVAE, SparseNegativeBinomial, SparseZeroInflatedNegativeBinomial
 
 N_GENES, N_BATCH = 12, 3
 LEARNED = {
@@ -64,10 +64,10 @@ def test_loss_and_gradients_are_those_of_scvi(likelihood, library, dispersion):
             torch.testing.assert_close(parameter.grad, reference[name].grad, rtol=1e-3, atol=1e-4)
 
 
-def test_only_zero_inflated_counts_get_the_sparse_likelihood():
+def test_negative_binomial_counts_get_the_sparse_likelihood():
     expected = {
         "zinb": SparseZeroInflatedNegativeBinomial,
-        "nb": NegativeBinomial,
+        "nb": SparseNegativeBinomial,
         "poisson": Poisson,
     }
     for likelihood, cls in expected.items():

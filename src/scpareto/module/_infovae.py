@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from scvi import REGISTRY_KEYS
-from scvi.distributions import Normal, ZeroInflatedNegativeBinomial
+from scvi.distributions import Normal
 from scvi.module import VAE
 from scvi.module._constants import MODULE_KEYS
 from scvi.module.base import LossOutput, auto_move_data
 from torch.distributions import kl_divergence
 
-from scpareto.module._likelihood import SparseZeroInflatedNegativeBinomial
+from scpareto.module._likelihood import with_sparse_likelihood
 from scpareto.module._reconstruction import RECONSTRUCTIONS
 from scpareto.module._tapered import TaperedDecoder, TaperedEncoder
 from scpareto.objectives import DeepClustering
@@ -257,12 +257,8 @@ class InfoVAE(VAE):
         outputs = super().generative(
             z=z, library=library, batch_index=batch_index, y=y, transform_batch=transform_batch
         )
-        px = outputs[MODULE_KEYS.PX_KEY]
-        if isinstance(px, ZeroInflatedNegativeBinomial):
-            px = SparseZeroInflatedNegativeBinomial(
-                mu=px.mu, theta=px.theta, zi_logits=px.zi_logits, scale=px.scale, validate_args=False
-            )
-        elif isinstance(px, Normal):
+        px = with_sparse_likelihood(outputs[MODULE_KEYS.PX_KEY])
+        if isinstance(px, Normal):
             mean = self.input_mean + self.input_sd * px.loc
             px = Normal(mean, self.input_sd * px.scale, normal_mu=mean)
         outputs[MODULE_KEYS.PX_KEY] = px

@@ -1,34 +1,132 @@
-"""A zero-inflated negative binomial that does the costly part of its likelihood at non-zero counts only."""
+"""Negative binomials, with or without extra zeros, that do the costly part of their likelihood at counts only."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import torch
-from scvi.distributions import ZeroInflatedNegativeBinomial
-from torch.nn.functional import softplus
+from scvi.distributions import NegativeBinomial, ZeroInflatedNegativeBinomial
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import logsigmoid, softplus
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _EPS = 1e-8
-# Above this share of non-zero counts, gathering costs more than the log-gamma functions that it saves.
-_MAX_DENSITY = 0.4
 
 
-class SparseZeroInflatedNegativeBinomial(ZeroInflatedNegativeBinomial):
-    r"""ZINB whose ``log_prob`` evaluates the log-gamma terms only where a count is not zero.
+class _LogProb(torch.autograd.Function):
+    """Log probabilities and their gradients, written out so that few matrices of the minibatch's size are made.
 
-    Single-cell counts are mostly zero, and at zero the likelihood needs no log-gamma function:
+    New memory, not arithmetic, is what a step of a count model mostly pays for. With ``d = theta + mu`` and the gated
+    ``t = theta log(theta / d) - pi`` (``pi`` only where zeros are inflated):
 
-    .. math::
-        \log p(0) = \operatorname{softplus}(t - \pi) - \operatorname{softplus}(-\pi), \qquad
-        t = \theta \log \frac{\theta}{\theta + \mu}.
+    ====================  ==========================================  =================================
+    derivative by         at zero counts                              more at counts ``x``
+    ====================  ==========================================  =================================
+    ``mu``                ``-s theta / d``                            ``x (1 / mu - 1 / d)``
+    ``theta``             ``s (1 + log(theta / d) - theta / d)``      ``psi(x + theta) - psi(theta) - x / d``
+    ``pi``                ``sigmoid(-pi) - s``
+    ====================  ==========================================  =================================
 
-    The values are those of :class:`scvi.distributions.ZeroInflatedNegativeBinomial` up to rounding; dense minibatches
-    and devices without this indexing fall back on it. Parameters as there.
+    where ``s`` is ``sigmoid(t)`` at zero counts and 1 elsewhere.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, mu: Tensor, theta: Tensor, logits: Tensor | None, counts: Tensor) -> Tensor:
+        """Evaluate; ``theta`` has one row, or one for each cell."""
+        rows, genes = (counts > _EPS).nonzero(as_tuple=True)
+        index = rows * counts.shape[1] + genes
+
+        total = (theta + mu).add_(_EPS)
+        log_total = total.log()
+        gated = torch.sub((theta + _EPS).log(), log_total).mul_(theta)
+        if logits is None:
+            result = gated.clone()
+        else:
+            gated.sub_(logits)
+            # log sigmoid(pi) = pi - softplus(pi).
+            result = softplus(gated).add_(logits).sub_(softplus(logits))
+
+        x, m, r = _at(counts, index), _at(mu, index), _at_genes(theta, index, genes)
+        log_gamma = _at_genes(torch.lgamma(theta), index, genes) if len(theta) == 1 else torch.lgamma(r)
+        positive = torch.log(m + _EPS).sub_(_at(log_total, index)).mul_(x).add_(_at(gated, index))
+        positive += torch.lgamma(x + r).sub_(log_gamma).sub_(torch.lgamma(x + 1))
+        if logits is not None:
+            positive += logsigmoid(_at(logits, index))
+        result.view(-1).index_copy_(0, index, positive)
+
+        ctx.save_for_backward(mu, theta, logits, total, log_total, gated, x, rows, genes, index)
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
+        """Give the derivatives by ``mu``, ``theta`` and ``logits``."""
+        mu, theta, logits, total, log_total, gated, x, rows, genes, index = ctx.saved_tensors
+        of_logits = of_theta = None
+        if logits is None:
+            share = gradient
+        else:
+            share = torch.sigmoid(gated)
+            share.view(-1).index_fill_(0, index, 1.0)
+            if ctx.needs_input_grad[2]:
+                of_logits = logits.neg().sigmoid_().sub_(share).mul_(gradient)
+            share.mul_(gradient)
+
+        g, d, r = gradient[rows, genes], _at(total, index), _at_genes(theta, index, genes)
+        ratio = theta / total
+        of_mu = (share * ratio).neg_()
+        if ctx.needs_input_grad[1]:
+            constant = (theta + _EPS).log() + theta / (theta + _EPS)
+            at_counts = torch.digamma(x + r).sub_(x / d)
+            if len(theta) == 1:
+                at_counts.sub_(_at_genes(torch.digamma(theta), index, genes)).mul_(g)
+                summed = torch.mul(share, log_total, out=ratio).sum(0, keepdim=True)
+                of_theta = constant * share.sum(0, keepdim=True) - summed + of_mu.sum(0, keepdim=True)
+                of_theta.view(-1).index_add_(0, genes, at_counts)
+            else:
+                at_counts.sub_(torch.digamma(r)).mul_(g)
+                of_theta = constant.sub_(log_total).mul_(share).add_(of_mu)
+                of_theta.view(-1).index_add_(0, index, at_counts)
+        # After theta's, which needs its part at zero counts alone.
+        of_mu.view(-1).index_add_(0, index, (1 / (_at(mu, index) + _EPS) - 1 / d).mul_(x).mul_(g))
+        return of_mu, of_theta, of_logits, None
+
+
+def _at(matrix: Tensor, index: Tensor) -> Tensor:
+    """Entries of a matrix, by their places in it."""
+    return matrix.reshape(-1).index_select(0, index)
+
+
+def _at_genes(parameter: Tensor, index: Tensor, genes: Tensor) -> Tensor:
+    """Entries of a parameter that has one row, or one for each cell."""
+    return parameter[0].index_select(0, genes) if len(parameter) == 1 else _at(parameter, index)
+
+
+def _log_prob(distribution: NegativeBinomial, value: Tensor) -> Tensor | None:
+    """Log probabilities; None where scvi-tools' own way is the one to take."""
+    mu, theta = distribution.mu, distribution.theta
+    # Finding the counts halts a GPU, for which the log-gamma function is cheap.
+    if value.device.type != "cpu" or value.ndim != 2 or value.shape != mu.shape:
+        return None
+    # One dispersion a gene arrives broadcast over cells: it is needed once, not once a cell.
+    theta = theta[:1] if theta.stride(0) == 0 else theta
+    return _LogProb.apply(mu, theta, getattr(distribution, "zi_logits", None), value)
+
+
+class SparseNegativeBinomial(NegativeBinomial):
+    """Negative binomial whose ``log_prob`` evaluates log-gamma terms only where a count is not zero.
+
+    Values and gradients are those of :class:`scvi.distributions.NegativeBinomial` up to rounding; second derivatives
+    are not given. On other devices than a CPU it is that class. Parameters as there.
 
     References
     ----------
     The likelihood is that of scVI :cite:p:`Lopez2018`.
     """
 
-    def log_prob(self, value: torch.Tensor) -> torch.Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         """Log probability of every count.
 
         Parameters
@@ -40,29 +138,48 @@ class SparseZeroInflatedNegativeBinomial(ZeroInflatedNegativeBinomial):
         -------
         Log probabilities in nats, same shape.
         """
-        if self.on_mps or value.shape != self.mu.shape:
-            return super().log_prob(value)
-        index = torch.nonzero((value > _EPS).flatten()).squeeze(1)
-        if len(index) > _MAX_DENSITY * value.numel():
-            return super().log_prob(value)
+        found = _log_prob(self, value)
+        return super().log_prob(value) if found is None else found
 
-        # One dispersion a gene arrives broadcast over cells: its logarithm is needed once, not once a cell.
-        theta = self.theta[:1] if self.theta.ndim == 2 and self.theta.stride(0) == 0 else self.theta
-        log_theta_mu = torch.log(self.theta + (self.mu + _EPS))
-        gated = theta * (torch.log(theta + _EPS) - log_theta_mu) - self.zi_logits
-        no_dropout = softplus(-self.zi_logits)
-        log_prob = softplus(gated) - no_dropout
 
-        def at(parameter: torch.Tensor) -> torch.Tensor:
-            return parameter.flatten().index_select(0, index)
+class SparseZeroInflatedNegativeBinomial(ZeroInflatedNegativeBinomial):
+    r"""Zero-inflated negative binomial whose ``log_prob`` evaluates log-gamma terms only where a count is not zero.
 
-        x, r = at(value), at(self.theta)
-        positive = (
-            at(gated)
-            - at(no_dropout)
-            + x * (torch.log(at(self.mu) + _EPS) - at(log_theta_mu))
-            + torch.lgamma(x + r)
-            - torch.lgamma(r)
-            - torch.lgamma(x + 1)
-        )
-        return log_prob.flatten().index_copy(0, index, positive).view_as(value)
+    Single-cell counts are mostly zero, and at zero the likelihood needs no log-gamma function:
+
+    .. math::
+        \log p(0) = \operatorname{softplus}(t - \pi) - \operatorname{softplus}(-\pi), \qquad
+        t = \theta \log \frac{\theta}{\theta + \mu}.
+
+    Values and gradients are those of :class:`scvi.distributions.ZeroInflatedNegativeBinomial` up to rounding; second
+    derivatives are not given. On other devices than a CPU it is that class. Parameters as there.
+
+    References
+    ----------
+    The likelihood is that of scVI :cite:p:`Lopez2018`.
+    """
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log probability of every count.
+
+        Parameters
+        ----------
+        value
+            Counts, shape ``(n_cells, n_genes)``.
+
+        Returns
+        -------
+        Log probabilities in nats, same shape.
+        """
+        found = _log_prob(self, value)
+        return super().log_prob(value) if found is None else found
+
+
+def with_sparse_likelihood(distribution: Any) -> Any:
+    """Twin of a count distribution with the likelihoods above; any other distribution as it is."""
+    if not isinstance(distribution, NegativeBinomial):
+        return distribution
+    parameters = {name: getattr(distribution, name) for name in ("mu", "theta", "scale")}
+    if isinstance(distribution, ZeroInflatedNegativeBinomial):
+        return SparseZeroInflatedNegativeBinomial(**parameters, zi_logits=distribution.zi_logits, validate_args=False)
+    return SparseNegativeBinomial(**parameters, validate_args=False)

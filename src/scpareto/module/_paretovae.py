@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from scvi.distributions import ZeroInflatedNegativeBinomial
 from scvi.module import VAE
 from scvi.module._constants import MODULE_KEYS
 from scvi.nn import Encoder
 
-from scpareto.module._likelihood import SparseZeroInflatedNegativeBinomial
+from scpareto.module._likelihood import with_sparse_likelihood
 from scpareto.module._multiplicative_decoder import MultiplicativeDecoder
 
 if TYPE_CHECKING:
@@ -179,9 +178,5 @@ class ParetoVAE(VAE):
             y=y,
             transform_batch=transform_batch,
         )
-        px = outputs[MODULE_KEYS.PX_KEY]
-        if isinstance(px, ZeroInflatedNegativeBinomial):
-            outputs[MODULE_KEYS.PX_KEY] = SparseZeroInflatedNegativeBinomial(
-                mu=px.mu, theta=px.theta, zi_logits=px.zi_logits, scale=px.scale
-            )
+        outputs[MODULE_KEYS.PX_KEY] = with_sparse_likelihood(outputs[MODULE_KEYS.PX_KEY])
         return outputs

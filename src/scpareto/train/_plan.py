@@ -273,8 +273,12 @@ class FrontPlan(lightning.LightningModule):
     def _set_gradients(self, rows: list[list[Tensor | None]], weights: NDArray[Any]) -> None:
         """Weighted sum of gradients, cut to the largest norm."""
         for parameter, *of_losses in zip(self._trained, *rows, strict=True):
-            terms = [float(w) * g for w, g in zip(weights, of_losses, strict=True) if g is not None]
-            parameter.grad = torch.stack(terms).sum(0) if terms else None
+            total = None
+            for weight, gradient in zip(weights, of_losses, strict=True):
+                if gradient is not None:
+                    part = gradient if weight == 1 else gradient * float(weight)
+                    total = part if total is None else total + part
+            parameter.grad = total
         if (clip := self.recipe.safeguards.gradient_clip) is not None:
             norm = nn.utils.clip_grad_norm_(self._trained, clip)
             if not torch.isfinite(norm):
