@@ -46,7 +46,7 @@ def plan(model):
     """A plan that can step without Lightning, and its minibatches."""
     torch.manual_seed(0)
     critic = Classifier(3, 2, on="mean", **CRITIC).along_path(2)
-    made = PathPlan(get_adapter(model), [critic], PathWeighing(SCALER), PRACTICAL, seed=0)
+    made = PathPlan(get_adapter(model), [critic], PathWeighing(SCALER), PRACTICAL)
     optimizers = made.configure_optimizers()
     made.optimizers = lambda: optimizers
     made.kept = made.trainer = Trainer()
@@ -197,14 +197,27 @@ class StopAtEpoch(Callback):
             raise KeyboardInterrupt
 
 
-def test_an_interrupted_path_is_resumed(cells, tmp_path):
+@pytest.mark.parametrize("pieces", [0, 2])
+def test_an_interrupted_path_goes_on_from_its_last_whole_piece(cells, tmp_path, pieces):
+    """Eleven epochs are pieces of two; the third one is interrupted half-way."""
+    options = SHORT | {"max_epochs": 11}
     whole, resumed = (ParetoVI(cells, n_hidden=16, n_latent=3, seed=1) for _ in range(2))
-    whole.train(**SHORT)
+    whole.train(**options)
+    stop = StopAtEpoch(options["max_epochs_pretrain"] + 2 * pieces + 1)
     with pytest.raises(KeyboardInterrupt):
-        resumed.train(**SHORT, checkpoint_dir=tmp_path, callbacks=[StopAtEpoch(3)])
+        resumed.train(**options, checkpoint_dir=tmp_path, callbacks=[stop])
     assert resumed.front is None
-    resumed.train(**SHORT, checkpoint_dir=tmp_path)
+    assert (tmp_path / "path_training.pt").exists() == (pieces > 0)
+    count = StopAtEpoch(-1)
+    resumed.train(**options, checkpoint_dir=tmp_path, callbacks=[count])
+    assert -1 - count.left == 11 - 2 * pieces
     pd.testing.assert_frame_equal(whole.front.to_dataframe(), resumed.front.to_dataframe(), check_exact=True)
+    states = [front.state(0.37) for front in (whole.front, resumed.front)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    history = resumed.front.metadata["history"]["path"]
+    assert history == whole.front.metadata["history"]["path"]
+    assert history["epoch"] == list(range(11))
+    assert not (tmp_path / "path_training.pt").exists()
 
 
 def test_three_objectives_have_a_path_with_three_ends(nuisances):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from scpareto.objectives import Context, Objective
     from scpareto.train._adapter import VAEAdapter
     from scpareto.train._clusters import Clustering
+    from scpareto.train._loop import BestState
     from scpareto.train._spec import FrontSpec
     from scpareto.train._split import Split
     from scpareto.train._store import PartStore
@@ -356,8 +357,8 @@ class FrontEngine:
         self._fit(plan, max_epochs, progress)
         return plan
 
-    def _fit(self, plan: FrontPlan, max_epochs: int, progress: FrontProgress) -> None:
-        """Run the loop of a plan."""
+    def _fit(self, plan: FrontPlan, max_epochs: int, progress: FrontProgress, *, best: BestState | None = None) -> None:
+        """Run the loop of a plan; see :func:`run_training`."""
         spec, weighing = self.spec, plan.weighing
         run_training(
             plan,
@@ -367,6 +368,7 @@ class FrontEngine:
             max_initial_epochs=weighing.max_initial_epochs,
             batch_size=spec.batch_size,
             settling=not isinstance(weighing, FixedWeighing),
+            best=best,
             on_epoch=progress.epoch,
             **copy.copy(spec.trainer_kwargs),
         )

@@ -92,13 +92,26 @@ class BestState(Callback):
             self.state = pl_module.snapshot()
         else:
             self._waited += 1
-            if self._waited >= self.patience:
-                trainer.should_stop = True
+            trainer.should_stop = trainer.should_stop or self.has_given_up
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether no better merit came for as long as the patience lasts."""
+        return self._waited >= self.patience
 
     def restore(self, plan: FrontPlan) -> None:
         """Put the best state back, if one was kept."""
         if self.state is not None:
             plan.restore(self.state)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return all that :meth:`take_plain` needs, as tensors and plain types."""
+        return {"best": self.best, "state": self.state, "merits": self._merits, "waited": self._waited}
+
+    def take_plain(self, plain: dict[str, Any]) -> None:
+        """Go on from where another training was."""
+        self.best, self.state = plain["best"], plain["state"]
+        self._merits, self._waited = list(plain["merits"]), plain["waited"]
 
 
 class OwnCells(Callback):
@@ -122,6 +135,7 @@ def run_training(
     max_initial_epochs: int = 0,
     batch_size: int = 128,
     settling: bool = False,
+    best: BestState | None = None,
     on_epoch: Callable[[], None] | None = None,
     **trainer_kwargs: Any,
 ) -> int:
@@ -146,6 +160,8 @@ def run_training(
         Cells of a minibatch.
     settling
         Whether the first epochs are passed over when the best state is chosen.
+    best
+        Keeper of the best state, for a training in several pieces; the caller restores the state after the last one.
     on_epoch
         Called after each main-phase epoch.
     **trainer_kwargs
@@ -166,10 +182,11 @@ def run_training(
     """
     counter = MainPhaseEpochs(max_epochs, on_epoch)
     callbacks: list[Callback] = [*trainer_kwargs.pop("callbacks", []), counter]
-    best = None
-    if plan.recipe.early_stopping:
-        best = BestState(plan.recipe.patience, int(_SETTLING_SHARE * max_epochs) if settling else 0)
-        callbacks.append(best)
+    keeper = best
+    if keeper is None and plan.recipe.early_stopping:
+        keeper = best_state(plan, max_epochs, settling=settling)
+    if keeper is not None:
+        callbacks.append(keeper)
     with quiet_lightning():
         options: dict[str, Any] = {
             "logger": False,
@@ -188,10 +205,15 @@ def run_training(
         plan.train()
         with _interrupts_raised(), denormals_flushed(), _noise_of_its_own(trainer):
             trainer.fit(plan, datamodule=data)
-    if best is not None:
-        best.restore(plan)
+    if keeper is not None and best is None:
+        keeper.restore(plan)
     plan.eval()
     return counter.n_epochs
+
+
+def best_state(plan: FrontPlan, max_epochs: int, *, settling: bool) -> BestState:
+    """Keeper of the best state of a training of ``max_epochs``."""
+    return BestState(plan.recipe.patience, int(_SETTLING_SHARE * max_epochs) if settling else 0)
 
 
 def _data(manager: AnnDataManager, split: Split, batch_size: int, n_processes: int) -> DataSplitter:

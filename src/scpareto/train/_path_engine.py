@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from scpareto.pareto import WeightPath
 from scpareto.train._distributed import of_first_process
 from scpareto.train._engine import FrontEngine
+from scpareto.train._loop import best_state
 from scpareto.train._path_plan import PathPlan, PathWeighing
 from scpareto.train._path_start import at_random_places, start_scaler
 from scpareto.train._records import columns_of, n_epochs_of
@@ -21,12 +23,15 @@ if TYPE_CHECKING:
 
     from scpareto.objectives import Context, Objective
     from scpareto.pareto import Front
+    from scpareto.train._loop import BestState
     from scpareto.train._progress import FrontProgress
 
 logger = logging.getLogger("scpareto")
 
 _PATH, _PLACES = 10_003, 10_004
 """Seed indices, after those of :class:`FrontEngine`."""
+_N_PIECES, _UNFINISHED = 10, "path_training"
+"""Pieces of a training, and the part of the store that keeps what the finished ones have come to."""
 _WORTH_A_WORD, _HARDLY = 0.05, 0.8
 """Information in nats that a start must have, and the share of it left at the end, for the user to be warned."""
 
@@ -48,6 +53,7 @@ class PathEngine(FrontEngine):
         if (part := self.store.get("path")) is None:
             part = of_first_process(self._train_path(start, progress))
             self.store.put("path", part)
+            self.store.discard(_UNFINISHED)
         self.metadata["training_scaler"] = self.metadata["scaler"] = part["scaler"]
         path = WeightPath.from_plain(part["path"])
         corners = dict(zip(spec.extremes, np.eye(len(self.names)), strict=True))
@@ -79,19 +85,44 @@ class PathEngine(FrontEngine):
                 )
 
     def _train_path(self, start: dict[str, Any], progress: FrontProgress) -> dict[str, Any]:
-        """Train from the shared start."""
+        """Train from the shared start, piece by piece, of which a process that was killed loses the last one only."""
         spec = self.spec
         with seeded(child_seed(spec.seed, _PATH)):
             objectives, train = self._begin_from(start), torch.from_numpy(self.split.train)
             scaler = start_scaler(objectives, *self._encode(), train, spec.recipe.least_cost)
-            plan = PathPlan(self.adapter, objectives, PathWeighing(scaler), spec.recipe, child_seed(spec.seed, _PLACES))
-            self._fit(plan, spec.max_epochs, progress)
+            plan = PathPlan(self.adapter, objectives, PathWeighing(scaler), spec.recipe)
+        best = best_state(plan, spec.max_epochs, settling=True) if spec.recipe.early_stopping else None
+        length = math.ceil(spec.max_epochs / _N_PIECES)
+        first = self._resumed(plan, best, progress)
+        for piece in range(first, math.ceil(spec.max_epochs / length)):
+            if best is not None and best.has_given_up:
+                break
+            # A seed of its own makes a piece the same whether or not another process trained the one before.
+            seed = child_seed(child_seed(spec.seed, _PLACES), piece)
+            plan.begin_piece(seed)
+            with seeded(seed):
+                self._fit(plan, min(length, spec.max_epochs - piece * length), progress, best=best)
+            kept = {"piece": piece, "plan": plan.to_plain(), "best": None if best is None else best.to_plain()}
+            self.store.put(_UNFINISHED, of_first_process(kept))
+        if best is not None:
+            best.restore(plan)
         return {
             "path": plan.path.to_path().to_plain(),
             "scaler": scaler.to_plain(),
             "history": columns_of(plan.history),
             "n_epochs": n_epochs_of(plan),
         }
+
+    def _resumed(self, plan: PathPlan, best: BestState | None, progress: FrontProgress) -> int:
+        """Take over what an earlier process has trained; number of the piece to go on with."""
+        if (part := self.store.get(_UNFINISHED)) is None:
+            return 0
+        plan.take_plain(part["plan"])
+        if best is not None:
+            best.take_plain(part["best"])
+        for _ in range(n_epochs_of(plan)):
+            progress.epoch()
+        return part["piece"] + 1
 
     def front(self) -> Front:
         """Assemble the front of all points judged so far, with its path."""

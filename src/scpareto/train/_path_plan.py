@@ -11,9 +11,11 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from scpareto.pareto import preference_at
+from scpareto.train._code_bank import CodeBank
 from scpareto.train._distributed import averaged
 from scpareto.train._path_weights import PathWeights
 from scpareto.train._plan import FrontPlan, numbers
+from scpareto.train._records import n_epochs_of
 from scpareto.train._weighing import Weighing, standardised
 
 if TYPE_CHECKING:
@@ -76,8 +78,6 @@ class PathPlan(FrontPlan):
         Gives the importances of a place.
     recipe
         Learning rates, critic steps and so on.
-    seed
-        Seed of the places.
 
     Notes
     -----
@@ -92,11 +92,17 @@ class PathPlan(FrontPlan):
         objectives: list[Objective],
         weighing: PathWeighing,
         recipe: Recipe,
-        seed: int,
     ) -> None:
         super().__init__(adapter, objectives, weighing, recipe, lr=recipe.lr_front)
         self.path = PathWeights(self.module, len(weighing.active))
+        self._made: list[torch.optim.Optimizer] = []
+        self.begin_piece(0)
+
+    def begin_piece(self, seed: int) -> None:
+        """Draw places from a seed, and forget the codes that critics were to see again."""
         self._places = np.random.default_rng(seed)
+        self.bank = CodeBank(self.recipe.n_bank)
+        self.epochs_before = n_epochs_of(self)
 
     def train(self, mode: bool = True) -> PathPlan:
         """Switch between training and evaluation mode; batch normalisation stays in evaluation mode."""
@@ -107,8 +113,10 @@ class PathPlan(FrontPlan):
         return self
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Adam for the control points and, if there are any, for the critics."""
-        return [self._adam(self.path.trained), *super().configure_optimizers()[1:]]
+        """Adam for the control points and, if there are any, for the critics; the same ones in every piece."""
+        if not self._made:
+            self._made = [self._adam(self.path.trained), *super().configure_optimizers()[1:]]
+        return self._made
 
     def move_to(self, shares: NDArray[np.float64]) -> None:
         """Put the weights of a place into the module."""
@@ -161,6 +169,20 @@ class PathPlan(FrontPlan):
         """Go back to a snapshot."""
         self.path.load_state_dict(snapshot["path"])
         self.objectives.load_state_dict(snapshot["objectives"])
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return all that :meth:`take_plain` needs, as tensors and plain types."""
+        return self.snapshot() | {
+            "optimizers": [optimizer.state_dict() for optimizer in self._made],
+            "history": self.history,
+        }
+
+    def take_plain(self, plain: dict[str, Any]) -> None:
+        """Go on from where another training was, between two pieces."""
+        self.restore(plain)
+        for optimizer, state in zip(self.configure_optimizers(), plain["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        self.history = list(plain["history"])
 
     def _context(self, batch: dict[str, Tensor]) -> Context:
         context = super()._context(batch)

@@ -84,6 +84,7 @@ class FrontPlan(lightning.LightningModule):
         self.minibatch_losses: list[list[float]] = []
         self.history: list[dict[str, float]] = []
         self.merit: float | None = None
+        self.epochs_before = 0
         self._epoch: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         self._validation: list[tuple[Encoded, Tensor | None, Context]] = []
         self._frozen = tuple(frozen or [])
@@ -96,6 +97,11 @@ class FrontPlan(lightning.LightningModule):
     def critics(self) -> list[Objective]:
         """Objectives in use that have a critic."""
         return [o for o, used in zip(self._objectives, self.weighing.active[1:], strict=True) if used and o.has_critic]
+
+    @property
+    def epoch(self) -> int:
+        """Number of the present epoch, with those of earlier pieces of the training."""
+        return self.epochs_before + self.current_epoch
 
     def train(self, mode: bool = True) -> FrontPlan:
         """Switch between training and evaluation mode; frozen networks keep their running statistics in both."""
@@ -131,12 +137,12 @@ class FrontPlan(lightning.LightningModule):
             values, counts = averaged(numbers(losses)), [loss is not None for loss in losses]
             # Before the solver, which takes finite numbers only.
             if not np.isfinite(values[counts]).all():
-                raise TrainingDiverged(f"The losses of epoch {self.current_epoch} are {values}.")
+                raise TrainingDiverged(f"The losses of epoch {self.epoch} are {values}.")
             scaled = self.weighing.scale(losses)
             gradients = self._gradients(scaled) if self.weighing.needs_gramian else []
             gramian = self._gramian(gradients) if gradients else None
             if gramian is not None and not np.isfinite(gramian).all():
-                raise TrainingDiverged(f"The gradients of epoch {self.current_epoch} are not finite.")
+                raise TrainingDiverged(f"The gradients of epoch {self.epoch} are not finite.")
             weights = self.weighing.weights(averaged(numbers(scaled)), gramian)
             if np.any(weights != 0):
                 if self.recipe.redraw:
@@ -159,9 +165,9 @@ class FrontPlan(lightning.LightningModule):
         record["main_phase"] = float(self.weighing.in_main_phase)
         # Lightning validates before it calls this hook, so the epoch's validation record is already there.
         if self.history and "epoch" not in self.history[-1]:
-            self.history[-1] |= {"epoch": float(self.current_epoch)} | record
+            self.history[-1] |= {"epoch": float(self.epoch)} | record
         else:
-            self.history.append({"epoch": float(self.current_epoch)} | record)
+            self.history.append({"epoch": float(self.epoch)} | record)
         self._epoch = []
         self.weighing.end_epoch()
 
@@ -228,7 +234,7 @@ class FrontPlan(lightning.LightningModule):
             refused = error
         # The cells of one process may diverge before those of the others, which would wait for it forever.
         if anywhere(found is None) or found is None:
-            raise TrainingDiverged(f"The codes of epoch {self.current_epoch} are not finite.") from refused
+            raise TrainingDiverged(f"The codes of epoch {self.epoch} are not finite.") from refused
         return found
 
     def _losses(self, encoded: Encoded, generative: Tensor | None, context: Context) -> list[Tensor | None]:
@@ -282,7 +288,7 @@ class FrontPlan(lightning.LightningModule):
         if (clip := self.recipe.safeguards.gradient_clip) is not None:
             norm = nn.utils.clip_grad_norm_(self._trained, clip)
             if not torch.isfinite(norm):
-                raise TrainingDiverged(f"The gradients of epoch {self.current_epoch} are not finite.")
+                raise TrainingDiverged(f"The gradients of epoch {self.epoch} are not finite.")
 
     def _train_critics(self, optimizer: LightningOptimizer, encoded: Encoded, context: Context) -> None:
         """Critic steps before a model step."""

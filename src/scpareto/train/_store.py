@@ -69,6 +69,12 @@ class PartStore:
         if self._folder is not None and is_first_process():
             _write_whole(self._folder / f"{name}.pt", lambda file: torch.save(part, file))
 
+    def discard(self, name: str) -> None:
+        """Forget a part that is not needed any more."""
+        self._parts.pop(name, None)
+        if self._folder is not None and is_first_process():
+            (self._folder / f"{name}.pt").unlink(missing_ok=True)
+
 
 def _write_whole(path: Path, write: Any) -> None:
     """Write to a neighbour first, so that an interruption leaves no half file behind."""
