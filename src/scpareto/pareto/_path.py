@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SMALLEST_ODDS, LARGEST_ODDS = 0.05, 30.0
 """Importance of an objective relative to the generative loss at which the path begins to move, and where it ends."""
+VARIANCE = "running_var"
+"""How the names of running variances of batch normalisation end."""
 _STRETCH = np.log1p(LARGEST_ODDS / SMALLEST_ODDS)
 
 
@@ -100,7 +102,8 @@ class WeightPath:
     start
         Whole state of the uncorrected end, buffers included.
     controls
-        Parameters at the other control points of the curves, in the order of :func:`coefficients_at`.
+        Parameters and running statistics at the other control points of the curves, in the order of
+        :func:`coefficients_at`.
 
     Notes
     -----
@@ -142,6 +145,9 @@ class WeightPath:
                 found *= float(coefficients[0])
                 for coefficient, control in zip(coefficients[1:], self.controls, strict=True):
                     found.add_(control[name], alpha=float(coefficient))
+                if name.endswith(VARIANCE):
+                    # A bend may lie below zero.
+                    found.clamp_(min=0.0)
             mixed[name] = found
         return mixed
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from scpareto.pareto import preference_at
 from scpareto.train._code_bank import CodeBank
@@ -78,10 +77,6 @@ class PathPlan(FrontPlan):
         Gives the importances of a place.
     recipe
         Learning rates, critic steps and so on.
-
-    Notes
-    -----
-    Running statistics of batch normalisation stay those of the start: they would mix those of all places.
     """
 
     weighing: PathWeighing
@@ -104,14 +99,6 @@ class PathPlan(FrontPlan):
         self.bank = CodeBank(self.recipe.n_bank)
         self.epochs_before = n_epochs_of(self)
 
-    def train(self, mode: bool = True) -> PathPlan:
-        """Switch between training and evaluation mode; batch normalisation stays in evaluation mode."""
-        super().train(mode)
-        for layer in self.module.modules():
-            if isinstance(layer, _BatchNorm):
-                layer.eval()
-        return self
-
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Adam for the control points and, if there are any, for the critics; the same ones in every piece."""
         if not self._made:
@@ -125,8 +112,10 @@ class PathPlan(FrontPlan):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """One step at a place of its own."""
-        self.move_to(self._drawn())
+        shares = self._drawn()
+        self.move_to(shares)
         super().training_step(batch, batch_idx)
+        self.path.take_statistics(shares)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Collect codes and generative losses of validation cells at several places."""

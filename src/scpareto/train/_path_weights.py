@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from scpareto.pareto import WeightPath, coefficients_at
+from scpareto.pareto._path import VARIANCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,10 +18,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+_LEAST_LEVERAGE = 0.25
+"""Sum of squared coefficients below which control points follow the statistics of a place more slowly."""
+_HASTE = 5.0
+"""How much more a minibatch moves running statistics than in a plain training: each place sees few minibatches."""
+
+
 class PathWeights(nn.Module):
     """Control points of a path through the weights of a module; all begin at its present state.
 
-    The first one, the uncorrected end, stays there.
+    The first one, the uncorrected end, stays there. Running statistics of batch normalisation are mixed like weights:
+    each place has its own.
 
     Parameters
     ----------
@@ -35,16 +44,35 @@ class PathWeights(nn.Module):
         self.names = [name for name, _ in named]
         # Tuples keep the module itself out of the state.
         self._mixed = tuple(p for _, p in named)
-        self._module = (module,)
+        # As plain data, too: what is not mixed is that of the start, such as numbers of minibatches seen.
+        self._start = {name: values.detach().cpu().clone() for name, values in module.state_dict().items()}
         n_controls = n_objectives * (n_objectives + 1) // 2
         self.controls = nn.ModuleList(
             nn.ParameterList(p.detach().clone() for p in self._mixed) for _ in range(n_controls)
         )
         self.controls[0].requires_grad_(False)
+        running = [
+            (f"{prefix}.{name}", values)
+            for prefix, layer in module.named_modules()
+            if isinstance(layer, _BatchNorm)
+            for name, values in layer.named_buffers()
+            if values.is_floating_point()
+        ]
+        self.statistic_names = [name for name, _ in running]
+        self._running = tuple(values for _, values in running)
+        self.statistics = nn.ModuleList(
+            nn.ParameterList(nn.Parameter(values.clone(), requires_grad=False) for values in self._running)
+            for _ in range(n_controls)
+        )
+        self._placed: list[Tensor] = []
 
     def parameters_of(self, control: int) -> tuple[nn.Parameter, ...]:
         """Parameters of one control point."""
         return tuple(self.controls[control].parameters())
+
+    def statistics_of(self, control: int) -> tuple[Tensor, ...]:
+        """Return the running statistics of one control point."""
+        return tuple(self.statistics[control].parameters())
 
     @property
     def trained(self) -> list[nn.Parameter]:
@@ -60,10 +88,36 @@ class PathWeights(nn.Module):
         shares
             Share of each end, shape ``(n_objectives,)``.
         """
-        torch._foreach_zero_(self._mixed)
+        mixed = (*self._mixed, *self._running)
+        torch._foreach_zero_(mixed)
         for control, coefficient in enumerate(coefficients_at(shares)):
             if coefficient:
-                torch._foreach_add_(self._mixed, self.parameters_of(control), alpha=float(coefficient))
+                parts = (*self.parameters_of(control), *self.statistics_of(control))
+                torch._foreach_add_(mixed, parts, alpha=float(coefficient))
+        for name, values in zip(self.statistic_names, self._running, strict=True):
+            if name.endswith(VARIANCE):
+                # A bend may lie below zero.
+                values.clamp_(min=0.0)
+        self._placed = [values.clone() for values in self._running]
+
+    @torch.no_grad()
+    def take_statistics(self, shares: NDArray) -> None:
+        """Let the control points follow what a minibatch has changed of the running statistics of its place.
+
+        Parameters
+        ----------
+        shares
+            Share of each end at the place.
+        """
+        if not self._running:
+            return
+        coefficients = coefficients_at(shares)
+        leverage = max(_LEAST_LEVERAGE, float(coefficients[1:] @ coefficients[1:]))
+        changes = tuple(now - before for now, before in zip(self._running, self._placed, strict=True))
+        for control in range(1, len(self.controls)):
+            if coefficients[control]:
+                rate = _HASTE * float(coefficients[control]) / leverage
+                torch._foreach_add_(self.statistics_of(control), changes, alpha=rate)
 
     def take_gradients(self, gradients: Sequence[Tensor | None], shares: NDArray) -> None:
         """Hand gradients of the mixed parameters on to the control points, each by its coefficient.
@@ -79,9 +133,14 @@ class PathWeights(nn.Module):
 
     def to_path(self) -> WeightPath:
         """Return what a front keeps, on CPU."""
-        start = {name: values.detach().cpu().clone() for name, values in self._module[0].state_dict().items()}
+        names = [*self.names, *self.statistic_names]
         first, *others = (
-            {name: p.detach().cpu().clone() for name, p in zip(self.names, self.parameters_of(control), strict=True)}
+            {
+                name: values.detach().cpu().clone()
+                for name, values in zip(
+                    names, (*self.parameters_of(control), *self.statistics_of(control)), strict=True
+                )
+            }
             for control in range(len(self.controls))
         )
-        return WeightPath(start | first, others)
+        return WeightPath(self._start | first, others)
