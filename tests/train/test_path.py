@@ -178,11 +178,48 @@ def test_a_path_that_corrects_nothing_is_reported(cells, caplog):
         model.train(**SHORT | {"plan_kwargs": still, "max_epochs_pretrain": 20})
     table = model.front.to_dataframe()
     assert table["classifier_test"].min() > 0.05, table["classifier_test"].tolist()
-    assert "The path hardly lowers classifier" in caplog.text
+    assert "Training hardly lowers classifier" in caplog.text
+    assert model.front.path is not None
+
+
+@pytest.fixture(scope="module")
+def collapsed(cells):
+    """A front whose path stood still."""
+    patch, words, handler = pytest.MonkeyPatch(), [], logging.Handler()
+    patch.setattr(PathPlan, "_step", lambda *args: None)
+    handler.emit = lambda record: words.append(record.getMessage())
+    logging.getLogger("scpareto").addHandler(handler)
+    try:
+        model = ParetoVI(cells, n_hidden=64, seed=0)
+        # Long enough that a training of its own lowers what the path does not.
+        model.train(80, max_epochs_pretrain=60, method="conditional", n_points=2, progress=False)
+    finally:
+        logging.getLogger("scpareto").removeHandler(handler)
+        patch.undo()
+    model.told = words
+    return model
+
+
+def test_after_a_collapse_points_are_trained_apart(collapsed):
+    assert any("The path does not lower classifier" in word for word in collapsed.told)
+    table = collapsed.front.to_dataframe()
+    assert table["kind"].tolist() == ["extreme", "candidate", "candidate", "extreme"]
+    assert table["leakage_mean"].iloc[-1] < 0.6 * table["leakage_mean"].iloc[0]
+    assert collapsed.front.method == collapsed.front.metadata["method"] == "scalarization"
+    assert collapsed.front.path is None
+    assert collapsed.front.metadata["collapsed"]
+    assert not collapsed.front.missing
+
+
+def test_a_front_after_a_collapse_is_saved_and_loaded(collapsed, cells, tmp_path):
+    collapsed.save(tmp_path / "model")
+    loaded = ParetoVI.load(tmp_path / "model", cells)
+    pd.testing.assert_frame_equal(loaded.front.to_dataframe(), collapsed.front.to_dataframe())
+    assert loaded.select(1) == 1
 
 
 def test_a_path_that_corrects_is_not_reported(trained):
-    assert not any("hardly" in word for word in trained.told)
+    assert not any("lower" in word for word in trained.told)
 
 
 class StopAtEpoch(Callback):

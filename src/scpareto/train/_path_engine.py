@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from scpareto.train._path_plan import PathPlan, PathWeighing
 from scpareto.train._path_start import at_random_places, start_scaler
 from scpareto.train._records import columns_of, n_epochs_of
 from scpareto.train._seeding import child_seed, seeded
+from scpareto.train._store import PartStore
+from scpareto.train._weighing import FixedWeighing
 
 if TYPE_CHECKING:
     from torch.distributions import Normal
@@ -33,7 +36,11 @@ _PATH, _PLACES = 10_003, 10_004
 _N_PIECES, _UNFINISHED = 10, "path_training"
 """Pieces of a training, and the part of the store that keeps what the finished ones have come to."""
 _WORTH_A_WORD, _HARDLY = 0.05, 0.8
-"""Information in nats that a start must have, and the share of it left at the end, for the user to be warned."""
+"""Information in nats that a start must have, and the share of it left at the end, for a collapse to be looked for."""
+_SHORT, _ALONE = 0.25, 10_010
+"""Epochs of the training that a collapse is told by, as a share of the path's, and its seed index."""
+_COLLAPSE, _APART = "collapse", "scalarization"
+"""Part of the store that records a collapse, and the method that takes the path's place."""
 
 
 class PathEngine(FrontEngine):
@@ -42,12 +49,22 @@ class PathEngine(FrontEngine):
     Parameters are those of :class:`FrontEngine`.
     """
 
+    _apart: FrontEngine | None = None
+
+    def run(self) -> None:
+        """Train and judge all points that the store does not hold yet; apart, where the path has collapsed."""
+        if self.store.get(_COLLAPSE) is None:
+            super().run()
+        if self.store.get(_COLLAPSE) is not None:
+            self._apart = self._engine_apart()
+            self._apart.run()
+
     @property
     def _n_trainings(self) -> int:
         return 1
 
     def _train_points(self, start: dict[str, Any], progress: FrontProgress) -> None:
-        """Train the path and judge its points."""
+        """Train the path and judge its points, the ends first."""
         spec = self.spec
         progress.stage("all preferences", spec.max_epochs)
         if (part := self.store.get("path")) is None:
@@ -55,9 +72,23 @@ class PathEngine(FrontEngine):
             self.store.put("path", part)
             self.store.discard(_UNFINISHED)
         self.metadata["training_scaler"] = self.metadata["scaler"] = part["scaler"]
-        path = WeightPath.from_plain(part["path"])
+        self._judge_places(part, spec.extremes, progress)
+        if collapsed := self._collapsed(start, progress):
+            logger.warning(
+                "The path does not lower %s, which a short training of its own does. The points are trained apart.",
+                ", ".join(collapsed),
+            )
+            for name in ("path", "critics", *(f"point_{number}" for number in spec.extremes)):
+                self.store.discard(name)
+            self.store.put(_COLLAPSE, {"objectives": collapsed})
+            return
+        self._judge_places(part, [n for n in range(spec.n_front) if n not in spec.extremes], progress)
+
+    def _judge_places(self, part: dict[str, Any], numbers: list[int], progress: FrontProgress) -> None:
+        """Judge the path at some points of the grid."""
+        spec, path = self.spec, WeightPath.from_plain(part["path"])
         corners = dict(zip(spec.extremes, np.eye(len(self.names)), strict=True))
-        for number in range(spec.n_front):
+        for number in numbers:
             if self.store.get(f"point_{number}") is not None:
                 continue
             kind = "extreme" if number in corners else "conditional"
@@ -67,22 +98,56 @@ class PathEngine(FrontEngine):
                 found = self._judged(number, kind, preference, part["n_epochs"], progress)
             self.store.put(f"point_{number}", of_first_process(found))
 
-        self._warn_of_collapse()
-
-    def _warn_of_collapse(self) -> None:
-        """Say where the strongest end of the path hardly differs from the uncorrected one, by fresh critics."""
-        spec = self.spec
-        for objective, number in zip(self.objectives, spec.extremes[1:], strict=True):
+    def _collapsed(self, start: dict[str, Any], progress: FrontProgress) -> list[str]:
+        """Objectives that the path hardly lowers, by fresh critics, and that a short training of its own does lower."""
+        found = []
+        for which, (objective, number) in enumerate(zip(self.objectives, self.spec.extremes[1:], strict=True), 1):
             parts = (self.store.get(f"point_{n}") for n in (0, number))
-            start, end = (part["row"][f"{objective.label}_test"] for part in parts if part is not None)
-            if objective.minimum is not None and start - objective.minimum > _WORTH_A_WORD and end > _HARDLY * start:
+            before, after = (part["row"][f"{objective.label}_test"] for part in parts if part is not None)
+            if objective.minimum is None or before - objective.minimum < _WORTH_A_WORD or after < _HARDLY * before:
+                continue
+            alone = self._short_training(which, start, progress)
+            if alone < _HARDLY * after:
+                found.append(objective.label)
+            else:
                 logger.warning(
-                    "The path hardly lowers %s: %.3g uncorrected, %.3g at its strongest end. Train longer, or train "
-                    "the points apart (method='scalarization').",
+                    "Training hardly lowers %s: %.3g uncorrected, %.3g at the strongest end, %.3g after a short "
+                    "training for it alone. Train longer.",
                     objective.label,
-                    start,
-                    end,
+                    before,
+                    after,
+                    alone,
                 )
+        return found
+
+    def _short_training(self, which: int, start: dict[str, Any], progress: FrontProgress) -> float:
+        """Value of one objective on test cells, by a fresh critic, after a short training for it alone."""
+        engine, n_epochs = self._engine_apart(), math.ceil(_SHORT * self.spec.max_epochs)
+        engine.store = PartStore({})
+        progress.extend(n_epochs)
+        progress.stage("looking for a collapse", n_epochs)
+        start = start | {"objectives": engine._pretrain_critics(start, progress)}
+        with seeded(child_seed(self.spec.seed, _ALONE + which)):
+            weighing = FixedWeighing(np.eye(len(self.names))[which])
+            objectives, rate = engine._begin_from(start), self.spec.recipe.lr_front
+            engine._train(objectives, weighing, n_epochs, progress, keep_best=False, lr=rate)
+            return of_first_process(self.judge.losses(*super()._encode()))[self.names[which]]["test"]
+
+    def _engine_apart(self) -> FrontEngine:
+        """Engine that trains the same points one by one, with the same start."""
+        spec = replace(self.spec, method=_APART, max_epochs=math.ceil(self.spec.max_epochs / 2))
+        engine = FrontEngine(
+            self.adapter,
+            self.manager,
+            self.split,
+            self.objectives,
+            spec,
+            self.store,
+            clusterings=self.clusterings,
+            show_progress=self.show_progress,
+        )
+        engine.metadata = self.metadata | {"method": _APART, "max_epochs": spec.max_epochs, "collapsed": True}
+        return engine
 
     def _train_path(self, start: dict[str, Any], progress: FrontProgress) -> dict[str, Any]:
         """Train from the shared start, piece by piece, of which a process that was killed loses the last one only."""
@@ -126,6 +191,8 @@ class PathEngine(FrontEngine):
 
     def front(self) -> Front:
         """Assemble the front of all points judged so far, with its path."""
+        if self._apart is not None:
+            return self._apart.front()
         front = super().front()
         if (part := self.store.get("path")) is not None:
             front.path = WeightPath.from_plain(part["path"])

@@ -52,6 +52,11 @@ class FrontProgress:
         self._bar.update(self._task, description=description, completed=self._stage_end)
         self._stage_end += n_epochs
 
+    def extend(self, n_epochs: int) -> None:
+        """Expect more epochs than at first."""
+        total = self._bar.tasks[self._task].total or 0
+        self._bar.update(self._task, total=total + n_epochs)
+
     def epoch(self) -> None:
         """Count an epoch."""
         self._bar.advance(self._task)
