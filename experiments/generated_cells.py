@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 TABLE, FIGURE = RESULTS / "generated_cells.csv", RESULTS / "generated_cells.png"
 KEYS = ("setting", "dataset", "seed")
 DATASETS = ("kang_ifnb_pbmc", "paul15_myeloid", "pbmc_facs")
-EVERY = {"small": 25, "full": 100}
+EVERY = {"small": 50, "full": 100}
 # Few cells make short epochs: more of them, and a slower average of the generator, than where GANs are a side show.
-TRAINING = {"small": {"max_epochs": 75}, "full": {}}
+TRAINING = {"small": {"max_epochs": 300}, "full": {}}
 PLAN = {"small": {"average": 0.995}, "full": {}}
 TREES = {"small": 50, "full": 1000}
 

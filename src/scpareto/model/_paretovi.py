@@ -272,6 +272,8 @@ class ParetoVI(FrontMixin, SCVI):
         checkpoint_dir: str | os.PathLike[str] | None = None,
         accelerator: str = "auto",
         devices: int | list[int] | str = "auto",
+        executor: Literal["ray"] | None = None,
+        executor_kwargs: dict[str, Any] | None = None,
         progress: bool = True,
         **trainer_kwargs: Any,
     ) -> None:
@@ -313,6 +315,8 @@ class ParetoVI(FrontMixin, SCVI):
             Folder that keeps every finished point. A later call with the same data and arguments goes on from there.
         accelerator, devices
             As in scvi-tools.
+        executor, executor_kwargs
+            ``"ray"`` trains the points on a Ray cluster, see :func:`scpareto.fit_front`.
         progress
             Whether to show a progress bar.
         **trainer_kwargs
@@ -354,6 +358,8 @@ class ParetoVI(FrontMixin, SCVI):
             checkpoint_dir=checkpoint_dir,
             accelerator=accelerator,
             devices=devices,
+            executor=executor,
+            executor_kwargs=executor_kwargs,
             progress=progress,
             **trainer_kwargs,
         )

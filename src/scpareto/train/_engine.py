@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from scpareto.objectives import Context, Objective
     from scpareto.train._adapter import VAEAdapter
     from scpareto.train._clusters import Clustering
+    from scpareto.train._executor import RayExecutor
     from scpareto.train._loop import BestState
     from scpareto.train._spec import FrontSpec
     from scpareto.train._split import Split
@@ -63,6 +64,8 @@ class FrontEngine:
         Keeps finished parts.
     clusterings
         Clusters that objectives are conditioned on.
+    executor
+        Trains points elsewhere; None for this process.
     show_progress
         Whether a bar is drawn.
     """
@@ -77,6 +80,7 @@ class FrontEngine:
         store: PartStore,
         *,
         clusterings: Sequence[Clustering] = (),
+        executor: RayExecutor | None = None,
         show_progress: bool = True,
     ) -> None:
         self.adapter = adapter
@@ -86,6 +90,7 @@ class FrontEngine:
         self.clusterings = clusterings
         self.spec = spec
         self.store = store
+        self.executor = executor
         self.show_progress = show_progress
         self.failures: dict[int, str] = {}
         self.metadata: dict[str, Any] = {}
@@ -118,17 +123,38 @@ class FrontEngine:
     def _train_points(self, start: dict[str, Any], progress: FrontProgress) -> None:
         """Train the extremes, find the scales of the losses, and train a point for each preference."""
         spec = self.spec
+        for error in self._elsewhere("_anchor", spec.extremes, range(len(spec.extremes)), start, progress).values():
+            raise error
         anchors = [self._anchor(which, start, progress) for which in range(len(spec.extremes))]
         scalers = anchor_scalers(anchors, self.names, self.objectives, spec.recipe)
         self.metadata["training_scaler"], self.metadata["scaler"] = (scaler.to_plain() for scaler in scalers)
-        for number in range(1, len(spec.preferences) + 1):
+        points = range(1, len(spec.preferences) + 1)
+        diverged = self._elsewhere("_candidate", points, points, start, progress, scalers)
+        for number in points:
             try:
+                if number in diverged:
+                    raise diverged[number]
                 self._candidate(number, start, scalers, progress)
             except TrainingDiverged as error:
                 self.failures[number] = str(error)
                 logger.warning("Point %d diverged and is left out: %s", number, error)
         if len(self.failures) == len(spec.preferences):
             raise RuntimeError(f"Every candidate diverged. The first: {self.failures[1]}")
+
+    def _elsewhere(
+        self,
+        how: str,
+        points: Sequence[int],
+        numbers: Sequence[int],
+        start: dict[str, Any],
+        progress: FrontProgress,
+        *arguments: Any,
+    ) -> dict[int, TrainingDiverged]:
+        """Let the executor train the points that the store lacks; return the errors of those that diverged."""
+        if self.executor is None:
+            return {}
+        missing = [n for p, n in zip(points, numbers, strict=True) if self.store.get(f"point_{p}") is None]
+        return self.executor.train(self, how, missing, start, *arguments, progress=progress)
 
     def front(self) -> Front:
         """Assemble the front of all points finished so far."""
@@ -160,7 +186,7 @@ class FrontEngine:
         progress.stage("pretraining", spec.max_epochs_pretrain)
         if (part := self.store.get("pretraining")) is None:
             with seeded(child_seed(spec.seed, _PRETRAINING)):
-                plan = self._train([], FixedWeighing([1.0]), spec.max_epochs_pretrain, progress)
+                plan = self._train("pretraining", [], FixedWeighing([1.0]), spec.max_epochs_pretrain, progress)
             part = {"module": copied_state(self.adapter.module), "history": columns_of(plan.history)}
             self.store.put("pretraining", part)
         return dict(part)
@@ -260,12 +286,11 @@ class FrontEngine:
             objectives, rate = self._begin_from(start), spec.recipe.lr_front
             # No best state away from the generative loss: such an extreme is the end of the road, not the state that
             # best fooled its critic.
-            plan = self._train(
-                objectives, FixedWeighing(preference), spec.max_epochs, progress, keep_best=uncorrected, lr=rate
-            )
+            weighing, name = FixedWeighing(preference), f"point_{number}"
+            plan = self._train(name, objectives, weighing, spec.max_epochs, progress, keep_best=uncorrected, lr=rate)
             if not uncorrected:
                 generative, encoders = FixedWeighing(np.eye(len(self.names))[0]), self.adapter.encoders()
-                refit = self._train(objectives, generative, spec.max_epochs, progress, frozen=encoders)
+                refit = self._train(name, objectives, generative, spec.max_epochs, progress, frozen=encoders)
                 plan.history += refit.history
             return self._finish(number, "extreme", preference, plan, progress)
 
@@ -322,7 +347,8 @@ class FrontEngine:
         """Train and judge one point with the weights of one preference."""
         spec = self.spec
         with seeded(child_seed(spec.seed, number)):
-            plan = self._train(self._begin_from(start), weighing, spec.max_epochs, progress, lr=spec.recipe.lr_front)
+            objectives, rate = self._begin_from(start), spec.recipe.lr_front
+            plan = self._train(f"point_{number}", objectives, weighing, spec.max_epochs, progress, lr=rate)
             return self._finish(number, kind, preference, plan, progress)
 
     @property
@@ -342,6 +368,7 @@ class FrontEngine:
 
     def _train(
         self,
+        part: str,
         objectives: list[Objective],
         weighing: Weighing,
         max_epochs: int,
@@ -354,6 +381,7 @@ class FrontEngine:
         spec = self.spec
         recipe = spec.recipe if keep_best else spec.recipe.with_options({"early_stopping": False})
         plan = FrontPlan(self.adapter, objectives, weighing, recipe, frozen=frozen, lr=lr)
+        plan.part = part
         self._fit(plan, max_epochs, progress)
         return plan
 

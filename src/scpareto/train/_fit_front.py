@@ -17,9 +17,12 @@ from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KE
 from scpareto.pareto import Front, Solver, get_scaler, get_solver, solver_class
 from scpareto.train._adapter import VAEAdapter, get_adapter
 from scpareto.train._build import build_objectives, check_targets, paired
+from scpareto.train._distributed import is_first_process
 from scpareto.train._engine import FrontEngine
+from scpareto.train._executor import EXECUTORS, RayExecutor
 from scpareto.train._path_engine import PathEngine
 from scpareto.train._recipe import RECIPES
+from scpareto.train._report import report
 from scpareto.train._seeding import child_seed, seeded
 from scpareto.train._spec import FrontSpec
 from scpareto.train._split import Split, stratified_split
@@ -77,9 +80,17 @@ class FrontRun:
         checkpoint_dir: str | os.PathLike[str] | None = None,
         accelerator: str = "auto",
         devices: int | list[int] | str = "auto",
+        executor: str | None = None,
+        executor_kwargs: dict[str, Any] | None = None,
         progress: bool = True,
         **trainer_kwargs: Any,
     ) -> None:
+        if executor not in (None, *EXECUTORS):
+            raise ValueError(f"executor={executor!r} is not one of None, {', '.join(map(repr, EXECUTORS))}.")
+        if executor_kwargs and executor is None:
+            raise ValueError("executor_kwargs are given without an executor.")
+        if executor is not None and warm_start == "path":
+            raise ValueError("warm_start='path' trains one point after the other; executor='ray' does not go with it.")
         if warm_start not in WARM_STARTS:
             raise ValueError(f"warm_start={warm_start!r} is not one of {', '.join(map(repr, WARM_STARTS))}.")
         if preset not in RECIPES:
@@ -112,6 +123,8 @@ class FrontRun:
             raise ValueError("warm_start='path' is for points that are trained apart; method='conditional' has none.")
         if along_path and (learned := [objective.label for objective in traded if objective.is_learned]):
             raise ValueError(f"method='conditional' does not take {', '.join(learned)}, which learns with the model.")
+        if along_path and executor is not None:
+            raise ValueError("method='conditional' is one training; executor='ray' does not go with it.")
         if along_path and published:
             raise ValueError("preset='paper' trains every point apart; method='conditional' does not go with it.")
         # One training for all points takes twice as long as one of them, a step from one to the next a quarter.
@@ -151,7 +164,15 @@ class FrontRun:
         fingerprint = {"data": _data_hash(model, self.split, known), "start": _state_hash(adapter)}
         store = PartStore(self.settings | fingerprint, checkpoint_dir)
         self._engine = (PathEngine if along_path else FrontEngine)(
-            adapter, manager, self.split, traded, spec, store, clusterings=clusterings, show_progress=progress
+            adapter,
+            manager,
+            self.split,
+            traded,
+            spec,
+            store,
+            clusterings=clusterings,
+            executor=None if executor is None else RayExecutor(**executor_kwargs or {}),
+            show_progress=progress,
         )
         self._engine.metadata = self.settings | {
             "target": next((o.target for o in traded if o.needs_nuisance), "batch"),
@@ -159,7 +180,7 @@ class FrontRun:
         }
 
     def run(self) -> None:
-        """Train all points that are not finished yet.
+        """Train all points that are not finished yet, and report the knee to the user's loggers and callbacks.
 
         Raises
         ------
@@ -172,6 +193,8 @@ class FrontRun:
             front = self.front()
             logger.warning("Interrupted. Finished points: %s; missing: %s.", front.numbers or "none", front.missing)
             raise
+        if is_first_process():
+            report(self.front(), "knee", self._engine.spec.trainer_kwargs)
 
     def front(self) -> Front:
         """Front of all points finished so far."""
@@ -235,6 +258,12 @@ def fit_front(
         Folder that keeps every finished point; a later call with the same arguments and data goes on from there.
     accelerator, devices
         As in scvi-tools. With several devices (``strategy="ddp"``, in a script) ``batch_size`` is that of each.
+    executor
+        ``"ray"`` trains the points at the same time on a Ray cluster (``pip install scpareto[ray]``): the one that this
+        process is connected to, or that ``RAY_ADDRESS`` names, or a local one. On CPUs, with as many threads, the front
+        is the same. A point whose worker dies is trained again.
+    executor_kwargs
+        Resources of a point, such as ``{"num_cpus": 4}``, see :func:`ray.remote`.
     progress
         Whether to show a progress bar.
     **kwargs

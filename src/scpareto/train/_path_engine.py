@@ -130,7 +130,7 @@ class PathEngine(FrontEngine):
         with seeded(child_seed(self.spec.seed, _ALONE + which)):
             weighing = FixedWeighing(np.eye(len(self.names))[which])
             objectives, rate = engine._begin_from(start), self.spec.recipe.lr_front
-            engine._train(objectives, weighing, n_epochs, progress, keep_best=False, lr=rate)
+            engine._train("alone", objectives, weighing, n_epochs, progress, keep_best=False, lr=rate)
             return of_first_process(self.judge.losses(*super()._encode()))[self.names[which]]["test"]
 
     def _engine_apart(self) -> FrontEngine:
@@ -156,6 +156,7 @@ class PathEngine(FrontEngine):
             objectives, train = self._begin_from(start), torch.from_numpy(self.split.train)
             scaler = start_scaler(objectives, *self._encode(), train, spec.recipe.least_cost)
             plan = PathPlan(self.adapter, objectives, PathWeighing(scaler), spec.recipe)
+            plan.part = "path"
         best = best_state(plan, spec.max_epochs, settling=True) if spec.recipe.early_stopping else None
         length = math.ceil(spec.max_epochs / _N_PIECES)
         first = self._resumed(plan, best, progress)

@@ -140,6 +140,7 @@ class PathPlan(FrontPlan):
         for name, at_start, at_end in zip(names, values[0], values[-1], strict=True):
             record |= {f"{name}_validation_start": float(at_start), f"{name}_validation_end": float(at_end)}
         self.history.append(record)
+        self.report(record)
         self._validation = []
 
     def judged_places(self) -> list[NDArray[np.float64]]:

@@ -85,6 +85,7 @@ class FrontPlan(lightning.LightningModule):
         self.history: list[dict[str, float]] = []
         self.merit: float | None = None
         self.epochs_before = 0
+        self.part: str | None = None
         self._epoch: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         self._validation: list[tuple[Encoded, Tensor | None, Context]] = []
         self._frozen = tuple(frozen or [])
@@ -169,6 +170,7 @@ class FrontPlan(lightning.LightningModule):
         else:
             self.history.append({"epoch": float(self.epoch)} | record)
         self._epoch = []
+        self.report(record)
         self.weighing.end_epoch()
 
     def on_validation_epoch_start(self) -> None:
@@ -189,7 +191,13 @@ class FrontPlan(lightning.LightningModule):
         self.merit = self.weighing.merit(values)
         names = ["generative_loss", *(o.label for o in self._objectives)]
         self.history.append({f"{name}_validation": float(v) for name, v in zip(names, values, strict=True)})
+        self.report(self.history[-1])
         self._validation = []
+
+    def report(self, record: dict[str, float]) -> None:
+        """Hand a record of an epoch to the user's loggers and callbacks, by the name of the part that is trained."""
+        if self.part is not None and isinstance(self._trainer, lightning.Trainer):
+            self.log_dict({f"{self.part}/{name}": value for name, value in record.items()})
 
     def snapshot(self) -> dict[str, Any]:
         """Copy of the present state of module and critics."""

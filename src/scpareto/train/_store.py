@@ -63,6 +63,11 @@ class PartStore:
             self._parts[name] = torch.load(path, map_location="cpu", weights_only=True)
         return self._parts.get(name)
 
+    @property
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """Parts by name that this process has put or read."""
+        return dict(self._parts)
+
     def put(self, name: str, part: dict[str, Any]) -> None:
         """Keep a finished part of tensors and plain types."""
         self._parts[name] = part
