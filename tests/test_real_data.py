@@ -9,7 +9,7 @@ import scanpy as sc
 
 from scpareto.metrics import neighborhood_retention, probe_information
 from scpareto.model import ParetoVI
-from scpareto.train._judge import principal_components
+from scpareto.train._components import principal_components
 
 pytestmark = pytest.mark.data
 

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 import torch
 
 from scpareto.objectives import Mine
 from scpareto.train import Recipe, stratified_split
 from scpareto.train._adapter import get_adapter
-from scpareto.train._judge import Judge, principal_components
+from scpareto.train._judge import Judge
 
 SHORT = {"de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
 
@@ -49,19 +48,3 @@ def test_equal_seeds_give_equal_rows(judge):
     assert {"mine_test", "leakage_mean", "leakage_sample_high", "retention"} <= set(rows[0].row)
     assert repr(rows[0].structure) == repr(rows[1].structure)
     assert len(rows[0].structure["names"]) == len(rows[0].structure["value"]) > 0
-
-
-@pytest.mark.parametrize("convert", [sp.csr_matrix, np.asarray])
-def test_principal_components_leave_the_counts_alone(convert):
-    rng = np.random.default_rng(0)
-    types = rng.integers(2, size=60)
-    rates = np.where(types[:, None], np.r_[np.full(10, 5.0), np.ones(10)], np.r_[np.ones(10), np.full(10, 5.0)])
-    # Depth varies tenfold and is normalised away.
-    counts = convert(rng.poisson(rates * rng.uniform(1, 10, (60, 1))).astype(np.float32))
-    before = counts.copy()
-    components = principal_components(counts)
-    assert components.shape == (60, 19)
-    assert (counts != before).sum() == 0
-    first = components[:, 0]
-    between = first[types == 1].mean() - first[types == 0].mean()
-    assert abs(between) > 3 * first[types == 1].std()

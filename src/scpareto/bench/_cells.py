@@ -11,7 +11,7 @@ import pandas as pd
 import scanpy as sc
 from anndata import AnnData
 
-from scpareto.train._judge import principal_components
+from scpareto.train._components import principal_components
 from scpareto.train._threads import torch_threads_kept
 
 if TYPE_CHECKING:

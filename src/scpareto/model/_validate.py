@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from scpareto._blocks import row_blocks
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -75,26 +77,29 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
             f"{where} is a {type(counts).__name__}, which scvi-tools does not read. Convert it: "
             f"{where} = scipy.sparse.csr_matrix({where})."
         )
-    stored = counts.data if sparse.issparse(counts) else np.asarray(counts)
-    for name, wrong in (
-        ("not finite (NaN or infinite)", lambda x: ~np.isfinite(x)),
-        ("negative", lambda x: x < 0),
-    ):
-        bad = wrong(stored)
-        if bad.any():
-            cell, gene, value = _first(counts, bad)
-            raise ValueError(
-                f"{where} holds {int(bad.sum())} values that are {name}; the first is {value} in cell "
-                f"{adata.obs_names[cell]!r}, gene {adata.var_names[gene]!r}. Raw counts are needed."
-            )
-    totals = np.asarray(counts.sum(axis=1)).ravel()
-    if (totals == 0).any():
-        empty = np.flatnonzero(totals == 0)
+    empty: list[int] = []
+    fractional = False
+    for first, block in row_blocks(counts):
+        stored = block.data if sparse.issparse(block) else np.asarray(block)
+        for name, wrong in (
+            ("not finite (NaN or infinite)", lambda x: ~np.isfinite(x)),
+            ("negative", lambda x: x < 0),
+        ):
+            bad = wrong(stored)
+            if bad.any():
+                cell, gene, value = _first(block, bad)
+                raise ValueError(
+                    f"{where} holds {int(bad.sum())} values that are {name}; the first is {value} in cell "
+                    f"{adata.obs_names[first + cell]!r}, gene {adata.var_names[gene]!r}. Raw counts are needed."
+                )
+        empty += (first + np.flatnonzero(np.asarray(block.sum(axis=1)).ravel() == 0)).tolist()
+        fractional = fractional or bool(np.any(stored != np.floor(stored)))
+    if empty:
         raise ValueError(
             f"{len(empty)} cells have no counts in {where}; the first is {adata.obs_names[empty[0]]!r}. Remove them: "
             "sc.pp.filter_cells(adata, min_counts=1)."
         )
-    if np.any(stored != np.floor(stored)):
+    if fractional:
         warnings.warn(
             f"{where} holds fractional values. Ambient-corrected counts are fine; normalised or log-transformed values "
             "are not.",

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from scipy import sparse
 from scvi import REGISTRY_KEYS, settings
 from scvi.model._utils import get_max_epochs_heuristic
 
+from scpareto._blocks import row_blocks
 from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto.pareto import Front, Solver, get_scaler, get_solver, solver_class
 from scpareto.train._adapter import VAEAdapter, get_adapter
@@ -368,7 +370,11 @@ def _data_hash(model: BaseModelClass, split: Split, further: list[NDArray[Any]])
     """Hash of counts, batches, split and further arrays: a resumed run must see the same data."""
     digest = hashlib.sha256()
     counts = model.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)
-    arrays = [counts.data, counts.indices, counts.indptr] if hasattr(counts, "indptr") else [np.asarray(counts)]
+    arrays = []
+    for _, block in row_blocks(counts):
+        parts = [block.data, block.indices, np.diff(block.indptr)] if sparse.issparse(block) else [block]
+        for part in parts:
+            digest.update(np.ascontiguousarray(part).tobytes())
     registered = model.adata_manager.data_registry
     nuisances = [key for key in (NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY) if key in registered]
     for key in (REGISTRY_KEYS.BATCH_KEY, *nuisances):

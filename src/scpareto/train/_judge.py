@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scanpy as sc
 import torch
-from anndata import AnnData
 from scvi import REGISTRY_KEYS
 from scvi.dataloaders import AnnDataLoader
 from torch.distributions import Normal
@@ -16,8 +14,8 @@ from torch.distributions import Normal
 from scpareto._constants import GENERATIVE_LOSS
 from scpareto.audit import Structure, judge_codes
 from scpareto.objectives import Context, estimate
+from scpareto.train._components import principal_components
 from scpareto.train._data import with_cell_index
-from scpareto.train._threads import torch_threads_kept
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
     from scpareto.train._adapter import VAEAdapter
     from scpareto.train._recipe import Recipe
     from scpareto.train._split import Split
-
-_N_COMPONENTS = 30
 
 
 @dataclass(frozen=True)
@@ -151,14 +147,3 @@ class Judge:
         """Nuisance that is judged: the first traded one with levels, or batch."""
         traded = (o.target for o in self.objectives if o.needs_nuisance)
         return next((target for target in traded if target in context.categorical), "batch")
-
-
-@torch_threads_kept()
-def principal_components(values: Any, *, counts: bool = True, seed: int = 0) -> NDArray[np.float64]:
-    """Principal components of log-normalised expression, ``(n_cells, min(30, ...))``; the values are not changed."""
-    adata = AnnData(values.astype(np.float32, copy=True))
-    if counts:
-        sc.pp.normalize_total(adata, target_sum=1e4)
-        sc.pp.log1p(adata)
-    sc.pp.pca(adata, n_comps=min(_N_COMPONENTS, adata.n_obs - 1, adata.n_vars - 1), random_state=seed)
-    return np.asarray(adata.obsm["X_pca"], dtype=np.float64)

@@ -40,9 +40,9 @@ class _Report(lightning.LightningModule):
 def report(front: Front, which: Any, trainer_kwargs: dict[str, Any]) -> None:
     """Report the columns of a point to loggers and callbacks.
 
-    Callbacks such as those of hyperparameter searches read metrics of a trainer when a validation or a training ends.
-    What is to be compared, though, is a front, which is known after all trainings: a last one, of one step that changes
-    nothing, carries its numbers.
+    Searches over hyperparameters read the metrics of a trainer when a validation or a training ends. What is to be
+    compared, though, is a front, which is known after all trainings: a last one, of one step that changes nothing,
+    carries its numbers.
 
     Parameters
     ----------
@@ -51,10 +51,12 @@ def report(front: Front, which: Any, trainer_kwargs: dict[str, Any]) -> None:
     which
         The point, see :meth:`scpareto.pareto.Front.find`.
     trainer_kwargs
-        What the user gave to the trainers; nothing happens without ``callbacks`` or a ``logger``.
+        What the user gave to the trainers. The report goes to its ``logger`` and to those of its ``callbacks`` that are
+        Ray Tune's; others are made for modules that are trained.
     """
-    given = {name: trainer_kwargs[name] for name in ("callbacks", "logger") if trainer_kwargs.get(name)}
-    if not given or not len(front):
+    callbacks = [callback for callback in trainer_kwargs.get("callbacks") or [] if _is_of_ray_tune(callback)]
+    logger = trainer_kwargs.get("logger") or False
+    if not len(front) or not (callbacks or logger):
         return
     row = front.to_dataframe().set_index("point").loc[front.find(which)]
     numeric = {name: float(value) for name, value in row.items() if isinstance(value, int | float)}
@@ -68,7 +70,12 @@ def report(front: Front, which: Any, trainer_kwargs: dict[str, Any]) -> None:
             enable_model_summary=False,
             enable_checkpointing=False,
             log_every_n_steps=1,
-            **{"logger": False} | given,
+            callbacks=callbacks,
+            logger=logger,
         )
         one: DataLoader[Any] = DataLoader(TensorDataset(torch.zeros(1)))
         trainer.fit(_Report(values), one, one)
+
+
+def _is_of_ray_tune(callback: Any) -> bool:
+    return any(base.__module__.startswith("ray.tune") for base in type(callback).__mro__)

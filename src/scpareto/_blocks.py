@@ -1,0 +1,46 @@
+"""Read a matrix of cells in blocks of rows, wherever it lies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROWS = 8192
+"""Rows of a block."""
+
+
+def in_memory(values: Any) -> bool:
+    """Whether a matrix is an array of NumPy or SciPy, not a file's."""
+    return isinstance(values, np.ndarray) or sparse.issparse(values)
+
+
+def row_blocks(values: Any, n_rows: int = ROWS) -> Iterator[tuple[int, Any]]:
+    """Rows of a matrix as arrays in memory, a block at a time.
+
+    Parameters
+    ----------
+    values
+        Array or sparse matrix, or one of a file (backed AnnData, zarr, dask) that gives its rows as such.
+    n_rows
+        Rows of a block of a file; what is in memory already comes as one block.
+
+    Yields
+    ------
+    The first row of a block, and the block.
+    """
+    if in_memory(values):
+        yield 0, values
+        return
+    for first in range(0, values.shape[0], n_rows):
+        yield first, rows_of(values, slice(first, first + n_rows))
+
+
+def rows_of(values: Any, rows: Any) -> Any:
+    """Read some rows of a matrix into memory; those of a file by a slice or in ascending order."""
+    block = values[rows]
+    return block.compute() if hasattr(block, "compute") else block

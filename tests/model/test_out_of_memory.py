@@ -1,0 +1,67 @@
+"""Cells that stay on disk."""
+
+from __future__ import annotations
+
+import anndata
+import numpy as np
+import pytest
+
+from scpareto.datasets import simulate_batches
+from scpareto.model import ParetoVI
+
+PLAN = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
+SHORT = {"max_epochs": 2, "max_epochs_pretrain": 2, "n_points": 2, "plan_kwargs": PLAN, "progress": False}
+
+
+@pytest.fixture(scope="module", params=["sparse", "dense"])
+def backed(request, tmp_path_factory):
+    adata = simulate_batches(300, 40, seed=0)
+    if request.param == "dense":
+        adata.X = adata.X.toarray()
+    path = tmp_path_factory.mktemp("cells") / "cells.h5ad"
+    adata.write_h5ad(path)
+    return adata, anndata.read_h5ad(path, backed="r"), path
+
+
+def test_a_front_of_cells_on_disk(backed, tmp_path):
+    adata, on_disk, path = backed
+    ParetoVI.setup_anndata(on_disk, batch_key="batch")
+    model = ParetoVI(on_disk, n_hidden=16, n_latent=3, seed=0)
+    model.train(**SHORT, checkpoint_dir=tmp_path / "parts")
+    assert np.isfinite(model.front.to_dataframe()[["generative_loss_test", "leakage_mean", "retention"]]).all(axis=None)
+    model.save(tmp_path / "model")
+    # The same state, over the same cells in memory and read again from the file.
+    inside = ParetoVI.load(tmp_path / "model", adata.copy())
+    outside = ParetoVI.load(tmp_path / "model", anndata.read_h5ad(path, backed="r"))
+    for loaded in (inside, outside):
+        np.testing.assert_allclose(
+            loaded.get_latent_representation(), model.get_latent_representation(), rtol=1e-4, atol=1e-5
+        )
+        loaded.select(1)
+    np.testing.assert_allclose(
+        inside.get_latent_representation(), outside.get_latent_representation(), rtol=1e-4, atol=1e-5
+    )
+    # A second call finds everything: the file's counts have the same hash again.
+    again = ParetoVI(on_disk, n_hidden=16, n_latent=3, seed=0)
+    again.train(**SHORT, checkpoint_dir=tmp_path / "parts")
+    assert again.front.numbers == model.front.numbers
+
+
+def test_bad_counts_on_disk_are_named(tmp_path):
+    adata = simulate_batches(60, 12, seed=0)
+    values = adata.X.toarray()
+    values[37, 5] = -2
+    adata.X = values
+    adata.write_h5ad(tmp_path / "bad.h5ad")
+    with pytest.raises(ValueError, match=r"negative; the first is -2.0 in cell '.*37'"):
+        ParetoVI.setup_anndata(anndata.read_h5ad(tmp_path / "bad.h5ad", backed="r"), batch_key="batch")
+
+
+def test_bad_counts_of_a_later_block_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("scpareto.model._validate.row_blocks", lambda values: [(0, values[:30]), (30, values[30:])])
+    adata = simulate_batches(60, 12, seed=0)
+    values = adata.X.toarray()
+    values[37, 5] = np.nan
+    adata.X = values
+    with pytest.raises(ValueError, match=f"cell '{adata.obs_names[37]}', gene '{adata.var_names[5]}'"):
+        ParetoVI.setup_anndata(adata, batch_key="batch")
