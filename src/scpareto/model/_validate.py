@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
+_PIECE = 2**20
 _SMALL_BATCH = 10
 
 
@@ -80,20 +81,22 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
     empty: list[int] = []
     fractional = False
     for first, block in row_blocks(counts):
-        stored = block.data if sparse.issparse(block) else np.asarray(block)
+        stored = (block.data if sparse.issparse(block) else np.asarray(block)).reshape(-1)
+        # In pieces: a whole matrix of intermediate values would weigh as much as the counts.
+        pieces = [stored[k : k + _PIECE] for k in range(0, len(stored), _PIECE)]
         for name, wrong in (
             ("not finite (NaN or infinite)", lambda x: ~np.isfinite(x)),
             ("negative", lambda x: x < 0),
         ):
-            bad = wrong(stored)
-            if bad.any():
+            if any(wrong(piece).any() for piece in pieces):
+                bad = wrong(stored if sparse.issparse(block) else block)
                 cell, gene, value = _first(block, bad)
                 raise ValueError(
                     f"{where} holds {int(bad.sum())} values that are {name}; the first is {value} in cell "
                     f"{adata.obs_names[first + cell]!r}, gene {adata.var_names[gene]!r}. Raw counts are needed."
                 )
         empty += (first + np.flatnonzero(np.asarray(block.sum(axis=1)).ravel() == 0)).tolist()
-        fractional = fractional or bool(np.any(stored != np.floor(stored)))
+        fractional = fractional or any(np.any(piece != np.floor(piece)) for piece in pieces)
     if empty:
         raise ValueError(
             f"{len(empty)} cells have no counts in {where}; the first is {adata.obs_names[empty[0]]!r}. Remove them: "

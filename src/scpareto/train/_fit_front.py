@@ -374,7 +374,7 @@ def _data_hash(model: BaseModelClass, split: Split, further: list[NDArray[Any]])
     for _, block in row_blocks(counts):
         parts = [block.data, block.indices, np.diff(block.indptr)] if sparse.issparse(block) else [block]
         for part in parts:
-            digest.update(np.ascontiguousarray(part).tobytes())
+            digest.update(np.ascontiguousarray(part).data)
     registered = model.adata_manager.data_registry
     nuisances = [key for key in (NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY) if key in registered]
     for key in (REGISTRY_KEYS.BATCH_KEY, *nuisances):
