@@ -308,7 +308,7 @@ def test_other_likelihoods(fit_model, likelihood):
     assert len(model.front) == 4
     assert np.isfinite(model.front.points()).all()
     px = model.module.generative(**generative_inputs(model))["px"]
-    assert type(px).__name__ == {"nb": "NegativeBinomial", "poisson": "Poisson"}[likelihood]
+    assert type(px).__name__ == {"nb": "SparseNegativeBinomial", "poisson": "Poisson"}[likelihood]
 
 
 @pytest.mark.parametrize("levels", [["a", "b", "c"], [10, 20, 30], [True, False]])

@@ -275,7 +275,7 @@ def test_preferences_are_sorted_and_one_number_each_is_enough(model, prepare):
 
 def test_none_means_the_recommended_ones_by_name(model, prepare):
     settings = prepare(model, method=None, objective=None).settings
-    assert (settings["method"], settings["objective"]) == ("pareto_mtl", ["classifier"])
+    assert (settings["method"], settings["objective"]) == ("conditional", ["classifier"])
 
 
 def test_seed_falls_back_on_that_of_scvi_tools(model, prepare, monkeypatch):

@@ -37,7 +37,7 @@ def cells():
 
 def trained(cells, **options):
     model = ParetoVI(cells, n_hidden=16, n_latent=3, seed=0)
-    model.train(**SHORT | options)
+    model.train(**SHORT | {"method": "pareto_mtl"} | options)
     return model.front
 
 

@@ -102,9 +102,9 @@ def demo(
         "seed": seed,
         "training": {
             "n_points": n_points,
-            "method": "pareto_mtl",
+            "method": "conditional",
             "objective": "classifier",
-            "max_epochs": 40,
+            "max_epochs": 80,
             "max_epochs_pretrain": 80,
             "batch_size": 128,
         },

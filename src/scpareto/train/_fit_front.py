@@ -16,6 +16,7 @@ from scvi.model._utils import get_max_epochs_heuristic
 
 from scpareto._blocks import row_blocks
 from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
+from scpareto.objectives import objective_class, objective_names
 from scpareto.pareto import Front, Solver, get_scaler, get_solver, solver_class
 from scpareto.train._adapter import VAEAdapter, get_adapter
 from scpareto.train._build import build_objectives, check_targets, paired
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("scpareto")
 
-RECOMMENDED_METHOD = "pareto_mtl"
+RECOMMENDED_METHOD = "conditional"
+APART = "pareto_mtl"
+"""Method that is recommended where there is no one training for all preferences."""
 RECOMMENDED_OBJECTIVE = "classifier"
 PUBLISHED_OBJECTIVE = "mine"
 WARM_STARTS = ("start", "path")
@@ -101,9 +104,11 @@ class FrontRun:
             raise ValueError("precision=16: half precision overflows in the critics. Use 32 or 'bf16-mixed'.")
         recipe = RECIPES[preset].with_options(plan_kwargs)
         get_scaler(recipe.scaler)
-        method = method or RECOMMENDED_METHOD
         if objective is None:
             objective = PUBLISHED_OBJECTIVE if preset == "paper" else RECOMMENDED_OBJECTIVE
+        if method is None:
+            apart = preset == "paper" or executor is not None or warm_start == "path" or _is_learned(objective)
+            method = APART if apart else RECOMMENDED_METHOD
         seed = int(next(s for s in (seed, settings.seed, _FALLBACK_SEED) if s is not None))
         manager = model.adata_manager
         n_cells = manager.adata.n_obs
@@ -350,6 +355,12 @@ def _checked_split(split: Sequence[ArrayLike] | None, batch: NDArray[Any], seed:
     if together.min() < 0 or together.max() >= len(batch):
         raise ValueError(f"split has indices from {together.min()} to {together.max()}, for {len(batch)} cells.")
     return Split(*parts)
+
+
+def _is_learned(objective: str | Sequence[str]) -> bool:
+    """Whether one of the named objectives learns together with the model; names are checked elsewhere."""
+    names = [objective] if isinstance(objective, str) else objective
+    return any(name in objective_names() and objective_class(name).is_learned for name in names)
 
 
 def _positive(name: str, value: int | None, default: int) -> int:
