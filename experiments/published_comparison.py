@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 from shared import RESULTS, load, run_missing
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 POINTS = RESULTS / "points" / "published_comparison.csv"
 SUMMARY, CLAIMS = RESULTS / "published_comparison.csv", RESULTS / "published_claims.csv"
@@ -34,7 +37,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "small": {"seeds": 3, "n_genes": 2000, "pretrain": 60, "epochs": 40, "paper": (60, 8), "n_init": 20},
     "full": {"seeds": 10, "n_genes": 2000, "pretrain": None, "epochs": None, "paper": (None, None), "n_init": 200},
 }
-# Every axis is to be made small. U is standardised by the range of all fronts of its seed (default settings).
+# Every axis is to be made small. U is standardised by the range of all fronts of its seed (of one preset).
 PLANES = {
     "U, V": ("U", "V"),
     "U, NN": ("U", "NN"),
@@ -95,6 +98,15 @@ def train(setting: str, dataset: str, preset: str, method: str, objective: str, 
         progress=False,
     )
     seconds = time.perf_counter() - begun
+    rows = judge(model, adata, objective, n_init=options["n_init"])
+    keys = pd.DataFrame([(setting, dataset, preset, method, objective, seed)] * len(rows), columns=list(KEYS))
+    return pd.concat([keys, rows], axis=1).assign(seconds=seconds)
+
+
+def judge(model: Any, adata: AnnData, objective: str, *, n_init: int) -> pd.DataFrame:
+    """Losses and surrogates of every point of a trained front, on training and on test cells."""
+    import scpareto as sp
+
     table = model.front.to_dataframe().set_index("point")
     batch, labels = adata.obs["batch"].to_numpy(), adata.obs["cell_type"].to_numpy()
     rows = []
@@ -105,10 +117,9 @@ def train(setting: str, dataset: str, preset: str, method: str, objective: str, 
         for part in ("train", "test"):
             cells = getattr(model, f"{part}_indices_")
             elbo = np.asarray(model.get_elbo(indices=cells, return_mean=False))
-            clusters = sp.metrics.clustering_scores(mean[cells], labels[cells], n_init=options["n_init"])
+            clusters = sp.metrics.clustering_scores(mean[cells], labels[cells], n_init=n_init)
             rows.append(
                 {
-                    **dict(zip(KEYS, (setting, dataset, preset, method, objective, seed), strict=True)),
                     "part": part,
                     "point": point,
                     "kind": table["kind"][point],
@@ -123,18 +134,17 @@ def train(setting: str, dataset: str, preset: str, method: str, objective: str, 
                     "-UCA": -clusters.uca,
                     **{name: table[name][point] for name in table if name.startswith("leakage_")},
                     "retention": table["retention"][point],
-                    "seconds": seconds,
                 }
             )
     return pd.DataFrame(rows)
 
 
-def standardised(points: pd.DataFrame) -> pd.DataFrame:
-    """Add U, the generative loss between the lowest (0) and the highest (1) of all default fronts of its seed."""
+def standardised(points: pd.DataFrame, preset: str = "practical") -> pd.DataFrame:
+    """Add U, the generative loss between the lowest (0) and the highest (1) of a preset's fronts of its seed."""
     points = points.copy()
     points["U"] = np.nan
     for _, pooled in points.groupby(["setting", "dataset", "seed", "part"]):
-        ends = pooled[pooled["preset"] == "practical"]["generative_loss"]
+        ends = pooled[pooled["preset"] == preset]["generative_loss"]
         if len(ends):
             points.loc[pooled.index, "U"] = (pooled["generative_loss"] - ends.min()) / (ends.max() - ends.min())
     return points
@@ -194,13 +204,13 @@ def not_clearly_dominated(front: pd.DataFrame) -> np.ndarray:
     return ~beaten.any(axis=1)
 
 
-def judge_claims(points: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+def judge_claims(points: pd.DataFrame, summary: pd.DataFrame, preset: str = "practical") -> pd.DataFrame:
     """Each published claim with its numbers on test cells, mean and spread over seeds, and whether it holds."""
     from scpareto.pareto import non_dominated
 
     rows = []
-    test = summary[(summary["part"] == "test") & (summary["preset"] == "practical")]
-    cells = points[(points["part"] == "test") & (points["preset"] == "practical")].dropna(subset="U")
+    test = summary[(summary["part"] == "test") & (summary["preset"] == preset)]
+    cells = points[(points["part"] == "test") & (points["preset"] == preset)].dropna(subset="U")
 
     def compare(claim: str, dataset: str, better: pd.Series, worse: pd.Series, names: tuple[str, str]) -> None:
         rows.append(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from anndata import AnnData
 
@@ -66,7 +66,7 @@ def run_missing(
     path
         The table.
     jobs
-        Processes.
+        Processes; 0 runs everything in this one, which is slower but can be followed with a debugger.
     resume
         Whether to go on from the table that is there.
 
@@ -80,11 +80,21 @@ def run_missing(
     missing = [run for run in runs if tuple(map(str, run)) not in finished]
     # Processes run side by side, each with one thread; spawned ones read this before they load numpy and torch.
     os.environ["OMP_NUM_THREADS"] = "1"
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(train, *run) for run in missing]):
-            rows = future.result()
-            rows[list(keys)] = rows[list(keys)].astype(str)
-            done = pd.concat([done, rows], ignore_index=True)
-            done.to_csv(path, index=False, float_format="%.6g")
-            print(f"{len(done[list(keys)].drop_duplicates())} runs so far", flush=True)
+    for rows in results_of(train, missing, jobs):
+        rows[list(keys)] = rows[list(keys)].astype(str)
+        done = pd.concat([done, rows], ignore_index=True)
+        done.to_csv(path, index=False, float_format="%.6g")
+        print(f"{len(done[list(keys)].drop_duplicates())} runs so far", flush=True)
     return pd.read_csv(path)
+
+
+def results_of(
+    train: Callable[..., pd.DataFrame], runs: Sequence[tuple[Any, ...]], jobs: int
+) -> Iterator[pd.DataFrame]:
+    """Rows of each run, as soon as it has ended."""
+    if not jobs:
+        yield from (train(*run) for run in runs)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(train, *run) for run in runs]):
+            yield future.result()

@@ -61,7 +61,7 @@ def run(setting: str, dataset: str, seed: int) -> pd.DataFrame:
     easy = order[order["drug"] != "drug_0"].groupby("cell_type", sort=False).first().reset_index()
     lowest = tuple(easy[["cell_type", "drug"]].itertuples(index=False, name=None))
     second = [
-        one_round(adata, setting, seed, name, beta, lowest, only=True).assign(round=2)
+        one_round(adata, setting, seed, name, beta, lowest, only=True, draw_map=name == "tcvae").assign(round=2)
         for name, beta in (("tcvae", 10.0), ("vae", 0.0))
     ]
     found = pd.concat([scores, *second], ignore_index=True)
@@ -69,7 +69,16 @@ def run(setting: str, dataset: str, seed: int) -> pd.DataFrame:
 
 
 def one_round(
-    adata: AnnData, setting: str, seed: int, name: str, beta: float, left_out: tuple, *, only: bool = False
+    adata: AnnData,
+    setting: str,
+    seed: int,
+    name: str,
+    beta: float,
+    left_out: tuple,
+    *,
+    only: bool = False,
+    draw_map: bool = False,
+    n_trees: int = TREES,
 ) -> pd.DataFrame:
     """Errors and entropies of predicted combinations, those left out or all."""
     import scpareto as sp
@@ -102,7 +111,7 @@ def one_round(
                 }
                 for kind, cells in made.items():
                     row[f"{kind}_{how}"] = sp.metrics.random_forest_error(
-                        real, cells, reference=train.X, n_trees=TREES, seed=seed
+                        real, cells, reference=train.X, n_trees=n_trees, seed=seed
                     )
                 if drawn:
                     mean, scale = everything[0][mine], everything[1][mine]
@@ -110,7 +119,7 @@ def one_round(
                     entropy = sp.metrics.latent_space_entropy
                     row["entropy_difference"] = entropy(moved, mean, scale) - entropy(own, mean, scale)
             rows.append(row)
-    if only and name == "tcvae":
+    if draw_map:
         embed_predictions(adata, train, gans["sample"], left_out[0], seed)
     return pd.DataFrame(rows)
 

@@ -43,7 +43,13 @@ PROMISED = {
         "metrics_along_front",
         "traversal",
     ),
-    "pp": ("adjust_counts", "counterfactual_counts", "prepare_scinfovae"),
+    "pp": (
+        "adjust_counts",
+        "counterfactual_counts",
+        "intersect_genes",
+        "normalize_gene_lengths",
+        "prepare_scinfovae",
+    ),
 }
 
 

@@ -288,7 +288,10 @@ def test_paper_preset_fixes_the_architecture(simulated):
 
 
 def test_paper_preset_trains_as_published_and_loads(fit_model, simulated, tmp_path):
-    model = fit_model(adata=simulated, init={"preset": "paper"}, max_epochs=1, max_epochs_pretrain=1)
+    split = np.split(np.random.default_rng(0).permutation(simulated.n_obs), [200, 205])
+    model = fit_model(adata=simulated, init={"preset": "paper"}, max_epochs=1, max_epochs_pretrain=1, split=split)
+    for part, given in zip(("train", "validation", "test"), split, strict=True):
+        np.testing.assert_array_equal(np.sort(getattr(model, f"{part}_indices_")), np.sort(given))
     recipe = model.front.metadata["recipe"]
     assert model.front.metadata["preset"] == "paper"
     assert (

@@ -265,6 +265,7 @@ class ParetoVI(FrontMixin, SCVI):
         preferences: ArrayLike | None = None,
         max_epochs_pretrain: int | None = None,
         batch_size: int = 128,
+        split: Sequence[ArrayLike] | None = None,
         objective_kwargs: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
         solver_kwargs: dict[str, Any] | None = None,
         plan_kwargs: dict[str, Any] | None = None,
@@ -305,6 +306,8 @@ class ParetoVI(FrontMixin, SCVI):
             Longest training of the shared start. None: 200 up to 20,000 cells, fewer above.
         batch_size
             Cells of a minibatch.
+        split
+            Indices of training, validation and test cells; None for 70/10/20 %, stratified by batch.
         objective_kwargs
             Options of the objective, or a list of them for several, e.g. ``target``, ``on`` and ``given``; see
             :func:`scpareto.fit_front`.
@@ -353,6 +356,7 @@ class ParetoVI(FrontMixin, SCVI):
             batch_size=batch_size,
             seed=self.seed,
             preset=self._preset,
+            split=split,
             objective_kwargs=objective_kwargs,
             solver_kwargs=solver_kwargs,
             plan_kwargs=plan_kwargs,

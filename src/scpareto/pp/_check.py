@@ -16,15 +16,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def counts_of(adata: AnnData, layer: str | None) -> Any:
+def counts_of(adata: AnnData, layer: str | None, *, empty_cells: bool = False) -> Any:
     """Return the matrix of counts, shape ``(n_cells, n_genes)``, checked and not copied.
+
+    Parameters
+    ----------
+    adata
+        The data.
+    layer
+        Layer of the counts; None for ``adata.X``.
+    empty_cells
+        Whether cells may have no counts.
 
     Raises
     ------
     KeyError
         If there is no such layer.
     ValueError
-        If values are missing, infinite or negative, or a cell has none.
+        If values are missing, infinite or negative, or a cell has none and must have some.
 
     Warns
     -----
@@ -47,7 +56,7 @@ def counts_of(adata: AnnData, layer: str | None) -> Any:
     if any((piece < 0).any() for piece in pieces):
         raise ValueError(f"{where} holds negative values, down to {values.min():.3g}; raw counts are needed.")
     empty = np.flatnonzero(totals(counts) == 0)
-    if len(empty):
+    if len(empty) and not empty_cells:
         raise ValueError(
             f"{len(empty)} cells have no counts in {where}; the first is {adata.obs_names[empty[0]]!r}. Remove them: "
             "sc.pp.filter_cells(adata, min_counts=1)."
