@@ -74,7 +74,7 @@ def test_the_front_works_and_learns_factors(trained, adata):
     start = adata.varm["batch_effect"]
     moved = np.log(trained.get_batch_effects()) - np.log(start).sub(np.log(start).mean(axis=1), axis=0)
     assert 0 < np.abs(moved.to_numpy()).max() < 0.5
-    assert contrast_error(trained.get_batch_effects(), adata.varm["batch_log_effect"]) < 0.25
+    assert contrast_error(trained.get_batch_effects(), adata.varm["batch_log_effect"]) < 0.3
 
 
 def test_fixed_factors_are_no_parameters_to_learn(adata):

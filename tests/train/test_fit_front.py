@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 
 from scpareto.pareto import get_solver, preference_vectors
 from scpareto.train import apply_point, stratified_split
+from scpareto.train._fit_front import FrontRun
 from scpareto.train._seeding import child_seed
 from scpareto.train._weighing import SolverWeighing
 
@@ -276,6 +277,14 @@ def test_preferences_are_sorted_and_one_number_each_is_enough(model, prepare):
 def test_none_means_the_recommended_ones_by_name(model, prepare):
     settings = prepare(model, method=None, objective=None).settings
     assert (settings["method"], settings["objective"]) == ("conditional", ["classifier"])
+
+
+@pytest.mark.parametrize(
+    "options", [{"preset": "paper"}, {"warm_start": "path"}, {"executor": "ray"}, {"objective": "deep_clustering"}]
+)
+def test_what_has_no_one_training_is_trained_apart_by_default(model, monkeypatch, options):
+    monkeypatch.setattr("scpareto.train._executor.find_spec", lambda name: True)
+    assert FrontRun(model, **options).settings["method"] == "pareto_mtl"
 
 
 def test_seed_falls_back_on_that_of_scvi_tools(model, prepare, monkeypatch):
