@@ -217,9 +217,9 @@ def fit_front(
 ) -> Front:
     """Learn the front between the generative loss of a model and an objective of its codes.
 
-    The generative loss is the negative ELBO of each cell in nats. From one shared, pretrained start the two extremes
-    are trained (the generative loss alone; the objective alone, followed by a refit of the decoder), then one point
-    for each preference. Every point is judged on test cells by probes and critics trained from scratch. The model's
+    The generative loss is the negative ELBO of each cell in nats. From one shared, pretrained start one training learns
+    all preferences (``method="conditional"``); other methods train the two extremes (the generative loss alone; the
+    objective alone, followed by a refit of the decoder), then one point for each preference. Every point is judged on test cells by probes and critics trained from scratch. The model's
     module is left in the state of the last trained point: choose one with :func:`apply_point`.
 
     Parameters
@@ -243,7 +243,8 @@ def fit_front(
     batch_size
         Cells of a minibatch.
     seed
-        Seed of the whole front; None takes ``scvi.settings.seed``, or 0.
+        Seed of the whole front; None takes ``scvi.settings.seed``, or 0. The initial weights of a scvi-tools model were
+        drawn when it was made: set ``scvi.settings.seed`` before that for a front that can be repeated.
     preset
         ``"paper"`` for the published training recipe, None for the practical one.
     split

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from scpareto._constants import BATCH
 from scpareto.pareto import WeightPath
 from scpareto.train._distributed import of_first_process
 from scpareto.train._engine import FrontEngine
@@ -103,8 +104,13 @@ class PathEngine(FrontEngine):
         found = []
         for which, (objective, number) in enumerate(zip(self.objectives, self.spec.extremes[1:], strict=True), 1):
             parts = (self.store.get(f"point_{n}") for n in (0, number))
-            before, after = (part["row"][f"{objective.label}_test"] for part in parts if part is not None)
+            rows = [part["row"] for part in parts if part is not None]
+            before, after = (row[f"{objective.label}_test"] for row in rows)
             if objective.minimum is None or before - objective.minimum < _WORTH_A_WORD or after < _HARDLY * before:
+                continue
+            # A critic is one witness, the probe another.
+            leaked = [row["leakage_mean"] for row in rows]
+            if objective.needs_nuisance and objective.target == self._judged_target and leaked[1] < _HARDLY * leaked[0]:
                 continue
             alone = self._short_training(which, start, progress)
             if alone < _HARDLY * after:
@@ -119,6 +125,11 @@ class PathEngine(FrontEngine):
                     alone,
                 )
         return found
+
+    @property
+    def _judged_target(self) -> str:
+        """Nuisance that the columns of leakage are about."""
+        return str(self.metadata.get("target", BATCH))
 
     def _short_training(self, which: int, start: dict[str, Any], progress: FrontProgress) -> float:
         """Value of one objective on test cells, by a fresh critic, after a short training for it alone."""
