@@ -47,3 +47,10 @@ def test_the_reason_names_the_figures_that_decided():
     assert told.endswith("it leaks least. Within its interval, point 2 cannot be told from it.")
     quiet = _front(alarm=[0.05] * 5).explain()
     assert quiet.endswith("rings at no point. Of the points without alarm it leaks least.")
+
+
+def test_where_no_correction_leaks_less_the_reason_says_so():
+    told = _front(leakage_mean=[0.01, 0.20, 0.06, 0.05, 0.30]).explain()
+    assert told.startswith("Point 0 of 5. Its posterior means tell 0.01")
+    assert "nuisance: it is the least corrected one, and none of the others without alarm leaks less." in told
+    assert "it leaks least" not in told

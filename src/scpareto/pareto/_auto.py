@@ -43,10 +43,11 @@ def reasons(front: Front) -> str:
     """
     point, table, safe, even = _steps(front)
     chosen, first = table.iloc[table.index.tolist().index(point)], table.iloc[0]
-    told = [
-        f"Point {point} of {len(table)}. Its posterior means tell {_interval(chosen)} nats about the nuisance, against "
-        f"{_interval(first)} at point {table.index[0]}."
-    ]
+    told = [f"Point {point} of {len(table)}. Its posterior means tell {_interval(chosen)} nats about the nuisance"]
+    if point == table.index[0]:
+        told[0] += ": it is the least corrected one, and none of the others without alarm leaks less."
+    else:
+        told[0] += f", against {_interval(first)} at point {table.index[0]}."
     rung = [int(number) for number in table.index if number not in safe]
     if rung:
         worst = table.loc[rung, "structure_lost"].max() if "structure_lost" in table else float("nan")
@@ -56,7 +57,8 @@ def reasons(front: Front) -> str:
         )
     elif "alarm" in table and table["alarm"].notna().any():
         told.append("The over-correction alarm rings at no point.")
-    told.append("Of the points without alarm it leaks least.")
+    if point != table.index[0]:
+        told.append("Of the points without alarm it leaks least.")
     if even:
         told.append(f"Within its interval, {_listed(even)} cannot be told from it.")
     return " ".join(told)
