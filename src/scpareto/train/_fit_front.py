@@ -219,8 +219,9 @@ def fit_front(
 
     The generative loss is the negative ELBO of each cell in nats. From one shared, pretrained start one training learns
     all preferences (``method="conditional"``); other methods train the two extremes (the generative loss alone; the
-    objective alone, followed by a refit of the decoder), then one point for each preference. Every point is judged on test cells by probes and critics trained from scratch. The model's
-    module is left in the state of the last trained point: choose one with :func:`apply_point`.
+    objective alone, followed by a refit of the decoder), then one point for each preference. Every point is judged on
+    test cells by probes and critics trained from scratch. The model's module is left in the state of the last trained
+    point: choose one with :func:`apply_point`.
 
     Parameters
     ----------
