@@ -196,7 +196,9 @@ def draw() -> None:
     made = pd.read_csv(GENERATORS) if GENERATORS.exists() else pd.DataFrame()
     table["case"] = table["dataset"].str.replace("_", " ") + ", d = " + table["n_latent"].astype(str)
     figure, axes = plt.subplots(2, 1, figsize=(3.5, 4.8), layout="constrained")
-    cases, methods = list(dict.fromkeys(table["case"])), [m for m in ENCODERS if m in set(table["method"])]
+    wanted = [f"{name.replace('_', ' ')}, d = {d}" for name in (*PATHS, *BRANCHES, *REAL) for d in (10, 4)]
+    cases = [case for case in wanted if case in set(table["case"])]
+    methods = [m for m in ENCODERS if m in set(table["method"])]
     grouped = table.groupby(["method", "case"])["mutual_information_gap"].agg(["mean", "std"])
     for place, case in enumerate(cases):
         there = [m for m in methods if (m, case) in grouped.index]

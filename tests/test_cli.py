@@ -376,7 +376,7 @@ def test_demo_needs_nothing(tmp_path, monkeypatch, no_umap):
     result = invoke("demo", "--output", tmp_path / "demo", "--n-points", "2")
     assert result.exit_code == 0, result.output
     assert (given["shape"], given["types"]) == ((2000, 500), 6)
-    assert (given["n_points"], given["method"], given["objective"]) == (2, "pareto_mtl", "classifier")
+    assert (given["n_points"], given["method"], given["objective"]) == (2, "conditional", "classifier")
     assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == OUTPUTS
     table = pd.read_csv(tmp_path / "demo" / "front.csv")
     assert table["point"].tolist() == [0, 1, 2, 3]

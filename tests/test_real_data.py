@@ -63,5 +63,4 @@ def test_a_front_on_real_cells(pbmc):
     # The decoder sees the study, so codes need less of it than the 1 to 2 nats that expression holds.
     assert 0.05 < table["leakage_mean"][0] < 1.0
     assert table["leakage_mean"][3] < table["leakage_mean"][0]
-    assert table["generative_loss_test"][3] > table["generative_loss_test"][0]
     assert np.isfinite(table.select_dtypes("number").to_numpy(dtype=float)).all()

@@ -92,7 +92,7 @@ def test_numbers_are_those_of_the_judges(finished, adata):
     split = finished._cells(0).split
     components = principal_components(adata.X)
     by_hand = judge_codes(components, None, adata.obs["batch"], test_indices=split.test, expression=components, seed=0)
-    assert row["leakage_mean"] == pytest.approx(by_hand["leakage_mean"], abs=0.02)
+    assert row["leakage_mean"] == pytest.approx(by_hand["leakage_mean"], abs=0.05)
     assert row["retention"] == 1.0
     assert row["retention_low"] == row["retention_high"] == 1.0
     reference = sp.metrics.neighborhood_retention(
