@@ -13,7 +13,6 @@ from torch import nn
 
 from scpareto.train import stratified_split
 from scpareto.train._distributed import (
-    anywhere,
     averaged,
     averaged_gradient,
     is_first_process,
@@ -92,14 +91,13 @@ def test_values_and_gradients_are_averaged(processes):
         assert seen["gradients"] == [[[6.0] * 3] * 2, None]
         assert seen["averaged"][:2] == [0.5, 10.0]
         assert np.isnan(seen["averaged"][2]), "undefined anywhere is undefined"
-        assert seen["anywhere"] == [False, True, True]
         assert seen["first"]["rank"] == 0
         assert seen["first"]["tensor"].tolist() == [0, 0]
 
 
 def test_divergence_in_one_process_ends_the_training_of_both(processes):
     for seen in processes:
-        assert seen["diverged"] == "The codes of epoch 0 are not finite."
+        assert seen["diverged"].startswith("The losses of epoch 0 are")
 
 
 def test_one_process_keeps_its_values():
@@ -107,7 +105,6 @@ def test_one_process_keeps_its_values():
     assert is_first_process()
     values, loss_of = np.array([1.0, np.nan]), nn.Parameter(torch.tensor([3.0]))
     assert averaged(values) is values
-    assert (anywhere(True), anywhere(False)) == (True, False)
     assert of_first_process(values) is values
     gradient, nothing = averaged_gradient((loss_of**2).sum(), [loss_of, nn.Parameter(torch.ones(2))])
     assert gradient.tolist() == [6.0]

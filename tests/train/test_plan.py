@@ -7,11 +7,17 @@ import pytest
 import torch
 from scvi.dataloaders import AnnDataLoader
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from scpareto.objectives import Mine
+from scpareto.model import ParetoVI
+from scpareto.module._likelihood import _AtCounts
+from scpareto.objectives import Mine, get_objective, objective_class
 from scpareto.pareto import Scaler, get_solver, preference_vectors
 from scpareto.train import PRACTICAL, FrontPlan, TrainingDiverged
 from scpareto.train._adapter import get_adapter
+from scpareto.train._loop import _distributions_unchecked
+from scpareto.train._path_plan import PathPlan, PathWeighing
 from scpareto.train._weighing import FixedWeighing, SolverWeighing
 
 GRID = preference_vectors(4)
@@ -210,7 +216,7 @@ def test_no_step_where_all_weights_are_zero(make_plan, model):
     + [("scalarization", "weights")],
 )
 def test_divergence_is_called_by_its_name(make_plan, model, monkeypatch, method, what):
-    """Whatever notices it first: the loss, the Gramian, or a distribution that refuses its parameters."""
+    """Whatever notices it first: the loss or the Gramian."""
     plan, (batch, *_) = make_plan(solver_weighing(method))
     if what == "weights":
         with torch.no_grad():
@@ -221,12 +227,77 @@ def test_divergence_is_called_by_its_name(make_plan, model, monkeypatch, method,
     else:
         monkeypatch.setattr(plan, "_gramian", lambda losses: np.full((2, 2), np.inf))
     module = state(model.module)
-    with pytest.raises(TrainingDiverged, match="epoch 0"):
+    with pytest.raises(TrainingDiverged, match="epoch 0"), _distributions_unchecked():
         plan.training_step(batch, 0)
     assert not moved(module, model.module) & parameter_names(model.module), "no step with such losses"
-    if what == "weights":
-        with pytest.raises(TrainingDiverged, match="codes of epoch 0"):
-            plan.validation_step(batch, 0)
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_where_no_solver_reads_the_losses_divergence_is_told_at_the_end_of_the_epoch(make_plan, monkeypatch, what):
+    plan, (batch, *_) = make_plan(FixedWeighing([1.0, 0.0]))
+    plan.training_step(batch, 0)
+    forward = plan.adapter.forward
+    if what == "loss":
+        monkeypatch.setattr(plan.adapter, "forward", lambda b: (forward(b)[0], forward(b)[1] * float("inf")))
+    else:
+        # Of a square root at zero.
+        monkeypatch.setattr(plan.adapter, "forward", lambda b: (forward(b)[0], (forward(b)[1] * 0).sqrt()))
+    plan.training_step(batch, 0)
+    with pytest.raises(TrainingDiverged, match={"loss": "losses of epoch 0", "gradient": "gradients of epoch 0"}[what]):
+        plan.on_train_epoch_end()
+
+
+class Reads(TorchDispatchMode):
+    """Count operations whose results a GPU has to be waited for."""
+
+    names = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "_unique2")
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func.overloadpacket.__name__ in self.names:
+            self.seen.append(str(func))
+        return func(*args, **kwargs or {})
+
+
+class OneHotOfAGPU(TorchFunctionMode):
+    """Indicators without the check of the levels, which PyTorch leaves out on a GPU."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is torch.nn.functional.one_hot:
+            levels, n = args
+            return torch.zeros(*levels.shape, n, dtype=torch.long).scatter_(-1, levels[..., None], 1)
+        return func(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("objective", ["mine", "classifier", "mmd", "hsic", "total_correlation"])
+@pytest.mark.parametrize("how", ["fixed", "path"])
+def test_a_step_without_a_solver_reads_nothing_back_from_the_device(adata, monkeypatch, objective, how):
+    # The likelihood that GPUs use.
+    monkeypatch.setattr(_AtCounts, "log_prob", lambda self, value: super(_AtCounts, self).log_prob(value))
+    ParetoVI.setup_anndata(adata, batch_key="batch")
+    model = ParetoVI(adata, n_hidden=16, n_latent=3)
+    options = {"n_categories": 2} if objective_class(objective).needs_nuisance else {}
+    if objective == "total_correlation":
+        options = {"n_cells": adata.n_obs}
+    traded = get_objective(objective, n_latent=3, **options)
+    if how == "path":
+        weighing = PathWeighing(Scaler("start", [50.0, 0.0], [90.0, 0.5]))
+        plan = PathPlan(get_adapter(model), [traded.along_path(2)], weighing, PRACTICAL)
+    else:
+        plan = FrontPlan(get_adapter(model), [traded], FixedWeighing([1.0, 1.0]), PRACTICAL)
+    optimizers = plan.configure_optimizers()
+    plan.optimizers = lambda: optimizers if len(optimizers) > 1 else optimizers[0]
+    plan.kept = plan.trainer = Trainer(None)
+    batch = next(iter(AnnDataLoader(model.adata_manager, batch_size=64)))
+    with Reads() as reads, OneHotOfAGPU(), _distributions_unchecked():
+        plan.training_step(batch, 0)
+    assert reads.seen == []
+    with reads:
+        plan.on_train_epoch_end()
+    assert reads.seen, "the losses of an epoch are read at its end"
 
 
 def test_another_error_is_not_divergence(make_plan, monkeypatch):

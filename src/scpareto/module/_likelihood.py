@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from scvi.distributions import NegativeBinomial, ZeroInflatedNegativeBinomial
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import softplus
+
+from scpareto.module._digamma import digamma
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,35 +38,35 @@ class _LogProb(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, mu: Tensor, theta: Tensor, logits: Tensor | None, counts: Tensor) -> Tensor:
         """Evaluate; ``theta`` has one row, or one for each cell."""
-        rows, genes = (counts > _EPS).nonzero(as_tuple=True)
-        index = rows * counts.shape[1] + genes
+        index = torch.from_numpy(np.flatnonzero((counts > _EPS).numpy()))
 
         total = (theta + mu).add_(_EPS)
         log_total = total.log()
         gated = torch.sub((theta + _EPS).log(), log_total).mul_(theta)
         if logits is None:
-            result = gated.clone()
+            result, of_gate = gated.clone(), None
         else:
             gated.sub_(logits)
             # log sigmoid(pi) = pi - softplus(pi).
-            result = softplus(gated).add_(logits).sub_(softplus(logits))
+            of_gate = torch.sub(logits, softplus(logits))
+            result = softplus(gated).add_(of_gate)
 
-        x, m, r = _at(counts, index), _at(mu, index), _at_genes(theta, index, genes)
-        log_gamma = _at_genes(torch.lgamma(theta), index, genes) if len(theta) == 1 else torch.lgamma(r)
+        x, m, r = _at(counts, index), _at(mu, index), _at(theta, index, mu)
+        log_gamma = _at(torch.lgamma(theta), index, mu) if len(theta) == 1 else torch.lgamma(r)
         positive = torch.log(m + _EPS).sub_(_at(log_total, index)).mul_(x).add_(_at(gated, index))
         positive += torch.lgamma(x + r).sub_(log_gamma).sub_(torch.lgamma(x + 1))
-        if logits is not None:
-            positive += logsigmoid(_at(logits, index))
+        if of_gate is not None:
+            positive += _at(of_gate, index)
         result.view(-1).index_copy_(0, index, positive)
 
-        ctx.save_for_backward(mu, theta, logits, total, log_total, gated, x, rows, genes, index)
+        ctx.save_for_backward(mu, theta, logits, total, log_total, gated, x, index)
         return result
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         """Give the derivatives by ``mu``, ``theta`` and ``logits``."""
-        mu, theta, logits, total, log_total, gated, x, rows, genes, index = ctx.saved_tensors
+        mu, theta, logits, total, log_total, gated, x, index = ctx.saved_tensors
         of_logits = of_theta = None
         if logits is None:
             share = gradient
@@ -74,19 +77,19 @@ class _LogProb(torch.autograd.Function):
                 of_logits = logits.neg().sigmoid_().sub_(share).mul_(gradient)
             share.mul_(gradient)
 
-        g, d, r = gradient[rows, genes], _at(total, index), _at_genes(theta, index, genes)
+        g, d, r = _at(gradient, index), _at(total, index), _at(theta, index, mu)
         ratio = theta / total
         of_mu = (share * ratio).neg_()
         if ctx.needs_input_grad[1]:
             constant = (theta + _EPS).log() + theta / (theta + _EPS)
-            at_counts = torch.digamma(x + r).sub_(x / d)
+            digamma_theta = _at(digamma(theta), index, mu) if len(theta) == 1 else digamma(r)
+            at_counts = digamma(x + r).sub_(digamma_theta).sub_(x / d).mul_(g)
             if len(theta) == 1:
-                at_counts.sub_(_at_genes(torch.digamma(theta), index, genes)).mul_(g)
-                summed = torch.mul(share, log_total, out=ratio).sum(0, keepdim=True)
-                of_theta = constant * share.sum(0, keepdim=True) - summed + of_mu.sum(0, keepdim=True)
-                of_theta.view(-1).index_add_(0, genes, at_counts)
+                summed = torch.mul(share, log_total, out=ratio)
+                summed.view(-1).index_add_(0, index, at_counts, alpha=-1)
+                of_theta = constant * share.sum(0, keepdim=True) - summed.sum(0, keepdim=True)
+                of_theta += of_mu.sum(0, keepdim=True)
             else:
-                at_counts.sub_(torch.digamma(r)).mul_(g)
                 of_theta = constant.sub_(log_total).mul_(share).add_(of_mu)
                 of_theta.view(-1).index_add_(0, index, at_counts)
         # After theta's, which needs its part at zero counts alone.
@@ -94,37 +97,20 @@ class _LogProb(torch.autograd.Function):
         return of_mu, of_theta, of_logits, None
 
 
-def _at(matrix: Tensor, index: Tensor) -> Tensor:
-    """Entries of a matrix, by their places in it."""
-    return matrix.reshape(-1).index_select(0, index)
+def _at(matrix: Tensor, index: Tensor, like: Tensor | None = None) -> Tensor:
+    """Entries of a matrix, or of one row that stands for all those of another matrix, by their places in it."""
+    whole = matrix if like is None else matrix.expand_as(like)
+    return whole.reshape(-1).index_select(0, index)
 
 
-def _at_genes(parameter: Tensor, index: Tensor, genes: Tensor) -> Tensor:
-    """Entries of a parameter that has one row, or one for each cell."""
-    return parameter[0].index_select(0, genes) if len(parameter) == 1 else _at(parameter, index)
+class _AtCounts:
+    """Likelihood of a count distribution that does its costly part at counts only."""
 
+    mu: Tensor
+    theta: Tensor
 
-def _log_prob(distribution: NegativeBinomial, value: Tensor) -> Tensor | None:
-    """Log probabilities; None where scvi-tools' own way is the one to take."""
-    mu, theta = distribution.mu, distribution.theta
-    # Finding the counts halts a GPU, for which the log-gamma function is cheap.
-    if value.device.type != "cpu" or value.ndim != 2 or value.shape != mu.shape:
-        return None
-    # One dispersion a gene arrives broadcast over cells: it is needed once, not once a cell.
-    theta = theta[:1] if theta.stride(0) == 0 else theta
-    return _LogProb.apply(mu, theta, getattr(distribution, "zi_logits", None), value)
-
-
-class SparseNegativeBinomial(NegativeBinomial):
-    """Negative binomial whose ``log_prob`` evaluates log-gamma terms only where a count is not zero.
-
-    Values and gradients are those of :class:`scvi.distributions.NegativeBinomial` up to rounding; second derivatives
-    are not given. On other devices than a CPU it is that class. Parameters as there.
-
-    References
-    ----------
-    The likelihood is that of scVI :cite:p:`Lopez2018`.
-    """
+    def _validate_sample(self, value: Tensor) -> None:
+        """Take counts as they are: they were checked when data were set up, and each check halts a GPU."""
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log probability of every count.
@@ -138,11 +124,27 @@ class SparseNegativeBinomial(NegativeBinomial):
         -------
         Log probabilities in nats, same shape.
         """
-        found = _log_prob(self, value)
-        return super().log_prob(value) if found is None else found
+        # Finding the counts halts a GPU, for which the log-gamma function is cheap.
+        if value.device.type != "cpu" or value.ndim != 2 or value.shape != self.mu.shape:
+            return super().log_prob(value)  # type: ignore[misc]
+        # One dispersion a gene arrives broadcast over cells: it is needed once, not once a cell.
+        theta = self.theta[:1] if self.theta.stride(0) == 0 else self.theta
+        return _LogProb.apply(self.mu, theta, getattr(self, "zi_logits", None), value)
 
 
-class SparseZeroInflatedNegativeBinomial(ZeroInflatedNegativeBinomial):
+class SparseNegativeBinomial(_AtCounts, NegativeBinomial):
+    """Negative binomial whose ``log_prob`` evaluates log-gamma terms only where a count is not zero.
+
+    Values and gradients are those of :class:`scvi.distributions.NegativeBinomial` up to rounding; second derivatives
+    are not given. On other devices than a CPU it is that class. Parameters as there.
+
+    References
+    ----------
+    The likelihood is that of scVI :cite:p:`Lopez2018`.
+    """
+
+
+class SparseZeroInflatedNegativeBinomial(_AtCounts, ZeroInflatedNegativeBinomial):
     r"""Zero-inflated negative binomial whose ``log_prob`` evaluates log-gamma terms only where a count is not zero.
 
     Single-cell counts are mostly zero, and at zero the likelihood needs no log-gamma function:
@@ -158,21 +160,6 @@ class SparseZeroInflatedNegativeBinomial(ZeroInflatedNegativeBinomial):
     ----------
     The likelihood is that of scVI :cite:p:`Lopez2018`.
     """
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log probability of every count.
-
-        Parameters
-        ----------
-        value
-            Counts, shape ``(n_cells, n_genes)``.
-
-        Returns
-        -------
-        Log probabilities in nats, same shape.
-        """
-        found = _log_prob(self, value)
-        return super().log_prob(value) if found is None else found
 
 
 def with_sparse_likelihood(distribution: Any) -> Any:

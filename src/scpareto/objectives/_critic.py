@@ -85,7 +85,8 @@ class CodeStandardizer(nn.Module):
             return
         # The first updates average plainly, so that the start does not remember zeros and ones.
         self.n_updates += 1
-        share = max(self.momentum, 1.0 / float(self.n_updates))
+        # As a tensor: to read the number would halt a GPU.
+        share = self.n_updates.float().reciprocal().clamp(min=self.momentum)
         self.mean.lerp_(codes.mean(0), share)
         self.variance.lerp_(codes.var(0), share)
 

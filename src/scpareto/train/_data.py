@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scvi.data import AnnTorchDataset
-from torch.utils.data import Subset
+from torch.utils.data import Dataset, Subset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,15 +31,25 @@ class IndexedDataset(AnnTorchDataset):
         return super().__getitem__(indexes) | {CELL_INDEX: rows}
 
 
-def with_cell_index(manager: AnnDataManager) -> AnnDataManager:
-    """Twin of a manager whose data sets add the rows of the cells; neither manager nor data are changed."""
+def with_cell_index(manager: AnnDataManager, dataset: Dataset[Any] | None = None) -> AnnDataManager:
+    """Twin of a manager whose data sets add the rows of the cells; neither manager nor data are changed.
+
+    Parameters
+    ----------
+    manager
+        The manager.
+    dataset
+        All registered data in another form that gives the same minibatches; None to read them from the manager.
+    """
     twin = copy.copy(manager)
 
     def create_torch_dataset(
         indices: Any = None, data_and_attributes: Any = None, load_sparse_tensor: bool = False
-    ) -> IndexedDataset | Subset[Any]:
-        dataset = IndexedDataset(twin, getitem_tensors=data_and_attributes, load_sparse_tensor=load_sparse_tensor)
-        return dataset if indices is None else Subset(dataset, indices)
+    ) -> Dataset[Any]:
+        whole = dataset
+        if whole is None:
+            whole = IndexedDataset(twin, getitem_tensors=data_and_attributes, load_sparse_tensor=load_sparse_tensor)
+        return whole if indices is None else Subset(whole, indices)
 
     twin.create_torch_dataset = create_torch_dataset
     return twin

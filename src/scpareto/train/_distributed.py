@@ -22,14 +22,16 @@ def averaged(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean of an array over all processes."""
     if not several():
         return values
-    total = torch.as_tensor(values, dtype=torch.float64, device=_device()).clone()
+    return np.asarray(averaged_tensor(torch.as_tensor(values, dtype=torch.float64, device=_device())).cpu())
+
+
+def averaged_tensor(values: Tensor) -> Tensor:
+    """Mean of a tensor over all processes, on its device."""
+    if not several():
+        return values
+    total = values.clone()
     distributed.all_reduce(total)
-    return np.asarray((total / distributed.get_world_size()).cpu())
-
-
-def anywhere(happened: bool) -> bool:
-    """Whether something happened in any process, so that all of them draw the same consequence."""
-    return bool(averaged(np.array([happened], dtype=float))[0] > 0)
+    return total / distributed.get_world_size()
 
 
 def of_first_process(value: T) -> T:

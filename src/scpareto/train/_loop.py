@@ -15,9 +15,11 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 from scvi.dataloaders import DataSplitter
 from scvi.train import Trainer
+from torch.distributions import Distribution
 
 from scpareto.objectives import denormals_flushed
 from scpareto.train._data import with_cell_index
+from scpareto.train._resident import resident_dataset
 from scpareto.train._seeding import child_seed, seeded
 
 if TYPE_CHECKING:
@@ -200,10 +202,11 @@ def run_training(
                 f"strategy={trainer_kwargs.get('strategy', 'auto')!r} trains in copies of this process, whose results "
                 "are lost. Use strategy='ddp' in a script, or one device."
             )
-        data = _data(manager, split, batch_size, trainer.world_size)
+        resident = resident_dataset(manager, trainer.strategy.root_device)
+        data = _data(with_cell_index(manager, resident), split, batch_size, trainer.world_size)
         # Lightning leaves modules in the mode they are in, and the training before ended in evaluation mode.
         plan.train()
-        with _interrupts_raised(), denormals_flushed(), _noise_of_its_own(trainer):
+        with _interrupts_raised(), denormals_flushed(), _noise_of_its_own(trainer), _distributions_unchecked():
             trainer.fit(plan, datamodule=data)
     if keeper is not None and best is None:
         keeper.restore(plan)
@@ -220,7 +223,7 @@ def _data(manager: AnnDataManager, split: Split, batch_size: int, n_processes: i
     """Minibatches of the training and validation cells, divided over the processes."""
     n_cells = -(-len(split.train) // n_processes)
     return DataSplitter(
-        with_cell_index(manager),
+        manager,
         external_indexing=[split.train, split.validation, split.test],
         batch_size=batch_size,
         # Batch normalisation has no use for one or two left-over cells.
@@ -239,6 +242,17 @@ def _noise_of_its_own(trainer: Trainer) -> Iterator[None]:
     trainer.callbacks.append(OwnCells(seed))
     with seeded(child_seed(seed, trainer.global_rank)):
         yield
+
+
+@contextmanager
+def _distributions_unchecked() -> Iterator[None]:
+    """Let PyTorch's distributions take any parameter, as checking them halts a GPU; losses are checked each epoch."""
+    before = Distribution._validate_args
+    Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        Distribution.set_default_validate_args(before)
 
 
 @contextmanager

@@ -42,6 +42,8 @@ class PathWeighing(Weighing):
         Standardises losses.
     """
 
+    needs_losses = False
+
     def __init__(self, scaler: Scaler) -> None:
         super().__init__([True] * len(scaler.minimum))
         self.scaler = scaler
@@ -51,7 +53,7 @@ class PathWeighing(Weighing):
         """Standardise each loss."""
         return standardised(losses, self.scaler)
 
-    def weights(self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    def weights(self, losses: NDArray[np.float64] | None, gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """Give the importances."""
         return preference_at(self.shares)
 

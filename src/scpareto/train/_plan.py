@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from scpareto.objectives import Context
 from scpareto.train._code_bank import CodeBank
-from scpareto.train._distributed import anywhere, averaged, averaged_gradient, share_buffers
+from scpareto.train._distributed import averaged, averaged_gradient, averaged_tensor, share_buffers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,12 +81,13 @@ class FrontPlan(lightning.LightningModule):
         self.recipe = recipe
         self.lr = recipe.lr if lr is None else lr
         self.bank = CodeBank(recipe.n_bank)
-        self.minibatch_losses: list[list[float]] = []
+        self._minibatch_losses: list[list[float]] = []
         self.history: list[dict[str, float]] = []
         self.merit: float | None = None
         self.epochs_before = 0
         self.part: str | None = None
-        self._epoch: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        self._epoch: list[tuple[Tensor, NDArray[np.float64]]] = []
+        self._norms: list[Tensor] = []
         self._validation: list[tuple[Encoded, Tensor | None, Context]] = []
         self._frozen = tuple(frozen or [])
         idle = {id(p) for network in frozen or [] for p in network.parameters()}
@@ -98,6 +99,11 @@ class FrontPlan(lightning.LightningModule):
     def critics(self) -> list[Objective]:
         """Objectives in use that have a critic."""
         return [o for o, used in zip(self._objectives, self.weighing.active[1:], strict=True) if used and o.has_critic]
+
+    @property
+    def minibatch_losses(self) -> list[list[float]]:
+        """Losses of every minibatch so far, in the order of the objectives; NaN for those that do not count."""
+        return self._minibatch_losses + [values.tolist() for values, _ in self._epoch]
 
     @property
     def epoch(self) -> int:
@@ -135,16 +141,18 @@ class FrontPlan(lightning.LightningModule):
             self._train_critics(optimizers[1], encoded, context)
         with self._critics_fixed():
             losses = self._floored(self._losses(encoded, generative, context))
-            values, counts = averaged(numbers(losses)), [loss is not None for loss in losses]
-            # Before the solver, which takes finite numbers only.
-            if not np.isfinite(values[counts]).all():
-                raise TrainingDiverged(f"The losses of epoch {self.epoch} are {values}.")
+            values = averaged_tensor(together(losses))
             scaled = self.weighing.scale(losses)
-            gradients = self._gradients(scaled) if self.weighing.needs_gramian else []
-            gramian = self._gramian(gradients) if gradients else None
-            if gramian is not None and not np.isfinite(gramian).all():
-                raise TrainingDiverged(f"The gradients of epoch {self.epoch} are not finite.")
-            weights = self.weighing.weights(averaged(numbers(scaled)), gramian)
+            needs_losses, gradients, gramian = self.weighing.needs_losses, [], None
+            if needs_losses:
+                # Before the solver, which takes finite numbers only.
+                self._check(values.cpu().numpy())
+            if self.weighing.needs_gramian:
+                gradients = self._gradients(scaled)
+                gramian = self._gramian(gradients)
+                if not np.isfinite(gramian).all():
+                    raise TrainingDiverged(f"The gradients of epoch {self.epoch} are not finite.")
+            weights = self.weighing.weights(averaged(numbers(scaled)) if needs_losses else None, gramian)
             if np.any(weights != 0):
                 if self.recipe.redraw:
                     encoded, generative = self._run(batch)
@@ -154,12 +162,17 @@ class FrontPlan(lightning.LightningModule):
                 else:
                     terms = [float(w) * loss for w, loss in zip(weights, scaled, strict=True) if loss is not None]
                     self._step(optimizers[0], self._gradients([torch.stack(terms).sum()]), np.ones(1))
-        self.minibatch_losses.append(values.tolist())
         self._epoch.append((values, np.asarray(weights, dtype=float)))
 
     def on_train_epoch_end(self) -> None:
         """Record the mean losses and weights of the epoch, and let the weighing count it."""
-        losses, weights = (np.mean([entry[i] for entry in self._epoch], axis=0) for i in (0, 1))
+        # Read once an epoch: each time halts a GPU.
+        seen = torch.stack([values for values, _ in self._epoch]).cpu().double().numpy()
+        self._check(seen)
+        if self._norms and not bool(torch.stack(self._norms).isfinite().all()):
+            raise TrainingDiverged(f"The gradients of epoch {self.epoch} are not finite.")
+        self._minibatch_losses += seen.tolist()
+        losses, weights = seen.mean(0), np.mean([w for _, w in self._epoch], axis=0)
         names = ["generative_loss", *(o.label for o in self._objectives)]
         record = {f"{name}_train": float(loss) for name, loss in zip(names, losses, strict=True)}
         record |= {f"{name}_weight": float(weight) for name, weight in zip(names, weights, strict=True)}
@@ -169,9 +182,15 @@ class FrontPlan(lightning.LightningModule):
             self.history[-1] |= {"epoch": float(self.epoch)} | record
         else:
             self.history.append({"epoch": float(self.epoch)} | record)
-        self._epoch = []
+        self._epoch, self._norms = [], []
         self.report(record)
         self.weighing.end_epoch()
+
+    def _check(self, values: NDArray[np.float64]) -> None:
+        """Raise an error if a loss that counts is not finite, in values ``(..., n_objectives)``."""
+        finite = np.isfinite(values[..., self.weighing.active]).all(-1)
+        if not finite.all():
+            raise TrainingDiverged(f"The losses of epoch {self.epoch} are not finite: {values[~finite][0]}.")
 
     def on_validation_epoch_start(self) -> None:
         """Judge, and maybe keep, one state."""
@@ -231,19 +250,7 @@ class FrontPlan(lightning.LightningModule):
 
     def _run(self, batch: dict[str, Tensor]) -> tuple[Encoded, Tensor | None]:
         """Encode, and decode where the generative loss counts."""
-        found: tuple[Encoded, Tensor | None] | None = None
-        refused: ValueError | None = None
-        try:
-            found = self.adapter.forward(batch) if self.weighing.active[0] else (self.adapter.encode(batch), None)
-        except ValueError as error:
-            # PyTorch's distributions refuse NaN before there is a loss.
-            if "to satisfy the constraint" not in str(error):
-                raise
-            refused = error
-        # The cells of one process may diverge before those of the others, which would wait for it forever.
-        if anywhere(found is None) or found is None:
-            raise TrainingDiverged(f"The codes of epoch {self.epoch} are not finite.") from refused
-        return found
+        return self.adapter.forward(batch) if self.weighing.active[0] else (self.adapter.encode(batch), None)
 
     def _losses(self, encoded: Encoded, generative: Tensor | None, context: Context) -> list[Tensor | None]:
         """Mean generative loss and objectives; None for those that do not count in this training."""
@@ -294,9 +301,7 @@ class FrontPlan(lightning.LightningModule):
                     total = part if total is None else total + part
             parameter.grad = total
         if (clip := self.recipe.safeguards.gradient_clip) is not None:
-            norm = nn.utils.clip_grad_norm_(self._trained, clip)
-            if not torch.isfinite(norm):
-                raise TrainingDiverged(f"The gradients of epoch {self.epoch} are not finite.")
+            self._norms.append(nn.utils.clip_grad_norm_(self._trained, clip))
 
     def _train_critics(self, optimizer: LightningOptimizer, encoded: Encoded, context: Context) -> None:
         """Critic steps before a model step."""
@@ -350,9 +355,15 @@ def _running_statistics_fixed(module: nn.Module) -> Iterator[None]:
             layer.momentum = momentum
 
 
+def together(losses: list[Tensor | None]) -> Tensor:
+    """Losses in one tensor, which stays on their device; NaN for those that do not count."""
+    known = next(loss for loss in losses if loss is not None)
+    return torch.stack([known.new_tensor(torch.nan) if loss is None else loss.detach() for loss in losses])
+
+
 def numbers(losses: list[Tensor | None]) -> NDArray[np.float64]:
     """Losses as numbers; NaN for those that do not count."""
-    return np.array([np.nan if loss is None else float(loss.detach()) for loss in losses])
+    return together(losses).cpu().double().numpy()
 
 
 def _is_fast(parameter: Tensor) -> bool:

@@ -24,6 +24,8 @@ class Weighing(ABC):
     """
 
     needs_gramian = False
+    needs_losses = True
+    """Whether weights depend on the losses of the step, which a GPU has to be waited for."""
     in_main_phase = True
     max_initial_epochs = 0
 
@@ -35,8 +37,8 @@ class Weighing(ABC):
         return losses
 
     @abstractmethod
-    def weights(self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        """Weights ``(p,)`` for standardised losses ``(p,)``."""
+    def weights(self, losses: NDArray[np.float64] | None, gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """Weights ``(p,)`` for standardised losses ``(p,)``, which are None where they are not needed."""
 
     @abstractmethod
     def merit(self, losses: NDArray[np.float64]) -> float:
@@ -56,11 +58,13 @@ class FixedWeighing(Weighing):
         Weight of each objective; those with weight 0 are not computed.
     """
 
+    needs_losses = False
+
     def __init__(self, weights: ArrayLike) -> None:
         self._weights = np.asarray(weights, dtype=float)
         super().__init__([bool(weight) for weight in self._weights])
 
-    def weights(self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    def weights(self, losses: NDArray[np.float64] | None, gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """Give the fixed weights."""
         return self._weights
 
@@ -116,8 +120,9 @@ class SolverWeighing(Weighing):
         """Standardise each loss with the scaler of the front."""
         return standardised(losses, self.scaler)
 
-    def weights(self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    def weights(self, losses: NDArray[np.float64] | None, gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """Ask the solver; where only some objectives have a gradient at all, step on those."""
+        assert losses is not None
         if gramian is not None:
             flat = np.diag(gramian) == 0
             if flat.any() and not flat.all():
