@@ -6,10 +6,11 @@ Claim under test: the front of method="conditional" has at least 0.98 of the hyp
     python experiments/front_quality.py --setting small --jobs 1 --resume
 
 As a yardstick, separate trainings are repeated from other random numbers (repeated: same cells in every part): how much
-two fronts of one method differ. On test cells, in two planes: generative loss and leakage of the posterior mean (lower is better), retention and mixing
-(batch entropy; higher is better). Both axes are scaled by the range of all fronts of a data set and seed, and volumes
-reach to the worst values of all fronts and a tenth of the range beyond. Writes results/points/front_quality.csv (one
-row per point), results/front_quality.csv (one per front) and results/front_quality.png.
+two fronts of one method differ. On test cells, in two planes: generative loss and leakage of the posterior mean (lower
+is better), retention and mixing (batch entropy; higher is better). Both axes are scaled by the range of all fronts of a
+data set and seed, and volumes reach to the worst values of all fronts and a tenth of the range beyond. Writes
+results/points/front_quality.csv (one row per point), results/front_quality.csv (one per front) and
+results/front_quality.png.
 """
 
 from __future__ import annotations
