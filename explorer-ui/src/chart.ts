@@ -1,5 +1,5 @@
 import { h, number, s } from "./dom";
-import type { Header, Metric } from "./payload";
+import { bridged, type Header, type Metric, type Place } from "./payload";
 
 const WIDTH = 340;
 const HEIGHT = 256;
@@ -11,7 +11,7 @@ export const ALARM = 0.5;
 /** The front in its plane: all points, the zone of over-correction, and where we are. */
 export class Chart {
   readonly element: HTMLElement;
-  private readonly spots: ([number, number] | null)[];
+  private readonly way: ([number, number] | null)[];
   private readonly here: SVGCircleElement;
   private readonly dots: (SVGElement | null)[];
 
@@ -21,17 +21,19 @@ export class Chart {
     const ys = y === null ? null : header.metrics[y];
     this.here = s("circle", { r: 6.5, class: "sp-here" });
     if (!xs || !ys || !kept.some(Boolean)) {
-      this.spots = header.points.map(() => null);
+      this.way = header.points.map(() => null);
       this.dots = [];
       this.element = h("p", { class: "sp-note" }, "No point has both measures of the plane.");
       return;
     }
     const across = axis([...xs.values, ...(xs.low ?? []), ...(xs.high ?? [])], MARGIN.left, WIDTH - MARGIN.right);
     const up = axis([...ys.values, ...(ys.low ?? []), ...(ys.high ?? [])], HEIGHT - MARGIN.bottom, MARGIN.top);
-    this.spots = header.points.map((_, i) => {
-      const [vx, vy] = [xs.values[i], ys.values[i]];
+    const [bx, by] = [bridged(xs.values, header.points), bridged(ys.values, header.points)];
+    this.way = header.points.map((_, i) => {
+      const [vx, vy] = [bx[i], by[i]];
       return vx === null || vy === null ? null : [across.at(vx), up.at(vy)];
     });
+    const spots = this.way.map((spot, i) => (header.points[i].judged ? spot : null));
 
     const frame = s("g", { class: "sp-axes", "aria-hidden": "true" });
     for (const tick of across.ticks) {
@@ -54,7 +56,7 @@ export class Chart {
     );
 
     const whiskers = s("g", { class: "sp-whiskers", "aria-hidden": "true" });
-    this.spots.forEach((spot, i) => {
+    spots.forEach((spot, i) => {
       if (!spot) return;
       const wide = ends(xs.low?.[i], xs.high?.[i]);
       const tall = ends(ys.low?.[i], ys.high?.[i]);
@@ -62,10 +64,10 @@ export class Chart {
       if (tall) whiskers.append(s("line", { x1: spot[0], x2: spot[0], y1: up.at(tall[0]), y2: up.at(tall[1]) }));
     });
 
-    const known = this.spots.filter((spot) => spot !== null);
+    const known = spots.filter((spot) => spot !== null);
     const path = s("polyline", { class: "sp-path", points: known.map((spot) => spot.join(",")).join(" ") });
     const dots = s("g", { class: "sp-dots" });
-    this.dots = this.spots.map((spot, i) => {
+    this.dots = spots.map((spot, i) => {
       if (!spot) return null;
       const point = header.points[i];
       const dot = mark(spot, point.name);
@@ -82,7 +84,7 @@ export class Chart {
       return spotGroup;
     });
     const names = s("g", { class: "sp-names", "aria-hidden": "true" });
-    this.spots.forEach((spot, i) => {
+    spots.forEach((spot, i) => {
       const name = header.points[i].name;
       if (!spot || !name) return;
       const left = spot[0] > WIDTH / 2;
@@ -99,7 +101,7 @@ export class Chart {
         "aria-label": `The front: ${xs.title} across, ${ys.title} upwards, ${known.length} points. The table lists them.`,
       },
       frame,
-      zone(this.spots, header.alarm),
+      zone(this.way, header.alarm),
       whiskers,
       path,
       dots,
@@ -113,9 +115,9 @@ export class Chart {
 
   /** Move the mark to a place between the points. */
   moveTo(place: number): void {
-    const before = Math.max(0, Math.min(Math.floor(place), this.spots.length - 1));
-    const from = this.spots[before];
-    const to = this.spots[Math.min(before + 1, this.spots.length - 1)] ?? from;
+    const before = Math.max(0, Math.min(Math.floor(place), this.way.length - 1));
+    const from = this.way[before];
+    const to = this.way[Math.min(before + 1, this.way.length - 1)] ?? from;
     const start = from ?? to;
     this.here.toggleAttribute("hidden", !start || !to);
     if (!start || !to) return;
@@ -202,13 +204,13 @@ function axis(values: (number | null)[], start: number, end: number): Axis {
 }
 
 /** A small line of one measure along the front, with a dot that can be moved. */
-export function sparkline(values: (number | null)[]): { element: SVGSVGElement; moveTo: (place: number) => void } {
+export function sparkline(values: (number | null)[], places: Place[]): { element: SVGSVGElement; moveTo: (place: number) => void } {
   const [width, height, pad] = [84, 22, 4];
   const known = values.filter((value) => value !== null);
   const low = Math.min(...known);
   const span = Math.max(...known) - low || 1;
   const last = Math.max(values.length - 1, 1);
-  const spots = values.map((value, i): [number, number] | null =>
+  const spots = bridged(values, places).map((value, i): [number, number] | null =>
     value === null ? null : [pad + ((width - 2 * pad) * i) / last, height - pad - ((height - 2 * pad) * (value - low)) / span],
   );
   const dot = s("circle", { r: 2.8 });

@@ -3,7 +3,7 @@ import { Chart } from "./chart";
 import { h, number } from "./dom";
 import { Legend, valueOf } from "./legend";
 import { Morph, wantsLessMotion } from "./morph";
-import { type Cells, type Header, unpack } from "./payload";
+import { bridged, type Cells, type Header, unpack } from "./payload";
 import { Readout } from "./readout";
 import { Slider } from "./slider";
 import { currentTheme, onThemeChange, type Theme } from "./theme";
@@ -25,7 +25,9 @@ export interface Handle {
 
 /** Build the view into an element; `arrived` is told the place of each point that is shown. */
 export function mount(root: HTMLElement, source: Source, arrived: (place: number) => void = () => {}): Handle {
-  const { header, start } = source;
+  const { start } = source;
+  const { alarm, points } = source.header;
+  const header = { ...source.header, alarm: bridged(alarm, points) };
   const stage = h("div", { class: "sp-stage" });
   const tip = h("div", { class: "sp-tip", "aria-hidden": "true", hidden: true });
   const readout = new Readout(header);
@@ -175,13 +177,17 @@ export function mount(root: HTMLElement, source: Source, arrived: (place: number
 
 function allPoints(header: Header): HTMLElement {
   const titles = header.metrics.map((metric) => h("th", { scope: "col" }, metric.title));
-  const rows = header.points.map((point, i) =>
-    h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, `${point.number} ${point.name}`),
-      ...header.metrics.map((metric) => h("td", {}, number(metric.values[i], metric.digits))),
-    ),
+  const rows = header.points.flatMap((point, i) =>
+    point.judged
+      ? [
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, `${point.number} ${point.name}`),
+            ...header.metrics.map((metric) => h("td", {}, number(metric.values[i], metric.digits))),
+          ),
+        ]
+      : [],
   );
   return h(
     "div",

@@ -20,18 +20,44 @@ export interface ColoringFacts {
   high: number;
 }
 
+/** A point of the front, or a preference between two points, whose measures nobody knows. */
+export interface Place {
+  /** Number of the point; the preference where it was not judged. */
+  number: number;
+  name: string;
+  preference: string;
+  judged: boolean;
+}
+
 export interface Header {
   title: string;
   note: string;
   n_cells: number;
   low: [number, number];
   high: [number, number];
-  points: { number: number; name: string; preference: string }[];
+  points: Place[];
   selected: number;
   metrics: Metric[];
   plane: { x: number | null; y: number | null; kept: boolean[] };
   alarm: (number | null)[];
   colorings: ColoringFacts[];
+}
+
+/** What to call a place. */
+export function titleOf({ number, judged }: Place): string {
+  return judged ? `Point ${number}` : `Preference ${number}`;
+}
+
+/** Values at all places: where nobody has judged, on the line between the points to either side. */
+export function bridged(values: (number | null)[], places: Place[]): (number | null)[] {
+  return values.map((value, i) => {
+    if (!places[i] || places[i].judged) return value;
+    let [before, after] = [i, i];
+    while (before >= 0 && !places[before].judged) before--;
+    while (after < places.length && !places[after].judged) after++;
+    const [from, to] = [values[before] ?? null, values[after] ?? null];
+    return from === null || to === null ? null : from + ((to - from) * (i - before)) / (after - before);
+  });
 }
 
 export interface Coloring extends ColoringFacts {

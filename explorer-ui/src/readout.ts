@@ -1,6 +1,6 @@
 import { ALARM, sparkline, withInterval } from "./chart";
 import { h, number } from "./dom";
-import type { Header } from "./payload";
+import { type Header, titleOf } from "./payload";
 
 /** The present point in words and numbers. */
 export class Readout {
@@ -20,7 +20,7 @@ export class Readout {
     this.heading = h("header", { class: "sp-point" }, h("div", { class: "sp-point-line" }, this.title, this.preference), this.badges);
     const body = h("tbody");
     this.values = header.metrics.map((metric) => {
-      const spark = sparkline(metric.values);
+      const spark = sparkline(metric.values, header.points);
       const value = h("span", { class: "sp-value" });
       const interval = h("span", { class: "sp-interval" });
       body.append(
@@ -43,13 +43,15 @@ export class Readout {
   /** Write a point. */
   show(point: number, aloud: boolean): void {
     const { points, selected, plane, alarm, metrics } = this.header;
-    const { number: label, name, preference } = points[point];
-    this.title.textContent = `Point ${label}`;
+    const { number: label, name, preference, judged } = points[point];
+    const title = titleOf(points[point]);
+    this.title.textContent = title;
     this.preference.textContent = [name, preference].filter(Boolean).join(" · ") || "\u00a0";
     const badges: HTMLElement[] = [];
     if (point === selected) badges.push(h("span", { class: "sp-badge sp-badge-chosen" }, "selected"));
-    if (plane.x !== null) badges.push(h("span", { class: "sp-badge" }, plane.kept[point] ? "not dominated" : "dominated"));
-    const warning = (alarm[point] ?? 0) >= ALARM;
+    if (!judged) badges.push(h("span", { class: "sp-badge" }, "not judged"));
+    else if (plane.x !== null) badges.push(h("span", { class: "sp-badge" }, plane.kept[point] ? "not dominated" : "dominated"));
+    const warning = judged && (alarm[point] ?? 0) >= ALARM;
     if (warning) badges.push(h("span", { class: "sp-badge sp-badge-alarm" }, "over-correction"));
     this.badges.replaceChildren(...badges);
     metrics.forEach((metric, i) => {
@@ -63,7 +65,7 @@ export class Readout {
     clearTimeout(this.speaking);
     this.speaking = window.setTimeout(() => {
       const values = metrics.map((metric) => `${metric.title} ${number(metric.values[point], metric.digits)}`);
-      const state = [`Point ${label}`, name, preference, ...badges.map((badge) => badge.textContent ?? "")].filter(Boolean);
+      const state = [title, name, preference, ...badges.map((badge) => badge.textContent ?? "")].filter(Boolean);
       this.live.textContent = `${state.join(", ")}. ${values.join("; ")}.`;
     }, 500);
   }

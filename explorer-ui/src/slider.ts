@@ -1,6 +1,6 @@
 import { ALARM } from "./chart";
 import { h } from "./dom";
-import type { Header } from "./payload";
+import { type Header, titleOf } from "./payload";
 
 /** The way along the front: a slider, a step to either side, and a walk from end to end. */
 export class Slider {
@@ -32,11 +32,12 @@ export class Slider {
     this.on = arrow("Next point", "M6 3l5 5-5 5");
     this.play = h("button", { type: "button", class: "sp-button sp-play" });
     this.ticks = header.points.map((point, i) => {
-      const tick = h("span", { class: (header.alarm[i] ?? 0) >= ALARM ? "sp-tick sp-tick-alarm" : "sp-tick" }, String(point.number));
+      const alarm = point.judged && (header.alarm[i] ?? 0) >= ALARM;
+      const tick = h("span", { class: alarm ? "sp-tick sp-tick-alarm" : "sp-tick" }, point.judged ? String(point.number) : "");
       tick.style.setProperty("--share", String(this.last ? i / this.last : 0.5));
       return tick;
     });
-    const crowded = header.points.length > 24;
+    const crowded = header.points.filter((point) => point.judged).length > 24;
     this.element = h(
       "div",
       { class: "sp-slider" },
@@ -104,18 +105,21 @@ export class Slider {
 
   private start(): void {
     if (this.point === this.last) this.go(0);
+    // Places between the points come on top: the walk takes as long.
+    const judged = this.header.points.filter((point) => point.judged).length;
+    const pause = Math.max(200, (1300 * judged) / this.header.points.length);
     this.timer = window.setInterval(() => {
       if (this.point >= this.last) this.stop();
       else this.go(this.point + 1);
-    }, 1300);
+    }, pause);
     this.play.replaceChildren(icon("M4 3h3v10H4zM9 3h3v10H9z"), "Pause");
     this.play.setAttribute("aria-label", "Pause");
   }
 
   private write(point: number): void {
     this.point = point;
-    const { number, name, preference } = this.header.points[point];
-    const words = [`point ${number}`, name, preference].filter(Boolean).join(", ");
+    const { name, preference } = this.header.points[point];
+    const words = [titleOf(this.header.points[point]).toLowerCase(), name, preference].filter(Boolean).join(", ");
     this.input.setAttribute("aria-valuetext", words);
     this.input.style.setProperty("--share", String(this.last ? Number(this.input.value) / this.last : 0.5));
     this.back.disabled = point === 0;

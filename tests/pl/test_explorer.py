@@ -114,6 +114,41 @@ def test_the_slider_can_pass_some_points_alone(adata, model, embeddings, tmp_pat
     assert header["alarm"] == [0.0, 0.4]
 
 
+class AllWeights:
+    """Stands for the weights at all preferences."""
+
+
+def test_places_between_the_points_are_shown_and_not_judged(adata, model, tmp_path):
+    model.front.path = AllWeights()
+    page = written(adata, model, tmp_path, preferences=[0.0, 0.15, 0.3, 0.5, 1.0], n_epochs=5, genes=["GENE3"])
+    header, coordinates, _ = read(page)
+    places = [0, 0.15, 1, 0.5, 3, 4]
+    assert [point["number"] for point in header["points"]] == places
+    assert [point["judged"] for point in header["points"]] == [isinstance(place, int) for place in places]
+    assert set(model.visited) == set(places)
+    assert model.selected == 1
+    assert len(coordinates) == len(places)
+    leakage = next(metric for metric in header["metrics"] if metric["key"] == "leakage_mean")
+    assert leakage["values"] == [0.8, None, 0.3, None, 0.1, 0.05]
+    assert leakage["low"][1] is leakage["high"][1] is None
+    assert header["alarm"] == [0.0, None, 0.0, None, 0.4, 0.9]
+    assert header["plane"]["kept"] == [True, False, True, False, True, True]
+    assert header["selected"] == 2
+    assert "4 points and 2 places between" in header["note"]
+
+
+def test_places_between_need_a_front_that_has_them(adata, model, tmp_path):
+    with pytest.raises(ValueError, match="trained apart"):
+        written(adata, model, tmp_path, preferences=[0.5])
+    model.front.path = AllWeights()
+    for wrong in ([1.5], [-0.1], [np.nan], [[0.5]]):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            written(adata, model, tmp_path, preferences=wrong)
+    model.front.objectives = ["generative_loss", "mine", "hsic"]
+    with pytest.raises(ValueError, match="two objectives"):
+        written(adata, model, tmp_path, preferences=[0.5])
+
+
 def test_a_front_without_alarm_or_leakage_is_shown_too(adata, front_model, embeddings, tmp_path):
     model = front_model(adata, alarm=False)
     header, *_ = read(written(adata, model, tmp_path, embeddings=embeddings))

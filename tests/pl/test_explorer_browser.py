@@ -189,6 +189,32 @@ def test_a_held_thumb_stops_between_points_and_snaps_when_let_go(start, exported
     assert not (between == last).all()
 
 
+def test_between_the_points_cells_move_and_nothing_is_claimed(start, cells, front_model, tmp_path):
+    adata = cells(200)
+    model = front_model(adata)
+    model.front.path = object()
+    base = np.random.default_rng(0).normal(size=(200, 2))
+    embeddings = {place: base + [0.0, shift] for place, shift in {0: 0, 0.15: 1, 1: 2, 3: 3, 0.85: 4, 4: 5}.items()}
+    path = pl.explorer(adata, model, tmp_path / "dense.html", preferences=[0.15, 0.85], embeddings=embeddings)
+    page = opened(start(SOFTWARE_GL), path)
+    settled(page)
+    at_point = here(page)
+    page.get_by_role("slider").press("ArrowLeft")
+    settled(page)
+    words = "preference 0.15"
+    assert shown(page) == ("Preference 0.15", "–", "model.select(0.15)", words)
+    assert page.locator(".sp-side .sp-badge").all_inner_texts() == ["not judged"]
+    between = here(page)
+    page.get_by_role("slider").press("ArrowLeft")
+    settled(page)
+    # Half way along the line from one point to the other.
+    np.testing.assert_allclose(between, np.mean([here(page), at_point], axis=0), atol=0.5)
+    ticks = page.locator(".sp-tick").all_inner_texts()
+    assert ticks == ["0", "", "1", "3", "", "4"]
+    assert page.locator(".sp-details .sp-table tbody tr").count() == 4
+    assert page.problems == []
+
+
 def test_less_motion_jumps(start, exported):
     page = opened(start(SOFTWARE_GL, reduced_motion="reduce"), exported)
     page.get_by_role("slider").press("End")

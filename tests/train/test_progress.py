@@ -1,5 +1,13 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from scpareto.train import _progress
 from scpareto.train._progress import FrontProgress
 
 
@@ -28,6 +36,37 @@ def test_nothing_is_drawn_where_nobody_looks(capfd):
         progress.stage("pretraining", 3)
         progress.epoch()
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_log_file_gets_a_line_for_each_stage(tmp_path):
+    script = """
+from scpareto.train._progress import FrontProgress
+with FrontProgress(5) as progress:
+    progress.stage("pretraining", 3)
+    progress.epoch()
+    progress.stage("point 1", 2)
+    progress.epoch()
+    progress.say("judging point 1")
+    progress.stage("done", 0)
+"""
+    with (tmp_path / "log.txt").open("w") as log:
+        subprocess.run([sys.executable, "-c", script], stdout=log, check=True, env=os.environ | {"TERM": "xterm"})
+    lines = (tmp_path / "log.txt").read_text().splitlines()
+    assert [line.split("  ")[1].strip() for line in lines] == ["pretraining", "point 1", "judging point 1", "done"]
+    assert [line.split("  ")[-1].strip() for line in lines] == [f"{n} of 5 epochs" for n in (0, 3, 4, 5)]
+    assert "\x1b" not in "".join(lines), "no commands for terminals"
+
+
+@pytest.mark.parametrize("where", ["terminal", "notebook"])
+def test_where_a_bar_can_move_there_is_one(monkeypatch, capfd, where):
+    console = {"terminal": {"force_terminal": True, "width": 120}, "notebook": {"force_jupyter": True}}[where]
+    monkeypatch.setattr(_progress, "Console", lambda: Console(**console))
+    drawn = []
+    monkeypatch.setattr("rich.jupyter.display", lambda segments, text: drawn.append(text))
     with FrontProgress(3) as progress:
         progress.stage("pretraining", 3)
-    assert "pretraining" in capfd.readouterr().out
+        progress.epoch()
+        progress._bar.refresh()
+    text = capfd.readouterr().out + "".join(drawn)
+    assert "pretraining" in text
+    assert "0:00:00  pretraining" not in text, "no lines on top"

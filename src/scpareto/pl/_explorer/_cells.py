@@ -7,7 +7,7 @@ import numpy as np
 from scpareto.pl._embed import embed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from anndata import AnnData
     from numpy.typing import ArrayLike
@@ -99,15 +99,17 @@ def stratified(strata: np.ndarray | None, n: int, max_cells: int, seed: int) -> 
     return order[np.sort(np.argsort(share, kind="stable")[:max_cells])]
 
 
-def codes_along_front(model: ModelWithFront, front: Front, adata: AnnData, cells: np.ndarray) -> dict[int, np.ndarray]:
-    """Encode cells with every point of the front; the model is left in the point it was in.
+def codes_along_front(
+    model: ModelWithFront, places: Sequence[int | float], adata: AnnData, cells: np.ndarray
+) -> dict[int | float, np.ndarray]:
+    """Encode cells with every place on the front; the model is left in the point it was in.
 
     Parameters
     ----------
     model
         A model with a front.
-    front
-        Its front.
+    places
+        Numbers of points, and preferences between them.
     adata
         The cells of the model.
     cells
@@ -115,17 +117,20 @@ def codes_along_front(model: ModelWithFront, front: Front, adata: AnnData, cells
 
     Returns
     -------
-    Codes by point number, each of shape `(m, d)`.
+    Codes by place, each of shape `(m, d)`.
 
     Raises
     ------
     ValueError
         If the model encodes other cells.
     """
-    before = model.selected
-    codes: dict[int, np.ndarray] = {}
+    before: Any = model.selected
+    if model.front is not None and model.front.path is not None:
+        # Also of a preference between points.
+        before = getattr(model, "preference", before)
+    codes: dict[int | float, np.ndarray] = {}
     try:
-        for point in front.numbers:
+        for point in places:
             model.select(point)
             latent = np.asarray(model.get_latent_representation())
             if len(latent) != adata.n_obs:
@@ -138,36 +143,38 @@ def codes_along_front(model: ModelWithFront, front: Front, adata: AnnData, cells
 
 
 def coordinates(
-    codes: Mapping[int, np.ndarray], *, basis: Any = "umap", n_epochs: int = 200, seed: int = 0
-) -> dict[int, np.ndarray]:
+    codes: Mapping[int | float, np.ndarray], *, basis: Any = "umap", n_epochs: int = 200, seed: int = 0
+) -> dict[int | float, np.ndarray]:
     """Embed codes with :func:`scpareto.pl.embed`, also where there are fewer cells than its usual neighbourhood.
 
     Parameters
     ----------
     codes
-        Codes by point number, each of shape `(m, d)`.
+        Codes by place, each of shape `(m, d)`, from uncorrected to strongest.
     basis, n_epochs, seed
         As for :func:`scpareto.pl.embed`.
 
     Returns
     -------
-    Aligned coordinates by point number, each of shape `(m, 2)`.
+    Aligned coordinates by place, each of shape `(m, 2)`.
     """
     m = len(next(iter(codes.values())))
-    return embed(codes, basis=basis, seed=seed, n_epochs=n_epochs, n_neighbors=min(15, m - 1))
+    in_order = dict(enumerate(codes.values()))
+    placed = embed(in_order, basis=basis, seed=seed, n_epochs=n_epochs, n_neighbors=min(15, m - 1))
+    return dict(zip(codes, placed.values(), strict=True))
 
 
 def checked_coordinates(
-    embeddings: Mapping[int, ArrayLike], numbers: list[int], n: int, cells: np.ndarray
-) -> dict[int, np.ndarray]:
+    embeddings: Mapping[Any, ArrayLike], places: Sequence[int | float], n: int, cells: np.ndarray
+) -> dict[int | float, np.ndarray]:
     """Check coordinates that the user computed.
 
     Parameters
     ----------
     embeddings
-        Coordinates of all cells by point number, each of shape `(n, 2)`.
-    numbers
-        Numbers of the points of the front.
+        Coordinates of all cells by place, each of shape `(n, 2)`.
+    places
+        Numbers of the points of the front, and preferences between them.
     n
         Number of cells.
     cells
@@ -175,17 +182,17 @@ def checked_coordinates(
 
     Returns
     -------
-    Coordinates by point number, each of shape `(m, 2)`.
+    Coordinates by place, each of shape `(m, 2)`.
 
     Raises
     ------
     ValueError
         If points are missing, unknown, or have coordinates that are not finite or of another shape.
     """
-    if sorted(embeddings) != sorted(numbers):
-        raise ValueError(f"embeddings has points {sorted(embeddings)}; the front has {sorted(numbers)}.")
+    if sorted(embeddings) != sorted(places):
+        raise ValueError(f"embeddings has points {sorted(embeddings)}; the front has {sorted(places)}.")
     chosen = {}
-    for point in sorted(numbers):
+    for point in places:
         xy = np.asarray(embeddings[point], dtype=float)
         if xy.shape != (n, 2) or not np.isfinite(xy).all():
             raise ValueError(f"embeddings[{point}] must be finite and of shape ({n}, 2), got shape {xy.shape}.")

@@ -8,6 +8,7 @@ from ._colorings import check_names, of_column, of_genes
 from ._pack import pack
 from ._page import write_page
 from ._panels import static_pictures
+from ._places import places_of, with_places
 from ._points import describe_front
 from ._widget import make_widget, require_anywidget
 
@@ -31,6 +32,7 @@ def explorer(
     color: Sequence[str] | None = None,
     genes: Sequence[str] = (),
     points: Sequence[int] | None = None,
+    preferences: ArrayLike | None = None,
     batch_key: str | None = None,
     layer: str | None = None,
     embeddings: Mapping[int, ArrayLike] | None = None,
@@ -63,14 +65,18 @@ def explorer(
     points
         Numbers of the points that the slider passes, for example `model.front.steps()`, along which stronger always
         means less leaked; by default all.
+    preferences
+        Places between the points that the slider passes as well, for example `np.linspace(0, 1, 41)`: importances of
+        the nuisance in a front whose preferences were all trained at once (`method="conditional"`). Cells are encoded
+        there; what such a place costs was not measured, and the page says so.
     batch_key
         Column of `adata.obs` of which each value keeps its share of the cells when there are more than `max_cells`; by
         default the batches that the model was set up with.
     layer
         Layer with the raw counts; `X` unless given.
     embeddings
-        Aligned coordinates of all cells by point number, each of shape `(n_obs, 2)`, instead of those of
-        :func:`embed`. The model then encodes nothing.
+        Aligned coordinates of all cells by point number (and preference), each of shape `(n_obs, 2)`, instead of those
+        of :func:`embed`. The model then encodes nothing.
     basis
         `"umap"` or `"tsne"`, as for :func:`embed`.
     n_epochs
@@ -85,7 +91,7 @@ def explorer(
     Returns
     -------
     Path of the page; or, if `path` is None, an `anywidget.AnyWidget` whose `point` is the number of the point that is
-    shown, in both directions.
+    shown, or the preference between points, in both directions.
 
     Raises
     ------
@@ -93,7 +99,8 @@ def explorer(
         If `model` cannot have a front, or `color` or `genes` is a single string.
     ValueError
         If the model has no front yet or encodes other cells; a column, gene, layer or `basis` is unknown; a column has
-        more than 254 categories; `embeddings` do not fit; `max_cells` is out of range; or `path` lies in no folder.
+        more than 254 categories; `embeddings` or `preferences` do not fit; `max_cells` is out of range; or `path` lies
+        in no folder.
     ImportError
         If a widget is asked for and anywidget is not installed.
 
@@ -109,6 +116,7 @@ def explorer(
     PosixPath('front.html')
     """
     front = front_of(model) if points is None else front_of(model).only(points)
+    places = places_of(front, preferences)
     if basis not in _METHODS:
         raise ValueError(f"basis={basis!r} is unknown; valid: {', '.join(map(repr, _METHODS))}.")
     if path is None:
@@ -131,16 +139,18 @@ def explorer(
     colorings += of_genes(adata, list(dict.fromkeys(genes)), layer, cells)
 
     if embeddings is None:
-        codes = codes_along_front(model, front, adata, cells)
+        codes = codes_along_front(model, places, adata, cells)
         placed = coordinates(codes, basis=basis, n_epochs=n_epochs, seed=seed)
     else:
-        placed = checked_coordinates(embeddings, front.numbers, adata.n_obs, cells)
+        placed = checked_coordinates(embeddings, places, adata.n_obs, cells)
     method = _METHODS[basis] if embeddings is None else "embedding"
     count = f"{adata.n_obs:,} cells" if len(cells) == adata.n_obs else f"{len(cells):,} of {adata.n_obs:,} cells"
-    note = f"{count}, {len(front)} points, aligned {method}"
-    facts = describe_front(front, model.selected) | {"title": title, "note": note}
+    between = f" and {len(places) - len(front)} places between" if len(places) > len(front) else ""
+    note = f"{count}, {len(front)} points{between}, aligned {method}"
+    facts = with_places(describe_front(front, model.selected), places) | {"title": title, "note": note}
     header, data = pack(placed, colorings, facts)
-    pictures = static_pictures(front, model.selected, placed, colorings)
+    at_points = {number: placed[number] for number in front.numbers}
+    pictures = static_pictures(front, model.selected, at_points, colorings)
     if path is None:
         return make_widget(header, data, pictures)
     path = Path(path)

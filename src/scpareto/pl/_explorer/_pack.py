@@ -14,7 +14,7 @@ _STEPS = 65535
 
 
 def pack(
-    coordinates: Mapping[int, np.ndarray], colorings: Sequence[Coloring], facts: Mapping[str, Any]
+    coordinates: Mapping[Any, np.ndarray], colorings: Sequence[Coloring], facts: Mapping[str, Any]
 ) -> tuple[dict[str, Any], bytes]:
     """Write coordinates and colourings as few bytes.
 
@@ -25,7 +25,7 @@ def pack(
     Parameters
     ----------
     coordinates
-        Coordinates by point number, each of shape `(m, 2)`.
+        Coordinates by place, each of shape `(m, 2)`.
     colorings
         Colourings of the same cells.
     facts

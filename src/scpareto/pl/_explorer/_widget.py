@@ -39,7 +39,8 @@ def make_widget(header: Mapping[str, Any], data: bytes, pictures: Mapping[str, s
 
     Returns
     -------
-    An `anywidget.AnyWidget`; its `point` is the number of the point that is shown, and can be set.
+    An `anywidget.AnyWidget`; its `point` is the number of the point that is shown, or the preference between points,
+    and can be set.
     """
     import anywidget
     import traitlets
@@ -52,12 +53,12 @@ def make_widget(header: Mapping[str, Any], data: bytes, pictures: Mapping[str, s
         header = traitlets.Unicode().tag(sync=True)
         data = traitlets.Bytes().tag(sync=True)
         pictures = traitlets.Dict().tag(sync=True)
-        point = traitlets.Int().tag(sync=True)
+        point = traitlets.Union([traitlets.Int(), traitlets.Float()]).tag(sync=True)
 
         @traitlets.validate("point")
-        def _known(self, proposal: Any) -> int:
+        def _known(self, proposal: Any) -> int | float:
             if proposal["value"] not in numbers:
                 raise traitlets.TraitError(f"point={proposal['value']} is not on this front; points: {numbers}.")
-            return int(proposal["value"])
+            return numbers[numbers.index(proposal["value"])]
 
     return Explorer(header=as_json(header), data=data, pictures=dict(pictures), point=numbers[header["selected"]])

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike
+
+    from scpareto.pareto import Front
+
+_SAME = 1e-6
+
+
+def places_of(front: Front, preferences: ArrayLike | None) -> list[int | float]:
+    """Order the points of a front and preferences between them.
+
+    Parameters
+    ----------
+    front
+        The front.
+    preferences
+        Importances of the nuisance, each between 0 and 1; None for the points alone.
+
+    Returns
+    -------
+    Numbers of the points (int) and preferences (float), from uncorrected to strongest; a preference that a point has
+    already is left out.
+
+    Raises
+    ------
+    ValueError
+        If preferences are given for points that were trained apart or for more than two objectives, or lie outside.
+    """
+    if preferences is None:
+        return list(front.numbers)
+    wanted = np.atleast_1d(np.asarray(preferences, dtype=float))
+    if front.path is None:
+        raise ValueError(
+            f"preferences: the points of this front were trained apart (method={front.method!r}), so that there is "
+            "nothing between them; method='conditional' trains all preferences."
+        )
+    if len(front.objectives) != 2:
+        raise ValueError(f"preferences: only a front of two objectives is a line; this one has {front.objectives}.")
+    if wanted.ndim != 1 or not np.all((wanted >= 0) & (wanted <= 1)):
+        raise ValueError(f"preferences must be numbers between 0 and 1, got {preferences!r}.")
+    known = dict(zip(front.numbers, front.table[f"preference_{front.objectives[1]}"].astype(float), strict=True))
+    own = np.array(list(known.values()))
+    between = [round(float(t), 6) for t in np.unique(wanted) if np.abs(own - t).min() > _SAME]
+    where: dict[int | float, float] = {t: t for t in between}
+    for number, preference in known.items():
+        where[number] = preference
+    return sorted(where, key=lambda place: where[place])
+
+
+def with_places(facts: Mapping[str, Any], places: Sequence[int | float]) -> dict[str, Any]:
+    """Make room for places that were not judged in the description of a front.
+
+    Parameters
+    ----------
+    facts
+        What :func:`describe_front` gives.
+    places
+        From :func:`places_of`.
+
+    Returns
+    -------
+    The same entries with one value for each place, None where nobody has judged; points have a further entry `judged`.
+    """
+    row = {point["number"]: i for i, point in enumerate(facts["points"])}
+    rows = [row[place] if isinstance(place, int) else None for place in places]
+
+    def spread(values: Sequence[Any] | None, blank: Any = None) -> list[Any] | None:
+        if values is None:
+            return None
+        return [blank if i is None else values[i] for i in rows] if len(values) else []
+
+    points = [
+        {"number": place, "name": "", "preference": "", "judged": False}
+        if i is None
+        else facts["points"][i] | {"judged": True}
+        for place, i in zip(places, rows, strict=True)
+    ]
+    return {
+        "points": points,
+        "selected": rows.index(facts["selected"]),
+        "metrics": [m | {key: spread(m[key]) for key in ("values", "low", "high")} for m in facts["metrics"]],
+        "plane": facts["plane"] | {"kept": spread(facts["plane"]["kept"], blank=False)},
+        "alarm": spread(facts["alarm"]),
+    }
