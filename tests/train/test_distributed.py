@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -15,6 +16,7 @@ from scpareto.train import stratified_split
 from scpareto.train._distributed import (
     averaged,
     averaged_gradient,
+    averaged_tensors,
     is_first_process,
     of_first_process,
     several,
@@ -89,10 +91,80 @@ def test_values_and_gradients_are_averaged(processes):
     for seen in processes:
         # Of 1 and 2 times the sum of squares at 2, whose gradient is 4.
         assert seen["gradients"] == [[[6.0] * 3] * 2, None]
+        assert seen["tensors"] == [[[0.5], [0.5]], 2.0]
         assert seen["averaged"][:2] == [0.5, 10.0]
         assert np.isnan(seen["averaged"][2]), "undefined anywhere is undefined"
         assert seen["first"]["rank"] == 0
         assert seen["first"]["tensor"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(("which", "n_moved"), [("front", 13), ("path", 2 * 13)])
+def test_a_step_has_the_gradients_of_one_process(processes, which, n_moved):
+    """Losses per cell, no batch norm, the same 64 cells, noise by cell: gradients of one step agree to 1e-5."""
+    first, second = processes
+    ((one,), (two,), (other,)) = first["one"][which], first["two"][which], second["two"][which]
+    moved = [name for name, gradient in one.items() if gradient is not None and gradient.any()]
+    assert len(moved) == n_moved
+    for name, gradient in one.items():
+        if gradient is None:
+            assert two[name] is None
+            assert other[name] is None
+            continue
+        assert torch.equal(two[name], other[name]), name
+        assert (two[name] - gradient).norm() <= 1e-5 * gradient.norm(), name
+
+
+def test_an_objective_stands_still_where_the_mean_of_all_processes_is_at_its_floor(processes):
+    """Values -1 and 2, whose mean is above zero, and -3 and 2, whose mean is below; the loss is twice the parameter."""
+    for seen in processes:
+        assert seen["floored"] == [[0.5, 2.0], [0.0, 0.0]]
+
+
+PARTS = {
+    "early": ["pretraining", "path", "path"],
+    "collapsed": ["pretraining", "path", "path", "alone", "point_0", "point_3", "point_3", "point_1", "point_2"],
+}
+
+
+@pytest.mark.parametrize("front", PARTS)
+def test_each_training_of_a_front_ends_in_the_same_state(processes, front):
+    """Before the first process hands on what it has: control points, statistics, critics, and the best of each."""
+    first, second = (seen[front]["ends"] for seen in processes)
+    assert [part for part, _ in first] == [part for part, _ in second] == PARTS[front]
+    for (part, states), (_, others) in zip(first, second, strict=True):
+        assert states.keys() == others.keys()
+        for which, state in states.items():
+            for name in state:
+                assert torch.equal(state[name], others[which][name]), (part, which, name)
+
+
+def test_each_place_of_a_path_has_statistics_of_its_own(processes):
+    _, states = processes[0]["early"]["ends"][-1]
+    first, last = (states["end"][f"path.statistics.{control}.0"] for control in (0, 2))
+    assert not torch.equal(first, last)
+
+
+@pytest.mark.parametrize("front", PARTS)
+def test_both_processes_learn_the_same_front(processes, front):
+    first, second = (seen[front] for seen in processes)
+    pd.testing.assert_frame_equal(first["table"], second["table"], check_exact=True)
+    assert repr(first["history"]) == repr(second["history"])
+    np.testing.assert_array_equal(first["codes"], second["codes"])
+    assert len(first["table"]) == 4
+    assert np.isfinite(first["codes"]).all()
+
+
+def test_both_processes_stop_a_path_early(processes):
+    """Two epochs of twelve are for settling, the third is the best one, and the fourth is worse."""
+    assert [len(seen["early"]["history"]["path"]["epoch"]) for seen in processes] == [4, 4]
+
+
+def test_only_the_first_process_writes_and_a_finished_front_is_read(processes):
+    first, second = (seen["written"] for seen in processes)
+    parts = ["pretraining.pt", "critics.pt", "path.pt", *(f"point_{number}.pt" for number in range(4))]
+    assert {"settings.json", *parts} <= set(first)
+    assert second == []
+    assert [seen["again"] for seen in processes] == [[], []]
 
 
 def test_divergence_in_one_process_ends_the_training_of_both(processes):
@@ -108,4 +180,5 @@ def test_one_process_keeps_its_values():
     assert of_first_process(values) is values
     gradient, nothing = averaged_gradient((loss_of**2).sum(), [loss_of, nn.Parameter(torch.ones(2))])
     assert gradient.tolist() == [6.0]
+    assert averaged_tensors([gradient])[0] is gradient
     assert nothing is None

@@ -362,6 +362,20 @@ def test_running_statistics_of_a_place_become_those_of_its_minibatches(plan):
     torch.testing.assert_close(state[name], torch.full_like(first.running_mean, 3.0), rtol=1e-2, atol=0)
 
 
+def test_running_statistics_are_found_on_another_device(plan):
+    """A module that is moved gets new tensors for its running statistics, as this copy of them in place does."""
+    made, _ = plan
+    made.module._apply(torch.clone)
+    for values in made.path.statistics_of(2):
+        values.data.fill_(5.0)
+    made.path.place(np.array([0.0, 1.0]))
+    layers = [layer for layer in made.module.modules() if isinstance(layer, _BatchNorm)]
+    assert all((layer.running_mean == 5.0).all() for layer in layers)
+    layers[0].running_mean.fill_(6.0)
+    made.path.take_statistics(np.array([0.0, 1.0]))
+    assert (made.path.statistics_of(2)[0] > 5.0).all()
+
+
 def test_a_running_variance_is_never_negative(plan):
     made, _ = plan
     for values in made.path.statistics_of(1):

@@ -29,9 +29,7 @@ def averaged_tensor(values: Tensor) -> Tensor:
     """Mean of a tensor over all processes, on its device."""
     if not several():
         return values
-    total = values.clone()
-    distributed.all_reduce(total)
-    return total / distributed.get_world_size()
+    return averaged_tensors([values])[0]
 
 
 def of_first_process(value: T) -> T:
@@ -56,15 +54,20 @@ def averaged_gradient(loss: Tensor, parameters: Sequence[nn.Parameter]) -> list[
     for each step, and a step of a front takes one for each objective and more for the critics.
     """
     gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
-    known = [gradient for gradient in gradients if gradient is not None]
-    if several() and known:
-        # One message instead of one for each parameter.
-        flat = torch.cat([gradient.flatten() for gradient in known])
-        distributed.all_reduce(flat)
-        flat /= distributed.get_world_size()
-        parts = iter(flat.split([gradient.numel() for gradient in known]))
-        return [None if gradient is None else next(parts).view_as(gradient) for gradient in gradients]
-    return list(gradients)
+    known = iter(averaged_tensors([gradient for gradient in gradients if gradient is not None]))
+    return [None if gradient is None else next(known) for gradient in gradients]
+
+
+def averaged_tensors(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Mean of each of several tensors over all processes."""
+    if not several() or not tensors:
+        return list(tensors)
+    # One message instead of one for each tensor.
+    flat = torch.cat([tensor.flatten() for tensor in tensors])
+    distributed.all_reduce(flat)
+    flat /= distributed.get_world_size()
+    parts = flat.split([tensor.numel() for tensor in tensors])
+    return [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)]
 
 
 def share_buffers(module: nn.Module) -> None:

@@ -266,7 +266,8 @@ def fit_front(
     checkpoint_dir
         Folder that keeps every finished point; a later call with the same arguments and data goes on from there.
     accelerator, devices
-        As in scvi-tools. With several devices (``strategy="ddp"``, in a script) ``batch_size`` is that of each.
+        As in scvi-tools. With several devices (``strategy="ddp"``, in a script) ``batch_size`` is that of each, and
+        ``checkpoint_dir`` a folder that all processes see.
     executor
         ``"ray"`` trains the points at the same time on a Ray cluster (``pip install scpareto[ray]``): the one that this
         process is connected to, or that ``RAY_ADDRESS`` names, or a local one. On CPUs, with as many threads, the front

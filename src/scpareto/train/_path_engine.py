@@ -165,7 +165,7 @@ class PathEngine(FrontEngine):
         spec = self.spec
         with seeded(child_seed(spec.seed, _PATH)):
             objectives, train = self._begin_from(start), torch.from_numpy(self.split.train)
-            scaler = start_scaler(objectives, *self._encode(), train, spec.recipe.least_cost)
+            scaler = of_first_process(start_scaler(objectives, *self._encode(), train, spec.recipe.least_cost))
             plan = PathPlan(self.adapter, objectives, PathWeighing(scaler), spec.recipe)
             plan.part = "path"
         best = best_state(plan, spec.max_epochs, settling=True) if spec.recipe.early_stopping else None

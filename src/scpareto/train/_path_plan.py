@@ -67,7 +67,9 @@ class PathPlan(FrontPlan):
 
     Each minibatch draws a place of the path, mixes the weights for it, and moves the control points by the gradient of
     the weighted sum that belongs to this place. The uncorrected end stays at the shared start. One place for a whole
-    minibatch suits every objective, also those that are no means over cells. Critics are shown the place.
+    minibatch suits every objective, also those that are no means over cells. Critics are shown the place. Under
+    distributed training all processes draw the same places, and control points follow the mean of their running
+    statistics; the rest is as in :class:`FrontPlan`.
 
     Parameters
     ----------

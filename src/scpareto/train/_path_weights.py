@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from scpareto.pareto import WeightPath, coefficients_at
 from scpareto.pareto._path import VARIANCE
+from scpareto.train._distributed import averaged_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,14 +53,14 @@ class PathWeights(nn.Module):
         )
         self.controls[0].requires_grad_(False)
         running = [
-            (f"{prefix}.{name}", values)
+            (layer, name, f"{prefix}.{name}")
             for prefix, layer in module.named_modules()
             if isinstance(layer, _BatchNorm)
             for name, values in layer.named_buffers()
             if values.is_floating_point()
         ]
-        self.statistic_names = [name for name, _ in running]
-        self._running = tuple(values for _, values in running)
+        self.statistic_names = [full_name for _, _, full_name in running]
+        self._followed = tuple((layer, name) for layer, name, _ in running)
         self.statistics = nn.ModuleList(
             nn.ParameterList(nn.Parameter(values.clone(), requires_grad=False) for values in self._running)
             for _ in range(n_controls)
@@ -75,6 +76,11 @@ class PathWeights(nn.Module):
         return tuple(self.statistics[control].parameters())
 
     @property
+    def _running(self) -> tuple[Tensor, ...]:
+        """Running statistics of the module: looked up, because a module that goes to a device gets other tensors."""
+        return tuple(layer.get_buffer(name) for layer, name in self._followed)
+
+    @property
     def trained(self) -> list[nn.Parameter]:
         """Parameters of all control points but the first."""
         return [p for control in range(1, len(self.controls)) for p in self.parameters_of(control)]
@@ -88,32 +94,35 @@ class PathWeights(nn.Module):
         shares
             Share of each end, shape ``(n_objectives,)``.
         """
-        mixed = (*self._mixed, *self._running)
+        running = self._running
+        mixed = (*self._mixed, *running)
         torch._foreach_zero_(mixed)
         for control, coefficient in enumerate(coefficients_at(shares)):
             if coefficient:
                 parts = (*self.parameters_of(control), *self.statistics_of(control))
                 torch._foreach_add_(mixed, parts, alpha=float(coefficient))
-        for name, values in zip(self.statistic_names, self._running, strict=True):
+        for name, values in zip(self.statistic_names, running, strict=True):
             if name.endswith(VARIANCE):
                 # A bend may lie below zero.
                 values.clamp_(min=0.0)
-        self._placed = [values.clone() for values in self._running]
+        self._placed = [values.clone() for values in running]
 
     @torch.no_grad()
     def take_statistics(self, shares: NDArray) -> None:
         """Let the control points follow what a minibatch has changed of the running statistics of its place.
+
+        Of several processes each sees a part of the minibatch: all follow the mean of what they have seen.
 
         Parameters
         ----------
         shares
             Share of each end at the place.
         """
-        if not self._running:
+        if not self._followed:
             return
         coefficients = coefficients_at(shares)
         leverage = max(_LEAST_LEVERAGE, float(coefficients[1:] @ coefficients[1:]))
-        changes = tuple(now - before for now, before in zip(self._running, self._placed, strict=True))
+        changes = averaged_tensors([now - before for now, before in zip(self._running, self._placed, strict=True)])
         for control in range(1, len(self.controls)):
             if coefficients[control]:
                 rate = _HASTE * float(coefficients[control]) / leverage

@@ -58,8 +58,9 @@ class FrontPlan(lightning.LightningModule):
     Notes
     -----
     Under distributed training, losses, their gradients and merits are averaged over the processes, so that all of them
-    find the same weights and stay equal; estimates over a minibatch (MINE) see the cells of one process. Running
-    statistics are those of the first process.
+    find the same weights and stay equal. Losses that are means over cells have the gradient that one process finds for
+    all cells of the step; estimates over a minibatch (MINE) and batch normalisation see the cells of one process.
+    Running statistics, also those of the codes that critics see, are those of the first process.
     """
 
     def __init__(
@@ -140,8 +141,7 @@ class FrontPlan(lightning.LightningModule):
         if len(optimizers) > 1:
             self._train_critics(optimizers[1], encoded, context)
         with self._critics_fixed():
-            losses = self._floored(self._losses(encoded, generative, context))
-            values = averaged_tensor(together(losses))
+            losses, values = self._floored(self._losses(encoded, generative, context))
             scaled = self.weighing.scale(losses)
             needs_losses, gradients, gramian = self.weighing.needs_losses, [], None
             if needs_losses:
@@ -156,7 +156,7 @@ class FrontPlan(lightning.LightningModule):
             if np.any(weights != 0):
                 if self.recipe.redraw:
                     encoded, generative = self._run(batch)
-                    scaled = self.weighing.scale(self._floored(self._losses(encoded, generative, context)))
+                    scaled = self.weighing.scale(self._floored(self._losses(encoded, generative, context))[0])
                 if gradients and not self.recipe.redraw:
                     self._step(optimizers[0], gradients, weights)
                 else:
@@ -194,6 +194,10 @@ class FrontPlan(lightning.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Judge, and maybe keep, one state."""
+        share_buffers(self)
+
+    def on_train_end(self) -> None:
+        """End in one state, also where the last epoch was not validated."""
         share_buffers(self)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
@@ -260,13 +264,19 @@ class FrontPlan(lightning.LightningModule):
                 losses.append(objective(encoded.z, encoded.qz, context) if used else None)
         return losses
 
-    def _floored(self, losses: list[Tensor | None]) -> list[Tensor | None]:
-        """Take the gradient from objectives that are as low as they can be."""
+    def _floored(self, losses: list[Tensor | None]) -> tuple[list[Tensor | None], Tensor]:
+        """Take the gradient from objectives that are as low as they can be; return their values too.
+
+        It is the mean over all processes that has to be that low: a part of the minibatch may be by chance.
+        """
+        values = averaged_tensor(together(losses))
         if not self.recipe.floor:
-            return losses
-        floors = [None, *(objective.minimum for objective in self._objectives)]
-        pairs = zip(losses, floors, strict=True)
-        return [loss if loss is None or floor is None else loss.clamp(min=floor) for loss, floor in pairs]
+            return losses, values
+        lowest = [-torch.inf, *(-torch.inf if o.minimum is None else o.minimum for o in self._objectives)]
+        floors = values.new_tensor(lowest)
+        pairs = zip(losses, values < floors, floors, strict=True)
+        still = [None if loss is None else torch.where(is_low, floor, loss) for loss, is_low, floor in pairs]
+        return still, torch.maximum(values, floors)
 
     def _gradients(self, losses: list[Tensor | None]) -> list[list[Tensor | None]]:
         """Gradient of each loss that counts, by trained parameter; None where it does not depend on one."""

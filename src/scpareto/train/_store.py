@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from scpareto.train._distributed import is_first_process
+from scpareto.train._distributed import is_first_process, of_first_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SETTINGS = "settings.json"
+_SETTINGS, _SUFFIX = "settings.json", ".pt"
 
 
 class PartStore:
     """Results of finished trainings by name; each is written whole or not at all.
 
-    Of several processes only the first writes; all of them read.
+    Of several processes only the first writes; all of them read, from one folder, what was there when they began. What
+    the first has written since then the others have put too, and must not find before that: they would skip an exchange
+    in which the first one waits for them.
 
     Parameters
     ----------
@@ -37,6 +39,7 @@ class PartStore:
 
     def __init__(self, settings: Mapping[str, Any], folder: str | os.PathLike[str] | None = None) -> None:
         self._parts: dict[str, dict[str, Any]] = {}
+        self._present: set[str] = set()
         self._folder = None if folder is None else Path(folder)
         if self._folder is None:
             return
@@ -55,12 +58,14 @@ class PartStore:
                 )
         elif is_first_process():
             _write_whole(path, lambda file: Path(file).write_text(json.dumps(present, indent=2, sort_keys=True)))
+        self._present = set(of_first_process([file.stem for file in self._folder.glob(f"*{_SUFFIX}")]))
 
     def get(self, name: str) -> dict[str, Any] | None:
         """Return a finished part, or None."""
-        if name not in self._parts and self._folder is not None and (path := self._folder / f"{name}.pt").exists():
+        if name not in self._parts and name in self._present:
+            assert self._folder is not None
             # Tensors and plain types only: a checkpoint folder may come from elsewhere.
-            self._parts[name] = torch.load(path, map_location="cpu", weights_only=True)
+            self._parts[name] = torch.load(self._folder / f"{name}{_SUFFIX}", map_location="cpu", weights_only=True)
         return self._parts.get(name)
 
     @property
@@ -72,13 +77,14 @@ class PartStore:
         """Keep a finished part of tensors and plain types."""
         self._parts[name] = part
         if self._folder is not None and is_first_process():
-            _write_whole(self._folder / f"{name}.pt", lambda file: torch.save(part, file))
+            _write_whole(self._folder / f"{name}{_SUFFIX}", lambda file: torch.save(part, file))
 
     def discard(self, name: str) -> None:
         """Forget a part that is not needed any more."""
         self._parts.pop(name, None)
+        self._present.discard(name)
         if self._folder is not None and is_first_process():
-            (self._folder / f"{name}.pt").unlink(missing_ok=True)
+            (self._folder / f"{name}{_SUFFIX}").unlink(missing_ok=True)
 
 
 def _write_whole(path: Path, write: Any) -> None:
