@@ -10,6 +10,8 @@ from scipy import sparse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
 ROWS = 8192
 """Rows of a block."""
 
@@ -19,7 +21,7 @@ def in_memory(values: Any) -> bool:
     return isinstance(values, np.ndarray) or sparse.issparse(values)
 
 
-def row_blocks(values: Any, n_rows: int = ROWS) -> Iterator[tuple[int, Any]]:
+def row_blocks(values: Any, n_rows: int = ROWS, *, rows: NDArray[np.int64] | None = None) -> Iterator[tuple[int, Any]]:
     """Rows of a matrix as arrays in memory, a block at a time.
 
     Parameters
@@ -28,11 +30,17 @@ def row_blocks(values: Any, n_rows: int = ROWS) -> Iterator[tuple[int, Any]]:
         Array or sparse matrix, or one of a file (backed AnnData, zarr, dask) that gives its rows as such.
     n_rows
         Rows of a block of a file; what is in memory already comes as one block.
+    rows
+        Rows that are wanted, ascending; None for all.
 
     Yields
     ------
-    The first row of a block, and the block.
+    The position of a block's first row among the wanted ones, and the block.
     """
+    if rows is not None:
+        for first in range(0, len(rows), n_rows):
+            yield first, rows_of(values, rows[first : first + n_rows])
+        return
     if in_memory(values):
         yield 0, values
         return

@@ -28,7 +28,7 @@ from scpareto.train._recipe import RECIPES
 from scpareto.train._report import report
 from scpareto.train._seeding import child_seed, seeded
 from scpareto.train._spec import FrontSpec
-from scpareto.train._split import Split, stratified_split
+from scpareto.train._split import Split, judged_cells, stratified_split
 from scpareto.train._store import PartStore
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ class FrontRun:
         seed = int(next(s for s in (seed, settings.seed, _FALLBACK_SEED) if s is not None))
         manager = model.adata_manager
         n_cells = manager.adata.n_obs
-        self.split = _checked_split(split, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY), seed)
+        batch = manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)
+        self.split = _checked_split(split, batch, seed)
         adapter = get_adapter(model)
         pairs = paired(objective, objective_kwargs)
         with seeded(child_seed(seed, _CRITIC)):
@@ -185,6 +186,10 @@ class FrontRun:
             "target": next((o.target for o in traded if o.needs_nuisance), "batch"),
             "indices": {name: torch.from_numpy(index.copy()) for name, index in self.split.items()},
         }
+        judged, parts = judged_cells(self.split, batch)
+        if judged is not None:
+            self._engine.metadata["n_judged"] = {name: len(index) for name, index in parts.items()}
+            logger.info("Points are judged on %d of the %d cells.", len(judged), n_cells)
 
     def run(self) -> None:
         """Train all points that are not finished yet, and report the knee to the user's loggers and callbacks.
