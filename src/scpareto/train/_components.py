@@ -9,7 +9,7 @@ import scanpy as sc
 from anndata import AnnData
 from scipy import sparse
 
-from scpareto._blocks import row_blocks, rows_of
+from scpareto._blocks import as_rows, row_blocks, rows_of
 from scpareto.train._threads import torch_threads_kept
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def principal_components(
     -------
     Components, ``(n_wanted, min(30, n_cells - 1, n_genes - 1))``.
     """
+    values = as_rows(values)
     n_cells, n_genes = values.shape
     if cells is not None:
         n_cells = len(cells)

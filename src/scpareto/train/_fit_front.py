@@ -90,6 +90,7 @@ class FrontRun:
         progress: bool = True,
         **trainer_kwargs: Any,
     ) -> None:
+        _check_cells(model, trainer_kwargs)
         if executor not in (None, *EXECUTORS):
             raise ValueError(f"executor={executor!r} is not one of None, {', '.join(map(repr, EXECUTORS))}.")
         if executor_kwargs and executor is None:
@@ -331,6 +332,17 @@ def apply_point(model: BaseModelClass, front: Front, which: Any) -> int:
     model.module.eval()
     model.is_trained_ = True
     return number
+
+
+def _check_cells(model: BaseModelClass, trainer_kwargs: dict[str, Any]) -> None:
+    """Refuse data modules: minibatches alone are not enough."""
+    if "datamodule" in trainer_kwargs or model.adata_manager is None:
+        raise ValueError(
+            "A front is not trained from a data module: its points share one split of the cells and are judged on the "
+            "codes of known cells, and a data module gives minibatches without the rows of their cells. Set the model "
+            "up with cells that stay on disk: a backed AnnData, sparse groups of zarr stores, or a CollectionAdapter "
+            "of several files."
+        )
 
 
 def _checked_grid(
