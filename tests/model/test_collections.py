@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import Any
+
 import anndata
 import numpy as np
 import pytest
 import scvi
 import zarr
 from anndata.experimental import AnnCollection
-from anndata.io import read_elem, sparse_dataset
+from anndata.io import read_elem, sparse_dataset, write_elem
 from scvi.dataloaders import CollectionAdapter
 
+import scpareto
 from scpareto.datasets import simulate_batches
 from scpareto.model import ParetoVI
 
@@ -73,6 +78,51 @@ def test_a_front_of_several_files(cells, collect, tmp_path):
             loaded.get_latent_representation(), model.get_latent_representation(), rtol=1e-4, atol=1e-5
         )
     assert model.differential_expression(groupby="batch", all_stats=False, silent=True).shape[0] == 3 * cells.n_vars
+
+
+def guide():
+    """Code of the user guide on cells that stay on disk."""
+    path = Path(__file__).parents[2] / "docs" / "user_guide" / "scvi_tools.md"
+    text = path.read_text().split("## Cells that stay on disk")[1]
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_the_guide_is_as_it_says(cells, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cells.write_h5ad("cells.h5ad")
+    cells.write_zarr("cells.zarr")
+    store = zarr.open_group("annbatch.zarr", mode="w")
+    for name, half in halves(cells):
+        half.write_h5ad(f"{name}.h5ad")
+        # As annbatch lays out its collections.
+        write_elem(store, f"dataset_{PARTS.index(name)}", half)
+    names: dict[str, Any] = {"sp": scpareto, "anndata": anndata}
+    blocks = guide()
+    assert len(blocks) == 4
+    for block in blocks:
+        exec(block, names)
+        model = ParetoVI(names["adata"], n_hidden=16, n_latent=3, seed=0)
+        model.train(**SHORT)
+        assert len(model.get_latent_representation()) == cells.n_obs
+
+
+def test_what_annbatch_writes_is_read(cells, tmp_path, monkeypatch):
+    annbatch = pytest.importorskip("annbatch", reason="annbatch needs Python 3.12 or newer")
+    monkeypatch.chdir(tmp_path)
+    of_files(cells, tmp_path)
+    collection = annbatch.DatasetCollection("annbatch.zarr")
+    files = [f"{name}.h5ad" for name in PARTS]
+    collection.add_adatas(files, dataset_size=160, shuffle_chunk_size=20, n_obs_per_chunk=16)
+    names: dict[str, Any] = {"sp": scpareto, "anndata": anndata}
+    for block in guide():
+        if "def stored" in block:
+            exec(block.split("adata = ")[0], names)
+        if "CollectionAdapter" in block:
+            exec(block, names)
+    rows = np.arange(0, 300, 7)
+    found, adata = names["adata"].layers["counts"][rows], names["adata"]
+    np.testing.assert_array_equal(found.toarray(), cells[adata.obs_names[rows]].X.toarray())
+    ParetoVI(adata, n_hidden=16, n_latent=3, seed=0).train(**SHORT)
 
 
 def test_sparse_groups_of_zarr_give_the_front_of_memory(cells, tmp_path):
