@@ -202,7 +202,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "growth": {"measure": growth, "cases": [(10_000,), (100_000,), (1_000_000,)]},
     "memory": {
         "measure": memory,
-        "cases": [(n, where) for n in (10_000, 40_000, 160_000) for where in ("in memory", "on disk")],
+        "cases": [(n, where) for n in (10_000, 40_000, 160_000) for where in ("on disk", "in memory")],
     },
 }
 

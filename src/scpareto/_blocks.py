@@ -10,16 +10,41 @@ from scipy import sparse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
 ROWS = 8192
 """Rows of a block."""
 
 
+class CollectionLayer:
+    """A layer of several files; scvi-tools' stand-in is a sparse matrix by class, but holds neither values nor shape.
+
+    Parameters
+    ----------
+    stand_in
+        What :class:`scvi.dataloaders.CollectionAdapter` gives for a layer.
+    """
+
+    def __init__(self, stand_in: Any) -> None:
+        self._stand_in = stand_in
+        self.shape: tuple[int, int] = stand_in.collection.shape
+
+    def __getitem__(self, rows: Any) -> Any:
+        """Rows as a sparse matrix in memory."""
+        return self._stand_in[rows]
+
+
+def as_rows(values: Any) -> Any:
+    """Return a matrix that has a shape and gives its rows: itself, or that of a stand-in."""
+    return CollectionLayer(values) if sparse.issparse(values) and "collection" in vars(values) else values
+
+
 def in_memory(values: Any) -> bool:
     """Whether a matrix is an array of NumPy or SciPy, not a file's."""
-    return isinstance(values, np.ndarray) or sparse.issparse(values)
+    return isinstance(values, np.ndarray) or (sparse.issparse(values) and as_rows(values) is values)
 
 
-def row_blocks(values: Any, n_rows: int = ROWS) -> Iterator[tuple[int, Any]]:
+def row_blocks(values: Any, n_rows: int = ROWS, *, rows: NDArray[np.int64] | None = None) -> Iterator[tuple[int, Any]]:
     """Rows of a matrix as arrays in memory, a block at a time.
 
     Parameters
@@ -28,11 +53,18 @@ def row_blocks(values: Any, n_rows: int = ROWS) -> Iterator[tuple[int, Any]]:
         Array or sparse matrix, or one of a file (backed AnnData, zarr, dask) that gives its rows as such.
     n_rows
         Rows of a block of a file; what is in memory already comes as one block.
+    rows
+        Rows that are wanted, ascending; None for all.
 
     Yields
     ------
-    The first row of a block, and the block.
+    The position of a block's first row among the wanted ones, and the block.
     """
+    values = as_rows(values)
+    if rows is not None:
+        for first in range(0, len(rows), n_rows):
+            yield first, rows_of(values, rows[first : first + n_rows])
+        return
     if in_memory(values):
         yield 0, values
         return

@@ -8,6 +8,7 @@ import pytest
 
 from scpareto.datasets import simulate_batches
 from scpareto.model import ParetoVI
+from scpareto.train._split import judged_cells
 
 PLAN = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
 SHORT = {"max_epochs": 2, "max_epochs_pretrain": 2, "n_points": 2, "plan_kwargs": PLAN, "progress": False}
@@ -65,3 +66,48 @@ def test_bad_counts_of_a_later_block_are_named(tmp_path, monkeypatch):
     adata.X = values
     with pytest.raises(ValueError, match=f"cell '{adata.obs_names[37]}', gene '{adata.var_names[5]}'"):
         ParetoVI.setup_anndata(adata, batch_key="batch")
+
+
+@pytest.mark.parametrize("where", ["in memory", "on disk"])
+def test_a_front_of_many_cells_is_judged_by_a_sample(where, tmp_path, monkeypatch):
+    monkeypatch.setitem(judged_cells.__kwdefaults__, "most", 200)
+    adata = simulate_batches(600, 40, seed=0)
+    adata.obs["type"] = np.tile(["a", "b"], 300)
+    adata.write_h5ad(tmp_path / "cells.h5ad")
+    if where == "on disk":
+        adata = anndata.read_h5ad(tmp_path / "cells.h5ad", backed="r")
+    ParetoVI.setup_anndata(adata, batch_key="batch")
+    model = ParetoVI(adata, n_hidden=16, n_latent=3, seed=0)
+    model.train(**SHORT, checkpoint_dir=tmp_path / "parts")
+    judged = model.front.metadata["n_judged"]
+    assert [judged[part] for part in ("train", "validation", "test")] == pytest.approx([140, 20, 40], abs=2)
+    assert {part: len(index) for part, index in model.front.metadata["indices"].items()}["test"] == 120
+    before = model.front.to_dataframe()
+    assert np.isfinite(before[["generative_loss_test", "leakage_mean", "retention"]]).all(axis=None)
+    # The audit after training is of the same cells, with labels and genes of these.
+    after = model.audit("type", control_genes=[adata.var_names[1]], scib=False, n_bootstrap=5, progress=False)
+    np.testing.assert_allclose(after["retention"], before["retention"])
+    assert after["silhouette"].between(-1, 1).all()
+    # Minibatches and codes are those of all cells.
+    assert model.get_latent_representation().shape == (600, 3)
+    again = ParetoVI(adata, n_hidden=16, n_latent=3, seed=0)
+    again.train(**SHORT, checkpoint_dir=tmp_path / "parts")
+    assert again.front.metadata["n_judged"] == judged
+
+
+def test_clusters_that_are_found_are_those_of_all_cells(monkeypatch):
+    monkeypatch.setitem(judged_cells.__kwdefaults__, "most", 200)
+    adata = simulate_batches(600, 40, seed=0)
+    ParetoVI.setup_anndata(adata, batch_key="batch")
+    model = ParetoVI(adata, n_hidden=16, n_latent=3, seed=0)
+    for given in ("pca", "corrected"):
+        model.train(**SHORT, objective_kwargs={"given": given, "n_clusters": 2})
+        assert np.isfinite(model.front.to_dataframe()["leakage_mean"]).all()
+
+
+def test_few_cells_are_all_judged(backed):
+    adata, *_ = backed
+    ParetoVI.setup_anndata(adata, batch_key="batch")
+    model = ParetoVI(adata, n_hidden=16, n_latent=3, seed=0)
+    model.train(**SHORT)
+    assert "n_judged" not in model.front.metadata

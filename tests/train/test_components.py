@@ -50,3 +50,15 @@ def test_counts_on_disk_have_the_same_components(counts, tmp_path, most, dense):
     backed = anndata.read_h5ad(tmp_path / "cells.h5ad", backed="r")
     expected = principal_components(adata.X, most=most)
     np.testing.assert_allclose(principal_components(backed.X, most=most), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("most", [200, 10_000])
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_components_of_some_cells_read_only_these(counts, tmp_path, most, on_disk, monkeypatch):
+    monkeypatch.setattr("scpareto._blocks.ROWS", 70)
+    values, cells = counts, np.arange(0, 900, 2)
+    if on_disk:
+        anndata.AnnData(counts).write_h5ad(tmp_path / "cells.h5ad")
+        values = anndata.read_h5ad(tmp_path / "cells.h5ad", backed="r").X
+    found = principal_components(values, most=most, cells=cells)
+    np.testing.assert_allclose(found, principal_components(counts[cells], most=most), atol=1e-4)

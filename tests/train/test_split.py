@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scpareto.train import Split, stratified_split
+from scpareto.train._split import judged_cells
 
 batches = st.lists(st.integers(1, 60), min_size=1, max_size=5)
 seeds = st.integers(0, 2**32 - 1)
@@ -73,3 +74,26 @@ def test_items_name_the_parts_in_order():
         ("validation", [1]),
         ("test", [2]),
     ]
+
+
+def test_all_of_few_cells_are_judged():
+    batch = labels_of([40, 60], 0)
+    split = stratified_split(batch)
+    assert judged_cells(split, batch, most=100) == (None, split)
+
+
+def test_many_cells_are_judged_by_a_sample_with_the_same_shares():
+    batch = labels_of([40, 4000, 8000], 1)
+    split = stratified_split(batch, seed=1)
+    cells, judged = judged_cells(split, batch, most=3000)
+    assert (np.diff(cells) > 0).all()
+    for (_, part), (_, positions) in zip(split.items(), judged.items(), strict=True):
+        assert np.isin(cells[positions], part).all()
+        shares = {name: len(positions) / len(part) for name in ("whole",)}
+        shares |= {b: np.mean(batch[cells[positions]] == b) / np.mean(batch[part] == b) for b in ("b1", "b2")}
+        assert shares["whole"] == pytest.approx(3000 / 12_040, rel=0.01)
+        assert [shares["b1"], shares["b2"]] == pytest.approx([1, 1], rel=0.02)
+        assert "b0" in batch[cells[positions]]
+    # Every judgement of a front is of the same cells, and another split has others.
+    np.testing.assert_array_equal(judged_cells(split, batch, most=3000)[0], cells)
+    assert len(np.setdiff1d(judged_cells(stratified_split(batch, seed=2), batch, most=3000)[0], cells)) > 1000

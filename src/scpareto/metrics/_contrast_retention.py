@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _LEAST_WITNESSES = 2.0
+_PIECE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +245,11 @@ def contrast_retention(
         judged[np.asarray(cells)] = True
     rows = np.flatnonzero(judged)
     around = np.full(x.shape, np.nan)
-    around[rows] = x[nearest_others(z, rows, k)].mean(axis=1)
+    neighbors = nearest_others(z, rows, k)
+    # In pieces: the neighbours' expression of all cells at once would weigh k times as much as expression.
+    for begin in range(0, len(rows), _PIECE):
+        piece = slice(begin, begin + _PIECE)
+        around[rows[piece]] = x[neighbors[piece]].mean(axis=1)
 
     value = np.full(len(contrasts), np.nan)
     shown, witnesses = [], []

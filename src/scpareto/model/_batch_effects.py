@@ -32,7 +32,7 @@ def start_batch_effects(model: Any, adata: AnnData) -> None:
     adata
         Its data. Without such effects factors stay 1; a model that is loaded has its own.
     """
-    parameter, effect = effects_parameter(model), adata.varm.get(BATCH_EFFECT_KEY)
+    parameter, effect = effects_parameter(model), getattr(adata, "varm", {}).get(BATCH_EFFECT_KEY)
     if parameter is None or not isinstance(effect, pd.DataFrame):
         return
     batches = _batches(model)

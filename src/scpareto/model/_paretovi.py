@@ -21,6 +21,7 @@ from scvi.model import SCVI
 
 from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto.model._batch_effects import batch_effects_of, effects_parameter, start_batch_effects
+from scpareto.model._collection import prepare_collection
 from scpareto.model._front_mixin import FrontMixin
 from scpareto.model._plain_scvi import plain_scvi
 from scpareto.model._presets import PAPER_ARCHITECTURE, PRESETS
@@ -190,9 +191,10 @@ class ParetoVI(FrontMixin, SCVI):
         Parameters
         ----------
         adata
-            Data with raw counts, shape ``(n_cells, n_genes)``.
+            Data with raw counts, shape ``(n_cells, n_genes)``, in memory, backed, with sparse zarr groups, or a
+            :class:`scvi.dataloaders.CollectionAdapter` of several files.
         layer
-            Layer of the counts; None for ``adata.X``.
+            Layer of the counts; None for ``adata.X``, which a collection of files does not have.
         batch_key
             Column of ``adata.obs`` with the batches: given to the decoder, and the nuisance that is traded unless
             ``objective_kwargs={"target": ...}`` names another.
@@ -208,9 +210,12 @@ class ParetoVI(FrontMixin, SCVI):
         ------
         ValueError
             If ``adata`` is a view, has one batch, or its counts hold NaN, infinite or negative values, are empty for a
-            cell, or are of a kind that scvi-tools does not read; if a key has missing values.
+            cell, or are of a kind that scvi-tools does not read; if a key has missing values, or ``adata.obs`` is not
+            in memory.
         KeyError
             If the layer or a key does not exist.
+        TypeError
+            If ``adata`` is a collection that is not adapted, or whose layer is not sparse.
 
         Warns
         -----
@@ -219,6 +224,7 @@ class ParetoVI(FrontMixin, SCVI):
         """
         setup_method_args = cls._get_setup_method_args(**locals())
         nuisances = [nuisance_keys] if isinstance(nuisance_keys, str) else list(nuisance_keys or [])
+        prepare_collection(adata, layer)
         minify_type = _get_adata_minify_type(adata)
         if minify_type is None:
             check_anndata(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
 import pandas as pd
+from anndata.abc import CSCDataset, CSRDataset
 from scipy import sparse
 
 from scpareto._blocks import row_blocks
@@ -54,10 +56,12 @@ def check_anndata(
     """
     if adata.is_view:
         raise ValueError("adata is a view of another AnnData. Pass a copy: adata = adata.copy().")
+    if not isinstance(adata.obs, pd.DataFrame):
+        raise ValueError("adata.obs is read lazily. Load it, the counts can stay: adata.obs = adata.obs.to_memory().")
     for argument, keys in obs_keys.items():
         for key in keys:
             _check_key(adata.obs, key, argument)
-    if layer is not None and layer not in adata.layers:
+    if layer is not None and layer not in adata.layers.keys():
         available = ", ".join(map(repr, adata.layers)) or "none"
         raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {available}.")
     check_counts(adata, layer)
@@ -78,6 +82,8 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
             f"{where} is a {type(counts).__name__}, which scvi-tools does not read. Convert it: "
             f"{where} = scipy.sparse.csr_matrix({where})."
         )
+    if (instead := _unread(counts)) is not None:
+        raise ValueError(f"{where} is a {instead}")
     empty: list[int] = []
     fractional = False
     for first, block in row_blocks(counts):
@@ -109,6 +115,18 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
             UserWarning,
             stacklevel=4,
         )
+
+
+def _unread(counts: Any) -> str | None:
+    """Say what to do with counts of a kind that scvi-tools fails on, in the middle of a training; None for others."""
+    if isinstance(counts, np.ndarray | h5py.Dataset | CSRDataset | CSCDataset) or sparse.issparse(counts):
+        return None
+    kind = f"{type(counts).__module__}.{type(counts).__name__}, which scvi-tools does not read."
+    if not hasattr(counts, "dask"):
+        return f"{kind} Of a zarr store it reads sparse groups: write the counts as scipy.sparse.csr_matrix."
+    if sparse.issparse(counts._meta):
+        return f"{kind} Dask arrays must be dense; sparse counts of a file need none: anndata.io.sparse_dataset(group)."
+    return None
 
 
 def _first(counts: Any, bad: np.ndarray) -> tuple[int, int, float]:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scvi import REGISTRY_KEYS
 
+from scpareto._blocks import row_blocks
 from scpareto.audit import LabelJudge, Structure, judge_codes, set_alarm
 from scpareto.train._adapter import get_adapter
 from scpareto.train._judge import Judge
@@ -36,6 +37,8 @@ def audit_front(
     progress: bool = True,
 ) -> None:
     """Judge every point of a front on its test cells and write what is found into its table, in place.
+
+    Of more than 100,000 cells the sample is judged that was judged after training.
 
     The model's module is put back into the state that it was in.
 
@@ -69,16 +72,20 @@ def audit_front(
     split = Split(*(np.asarray(indices[name]) for name in ("train", "validation", "test")))
     adapter, manager = get_adapter(model), model.adata_manager
     judge = Judge(adapter, manager, split, [], PRACTICAL.with_options({"n_bootstrap": n_bootstrap}))
-    controls = {name: _log_normalised(manager, name) for name in control_genes}
+    controls = {name: judge.take(_log_normalised(manager, name)) for name in control_genes}
     context = judge.encode()[1]
     target = front.metadata.get("target", "batch")
     target = target if target in context.categorical else "batch"
     levels = context.categorical[target].numpy()
     names = judge.level_names(context, target)
-    structure = Structure(judge.expression, names, split.held_out, control_genes=controls)
-    by_labels = (
-        None if labels is None else LabelJudge(labels, levels, split.test, judge.expression, scib=scib, seed=seed)
-    )
+    structure = Structure(judge.expression, names, judge.split.held_out, control_genes=controls)
+    by_labels = None
+    if labels is not None:
+        if len(given := np.asarray(labels, dtype=object)) != manager.adata.n_obs:
+            raise ValueError(
+                f"labels has {len(given)} entries but {manager.adata.n_obs} are needed, one for each cell."
+            )
+        by_labels = LabelJudge(judge.take(given), levels, judge.split.test, judge.expression, scib=scib, seed=seed)
     before = {key: value.clone() for key, value in model.module.state_dict().items()}
     structures = {}
     try:
@@ -95,7 +102,7 @@ def audit_front(
                     mean,
                     sample,
                     levels,
-                    test_indices=split.test,
+                    test_indices=judge.split.test,
                     expression=judge.expression,
                     n_bootstrap=n_bootstrap,
                     seed=seed,
@@ -114,8 +121,10 @@ def _log_normalised(manager: Any, gene: str) -> NDArray[np.float64]:
     found = np.flatnonzero(np.asarray(names) == gene)
     if not len(found):
         raise KeyError(f"{gene!r} is not among the {len(names)} genes of the model.")
-    counts = manager.get_from_registry(REGISTRY_KEYS.X_KEY)
-    depth = np.asarray(counts.sum(axis=1)).ravel()
-    column = counts[:, int(found[0])]
-    values = column.toarray() if hasattr(column, "toarray") else np.asarray(column)
-    return np.log1p(1e4 * values.ravel().astype(np.float64) / depth)
+    parts = []
+    for _, counts in row_blocks(manager.get_from_registry(REGISTRY_KEYS.X_KEY)):
+        depth = np.asarray(counts.sum(axis=1)).ravel()
+        column = counts[:, int(found[0])]
+        values = column.toarray() if hasattr(column, "toarray") else np.asarray(column)
+        parts.append(np.log1p(1e4 * values.ravel().astype(np.float64) / depth))
+    return np.concatenate(parts)

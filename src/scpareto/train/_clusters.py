@@ -77,10 +77,10 @@ def read_clustering(adata: AnnData, name: str, n_clusters: int | None = None) ->
             )
         table = pd.get_dummies(adata.obs[name].astype(str)).to_numpy(dtype=np.float32)
         found = Clustering(name, table.shape[1], torch.from_numpy(table))
-    elif name in adata.obsm:
+    elif name in (adata.obsm or ()):
         found = _soft(name, adata.obsm[name])
     else:
-        known = ", ".join(map(repr, (*FOUND, *adata.obs, *adata.obsm)))
+        known = ", ".join(map(repr, (*FOUND, *adata.obs, *(adata.obsm or ()))))
         raise KeyError(f"given={name!r} is neither a clustering nor a key of obs or obsm. Choose from {known}.")
     if isinstance(found.n_clusters, bool) or not isinstance(found.n_clusters, int | np.integer):
         raise ValueError(f"n_clusters={found.n_clusters!r} is not a whole number.")

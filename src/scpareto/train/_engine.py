@@ -198,7 +198,7 @@ class FrontEngine:
             if memberships is None and (part := self.store.get(f"clusters_{clustering.name}")) is not None:
                 memberships = part["memberships"]
             if memberships is None:
-                codes = self._corrected(start) if clustering.name == FROM_CORRECTED else self.judge.expression
+                codes = self._corrected(start) if clustering.name == FROM_CORRECTED else self.judge.components_of_all()
                 seed = child_seed(self.spec.seed, _CLUSTERING)
                 found = soft_clusters(codes, clustering.n_clusters, seed=seed)
                 memberships = of_first_process(found)
@@ -211,7 +211,7 @@ class FrontEngine:
         A correction by marginal information would merge the types of single batches that the clusters are to protect.
         """
         self.adapter.module.load_state_dict(start["module"])
-        return self.judge.encode()[0].loc.numpy().astype(np.float64)
+        return self.judge.encode(all_cells=True)[0].loc.numpy().astype(np.float64)
 
     def _pretrain_critics(self, start: dict[str, Any], progress: FrontProgress) -> list[dict[str, torch.Tensor]]:
         """Critics that know the codes of the shared start, and the proportions of the nuisances."""
@@ -233,7 +233,8 @@ class FrontEngine:
     def _fit_to_start(self, objective: Objective) -> None:
         """Let an objective observe the training cells, start from their present codes and train its critic on them."""
         qz, context, _ = self._encode()
-        train, validation = torch.from_numpy(self.split.train), torch.from_numpy(self.split.validation)
+        split = self.judge.split
+        train, validation = torch.from_numpy(split.train), torch.from_numpy(split.validation)
         objective.observe(context.take(train))
         objective.start(Normal(qz.loc[train], qz.scale[train], validate_args=False))
         fit_critic(objective, qz, context, train, validation, self.spec.recipe.critic_warmup)
@@ -243,7 +244,7 @@ class FrontEngine:
         return objective.fresh()
 
     def _encode(self) -> tuple[Normal, Context, torch.Tensor]:
-        """All cells as the module encodes them now; see :meth:`Judge.encode`."""
+        """Judged cells as the module encodes them now; see :meth:`Judge.encode`."""
         return self.judge.encode()
 
     def _report_clusters(self, objective: Objective) -> None:

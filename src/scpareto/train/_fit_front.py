@@ -28,7 +28,7 @@ from scpareto.train._recipe import RECIPES
 from scpareto.train._report import report
 from scpareto.train._seeding import child_seed, seeded
 from scpareto.train._spec import FrontSpec
-from scpareto.train._split import Split, stratified_split
+from scpareto.train._split import Split, judged_cells, stratified_split
 from scpareto.train._store import PartStore
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class FrontRun:
         progress: bool = True,
         **trainer_kwargs: Any,
     ) -> None:
+        _check_cells(model, trainer_kwargs)
         if executor not in (None, *EXECUTORS):
             raise ValueError(f"executor={executor!r} is not one of None, {', '.join(map(repr, EXECUTORS))}.")
         if executor_kwargs and executor is None:
@@ -112,7 +113,8 @@ class FrontRun:
         seed = int(next(s for s in (seed, settings.seed, _FALLBACK_SEED) if s is not None))
         manager = model.adata_manager
         n_cells = manager.adata.n_obs
-        self.split = _checked_split(split, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY), seed)
+        batch = manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)
+        self.split = _checked_split(split, batch, seed)
         adapter = get_adapter(model)
         pairs = paired(objective, objective_kwargs)
         with seeded(child_seed(seed, _CRITIC)):
@@ -185,6 +187,10 @@ class FrontRun:
             "target": next((o.target for o in traded if o.needs_nuisance), "batch"),
             "indices": {name: torch.from_numpy(index.copy()) for name, index in self.split.items()},
         }
+        judged, parts = judged_cells(self.split, batch)
+        if judged is not None:
+            self._engine.metadata["n_judged"] = {name: len(index) for name, index in parts.items()}
+            logger.info("Points are judged on %d of the %d cells.", len(judged), n_cells)
 
     def run(self) -> None:
         """Train all points that are not finished yet, and report the knee to the user's loggers and callbacks.
@@ -327,6 +333,17 @@ def apply_point(model: BaseModelClass, front: Front, which: Any) -> int:
     model.module.eval()
     model.is_trained_ = True
     return number
+
+
+def _check_cells(model: BaseModelClass, trainer_kwargs: dict[str, Any]) -> None:
+    """Refuse data modules: minibatches alone are not enough."""
+    if "datamodule" in trainer_kwargs or model.adata_manager is None:
+        raise ValueError(
+            "A front is not trained from a data module: its points share one split of the cells and are judged on the "
+            "codes of known cells, and a data module gives minibatches without the rows of their cells. Set the model "
+            "up with cells that stay on disk: a backed AnnData, sparse groups of zarr stores, or a CollectionAdapter "
+            "of several files."
+        )
 
 
 def _checked_grid(

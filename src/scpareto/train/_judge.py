@@ -16,9 +16,10 @@ from scpareto.audit import Structure, judge_codes
 from scpareto.objectives import Context, estimate
 from scpareto.train._components import principal_components
 from scpareto.train._data import with_cell_index
+from scpareto.train._split import judged_cells
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
     from scvi.data import AnnDataManager
 
     from scpareto.objectives import Objective
@@ -46,6 +47,8 @@ class Judgement:
 class Judge:
     """Judges the present state of a module on the cells of a fixed split.
 
+    Of many cells (:data:`scpareto.train._split.MOST_JUDGED`) a sample is judged, the same one for every point.
+
     Parameters
     ----------
     adapter
@@ -69,35 +72,59 @@ class Judge:
         recipe: Recipe,
     ) -> None:
         self.adapter = adapter
-        self.split = split
+        batch = manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)
+        self.cells, self.split = judged_cells(split, batch)
         self.objectives = objectives
         self.recipe = recipe
         self._manager = manager
-        self._loader = AnnDataLoader(with_cell_index(manager), batch_size=512)
-        self.expression = principal_components(
-            manager.get_from_registry(REGISTRY_KEYS.X_KEY), counts=adapter.takes_counts, seed=0
-        )
+        self.expression = self._components(self.cells)
         self._structure: Structure | None = None
 
+    def take(self, values: ArrayLike) -> NDArray[Any]:
+        """Values of the judged cells, of one value for each cell of the data."""
+        values = np.asarray(values)
+        return values if self.cells is None else values[self.cells]
+
+    def components_of_all(self) -> NDArray[np.float64]:
+        """Principal components of all cells, judged or not; ``expression`` is that of the judged ones."""
+        return self.expression if self.cells is None else self._components(None)
+
+    def _components(self, cells: NDArray[np.int64] | None) -> NDArray[np.float64]:
+        values = self._manager.get_from_registry(REGISTRY_KEYS.X_KEY)
+        return principal_components(values, counts=self.adapter.takes_counts, seed=0, cells=cells)
+
     @torch.no_grad()
-    def encode(self) -> tuple[Normal, Context, torch.Tensor]:
-        """Encode and decode all cells in evaluation mode.
+    def encode(self, *, all_cells: bool = False) -> tuple[Normal, Context, torch.Tensor]:
+        """Encode and decode the judged cells in evaluation mode.
+
+        Parameters
+        ----------
+        all_cells
+            Whether to encode those that are not judged, too.
 
         Returns
         -------
         Posterior of every code ``(n_cells, n_latent)``, nuisances, and negative ELBO ``(n_cells,)`` in nats, on CPU.
         """
+        cells = None if all_cells else self.cells
+        loader = AnnDataLoader(with_cell_index(self._manager), indices=cells, batch_size=512)
         module = self.adapter.module
         module.eval()
         device = next(module.parameters()).device
-        parts = []
-        for batch in self._loader:
+        columns, contexts, first = {}, [], 0
+        for batch in loader:
             tensors = {key: value.to(device) for key, value in batch.items()}
             encoded, generative = self.adapter.forward(tensors)
-            context = self.adapter.context(tensors).to("cpu")
-            parts.append((encoded.qz.loc.cpu(), encoded.qz.scale.cpu(), context, generative.cpu()))
-        qz = Normal(torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts]), validate_args=False)
-        return qz, Context.concatenate([p[2] for p in parts]), torch.cat([p[3] for p in parts])
+            contexts.append(self.adapter.context(tensors).to("cpu"))
+            last = first + len(generative)
+            # Filled in place: joining small pieces holds everything twice, and pieces litter the memory between them.
+            for name, values in (("loc", encoded.qz.loc), ("scale", encoded.qz.scale), ("generative", generative)):
+                if name not in columns:
+                    columns[name] = torch.empty((len(loader.indices), *values.shape[1:]), dtype=values.dtype)
+                columns[name][first:last] = values
+            first = last
+        qz = Normal(columns["loc"], columns["scale"], validate_args=False)
+        return qz, Context.concatenate(contexts), columns["generative"]
 
     def losses(self, qz: Normal, context: Context, generative: torch.Tensor) -> dict[str, dict[str, float]]:
         """Losses of each part, ``{objective: {part: nats}}``, with objectives read by critics trained from scratch."""

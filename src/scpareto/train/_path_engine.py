@@ -164,7 +164,7 @@ class PathEngine(FrontEngine):
         """Train from the shared start, piece by piece, of which a process that was killed loses the last one only."""
         spec = self.spec
         with seeded(child_seed(spec.seed, _PATH)):
-            objectives, train = self._begin_from(start), torch.from_numpy(self.split.train)
+            objectives, train = self._begin_from(start), torch.from_numpy(self.judge.split.train)
             scaler = of_first_process(start_scaler(objectives, *self._encode(), train, spec.recipe.least_cost))
             plan = PathPlan(self.adapter, objectives, PathWeighing(scaler), spec.recipe)
             plan.part = "path"
@@ -215,6 +215,6 @@ class PathEngine(FrontEngine):
         return objective.along_path(len(self.names))
 
     def _encode(self) -> tuple[Normal, Context, torch.Tensor]:
-        """All cells at random places: codes of the start are the same everywhere, and critics are to know it."""
+        """Judged cells at random places: codes of the start are the same everywhere, and critics are to know it."""
         qz, context, generative = super()._encode()
         return qz, at_random_places(context, len(self.names)), generative

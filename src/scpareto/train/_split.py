@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,47 @@ class Split:
     def items(self) -> list[tuple[str, NDArray[np.int64]]]:
         """Pairs of part name and indices."""
         return [("train", self.train), ("validation", self.validation), ("test", self.test)]
+
+
+MOST_JUDGED = 100_000
+"""Cells that points are judged on at most, which bounds what their codes, critics and neighbours hold in memory."""
+
+
+def judged_cells(
+    split: Split, batch: ArrayLike, *, most: int = MOST_JUDGED, seed: int = 0
+) -> tuple[NDArray[np.int64] | None, Split]:
+    """Choose the cells that points are judged on: all of them, or of many a random sample by part and batch.
+
+    The sample follows from the split and the seed alone, so that every judgement of a front is of the same cells.
+
+    Parameters
+    ----------
+    split
+        Parts of the cells.
+    batch
+        Batch of each cell, shape ``(n_cells,)``.
+    most
+        Number of cells above which a sample of about as many is drawn, with the shares that parts and batches have;
+        a batch of a part keeps at least one cell.
+    seed
+        Seed of the sample.
+
+    Returns
+    -------
+    Rows of the chosen cells, sorted, None for all; and the split as positions among them.
+    """
+    batch = np.asarray(batch).ravel()
+    if len(batch) <= most:
+        return None, split
+    rng = np.random.default_rng(seed)
+    share = most / sum(len(part) for _, part in split.items())
+    parts = []
+    for _, part in split.items():
+        by_batch = (part[batch[part] == level] for level in np.unique(batch[part]))
+        kept = [rng.choice(some, min(len(some), math.ceil(share * len(some))), replace=False) for some in by_batch]
+        parts.append(np.sort(np.concatenate(kept)))
+    cells = np.sort(np.concatenate(parts))
+    return cells, Split(*(np.searchsorted(cells, part) for part in parts))
 
 
 def stratified_split(

@@ -1,0 +1,47 @@
+"""Several files as one data set: what scvi-tools' adapter of an AnnCollection needs before it is registered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anndata.experimental import AnnCollection
+from scvi.dataloaders import CollectionAdapter
+
+
+def prepare_collection(adata: Any, layer: str | None) -> None:
+    """Check an adapted collection of files, and give it an ``uns`` of its own; nothing happens to other data.
+
+    Raises
+    ------
+    TypeError
+        If the collection is not adapted, or its layer is not sparse, which scvi-tools does not read.
+    ValueError
+        If no layer is named: scvi-tools' adapter has no ``X``.
+    KeyError
+        If the layer does not exist.
+    """
+    if type(adata) is AnnCollection:
+        raise TypeError(
+            "scvi-tools reads an AnnCollection through its adapter: adata = scvi.dataloaders.CollectionAdapter(adata)."
+        )
+    if not isinstance(adata, CollectionAdapter):
+        return
+    available = list(adata.layers.keys())
+    listed = ", ".join(map(repr, available)) or "none"
+    if layer is None:
+        raise ValueError(
+            "A collection of files is read from a layer, scvi-tools' adapter has no X: name one, layer=... Available: "
+            f"{listed}."
+        )
+    if layer not in available:
+        raise KeyError(f"layer={layer!r} is not in every file of the collection. Available: {listed}.")
+    try:
+        adata.layers[layer]
+    except TypeError as error:
+        raise TypeError(
+            f"layer={layer!r} of the collection is not sparse, and scvi-tools' adapter reads sparse layers only. Write "
+            "it as scipy.sparse.csr_matrix."
+        ) from error
+    if "uns" not in vars(adata):
+        # The class has one for all adapters, in which two collections would be taken for the same data.
+        adata.uns = {}
