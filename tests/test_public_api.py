@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib
 import inspect
 import pkgutil
@@ -57,6 +58,18 @@ def load(room: str):
     return importlib.import_module(f"scpareto.{room}" if room else "scpareto")
 
 
+def public_callables(room: str) -> dict[str, object]:
+    """Return the public classes and functions of a room; constants and type aliases have no docstring of their own."""
+    module = load(room)
+    things = {name: getattr(module, name) for name in getattr(module, "__all__", ())}
+    return {name: thing for name, thing in things.items() if inspect.isclass(thing) or inspect.isroutine(thing)}
+
+
+def is_passed_over(thing: object) -> bool:
+    """Whether doctest takes a function to be one of another module, because its decorator is."""
+    return inspect.isfunction(thing) and thing.__globals__ is not vars(importlib.import_module(thing.__module__))
+
+
 def undocumented(thing: object) -> bool:
     """Whether a class or function has no docstring of its own (an inherited one does not count for a class)."""
     if inspect.isclass(thing):
@@ -97,6 +110,27 @@ def test_own_public_methods_are_documented(room):
             if not inspect.getdoc(getattr(thing, method)):
                 bare.append(f"{name}.{method}")
     assert not bare, f"methods of {module.__name__} without a docstring: {bare}"
+
+
+@pytest.mark.parametrize("room", ["", *ROOMS])
+def test_public_names_have_examples(room):
+    things = public_callables(room)
+    bare = [name for name, thing in things.items() if ">>>" not in (getattr(thing, "__doc__", None) or "")]
+    assert not bare, f"public names of {load(room).__name__} without an example: {bare}"
+
+
+@pytest.mark.parametrize(
+    ("room", "name"),
+    [(r, n) for r in ["", *ROOMS] for n, thing in public_callables(r).items() if is_passed_over(thing)],
+)
+def test_examples_behind_a_decorator_run(room, name):
+    """Examples of functions that the collection of doctests passes over."""
+    thing = getattr(load(room), name)
+    names = dict(vars(importlib.import_module(thing.__module__)))
+    example = doctest.DocTestParser().get_doctest(thing.__doc__, names, name, None, None)
+    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    report: list[str] = []
+    assert not doctest.DocTestRunner(optionflags=options).run(example, out=report.append).failed, "".join(report)
 
 
 @pytest.mark.parametrize("room", PROMISED)

@@ -48,6 +48,21 @@ def contrast_lost(kept: Sequence[ContrastRetention], correction: ArrayLike) -> N
     standard error of their difference, over the cells that both were judged by,
 
     .. math:: \max\left(0,\ \frac{v_r - v_p - 2 s}{v_r}\right) .
+
+    Examples
+    --------
+    Uncorrected codes show a difference of two groups, and those of a strong correction have merged them:
+
+    >>> import numpy as np
+    >>> from scpareto.audit import contrast_lost
+    >>> from scpareto.metrics import contrast_of_gene, contrast_retention
+    >>> expression = np.random.default_rng(0).normal(size=(200, 1)) + 9.0 * np.repeat([0, 1], 100)[:, None]
+    >>> contrast = contrast_of_gene("XIST", expression[:, 0], column=0, n_columns=1)
+    >>> merged = expression - 9.0 * np.repeat([0, 1], 100)[:, None]
+    >>> kept = [contrast_retention(codes, expression, [contrast]) for codes in (expression, merged)]
+    >>> lost = contrast_lost(kept, correction=[0.1, 0.9])
+    >>> lost.round(1).tolist()
+    [[0.0], [0.9]]
     """
     strength = np.asarray(correction, dtype=np.float64)
     if strength.shape != (len(kept),):
@@ -81,6 +96,12 @@ def alarm(lost: ArrayLike) -> NDArray[np.float64]:
     -------
     Alarm, shape ``(n_points,)``: :math:`1 / (1 + \exp(-(\ell - 0.07) / 0.02))` of the largest loss :math:`\ell` of a
     point. NaN without contrasts.
+
+    Examples
+    --------
+    >>> from scpareto.audit import alarm
+    >>> alarm([[0.0, 0.0], [0.0, 0.07], [0.3, 0.0]]).round(2)
+    array([0.03, 0.5 , 1.  ])
     """
     losses = np.atleast_2d(np.asarray(lost, dtype=np.float64))
     if losses.shape[1] == 0:

@@ -38,6 +38,16 @@ class Structure:
         Log-normalised expression of genes whose pattern must survive, by name, each of shape ``(n_cells,)``.
     seed
         Seed of the groups.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scpareto.audit import Structure
+    >>> batch, types = np.repeat(["a", "b"], 200), np.tile(np.repeat([0.0, 9.0], 100), 2)
+    >>> expression = types[:, None] + np.random.default_rng(0).normal(size=(400, 2))
+    >>> kept = Structure(expression, batch, np.arange(400), control_genes={"XIST": types})(expression)
+    >>> kept["names"][-1], round(kept["value"][-1].item(), 1)
+    ('XIST', 1.0)
     """
 
     def __init__(
@@ -103,6 +113,24 @@ def set_alarm(front: Front, structures: Mapping[int, Mapping[str, Any]]) -> None
         The front.
     structures
         What each of its points keeps, by number, of one :class:`Structure`.
+
+    Examples
+    --------
+    The second point has merged the two types that the first one keeps apart:
+
+    >>> import numpy as np
+    >>> from scpareto.audit import Structure, set_alarm
+    >>> from scpareto.pareto import Front
+    >>> front = Front(objectives=["generative_loss", "mmd"], method="scalarization", n_expected=2)
+    >>> for number, share in enumerate([0.1, 0.9]):
+    ...     row = {"point": number, "preference_generative_loss": 1 - share, "preference_mmd": share}
+    ...     front.add(row | {"kind": "candidate"})
+    >>> types = np.repeat([0.0, 9.0], 100)
+    >>> expression = types[:, None] + np.random.default_rng(0).normal(size=(200, 2))
+    >>> structure = Structure(expression, np.repeat("a", 200), np.arange(200))
+    >>> set_alarm(front, {0: structure(expression), 1: structure(expression - types[:, None])})
+    >>> front.table["alarm"].round(2).tolist()
+    [0.03, 1.0]
     """
     numbers = [number for number in front.numbers if number in structures]
     if not numbers:

@@ -41,6 +41,24 @@ class Cells:
         Training, validation and test cells of methods that can map cells that they have not seen.
     seed
         Seed of whatever is random.
+
+    Examples
+    --------
+    A method is a function of these cells, see :func:`register_method`:
+
+    >>> import numpy as np
+    >>> from scipy import sparse
+    >>> from scpareto.bench import Cells
+    >>> from scpareto.train import stratified_split
+    >>> counts = sparse.csr_matrix([[1.0, 3.0], [0.0, 2.0], [4.0, 4.0]])
+    >>> batch = np.array(["a", "b", "b"])
+    >>> cells = Cells(counts, np.array(["CD3D", "XIST"]), batch, None, stratified_split(batch), seed=0)
+    >>> cells.batches, cells.rows("b").tolist()
+    (['b', 'a'], [1, 2])
+    >>> cells.log_normalised.toarray().round(1)  # log(1 + 2500), log(1 + 7500) and so on
+    array([[7.8, 8.9],
+           [0. , 9.2],
+           [8.5, 8.5]], dtype=float32)
     """
 
     counts: sparse.csr_matrix

@@ -29,6 +29,22 @@ class Points:
         Number of the point that the method itself would take.
     strength
         Strength of correction of each point, by its number.
+
+    Examples
+    --------
+    A method that returns several strengths of correction at once, with the one that it would take itself:
+
+    >>> import scpareto as sp
+    >>> from scpareto.bench import Points
+    >>> @sp.bench.register_method("two_scales", family="front", library="mine", returns="front", reference="")
+    ... def two_scales(cells):
+    ...     x = cells.components[:, :2]
+    ...     return Points({0: x, 1: 0.5 * x}, selected=1, strength={0: 0.0, 1: 0.5})
+    >>> adata = sp.datasets.simulate_batches(n_cells=60, n_genes=20, seed=0)
+    >>> sp.bench.integrate(adata, "two_scales", batch_key="batch")
+    >>> adata.obsm["X_two_scales"].shape
+    (60, 2)
+    >>> del _METHODS["two_scales"]  # leave the register as it was
     """
 
     codes: Mapping[int, NDArray]
@@ -50,6 +66,12 @@ class Knob:
         Name of the option.
     grid
         Values of a sweep, from weak to strong.
+
+    Examples
+    --------
+    >>> from scpareto.bench import get_method
+    >>> get_method("harmony").knob
+    Knob(option='theta', grid=(0.0, 0.5, 1.0, 2.0, 4.0, 8.0))
     """
 
     option: str
@@ -85,6 +107,13 @@ class Method:
         Whether it is told batches and labels.
     knob
         Its strength of correction, if it has one.
+
+    Examples
+    --------
+    >>> from scpareto.bench import get_method
+    >>> method = get_method("pca")
+    >>> method.family, method.installed, method.reads_batch
+    ('uncorrected', True, False)
     """
 
     name: str
@@ -172,6 +201,16 @@ def get_method(name: str) -> Method:
     ------
     ValueError
         If there is none; the message lists those that exist.
+
+    Examples
+    --------
+    >>> from scpareto.bench import get_method
+    >>> get_method("harmony").library
+    'harmonypy'
+    >>> get_method("harmoni")
+    Traceback (most recent call last):
+        ...
+    ValueError: method='harmoni' is unknown. Choose one of ...
     """
     if name not in _METHODS:
         raise ValueError(f"method={name!r} is unknown. Choose one of {', '.join(sorted(_METHODS))}.")

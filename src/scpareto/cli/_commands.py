@@ -178,7 +178,18 @@ def audit(
 
 
 def main() -> None:
-    """Entry point of the ``scpareto`` command."""
+    """Entry point of the ``scpareto`` command.
+
+    Examples
+    --------
+    What the command says of a file that is not there:
+
+    >>> from typer.testing import CliRunner
+    >>> from scpareto.cli import app
+    >>> result = CliRunner().invoke(app, ["fit", "absent.h5ad", "--batch-key", "batch", "--output", "results"])
+    >>> result.exit_code, "absent.h5ad does not exist." in result.output
+    (2, True)
+    """
     app()
 
 

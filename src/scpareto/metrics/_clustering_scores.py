@@ -32,6 +32,14 @@ class ClusteringScores:
         Unsupervised clustering accuracy, in (0, 1].
     clusters
         Cluster of every cell, unannotated ones included, shape ``(n_cells,)``, numbered from 0.
+
+    Examples
+    --------
+    >>> scores = clustering_scores([[0.0], [1.0], [10.0], [11.0]], ["B", "B", "B", "T"], n_init=1)
+    >>> scores.uca, round(scores.nmi, 2), round(scores.ari, 2)
+    (0.75, 0.34, 0.0)
+    >>> bool(scores.clusters[0] == scores.clusters[1]), bool(scores.clusters[1] == scores.clusters[2])
+    (True, False)
     """
 
     ari: float

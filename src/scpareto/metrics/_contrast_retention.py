@@ -35,6 +35,15 @@ class Contrast:
     axis
         Direction from the first group to the second, shape ``(n_components,)``, scaled so that the projections of
         the two means differ by 1.
+
+    Examples
+    --------
+    Projections onto the axis of the means of the two groups, here at 0 and 4, differ by 1:
+
+    >>> import numpy as np
+    >>> contrast = contrast_of_gene("XIST", np.array([0.0, 4.0, 4.0]), column=0, n_columns=2)
+    >>> [group.tolist() for group in contrast.groups], contrast.axis
+    ([[0], [1, 2]], array([0.25, 0.  ]))
     """
 
     name: str
@@ -57,6 +66,15 @@ class ContrastRetention:
     witnesses
         For each contrast the number of independent judgements that either group stands for: neighbourhoods overlap, so
         that a group of :math:`n` cells holds :math:`n / k` of them, and never more than cells were judged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> expression = np.random.default_rng(0).normal(size=(100, 2)) + 9.0 * np.repeat([0, 1], 50)[:, None]
+    >>> contrast = contrast_of_gene("XIST", expression[:, 0], column=0, n_columns=2)
+    >>> kept = contrast_retention(expression, expression, [contrast])
+    >>> kept.value.round(1), [len(side) for side in kept.shown[0]], [round(n, 1) for n in kept.witnesses[0]]
+    (array([1.]), [50, 50], [3.3, 3.3])
     """
 
     value: NDArray[np.float64]
@@ -107,6 +125,18 @@ def contrasts_within_batches(
     ------
     ValueError
         If values are not finite, lengths differ, or batches are missing.
+
+    Examples
+    --------
+    Two batches with the same two types, far apart; that the second batch is shifted as a whole is no contrast:
+
+    >>> import numpy as np
+    >>> batch, types = np.repeat(["a", "b"], 100), np.tile(np.repeat([0.0, 9.0], 50), 2)
+    >>> expression = np.column_stack([types, 5.0 * (batch == "b")]) + np.random.default_rng(0).normal(size=(200, 2))
+    >>> for contrast in contrasts_within_batches(expression, batch, min_cells=25):
+    ...     print(contrast.name, [len(group) for group in contrast.groups], np.abs(9 * contrast.axis).round(1))
+    a [50, 50] [1. 0.]
+    b [50, 50] [1. 0.]
     """
     x = check_matrix(expression, "expression")
     text = check_labels(batch, "batch", n_cells=len(x))
@@ -164,6 +194,13 @@ def contrast_of_gene(name: str, values: ArrayLike, column: int, n_columns: int) 
     ------
     ValueError
         If values are not finite, or the same in all cells.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> contrast = contrast_of_gene("XIST", np.array([0.0, 0.1, 2.1, 2.0]), column=1, n_columns=2)
+    >>> [group.tolist() for group in contrast.groups], contrast.axis
+    ([[0, 1], [2, 3]], array([0. , 0.5]))
     """
     expression = check_matrix(np.asarray(values)[:, None], name)[:, 0]
     high = expression > (expression.min() + expression.max()) / 2

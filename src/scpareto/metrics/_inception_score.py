@@ -26,6 +26,17 @@ class InceptionScore:
         Mean over parts of the generated cells; from 1 to the number of types.
     sd
         Standard deviation over parts.
+
+    Examples
+    --------
+    Generated cells of two types, half of either, as clear as real ones; the score is close to 2:
+
+    >>> import numpy as np
+    >>> labels = np.arange(90) % 2
+    >>> real = np.random.default_rng(0).normal(size=(90, 3)) + 9.0 * labels[:, None]
+    >>> found = inception_score(real, labels, real, n_trees=20)
+    >>> round(found.value, 1), found.sd < 0.1
+    (2.0, True)
     """
 
     value: float

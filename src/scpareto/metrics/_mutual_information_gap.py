@@ -29,6 +29,18 @@ class MutualInformationGap:
         Largest minus second largest normalised information, by factor.
     table
         Information of each dimension about each factor, divided by the factor's entropy: factors by dimensions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> path = np.repeat([0, 1], 300)
+    >>> mean = np.column_stack([6.0 * path, np.zeros(600)])
+    >>> found = mutual_information_gap(mean, {"path": path}, scale=np.ones((600, 2)))
+    >>> found.table.round(1)
+    dimension    0    1
+    path       1.0  0.0
+    >>> round(found.value, 1)
+    1.0
     """
 
     value: float

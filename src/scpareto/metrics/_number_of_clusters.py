@@ -37,6 +37,14 @@ class NumberOfClusters:
         What was tried: numbers of clusters, or resolutions, shape ``(n_tried,)``.
     scores
         Score of each: the mean silhouette, the number of communities, or the ratio of losses.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> codes = np.random.default_rng(0).normal(size=(60, 2)) + 20 * np.repeat([0, 1, 2], 20)[:, None]
+    >>> found = number_of_clusters(codes)
+    >>> found.value, found.reason
+    (3, '3 K-means clusters have the largest mean silhouette, 0.9...')
     """
 
     value: int

@@ -31,6 +31,15 @@ class ScibScores:
         ``nmi_ari_cluster_labels_kmeans_ari``, ``silhouette_label``, ``clisi_knn``. Removal of batch: ``bras``,
         ``ilisi_knn``, ``kbet_per_label``, ``graph_connectivity``, ``pcr_comparison``. NaN for a score that the data do
         not define (see :class:`ScibScorer`).
+
+    Examples
+    --------
+    >>> bio = ["isolated_labels", "nmi_ari_cluster_labels_kmeans_nmi", "nmi_ari_cluster_labels_kmeans_ari"]
+    >>> bio += ["silhouette_label", "clisi_knn"]
+    >>> batch = ["bras", "ilisi_knn", "kbet_per_label", "graph_connectivity", "pcr_comparison"]
+    >>> scores = ScibScores(dict.fromkeys(bio, 1.0) | dict.fromkeys(batch, 0.5) | {"kbet_per_label": float("nan")})
+    >>> scores.bio_conservation, scores.batch_correction, round(scores.total, 2)
+    (1.0, 0.5, 0.8)
     """
 
     value: dict[str, float]

@@ -28,6 +28,16 @@ class SpearmanGap:
         Largest minus second largest absolute rank correlation, by factor.
     table
         Absolute rank correlation of each dimension with each factor: factors by dimensions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = spearman_gap(np.array([[1, 4], [2, 1], [3, 2], [4, 3]]), {"step": [1, 2, 3, 4]})
+    >>> found.table.round(1)
+    dimension    0    1
+    step       1.0  0.2
+    >>> found.value
+    0.8
     """
 
     value: float

@@ -66,6 +66,23 @@ def shifted_codes(
     References
     ----------
     :cite:p:`YuWelch2021`.
+
+    Examples
+    --------
+    The drug moves T cells by 2, so that untreated B cells at 5 are expected at 7:
+
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from scpareto.model import shifted_codes
+    >>> obs = pd.DataFrame({"cell_type": ["T", "T", "B"], "drug": ["none", "x", "none"]})
+    >>> codes, rows = shifted_codes(
+    ...     np.array([[0.0], [2.0], [5.0]]),
+    ...     obs,
+    ...     source={"cell_type": "B", "drug": "none"},
+    ...     target={"cell_type": "B", "drug": "x"},
+    ... )
+    >>> codes.tolist(), rows.tolist()
+    ([[7.0]], [2])
     """
     z = np.asarray(codes, dtype=np.float64)
     for name in (*source, *target):

@@ -30,6 +30,17 @@ class GaussianDecoder(nn.Module):
         Levels of categorical covariates.
     dropout_rate
         Dropout after each hidden layer.
+
+    Examples
+    --------
+    Means of 20 genes for the codes of 8 cells:
+
+    >>> import torch
+    >>> from scpareto.module import GaussianDecoder
+    >>> decoder = GaussianDecoder(2, 20, n_hidden=[16], n_cat_list=[], dropout_rate=0.0)
+    >>> mean, _, _, _ = decoder("gene", torch.randn(8, 2), torch.ones(8, 1))
+    >>> mean.shape
+    torch.Size([8, 20])
     """
 
     def __init__(
@@ -71,6 +82,18 @@ class BetaTCVAEModule(VAE):
     References
     ----------
     :cite:p:`Chen2018`, :cite:p:`YuWelch2021`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from scpareto.module import BetaTCVAEModule
+    >>> module = BetaTCVAEModule(20, n_latent=2, n_hidden=[16, 8])
+    >>> outputs = module.inference(torch.randn(8, 20), torch.zeros(8, 1))
+    >>> outputs["qz"].loc.shape
+    torch.Size([8, 2])
+    >>> decoded = module.generative(outputs["z"], outputs["library"], torch.zeros(8, 1))["px"]
+    >>> decoded.loc.shape, decoded.scale.unique().tolist()
+    (torch.Size([8, 20]), [1.0])
     """
 
     def __init__(

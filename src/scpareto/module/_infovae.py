@@ -75,6 +75,18 @@ class InfoVAE(VAE):
     References
     ----------
     Likelihood: :cite:p:`Lopez2018`; noise at the input and clusters: :cite:p:`Tian2019`; objective: :cite:p:`Zhao2019`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from scpareto.module import InfoVAE
+    >>> _ = torch.manual_seed(0)
+    >>> module = InfoVAE(20, n_latent=2, n_hidden=[16], n_clusters=3).eval()
+    >>> outputs = module.inference(torch.poisson(torch.full((8, 20), 2.0)), torch.zeros(8, 1))
+    >>> outputs["qz"].loc.shape
+    torch.Size([8, 2])
+    >>> module.clustering.assign(outputs["qz"].loc).shape
+    torch.Size([8, 3])
     """
 
     def __init__(

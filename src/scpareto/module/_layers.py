@@ -41,6 +41,13 @@ class Stack(nn.Module):
     ------
     ValueError
         If there are no layers or ``norm`` is unknown.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from scpareto.module import Stack
+    >>> Stack(20, [16, 8])(torch.randn(5, 20)).shape
+    torch.Size([5, 8])
     """
 
     def __init__(

@@ -141,6 +141,16 @@ class SparseNegativeBinomial(_AtCounts, NegativeBinomial):
     References
     ----------
     The likelihood is that of scVI :cite:p:`Lopez2018`.
+
+    Examples
+    --------
+    With mean and dispersion 1 a count is geometric, so that its probability halves with each one more:
+
+    >>> import torch
+    >>> from scpareto.module import SparseNegativeBinomial
+    >>> ones = torch.ones(1, 3)
+    >>> SparseNegativeBinomial(mu=ones, theta=ones).log_prob(torch.tensor([[0.0, 1.0, 2.0]])).exp()
+    tensor([[0.5000, 0.2500, 0.1250]])
     """
 
 
@@ -159,6 +169,17 @@ class SparseZeroInflatedNegativeBinomial(_AtCounts, ZeroInflatedNegativeBinomial
     References
     ----------
     The likelihood is that of scVI :cite:p:`Lopez2018`.
+
+    Examples
+    --------
+    Half of all cells have an extra zero (logit 0), the others a geometric count:
+
+    >>> import torch
+    >>> from scpareto.module import SparseZeroInflatedNegativeBinomial
+    >>> ones = torch.ones(1, 3)
+    >>> px = SparseZeroInflatedNegativeBinomial(mu=ones, theta=ones, zi_logits=torch.zeros(1, 3))
+    >>> px.log_prob(torch.tensor([[0.0, 1.0, 2.0]])).exp()
+    tensor([[0.7500, 0.1250, 0.0625]])
     """
 
 

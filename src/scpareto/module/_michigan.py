@@ -35,6 +35,17 @@ class Generator(nn.Module):
         Dropout after each hidden layer, in training only.
     output
         ``"linear"`` is unbounded; ``"counts"`` and ``"nb"`` give proportions times the library size.
+
+    Examples
+    --------
+    Expected counts of a cell add up to its library size:
+
+    >>> import torch
+    >>> from scpareto.module import Generator
+    >>> generator = Generator(2, 3, 20, n_hidden=[16], output="counts")
+    >>> cells = generator(torch.randn(8, 2), torch.randn(8, 3), library=torch.full((8, 1), 1000.0))
+    >>> cells.shape, cells.sum(1).round().unique().tolist()
+    (torch.Size([8, 20]), [1000.0])
     """
 
     def __init__(
@@ -113,6 +124,15 @@ class Critic(nn.Module):
     -----
     With features :math:`h(x)` the score is :math:`w^\top h(x) + b + c^\top V h(x)`, published with :math:`V = I`.
     Without codes, or with codes of zeros, it is the score of an unconditional critic.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from scpareto.module import Critic
+    >>> critic = Critic(20, 2, n_hidden=[16])
+    >>> x = torch.randn(8, 20)
+    >>> critic(x, torch.randn(8, 2)).shape, critic.features(x, torch.zeros(8, 2)).shape
+    (torch.Size([8]), torch.Size([8, 2]))
     """
 
     def __init__(
@@ -182,6 +202,16 @@ class MichiGANModule(BaseModuleClass):
     ------
     ValueError
         If ``output`` or ``conditioning`` is unknown.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from scpareto.module import MichiGANModule
+    >>> module = MichiGANModule(20, n_latent=2, n_noise=3, n_hidden_generator=[16], n_hidden_critic=[16])
+    >>> codes = torch.randn(8, 2)
+    >>> cells = module.generate(codes)
+    >>> cells.shape, module.critic(cells, codes).shape
+    (torch.Size([8, 20]), torch.Size([8]))
     """
 
     def __init__(
@@ -252,6 +282,17 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     References
     ----------
     :cite:p:`Gulrajani2017`.
+
+    Examples
+    --------
+    A linear critic whose gradient has norm 5 everywhere, hence a penalty of (5 - 1)^2:
+
+    >>> import torch
+    >>> from scpareto.module import gradient_penalty
+    >>> real, fake = torch.randn(8, 2), torch.randn(8, 2)
+    >>> penalty = gradient_penalty(lambda x: x @ torch.tensor([3.0, 4.0]), real, fake, torch.rand(8, 1))
+    >>> round(penalty.item(), 3)
+    16.0
     """
     between = (epsilon * real + (1 - epsilon) * fake).detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)

@@ -30,6 +30,20 @@ class MultiplicativeDecoder(DecoderSCVI):
     A cell of batch :math:`b` with codes :math:`z`, library size :math:`\ell` and profile :math:`\rho(z)`, which sums to
     one, has mean counts :math:`\ell \, \rho_g(z) \, \delta_{gb}`. The logarithms of the factors are in
     ``log_batch_effect``, shape ``(n_genes, n_batches)``. Profiles times factors do not sum to one.
+
+    Examples
+    --------
+    The second batch has three times the counts of the first gene, whatever the code:
+
+    >>> import math
+    >>> import torch
+    >>> from scpareto.module import MultiplicativeDecoder
+    >>> decoder = MultiplicativeDecoder(2, 4, 2, [], learned=True, n_hidden=8).eval()
+    >>> decoder.log_batch_effect.data[0, 1] = math.log(3)
+    >>> codes, library = torch.randn(1, 2).expand(2, 2), torch.zeros(2, 1)
+    >>> _, _, rate, _ = decoder("gene", codes, library, torch.tensor([[0], [1]]))
+    >>> [round(ratio, 3) for ratio in (rate[1] / rate[0]).tolist()]
+    [3.0, 1.0, 1.0, 1.0]
     """
 
     def __init__(

@@ -46,6 +46,19 @@ class ParetoVAE(VAE):
     References
     ----------
     :cite:p:`Lopez2018`, :cite:p:`Li2022`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from scpareto.module import ParetoVAE
+    >>> _ = torch.manual_seed(0)
+    >>> module = ParetoVAE(20, n_batch=2, n_hidden=16, n_latent=2).eval()
+    >>> batch = torch.tensor([[0], [1]])
+    >>> outputs = module.inference(torch.poisson(torch.full((2, 20), 2.0)), batch)
+    >>> outputs["qz"].loc.shape
+    torch.Size([2, 2])
+    >>> module.generative(outputs["z"], outputs["library"], batch)["px"].mean.shape
+    torch.Size([2, 20])
     """
 
     def __init__(

@@ -36,6 +36,20 @@ class Objective(nn.Module, ABC):
     ------
     ValueError
         If ``on`` is none of the three.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch.distributions import Normal
+    >>> from scpareto.objectives import Context, Objective
+    >>> class SquaredLength(Objective):
+    ...     name, needs_nuisance = "squared_length", False
+    ...
+    ...     def forward(self, z, qz, context):
+    ...         return self.codes(z, qz).square().sum(1).mean()
+    >>> qz = Normal(torch.tensor([[3.0, 4.0]]), torch.ones(1, 2))
+    >>> SquaredLength(2, on="mean")(qz.sample(), qz, Context()).item()
+    25.0
     """
 
     name: ClassVar[str]

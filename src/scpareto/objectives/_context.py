@@ -28,6 +28,17 @@ class Context:
     shares
         Share of each end of a weight path in the weights that made each cell's code, shape ``(n_cells, n_objectives)``;
         None where there is no path.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from scpareto.objectives import Context
+    >>> batch, age = torch.tensor([0, 0, 1]), torch.tensor([20.0, 30.0, 40.0])
+    >>> context = Context(categorical={"batch": batch}, continuous={"age": age})
+    >>> len(context)
+    3
+    >>> context.take(torch.tensor([2, 0])).continuous["age"].tolist()
+    [40.0, 20.0]
     """
 
     categorical: dict[str, Tensor] = field(default_factory=dict)

@@ -30,6 +30,19 @@ class Critic(nn.Module):
         ``"default"`` for PyTorch's own initialisation; ``"normal"`` for the published one, weights from
         :math:`N(0, 0.02^2)` and no biases. The published depth of ten layers starts as a numerically constant function
         and needs long training.
+
+    Examples
+    --------
+    The published initialisation is, to begin with, a constant function:
+
+    >>> import torch
+    >>> from scpareto.objectives import Critic
+    >>> _ = torch.manual_seed(0)
+    >>> codes = torch.randn(100, 10)
+    >>> Critic(10, 1)(codes).shape
+    torch.Size([100, 1])
+    >>> [bool(Critic(10, 1, n_layers=10, init=init)(codes).std() > 1e-6) for init in ("default", "normal")]
+    [True, False]
     """
 
     def __init__(
@@ -65,6 +78,16 @@ class CodeStandardizer(nn.Module):
         Number of dimensions of a code.
     momentum
         Share of the newest minibatch in the running moments.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from scpareto.objectives import CodeStandardizer
+    >>> standardizer = CodeStandardizer(1)
+    >>> codes = torch.tensor([[4.0], [5.0], [6.0]])
+    >>> standardizer.update(codes)
+    >>> standardizer(codes).flatten().round(decimals=3).tolist()
+    [-1.0, 0.0, 1.0]
     """
 
     mean: Tensor

@@ -46,6 +46,13 @@ def soft_assignments(codes: Tensor, centres: Tensor, nu: float = 1.0) -> Tensor:
     References
     ----------
     :cite:p:`Xie2016`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from scpareto.objectives import soft_assignments
+    >>> soft_assignments(torch.tensor([[0.0]]), torch.tensor([[0.0], [3.0]]))  # 1 to 1 / (1 + 3^2)
+    tensor([[0.9091, 0.0909]])
     """
     return torch.softmax(-(nu + 1) / 2 * torch.log1p(squared_distances(codes, centres) / nu), 1)
 
@@ -75,6 +82,16 @@ def target_distribution(assignments: Tensor, frequencies: Tensor | None = None) 
     References
     ----------
     :cite:p:`Xie2016`.
+
+    Examples
+    --------
+    The assignments of the first cell become clearer, and the second one is drawn to the smaller cluster:
+
+    >>> import torch
+    >>> from scpareto.objectives import target_distribution
+    >>> target_distribution(torch.tensor([[0.9, 0.1], [0.6, 0.4]]))
+    tensor([[0.9643, 0.0357],
+            [0.4286, 0.5714]])
     """
     sizes = assignments.sum(0) if frequencies is None else frequencies
     weighed = assignments.square() / sizes.clamp(min=_TINY)
@@ -94,6 +111,13 @@ def clustering_divergence(target: Tensor, assignments: Tensor) -> Tensor:
     Returns
     -------
     A scalar of at least 0, differentiable with respect to ``assignments``; where :math:`p_{ij}` is 0 it counts 0.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from scpareto.objectives import clustering_divergence
+    >>> clustering_divergence(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.5, 0.5]]))  # log 2
+    tensor(0.6931)
     """
     target = target.detach()
     log_ratio = torch.xlogy(target, target) - target * torch.log(assignments.clamp(min=_TINY))
@@ -120,6 +144,16 @@ def kmeans_centres(codes: Tensor, n_clusters: int, *, n_init: int = 20) -> tuple
     ------
     ValueError
         If there are fewer cells than clusters.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from scpareto.objectives import kmeans_centres
+    >>> centres, labels = kmeans_centres(torch.tensor([[0.0], [1.0], [10.0], [11.0]]), 2)
+    >>> centres.flatten().sort().values.tolist()
+    [0.5, 10.5]
+    >>> bool(labels[0] == labels[1]), bool(labels[1] == labels[2])
+    (True, False)
     """
     if len(codes) < n_clusters:
         raise ValueError(f"n_clusters={n_clusters}: there are only {len(codes)} cells.")
@@ -178,6 +212,20 @@ class DeepClustering(Objective):
     References
     ----------
     :cite:p:`Xie2016`; on codes of counts: :cite:p:`Tian2019`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch.distributions import Normal
+    >>> from scpareto.objectives import Context, DeepClustering
+    >>> _ = torch.manual_seed(0)
+    >>> qz = Normal(torch.tensor([[0.0], [1.0], [10.0], [11.0]]), torch.ones(4, 1))
+    >>> objective = DeepClustering(1, n_clusters=2)
+    >>> objective.start(qz)
+    >>> objective.centres.detach().flatten().sort().values.tolist()
+    [0.5, 10.5]
+    >>> round(objective(qz.loc, qz, Context()).item(), 4)
+    0.0115
     """
 
     name: ClassVar[str] = "deep_clustering"

@@ -74,6 +74,21 @@ class HSIC(Objective):
     References
     ----------
     Unbiased estimator: :cite:p:`Song2012`; as a penalty of a model of single cells: :cite:p:`Lopez2018HCV`.
+
+    Examples
+    --------
+    A code that is the batch, and one that knows nothing of it:
+
+    >>> import torch
+    >>> from torch.distributions import Normal
+    >>> from scpareto.objectives import HSIC, Context
+    >>> batch = torch.arange(8) % 2
+    >>> context = Context(categorical={"batch": batch})
+    >>> for codes in (99.0 * batch, 99.0 * (torch.arange(8) // 4)):
+    ...     qz = Normal(codes[:, None], torch.ones(8, 1))
+    ...     print(round(HSIC(1, 2, on="mean", standardize=False)(qz.loc, qz, context).item(), 2))
+    0.34
+    -0.06
     """
 
     name: ClassVar[str] = "hsic"

@@ -99,6 +99,18 @@ class InformationObjective(Objective):
 
     A cluster with (nearly) all of its cells in one level does not count: it cannot be mixed, and asking for it would
     erase it. See :attr:`single_level_clusters`.
+
+    Examples
+    --------
+    All cells of the second cluster are of one batch, so that it is not asked to mix:
+
+    >>> import torch
+    >>> from scpareto.objectives import Context, get_objective
+    >>> objective = get_objective("classifier", n_latent=2, n_categories=2, given="type", n_clusters=2)
+    >>> batch, memberships = torch.tensor([0, 1, 0, 0]), torch.eye(2)[[0, 0, 1, 1]]
+    >>> objective.observe(Context(categorical={"batch": batch}, clusters={"type": memberships}))
+    >>> objective.single_level_clusters
+    [1]
     """
 
     has_critic: ClassVar[bool] = True

@@ -13,13 +13,31 @@ _T = TypeVar("_T", bound="type[Objective]")
 
 
 def register_objective(cls: _T) -> _T:
-    """Class decorator that makes an objective available by its ``name``."""
+    """Class decorator that makes an objective available by its ``name``.
+
+    Examples
+    --------
+    >>> from scpareto.objectives import MMD, get_objective, register_objective
+    >>> @register_objective
+    ... class WideMMD(MMD):
+    ...     name = "wide_mmd"
+    >>> get_objective("wide_mmd", n_latent=2, n_categories=2, bandwidths=[20]).label
+    'wide_mmd'
+    >>> del _OBJECTIVES["wide_mmd"]  # leave the register as it was
+    """
     _OBJECTIVES[cls.name] = cls
     return cls
 
 
 def objective_names() -> list[str]:
-    """Names that :func:`get_objective` accepts."""
+    """Names that :func:`get_objective` accepts.
+
+    Examples
+    --------
+    >>> from scpareto.objectives import objective_names
+    >>> {"classifier", "mine", "mmd"} <= set(objective_names())
+    True
+    """
     return sorted(_OBJECTIVES)
 
 
@@ -30,6 +48,14 @@ def objective_class(name: str) -> type[Objective]:
     ------
     ValueError
         If no objective has this name; the message lists those that exist.
+
+    Examples
+    --------
+    >>> from scpareto.objectives import objective_class
+    >>> objective_class("mine").has_critic, objective_class("mmd").has_critic
+    (True, False)
+    >>> sorted(objective_class("hsic").kinds)
+    ['categorical', 'continuous']
     """
     if name not in _OBJECTIVES:
         raise ValueError(f"objective={name!r} is unknown. Choose one of {', '.join(objective_names())}.")
@@ -37,7 +63,14 @@ def objective_class(name: str) -> type[Objective]:
 
 
 def objective_options(cls: type[Objective]) -> list[str]:
-    """Names of the arguments of an objective, those that it hands on to its base classes included."""
+    """Names of the arguments of an objective, those that it hands on to its base classes included.
+
+    Examples
+    --------
+    >>> from scpareto.objectives import objective_class, objective_options
+    >>> objective_options(objective_class("mmd"))
+    ['n_latent', 'n_categories', 'target', 'on', 'bandwidths', 'bandwidth_scale', 'reduction']
+    """
     names: dict[str, None] = {}
     for base in cls.__mro__:
         if "__init__" not in vars(base):

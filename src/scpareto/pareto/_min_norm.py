@@ -85,6 +85,17 @@ def min_norm_combination(gramian: ArrayLike, vertices: ArrayLike) -> NDArray[np.
     With two objectives the polytope is a polygon. If it leaves the origin outside, the minimum is on an edge, so the
     best of all pairs of vertices is exact; if it holds the origin inside, the minimum is there. More objectives use
     :func:`min_norm_weights`.
+
+    Examples
+    --------
+    Two orthogonal gradients of squared lengths 1 and 3, mixed freely, and with at least half of the second:
+
+    >>> from scpareto.pareto import min_norm_combination
+    >>> gramian = [[1.0, 0.0], [0.0, 3.0]]
+    >>> min_norm_combination(gramian, [[1.0, 0.0], [0.0, 1.0]])
+    array([0.75, 0.25])
+    >>> min_norm_combination(gramian, [[0.5, 0.5], [0.0, 1.0]])
+    array([0.5, 0.5])
     """
     g = _checked(gramian)
     v = np.array(vertices, dtype=np.float64)

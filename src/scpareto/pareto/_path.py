@@ -113,6 +113,19 @@ class WeightPath:
     References
     ----------
     Straight lines between the ends: :cite:p:`Dimitriadis2023`; curves through weights: :cite:p:`Garipov2018`.
+
+    Examples
+    --------
+    A curve of one weight from 0 to 4, with its bend at 1:
+
+    >>> import torch
+    >>> from scpareto.pareto import WeightPath
+    >>> path = WeightPath({"w": torch.tensor([0.0])}, [{"w": torch.tensor([1.0])}, {"w": torch.tensor([4.0])}])
+    >>> for preference in ([1.0, 0.0], [0.5, 0.5], [0.0, 1.0]):
+    ...     print(round(path.state(preference)["w"].item(), 2))
+    0.0
+    1.4
+    4.0
     """
 
     start: Mapping[str, torch.Tensor]

@@ -22,7 +22,24 @@ FamilyFunction = TypeVar("FamilyFunction", bound="Family")
 
 
 def register_solver(cls: SolverClass) -> SolverClass:
-    """Class decorator that makes a solver available under its ``name``."""
+    """Class decorator that makes a solver available under its ``name``.
+
+    Examples
+    --------
+    The same weight for all objectives:
+
+    >>> import numpy as np
+    >>> from scpareto.pareto import Solver, get_solver, register_solver
+    >>> @register_solver
+    ... class Equal(Solver):
+    ...     name, needs_gramian = "equal", False
+    ...
+    ...     def _weights(self, losses, gramian, preference):
+    ...         return np.full(self.n_objectives, 1 / self.n_objectives)
+    >>> get_solver("equal", preferences=[[0.9, 0.1]]).weights([0.2, 0.4], None, [0.9, 0.1])
+    array([0.5, 0.5])
+    >>> del _SOLVERS["equal"]  # leave the register as it was
+    """
     if cls.name in _SOLVERS:
         raise ValueError(f"A solver named {cls.name!r} is already registered.")
     _SOLVERS[cls.name] = cls
@@ -30,7 +47,27 @@ def register_solver(cls: SolverClass) -> SolverClass:
 
 
 def register_solver_family(prefix: str) -> Callable[[FamilyFunction], FamilyFunction]:
-    """Make a function from a member's name to its class available under ``"<prefix>:<member>"``; a decorator."""
+    """Make a function from a member's name to its class available under ``"<prefix>:<member>"``; a decorator.
+
+    Examples
+    --------
+    Solvers that minimise one objective alone:
+
+    >>> import numpy as np
+    >>> from scpareto.pareto import Solver, get_solver, register_solver_family
+    >>> @register_solver_family("only")
+    ... def only(member):
+    ...     class Only(Solver):
+    ...         name, needs_gramian = f"only:{member}", False
+    ...
+    ...         def _weights(self, losses, gramian, preference):
+    ...             return np.eye(self.n_objectives)[int(member)]
+    ...
+    ...     return Only
+    >>> get_solver("only:1", preferences=[[0.9, 0.1]]).weights([0.2, 0.4], None, [0.9, 0.1])
+    array([0., 1.])
+    >>> del _FAMILIES["only"]  # leave the register as it was
+    """
 
     def register(function: FamilyFunction) -> FamilyFunction:
         if prefix in _FAMILIES:
@@ -46,6 +83,12 @@ def solver_names() -> list[str]:
 
     There are also the weightings of TorchJD, an optional package (extra ``solvers``), under ``"torchjd:<weighting>"``,
     for example ``"torchjd:UPGrad"``.
+
+    Examples
+    --------
+    >>> from scpareto.pareto import solver_names
+    >>> {"conditional", "epo", "mgda", "pareto_mtl", "scalarization"} <= set(solver_names())
+    True
     """
     return sorted(_SOLVERS)
 
@@ -64,6 +107,14 @@ def solver_class(name: str) -> type[Solver]:
         If there is no such solver.
     ImportError
         If it needs a package that is not installed.
+
+    Examples
+    --------
+    >>> from scpareto.pareto import solver_class
+    >>> solver_class("pareto_mtl").needs_gramian, solver_class("scalarization").needs_gramian
+    (True, False)
+    >>> solver_class("conditional").along_path
+    True
     """
     prefix, colon, member = name.partition(":")
     if colon and prefix in _FAMILIES:

@@ -21,7 +21,23 @@ _RULES: dict[str, Rule] = {}
 
 
 def register_rule(name: str) -> Callable[[RuleFunction], RuleFunction]:
-    """Make a function from a front to a point number available under a name; a decorator."""
+    """Make a function from a front to a point number available under a name; a decorator.
+
+    Examples
+    --------
+    The most strongly corrected point:
+
+    >>> from scpareto.pareto import Front, register_rule
+    >>> @register_rule("strongest")
+    ... def strongest(front):
+    ...     return front.numbers[-1]
+    >>> front = Front(objectives=["generative_loss", "mmd"], method="scalarization", n_expected=2)
+    >>> front.add({"point": 0, "kind": "extreme", "generative_loss_test": 330.0, "mmd_test": 0.5})
+    >>> front.add({"point": 1, "kind": "extreme", "generative_loss_test": 340.0, "mmd_test": 0.1})
+    >>> front.find("strongest")
+    1
+    >>> del _RULES["strongest"]  # leave the register as it was
+    """
 
     def register(function: RuleFunction) -> RuleFunction:
         if name in _RULES:
@@ -33,7 +49,14 @@ def register_rule(name: str) -> Callable[[RuleFunction], RuleFunction]:
 
 
 def rule_names() -> list[str]:
-    """Names of all rules."""
+    """Names of all rules.
+
+    Examples
+    --------
+    >>> from scpareto.pareto import rule_names
+    >>> {"auto", "knee"} <= set(rule_names())
+    True
+    """
     return sorted(_RULES)
 
 

@@ -138,6 +138,16 @@ def get_scaler(name: str) -> Callable[..., Scaler]:
     ------
     ValueError
         If there is no such scaler.
+
+    Examples
+    --------
+    Each row holds the losses at one extreme; the best of each column becomes 0 and the worst 1:
+
+    >>> import numpy as np
+    >>> from scpareto.pareto import get_scaler
+    >>> scaler = get_scaler("payoff")([[300.0, 0.5], [340.0, 0.0]])
+    >>> scaler.scale(np.array([310.0, 0.25]))
+    array([0.25, 0.5 ])
     """
     if name not in _SCALERS:
         raise ValueError(f"Unknown scaler {name!r}; choose from {scaler_names()}.")
@@ -145,7 +155,14 @@ def get_scaler(name: str) -> Callable[..., Scaler]:
 
 
 def scaler_names() -> list[str]:
-    """Names of all scalers."""
+    """Names of all scalers.
+
+    Examples
+    --------
+    >>> from scpareto.pareto import scaler_names
+    >>> scaler_names()
+    ['none', 'payoff', 'trajectory']
+    """
     return sorted(_SCALERS)
 
 

@@ -32,6 +32,20 @@ class Solver(ABC):
         Grid of preferences of the whole front, shape ``(K, p)``.
     safeguards
         Limits on the steps.
+
+    Examples
+    --------
+    All weight on the objective that is furthest from its goal:
+
+    >>> import numpy as np
+    >>> from scpareto.pareto import Solver
+    >>> class Worst(Solver):
+    ...     name, needs_gramian = "worst", False
+    ...
+    ...     def _weights(self, losses, gramian, preference):
+    ...         return np.eye(self.n_objectives)[np.argmax(losses * preference)]
+    >>> Worst([[0.5, 0.5]]).weights([0.2, 0.4], None, [0.5, 0.5])
+    array([0., 1.])
     """
 
     name: ClassVar[str]

@@ -168,6 +168,16 @@ def front_panels(
         If `front` is no front.
     ValueError
         As in :func:`front`, or if there are not two `axes`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import scpareto.pl as pl
+    >>> table = pd.DataFrame(
+    ...     {"point": [0, 1, 2], "leakage_mean": [0.9, 0.3, 0.4], "generative_loss_test": [330.0, 331.0, 336.0]}
+    ... )
+    >>> [ax.get_title(loc="left") for ax in pl.front_panels(table)]
+    ['all 3 points', '2 non-dominated']
     """
     (plane,) = planes_of({None: as_table(front)}, x, y, higher_is_better)
     chosen = points_chosen([plane], selected)

@@ -67,6 +67,27 @@ def audit_front(
         If labels do not fit, or a control gene is the same in all cells.
     KeyError
         If a control gene is not among the genes.
+
+    Examples
+    --------
+    A front whose only point is a model's initial weights, judged by annotated types as well:
+
+    >>> import torch
+    >>> from scpareto.pareto import Front
+    >>> import scpareto as sp
+    >>> import scvi
+    >>> adata = sp.datasets.simulate_batches(n_cells=100, n_genes=20, seed=0)
+    >>> scvi.model.SCVI.setup_anndata(adata, batch_key="batch")
+    >>> model = scvi.model.SCVI(adata, n_latent=5)
+    >>> split = sp.train.stratified_split(adata.obs["batch"])
+    >>> indices = {part: torch.from_numpy(cells) for part, cells in split.items()}
+    >>> front = Front(objectives=["generative_loss", "mmd"], method="scalarization", metadata={"indices": indices})
+    >>> front.add({"point": 0, "kind": "extreme", "preference_generative_loss": 1.0}, model.module.state_dict())
+    >>> sp.train.audit_front(model, front, labels=adata.obs["cell_type"], scib=False, n_bootstrap=10, progress=False)
+    >>> {"leakage_mean", "batch_entropy", "nmi", "alarm"} <= set(front.table)
+    True
+    >>> bool(front.table["leakage_mean"].max() < 0.7)  # what is known of two batches is at most log 2
+    True
     """
     indices = front.metadata["indices"]
     split = Split(*(np.asarray(indices[name]) for name in ("train", "validation", "test")))

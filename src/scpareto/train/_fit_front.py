@@ -62,6 +62,25 @@ class FrontRun:
 
     Everything that can be wrong with the arguments, which are those of :func:`fit_front`, is found here, before any
     training.
+
+    Examples
+    --------
+    Nothing is trained yet, and all choices are made:
+
+    >>> import scpareto as sp
+    >>> import scvi
+    >>> adata = sp.datasets.simulate_batches(n_cells=100, n_genes=20, seed=0)
+    >>> scvi.model.SCVI.setup_anndata(adata, batch_key="batch")
+    >>> model = scvi.model.SCVI(adata, n_latent=5)
+    >>> run = sp.train.FrontRun(model, n_points=4, progress=False)
+    >>> run.settings["objective"], run.settings["method"]
+    (['classifier'], 'conditional')
+    >>> {part: len(cells) for part, cells in run.split.items()}
+    {'train': 70, 'validation': 9, 'test': 21}
+    >>> sp.train.FrontRun(model, objective="mine", n_points=1)
+    Traceback (most recent call last):
+        ...
+    ValueError: n_points=1: a front needs at least 2 preferences.
     """
 
     def __init__(
@@ -303,6 +322,23 @@ def fit_front(
     References
     ----------
     :cite:p:`Li2022`, :cite:p:`Lin2019`.
+
+    Examples
+    --------
+    Two preferences, and the two extremes on top:
+
+    >>> import scpareto as sp
+    >>> import scvi
+    >>> adata = sp.datasets.simulate_batches(n_cells=100, n_genes=20, seed=0)
+    >>> scvi.model.SCVI.setup_anndata(adata, batch_key="batch")
+    >>> model = scvi.model.SCVI(adata, n_latent=5)
+    >>> front = sp.fit_front(model, "mmd", n_points=2, max_epochs=1, max_epochs_pretrain=1, progress=False)
+    >>> front.table[["point", "kind", "preference_mmd"]].round(2)
+       point         kind  preference_mmd
+    0      0      extreme            0.00
+    1      1  conditional            0.33
+    2      2  conditional            0.67
+    3      3      extreme            1.00
     """
     run = FrontRun(model, objective, method, n_points, **kwargs)
     run.run()
@@ -327,6 +363,21 @@ def apply_point(model: BaseModelClass, front: Front, which: Any) -> int:
     Returns
     -------
     Number of the point, of the nearest one where the preference lies between points.
+
+    Examples
+    --------
+    A point by its number, and the exact weights of a preference, to which point 1 is the nearest:
+
+    >>> import scpareto as sp
+    >>> import scvi
+    >>> adata = sp.datasets.simulate_batches(n_cells=100, n_genes=20, seed=0)
+    >>> scvi.model.SCVI.setup_anndata(adata, batch_key="batch")
+    >>> model = scvi.model.SCVI(adata, n_latent=5)
+    >>> front = sp.fit_front(model, "mmd", n_points=2, max_epochs=1, max_epochs_pretrain=1, progress=False)
+    >>> sp.apply_point(model, front, 1)
+    1
+    >>> sp.apply_point(model, front, [0.6, 0.4])
+    1
     """
     number = front.find(which)
     model.module.load_state_dict(front.state(which))

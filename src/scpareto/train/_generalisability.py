@@ -55,6 +55,33 @@ def generalisability(
     References
     ----------
     :cite:p:`Tian2019`, whose held-out cells overlap the others; here they do not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scpareto as sp
+    >>> from scpareto.objectives import PriorDivergence
+    >>> from scpareto.train import InfoVAEWeights, generalisability
+    >>> adata = sp.datasets.simulate_batches(n_cells=60, n_genes=20, n_batches=1, seed=0)
+    >>> sp.model.ScInfoVAE.setup_anndata(adata)
+    >>> model = sp.model.ScInfoVAE(adata, n_clusters=3, n_hidden=[16], n_latent=2, seed=0)
+    >>> ratios = generalisability(
+    ...     model.module,
+    ...     model.adata_manager,
+    ...     [2, 10],
+    ...     train=np.arange(40),
+    ...     validation=np.arange(40, 60),
+    ...     max_epochs=2,
+    ...     lr=1e-3,
+    ...     objective="full",
+    ...     weights=InfoVAEWeights(),
+    ...     divergence=PriorDivergence(2),
+    ...     batch_size=20,
+    ...     seed=0,
+    ...     trainer_kwargs={"accelerator": "cpu", "devices": 1},
+    ... )
+    >>> len(ratios), all(0.2 < ratio < 5 for ratio in ratios)
+    (2, True)
     """
     ratios = []
     for n_clusters in counts:

@@ -51,6 +51,22 @@ class InfoVAEPlan(lightning.LightningModule):
         Mean terms of each epoch, unweighted, in nats per cell.
     at_epoch_end
         Called once an epoch is recorded; whether to stop.
+
+    Examples
+    --------
+    The weights of one nat of each term, with alpha = 0.9 and lambda = 100:
+
+    >>> import torch
+    >>> from scpareto.module import InfoVAE
+    >>> from scpareto.objectives import PriorDivergence
+    >>> from scpareto.train import InfoVAEPlan, InfoVAEWeights
+    >>> module = InfoVAE(20, n_hidden=[16], n_latent=2)
+    >>> plan = InfoVAEPlan(module, InfoVAEWeights(0.9, 100.0), PriorDivergence(2), lr=1e-3)
+    >>> for term in ("reconstruction", "kl", "divergence"):
+    ...     print(term, round(plan.total({term: torch.tensor(1.0)}).item(), 3))
+    reconstruction 1.0
+    kl 0.1
+    divergence 99.9
     """
 
     def __init__(

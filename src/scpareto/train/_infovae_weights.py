@@ -38,6 +38,16 @@ class InfoVAEWeights:
     References
     ----------
     :cite:p:`Zhao2019`.
+
+    Examples
+    --------
+    A beta-VAE with beta = 4, and an MMD-VAE:
+
+    >>> from scpareto.train import InfoVAEWeights
+    >>> for weights in (InfoVAEWeights(alpha=-3.0, lambda_=4.0), InfoVAEWeights(alpha=1.0, lambda_=50.0)):
+    ...     print(weights.kl, weights.divergence)
+    4.0 0.0
+    0.0 50.0
     """
 
     alpha: float = 0.9

@@ -31,7 +31,21 @@ if TYPE_CHECKING:
 
 
 class TrainingDiverged(RuntimeError):
-    """A loss became infinite or NaN; the other points of the front are not affected."""
+    """A loss became infinite or NaN; the other points of the front are not affected.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from scpareto.module import MichiGANModule
+    >>> from scpareto.train import CodedCells, WassersteinRecipe, train_wasserstein
+    >>> _ = torch.manual_seed(0)
+    >>> module = MichiGANModule(5, n_latent=2, n_noise=2, n_hidden_generator=[8], n_hidden_critic=[8])
+    >>> cells = CodedCells(x=torch.full((64, 5), float("inf")), mean=torch.randn(64, 2))
+    >>> train_wasserstein(module, cells, WassersteinRecipe(), max_epochs=1)
+    Traceback (most recent call last):
+        ...
+    scpareto.train._plan.TrainingDiverged: epoch 0: ... is not finite; lower lr or raise penalty.
+    """
 
 
 class FrontPlan(lightning.LightningModule):
@@ -61,6 +75,26 @@ class FrontPlan(lightning.LightningModule):
     find the same weights and stay equal. Losses that are means over cells have the gradient that one process finds for
     all cells of the step; estimates over a minibatch (MINE) and batch normalisation see the cells of one process.
     Running statistics, also those of the codes that critics see, are those of the first process.
+
+    Examples
+    --------
+    Critics are trained beside the model, by an optimiser of their own:
+
+    >>> from scpareto.objectives import get_objective
+    >>> from scpareto.train import PRACTICAL, FrontPlan
+    >>> from scpareto.train._adapter import get_adapter
+    >>> from scpareto.train._weighing import FixedWeighing
+    >>> import scpareto as sp
+    >>> import scvi
+    >>> adata = sp.datasets.simulate_batches(n_cells=100, n_genes=20, seed=0)
+    >>> scvi.model.SCVI.setup_anndata(adata, batch_key="batch")
+    >>> model = scvi.model.SCVI(adata, n_latent=5)
+    >>> for name in ("mmd", "classifier"):
+    ...     objective = get_objective(name, n_latent=5, n_categories=2)
+    ...     plan = FrontPlan(get_adapter(model), [objective], FixedWeighing([0.5, 0.5]), PRACTICAL)
+    ...     print(name, len(plan.critics), [optimizer.defaults["lr"] for optimizer in plan.configure_optimizers()])
+    mmd 0 [0.001]
+    classifier 1 [0.001, 0.001]
     """
 
     def __init__(

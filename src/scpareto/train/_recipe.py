@@ -59,6 +59,16 @@ class Recipe:
         posterior ``"mean"`` that users read. Published: ``"sample"``, below whose noise an encoder hides the nuisance.
     objective_defaults
         Options of an objective, by its name, that hold where the user gave none.
+
+    Examples
+    --------
+    >>> from scpareto.train import PRACTICAL, PUBLISHED
+    >>> PRACTICAL.with_options({"lr": 1e-4}).lr
+    0.0001
+    >>> PRACTICAL.with_options({"de_novo": {"max_epochs": 50}}).de_novo.max_epochs
+    50
+    >>> PRACTICAL.n_critic, PUBLISHED.n_critic
+    (10, 'epoch')
     """
 
     lr: float = 1e-3

@@ -70,6 +70,20 @@ def refine_point(
     ValueError
         If there is no such point, ``max_epochs`` is not positive, or the front was trained within clusters, which it
         does not keep.
+
+    Examples
+    --------
+    >>> import scpareto as sp
+    >>> import scvi
+    >>> adata = sp.datasets.simulate_batches(n_cells=100, n_genes=20, seed=0)
+    >>> scvi.model.SCVI.setup_anndata(adata, batch_key="batch")
+    >>> model = scvi.model.SCVI(adata, n_latent=5)
+    >>> front = sp.fit_front(model, "mmd", n_points=2, max_epochs=1, max_epochs_pretrain=1, progress=False)
+    >>> before = front.table["n_epochs"].tolist()
+    >>> sp.train.refine_point(model, front, 1, max_epochs=1, progress=False)
+    1
+    >>> before, front.table["n_epochs"].tolist()
+    ([1, 1, 1, 1], [1, 2, 1, 1])
     """
     if max_epochs < 1:
         raise ValueError(f"max_epochs={max_epochs} must be at least 1.")

@@ -24,6 +24,14 @@ class Split:
         Cells that decide on stopping, scaling and selection.
     test
         Cells of every reported number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scpareto.train import Split
+    >>> split = Split(train=np.array([0, 1, 4]), validation=np.array([5]), test=np.array([2, 3]))
+    >>> split.held_out.tolist()
+    [2, 3, 5]
     """
 
     train: NDArray[np.int64]
@@ -103,6 +111,19 @@ def stratified_split(
     ------
     ValueError
         If the fractions are not positive or do not sum to 1.
+
+    Examples
+    --------
+    Every batch is split 70/10/20 %, and one of two cells is for training:
+
+    >>> import numpy as np
+    >>> from scpareto.train import stratified_split
+    >>> batch = np.repeat(["a", "b", "c"], [100, 10, 2])
+    >>> for part, cells in stratified_split(batch).items():
+    ...     print(part, [int((batch[cells] == name).sum()) for name in "abc"])
+    train [70, 7, 2]
+    validation [10, 1, 0]
+    test [20, 2, 0]
     """
     if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
         raise ValueError(f"fractions={fractions} must be positive and sum to 1 (training, validation, test).")

@@ -27,6 +27,17 @@ class TotalCorrelationPlan(TrainingPlan):
         Cells that are trained on, which the minibatch stands for.
     lr, eps, weight_decay, n_epochs_kl_warmup, **kwargs
         As in :class:`scvi.train.TrainingPlan`; no warm-up of the divergence from the prior.
+
+    Examples
+    --------
+    >>> from scpareto.module import BetaTCVAEModule
+    >>> from scpareto.train import TotalCorrelationPlan
+    >>> module = BetaTCVAEModule(20, n_latent=2, n_hidden=[16])
+    >>> plan = TotalCorrelationPlan(module, beta=10.0, n_cells=1000)
+    >>> float(plan.kl_weight), plan.configure_optimizers()["optimizer"].defaults["eps"]
+    (1.0, 1e-08)
+    >>> plan.total_correlation.n_cells
+    1000
     """
 
     def __init__(

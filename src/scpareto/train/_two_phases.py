@@ -82,6 +82,32 @@ class TwoPhases:
         Called after each epoch.
     clustered
         Rows of the cells among which clusters are found; None for all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scpareto as sp
+    >>> from scpareto.objectives import PriorDivergence
+    >>> from scpareto.train import InfoVAEWeights, TwoPhases
+    >>> adata = sp.datasets.simulate_batches(n_cells=60, n_genes=20, n_batches=1, seed=0)
+    >>> sp.model.ScInfoVAE.setup_anndata(adata)
+    >>> model = sp.model.ScInfoVAE(adata, n_clusters=3, n_hidden=[16], n_latent=2, seed=0)
+    >>> phases = TwoPhases(
+    ...     model.module,
+    ...     model.adata_manager,
+    ...     InfoVAEWeights(),
+    ...     PriorDivergence(2),
+    ...     train=np.arange(50),
+    ...     validation=np.arange(50, 60),
+    ...     batch_size=25,
+    ...     seed=0,
+    ...     trainer_kwargs={"accelerator": "cpu", "devices": 1},
+    ... )
+    >>> len(phases.pretrain(2, lr=1e-3, patience=None))  # the terms of each epoch
+    2
+    >>> end = phases.finetune(2, lr=1e-3, objective="full", update_interval=1, tol=0.0, restore_best=None)
+    >>> end.reason, end.after.shape
+    ('all epochs were run', (60,))
     """
 
     def __init__(
@@ -308,6 +334,15 @@ def check_restore_best(name: str | None) -> None:
     ------
     ValueError
         If it is unknown.
+
+    Examples
+    --------
+    >>> from scpareto.train import check_restore_best
+    >>> check_restore_best("silhouette")
+    >>> check_restore_best("ari")
+    Traceback (most recent call last):
+        ...
+    ValueError: restore_best='ari' is not one of None, 'silhouette', 'loss'.
     """
     if name is not None and name not in get_args(RestoreBest):
         raise ValueError(f"restore_best={name!r} is not one of None, {', '.join(map(repr, get_args(RestoreBest)))}.")

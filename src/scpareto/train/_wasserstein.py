@@ -48,6 +48,18 @@ class WassersteinRecipe:
         Weight of the information bound (InfoWGAN-GP) in both losses.
     supervision_weight
         Weight of the likelihood of real cells' codes (semi-supervised InfoWGAN-GP) in both losses.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from scpareto.train import WassersteinRecipe
+    >>> recipe = WassersteinRecipe()
+    >>> recipe.n_critic, recipe.penalty, replace(recipe, average=0.999).average
+    (5, 10.0, 0.999)
+    >>> WassersteinRecipe(average=1.0)
+    Traceback (most recent call last):
+        ...
+    ValueError: average=1.0 must be at least 0 and below 1.
     """
 
     batch_size: int = 32
@@ -87,6 +99,22 @@ class CodedCells:
         Codes and their standard deviations, ``(n_cells, n_latent)``; None where there are none.
     library
         Counts of each cell, ``(n_cells, 1)``; None for outputs without a library size.
+
+    Examples
+    --------
+    Without codes, a generator draws its own; a conditional one needs them:
+
+    >>> import torch
+    >>> from scpareto.module import MichiGANModule
+    >>> from scpareto.train import CodedCells, WassersteinRecipe, train_wasserstein
+    >>> _ = torch.manual_seed(0)
+    >>> module = MichiGANModule(5, n_latent=2, n_noise=2, n_hidden_generator=[8], n_hidden_critic=[8])
+    >>> cells = CodedCells(x=torch.randn(64, 5), mean=torch.randn(64, 2))
+    >>> _ = train_wasserstein(module, cells, WassersteinRecipe(), max_epochs=1)
+    >>> train_wasserstein(module, CodedCells(x=cells.x), WassersteinRecipe(), max_epochs=1)
+    Traceback (most recent call last):
+        ...
+    ValueError: a conditional generator needs codes of the cells.
     """
 
     x: Tensor
@@ -111,6 +139,18 @@ class WassersteinTrainer:
     -----
     Losses are :math:`\ell_D = \bar D(x) - \bar D(G) + \lambda P` and :math:`\ell_G = \bar D(G)`: real cells score
     low. Real and generated cells of a minibatch have the same codes. Every step draws its own minibatch.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from scpareto.module import MichiGANModule
+    >>> from scpareto.train import CodedCells, WassersteinRecipe, WassersteinTrainer
+    >>> _ = torch.manual_seed(0)
+    >>> module = MichiGANModule(5, n_latent=2, n_noise=2, n_hidden_generator=[8], n_hidden_critic=[8])
+    >>> cells = CodedCells(x=torch.randn(64, 5), mean=torch.randn(64, 2))
+    >>> trainer = WassersteinTrainer(module, cells, WassersteinRecipe(batch_size=16))
+    >>> trainer.steps_per_epoch, sorted(trainer.epoch())
+    (4, ['critic_loss', 'generator_loss', 'gradient_penalty'])
     """
 
     def __init__(self, module: MichiGANModule, cells: CodedCells, recipe: WassersteinRecipe) -> None:
@@ -270,6 +310,20 @@ def train_wasserstein(
     ------
     TrainingDiverged
         If a loss becomes infinite or NaN.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from scpareto.module import MichiGANModule
+    >>> from scpareto.train import CodedCells, WassersteinRecipe, train_wasserstein
+    >>> _ = torch.manual_seed(0)
+    >>> module = MichiGANModule(5, n_latent=2, n_noise=2, n_hidden_generator=[8], n_hidden_critic=[8])
+    >>> cells = CodedCells(x=torch.randn(64, 5), mean=torch.randn(64, 2))
+    >>> history = train_wasserstein(module, cells, WassersteinRecipe(), max_epochs=3)
+    >>> len(history), sorted(history[0])
+    (3, ['critic_loss', 'generator_loss', 'gradient_penalty'])
+    >>> module.generate(cells.mean[:10]).shape
+    torch.Size([10, 5])
     """
     trainer = WassersteinTrainer(module, cells, recipe)
     for number in range(1, max_epochs + 1):

@@ -112,8 +112,19 @@ def explorer(
 
     Examples
     --------
-    >>> sp.pl.explorer(adata, model, "front.html", color=["batch", "cell_type"], genes=["CD3D"])  # doctest: +SKIP
-    PosixPath('front.html')
+    Codes of two dimensions need no embedding:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import scpareto as sp
+    >>> adata = sp.datasets.simulate_batches(n_cells=100, n_genes=20, seed=0)
+    >>> sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
+    >>> model = sp.model.ParetoVI(adata, n_latent=2, seed=0)
+    >>> model.train(1, max_epochs_pretrain=1, n_points=2, objective="mmd", progress=False)
+    >>> codes = {number: model.get_latent_representation(preference=number) for number in model.front.numbers}
+    >>> with TemporaryDirectory() as folder:
+    ...     page = sp.pl.explorer(adata, model, f"{folder}/front.html", color=["batch", "cell_type"], embeddings=codes)
+    ...     page.name, page.stat().st_size > 10_000
+    ('front.html', True)
     """
     front = front_of(model) if points is None else front_of(model).only(points)
     places = places_of(front, preferences)
