@@ -3,7 +3,21 @@
 from scpareto.bench import _methods  # noqa: F401 - registers the methods
 from scpareto.bench._benchmark import Benchmark
 from scpareto.bench._cells import Cells
+from scpareto.bench._desc import DESC
 from scpareto.bench._integrate import integrate
 from scpareto.bench._registry import Knob, Method, Points, get_method, methods, register_method
+from scpareto.bench._saucie import SAUCIE
 
-__all__ = ["Benchmark", "Cells", "Knob", "Method", "Points", "get_method", "integrate", "methods", "register_method"]
+__all__ = [
+    "DESC",
+    "SAUCIE",
+    "Benchmark",
+    "Cells",
+    "Knob",
+    "Method",
+    "Points",
+    "get_method",
+    "integrate",
+    "methods",
+    "register_method",
+]

@@ -62,6 +62,8 @@ class Objective(nn.Module, ABC):
     """Kinds of nuisance that can be the target: ``"categorical"``, ``"continuous"``."""
     minimum: ClassVar[float | None] = None
     """Smallest possible value, where there is one; estimates may lie below."""
+    needs_density: ClassVar[bool] = False
+    """Whether the value depends on the density of the posterior, which codes without noise do not have."""
     is_learned: ClassVar[bool] = False
     """Whether parameters of the objective, such as cluster centres, are minimised together with the model."""
 

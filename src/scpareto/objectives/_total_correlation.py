@@ -104,6 +104,7 @@ class TotalCorrelation(Objective):
 
     name: ClassVar[str] = "total_correlation"
     needs_nuisance: ClassVar[bool] = False
+    needs_density: ClassVar[bool] = True
     kinds: ClassVar[frozenset[str]] = frozenset()
     minimum: ClassVar[float | None] = 0.0
 

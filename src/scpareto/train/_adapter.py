@@ -13,6 +13,7 @@ from torch import nn
 from torch.distributions import Normal
 
 from scpareto._constants import BATCH, NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
+from scpareto.module import AutoencoderModule
 from scpareto.objectives import Context
 from scpareto.train._data import CELL_INDEX
 
@@ -43,6 +44,8 @@ class VAEAdapter:
     """Networks from data to codes and whatever else is inferred of a cell."""
     inference_options: ClassVar[dict[str, Any]] = {"full_forward_pass": True}
     """Options that keep a module from reading minified data."""
+    has_density: ClassVar[bool] = True
+    """Whether codes have a posterior that is more than a point."""
 
     def __init__(self, model: BaseModelClass) -> None:
         self.module = model.module
@@ -88,7 +91,8 @@ class VAEAdapter:
 
         Returns
         -------
-        The codes and the negative ELBO of each cell in nats, shape ``(n_cells,)``, with full KL weight.
+        The codes and the negative ELBO of each cell in nats, shape ``(n_cells,)``, with full KL weight; of a model
+        without a likelihood its error.
         """
         inference, _, loss = self.module(
             tensors,
@@ -178,7 +182,25 @@ class MultiVAEAdapter(VAEAdapter):
         return [p for network in codes for p in network.parameters() if p.requires_grad]
 
 
-_ADAPTERS: tuple[type[VAEAdapter], ...] = (VAEAdapter, PeakVAEAdapter, TotalVAEAdapter, MultiVAEAdapter)
+class AutoencoderAdapter(VAEAdapter):
+    """Adapter of SAUCIE and DESC: a code is a point, and errors of reconstruction take the place of a negative ELBO."""
+
+    family = AutoencoderModule
+    inference_options: ClassVar[dict[str, Any]] = {}
+    has_density = False
+
+    def encoders(self) -> list[nn.Module]:
+        """Return the encoder, which stays fixed while the decoder is refitted."""
+        return [self.module.network.encoder]
+
+
+_ADAPTERS: tuple[type[VAEAdapter], ...] = (
+    VAEAdapter,
+    PeakVAEAdapter,
+    TotalVAEAdapter,
+    MultiVAEAdapter,
+    AutoencoderAdapter,
+)
 
 
 def get_adapter(model: Any) -> VAEAdapter:

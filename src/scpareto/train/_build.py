@@ -63,6 +63,8 @@ def build_objectives(
     clusterings: dict[str, Clustering] = {}
     for name, given_options in pairs:
         cls = objective_class(name)
+        if cls.needs_density and not adapter.has_density:
+            raise ValueError(f"objective={name!r} reads the density of codes, and codes of this model have no noise.")
         for option in _OF_THE_MODEL:
             if option in given_options:
                 raise ValueError(f"objective_kwargs: {option!r} follows from the model and the data; leave it out.")

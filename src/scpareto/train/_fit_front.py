@@ -242,16 +242,16 @@ def fit_front(
 ) -> Front:
     """Learn the front between the generative loss of a model and an objective of its codes.
 
-    The generative loss is the negative ELBO of each cell in nats. From one shared, pretrained start one training learns
-    all preferences (``method="conditional"``); other methods train the two extremes (the generative loss alone; the
-    objective alone, followed by a refit of the decoder), then one point for each preference. Every point is judged on
-    test cells by probes and critics trained from scratch. The model's module is left in the state of the last trained
-    point: choose one with :func:`apply_point`.
+    The generative loss is the negative ELBO of each cell in nats, or a baseline's published error. From one shared,
+    pretrained start one training learns all preferences (``method="conditional"``); other methods train the two
+    extremes (the generative loss alone; the objective alone, followed by a refit of the decoder), then one point for
+    each preference. Every point is judged on test cells by probes and critics trained from scratch. The model's module
+    is left in the state of the last trained point: choose one with :func:`apply_point`.
 
     Parameters
     ----------
     model
-        A set-up scvi-tools model: SCVI, SCANVI, LinearSCVI, PEAKVI, TOTALVI or MULTIVI, or one of scpareto.
+        A set-up SCVI, SCANVI, LinearSCVI, PEAKVI, TOTALVI or MULTIVI, or a model of scpareto, baselines included.
     objective
         Name of an objective, see :func:`scpareto.objectives.objective_names`, or several, for a front of as many
         dimensions and one; None for the recommended one, with ``preset="paper"`` for ``"mine"``.

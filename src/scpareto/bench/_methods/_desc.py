@@ -12,10 +12,9 @@ from scpareto.bench._inputs import clustering_input, leiden_clusters
 from scpareto.bench._loop import fit_network
 from scpareto.bench._registry import register_method
 from scpareto.bench._self_training import SelfTraining
+from scpareto.module._desc import StackedAutoencoder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -68,16 +67,58 @@ def desc(
     :cite:p:`Li2020`.
     """
     x = torch.from_numpy(clustering_input(cells, n_genes=n_genes, max_value=6.0)[0])
-    widths = next(sizes for least, sizes in _WIDTHS if len(cells) > least)
-    network = StackedAutoencoder(x.shape[1], widths)
-    everyone = torch.arange(len(cells))
+    network = StackedAutoencoder(x.shape[1], published_widths(len(cells)))
+    fit_desc(
+        network,
+        x,
+        resolution=resolution,
+        max_epochs=max_epochs,
+        max_epochs_clusters=max_epochs_clusters,
+        batch_size=batch_size,
+        tolerance=tolerance,
+        seed=cells.seed,
+    )
+    with torch.no_grad():
+        return np.asarray(network.encode(x), dtype=np.float64)
+
+
+def published_widths(n_cells: int) -> tuple[int, ...]:
+    """Units of the layers for a number of cells; the last one is the code."""
+    return next(sizes for least, sizes in _WIDTHS if n_cells > least)
+
+
+def fit_desc(
+    network: StackedAutoencoder,
+    x: Tensor,
+    *,
+    resolution: float,
+    max_epochs: int,
+    max_epochs_clusters: int,
+    batch_size: int,
+    tolerance: float,
+    seed: int,
+) -> None:
+    """Train a network on all cells: its layers, all of it, and its clusters.
+
+    Parameters
+    ----------
+    network
+        The network.
+    x
+        Z-scores, shape ``(n_cells, n_genes)``.
+    resolution, max_epochs, max_epochs_clusters, batch_size, tolerance
+        As in :func:`desc`.
+    seed
+        Seed of the clusters.
+    """
+    everyone = torch.arange(len(x))
     _pretrain(network, x, everyone, max_epochs, batch_size)
 
     def codes() -> Tensor:
         with torch.no_grad():
             return network.encode(x)
 
-    first = leiden_clusters(codes().numpy(), n_neighbors=10, resolution=resolution, seed=cells.seed)
+    first = leiden_clusters(codes().numpy(), n_neighbors=10, resolution=resolution, seed=seed)
     clusters = SelfTraining(codes(), labels=torch.from_numpy(first), tolerance=tolerance)
 
     def refresh(epoch: int) -> bool:
@@ -93,50 +134,6 @@ def desc(
         batch_size=batch_size,
         after_epoch=refresh,
     )
-    return np.asarray(codes(), dtype=np.float64)
-
-
-class StackedAutoencoder(nn.Module):
-    """Layers with rectified linear units, and the hyperbolic tangent at the code and at the output.
-
-    Parameters
-    ----------
-    n_input
-        Genes.
-    widths
-        Units of the layers; the last one is the code.
-    """
-
-    def __init__(self, n_input: int, widths: Sequence[int]) -> None:
-        super().__init__()
-        sizes = [n_input, *widths]
-        self.encoder = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
-        self.decoder = nn.ModuleList(nn.Linear(b, a) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
-        for layer in (*self.encoder, *self.decoder):
-            nn.init.xavier_uniform_(layer.weight)
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Codes, shape ``(n_cells, widths[-1])``."""
-        for i in range(len(self.encoder)):
-            x = self.up(i, x)
-        return x
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Reconstruction, shape ``(n_cells, n_input)``."""
-        x = self.encode(x)
-        for i in reversed(range(len(self.decoder))):
-            x = self.down(i, x)
-        return x
-
-    def up(self, i: int, x: Tensor) -> Tensor:
-        """Output of the layer ``i`` of the encoder."""
-        values = self.encoder[i](x)
-        return torch.tanh(values) if i == len(self.encoder) - 1 else torch.relu(values)
-
-    def down(self, i: int, x: Tensor) -> Tensor:
-        """Output of the layer of the decoder that undoes layer ``i``."""
-        values = self.decoder[i](x)
-        return torch.tanh(values) if i == 0 else torch.relu(values)
 
 
 def _pretrain(network: StackedAutoencoder, x: Tensor, rows: Tensor, max_epochs: int, batch_size: int) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import nn
 
 from scpareto.bench._loop import fit_network
 from scpareto.bench._registry import Knob, register_method
+from scpareto.module._saucie import SaucieNetwork, batch_errors
 from scpareto.objectives._kernels import gaussian, group_sums, squared_distances
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from scpareto.bench._cells import Cells
 
 _SCALES = (*(10.0**e for e in range(-6, 1)), 5, 10, 15, 20, 25, 30, 35, 100, *(10.0**e for e in range(3, 7)))
-_FAINT = 0.01
 _TINY = 1e-6
 
 
@@ -63,61 +62,77 @@ def saucie_mmd(
     ----------
     :cite:p:`Amodio2019`.
     """
-    if weight < 0:
-        raise ValueError(f"weight={weight} must not be negative.")
     x = torch.from_numpy(cells.log_normalised.toarray())
     batch = torch.from_numpy(cells.batch_codes)
     reference = int(batch[cells.rows(cells.batches[0])[0]])
     network = SaucieNetwork(x.shape[1], n_latent)
-
-    def loss(rows: Tensor) -> Tensor:
-        codes, output = network(x[rows])
-        fit = reconstruction(output, x[rows], batch[rows], reference)
-        return fit + weight * discrepancy(codes, batch[rows], len(cells.batches))
-
-    fit_network(
+    fit_saucie(
         network,
-        loss,
-        torch.optim.Adam(network.parameters(), lr=1e-3),
+        x,
+        batch,
+        reference,
         torch.from_numpy(cells.split.train),
         torch.from_numpy(cells.split.validation),
+        weight=weight,
         max_epochs=max_epochs,
         batch_size=batch_size,
     )
     with torch.no_grad():
-        return np.asarray(network.encoder(x), dtype=np.float64)
+        return np.asarray(network.encode(x), dtype=np.float64)
 
 
-class SaucieNetwork(nn.Module):
-    """Autoencoder with layers of 512, 256 and 128 units either side of the code.
+def fit_saucie(
+    network: SaucieNetwork,
+    x: Tensor,
+    batch: Tensor,
+    reference: int,
+    train: Tensor,
+    validation: Tensor,
+    *,
+    weight: float,
+    max_epochs: int,
+    batch_size: int,
+) -> None:
+    """Train a network on reconstruction and discrepancy, and keep the state that was best on the validation cells.
 
     Parameters
     ----------
-    n_genes
-        Genes.
-    n_latent
-        Dimensions of the code, which is linear, as is the output.
+    network
+        The network.
+    x
+        Log-normalised expression, shape ``(n_cells, n_genes)``.
+    batch
+        Number of each cell's batch, shape ``(n_cells,)``.
+    reference
+        Number of the batch whose reconstruction counts as it is.
+    train, validation
+        Rows of the cells.
+    weight, max_epochs, batch_size
+        As in :func:`saucie_mmd`.
+
+    Raises
+    ------
+    ValueError
+        If ``weight`` is negative.
     """
+    if weight < 0:
+        raise ValueError(f"weight={weight} must not be negative.")
+    n_batches = int(batch.max()) + 1
 
-    def __init__(self, n_genes: int, n_latent: int) -> None:
-        super().__init__()
-        self.encoder = _layers([n_genes, 512, 256, 128, n_latent])
-        self.decoder = _layers([n_latent, 128, 256, 512, n_genes])
+    def loss(rows: Tensor) -> Tensor:
+        codes, output = network(x[rows])
+        fit = reconstruction(output, x[rows], batch[rows], reference)
+        return fit + weight * discrepancy(codes, batch[rows], n_batches)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Codes ``(n_cells, n_latent)`` and reconstructions ``(n_cells, n_genes)``."""
-        codes = self.encoder(x)
-        return codes, self.decoder(codes)
+    learner = torch.optim.Adam(network.parameters(), lr=1e-3)
+    fit_network(network, loss, learner, train, validation, max_epochs=max_epochs, batch_size=batch_size)
 
 
 def reconstruction(output: Tensor, x: Tensor, batch: Tensor, reference: int) -> Tensor:
     """Squared error of the reference, and of the standardised genes of the other batches with weight 0.01."""
-    own = batch == reference
-    total = (output[own] - x[own]).square().mean() if own.any() else output.new_zeros(())
-    for other in batch[~own].unique():
-        rows = batch == other
-        if rows.sum() > 1:
-            total = total + _FAINT * (_standardised(output[rows]) - _standardised(x[rows])).square().mean()
+    total = output.new_zeros(())
+    for _, weight, errors in batch_errors(output, x, batch, reference):
+        total = total + weight * errors.mean()
     return total
 
 
@@ -143,15 +158,3 @@ def discrepancy(codes: Tensor, batch: Tensor, n_batches: int) -> Tensor:
     ).abs()
     compared = (counts > 1) & (rest > 1)
     return torch.where(compared, squared, 0.0).sum() / compared.sum().clamp(min=1)
-
-
-def _standardised(values: Tensor) -> Tensor:
-    variance, mean = torch.var_mean(values, 0, correction=0)
-    return (values - mean) / (variance + _TINY).sqrt()
-
-
-def _layers(sizes: list[int]) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for before, after in zip(sizes[:-1], sizes[1:], strict=True):
-        layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers[:-1])

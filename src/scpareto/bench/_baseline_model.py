@@ -1,0 +1,152 @@
+"""What the autoencoder baselines share as models: registered counts, codes, safe saving."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from scvi import REGISTRY_KEYS, settings
+from scvi.data import AnnDataManager
+from scvi.data.fields import CategoricalObsField, LayerField
+from scvi.dataloaders import AnnDataLoader
+from scvi.model.base import BaseModelClass
+
+from scpareto.bench._reproducible import reproducible
+from scpareto.model._plain_saving import PlainSavingMixin
+from scpareto.model._validate import check_anndata
+from scpareto.train._seeding import child_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+NETWORK, TRAINING, SPLITTING = 0, 1, 2
+"""Seed indices."""
+_ROWS = 512
+
+
+class AutoencoderBaseline(PlainSavingMixin, BaseModelClass):
+    """A published autoencoder as a model of scvi-tools, so that :func:`scpareto.fit_front` takes it.
+
+    Parameters
+    ----------
+    adata
+        Data registered with :meth:`setup_anndata`.
+    registry
+        Registry of a model that is loaded without data.
+    seed
+        Seed of initial weights and training; None takes ``scvi.settings.seed``, or 0.
+
+    Raises
+    ------
+    ValueError
+        If there is neither.
+    """
+
+    def __init__(self, adata: AnnData | None, registry: dict[str, Any] | None, seed: int | None) -> None:
+        name = type(self).__name__
+        if adata is None and registry is None:
+            raise ValueError(f"{name} needs adata, registered with {name}.setup_anndata(adata).")
+        super().__init__(adata, registry)
+        self.seed = int(next(s for s in (seed, settings.seed, 0) if s is not None))
+
+    @classmethod
+    def setup_anndata(
+        cls, adata: AnnData, layer: str | None = None, batch_key: str | None = None, **kwargs: Any
+    ) -> None:
+        """Register counts; adds ``_scvi_*`` columns to ``adata``, as every scvi-tools model does.
+
+        Parameters
+        ----------
+        adata
+            Data with raw counts, which the model normalises itself. Genes are those of ``adata``: none are selected.
+        layer
+            Layer of the counts; None for ``adata.X``.
+        batch_key
+            Column of ``adata.obs`` with the batches.
+        **kwargs
+            For scvi-tools' own use when a model is loaded.
+
+        Raises
+        ------
+        ValueError
+            If ``adata`` is a view, its counts cannot be read or are no counts, or a cell has no counts.
+        KeyError
+            If the layer or the key does not exist.
+        """
+        setup_method_args = cls._get_setup_method_args(**locals())
+        check_anndata(
+            adata,
+            layer=layer,
+            obs_keys={"batch_key": [] if batch_key is None else [batch_key]},
+            batch_key=batch_key,
+            labels_key=None,
+            need_batches=False,
+        )
+        manager = AnnDataManager(
+            fields=[
+                LayerField(REGISTRY_KEYS.X_KEY, layer, is_count_data=True),
+                CategoricalObsField(REGISTRY_KEYS.BATCH_KEY, batch_key),
+            ],
+            setup_method_args=setup_method_args,
+        )
+        manager.register_fields(adata, **kwargs)
+        cls.register_manager(manager)
+
+    @torch.inference_mode()
+    def get_latent_representation(
+        self, adata: AnnData | None = None, indices: Sequence[int] | None = None, batch_size: int | None = None
+    ) -> NDArray[np.float32]:
+        """Return codes of cells.
+
+        Parameters
+        ----------
+        adata
+            Data organised as those of the model; None for these.
+        indices
+            Rows of the cells; None for all.
+        batch_size
+            Cells of a minibatch.
+
+        Returns
+        -------
+        Codes, shape ``(n_cells, n_latent)``. They are points: there is neither mean nor sample.
+        """
+        self._check_if_trained(warn=False)
+        adata = self._validate_anndata(adata)
+        self.module.eval()
+        parts = []
+        for tensors in self._make_data_loader(adata=adata, indices=indices, batch_size=batch_size or _ROWS):
+            outputs = self.module.inference(**self.module._get_inference_input(tensors))
+            parts.append(outputs["z"].cpu().numpy())
+        return np.concatenate(parts)
+
+    def _network_inputs(self) -> Tensor:
+        """Return what the network reads of all cells, shape ``(n_cells, n_genes)``, dense and on the CPU."""
+        self.to_device("cpu")
+        with torch.no_grad():
+            return torch.cat([self.module.network_input(x) for x in self._counts()])
+
+    def _counts(self) -> list[Tensor]:
+        """Return counts of all cells, in minibatches."""
+        return [tensors[REGISTRY_KEYS.X_KEY] for tensors in AnnDataLoader(self.adata_manager, batch_size=_ROWS)]
+
+    def _batch_codes(self) -> NDArray[np.int64]:
+        """Return the number of each cell's batch, shape ``(n_cells,)``."""
+        return np.asarray(self.adata_manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)).ravel().astype(np.int64)
+
+    def _seeded(self, index: int) -> AbstractContextManager[None]:
+        """Draw from a seed of its own."""
+        return reproducible(child_seed(self.seed, index))
+
+    def _trained_on(self, train: NDArray[np.int64], validation: NDArray[np.int64]) -> None:
+        """Note the cells of a finished training."""
+        self.train_indices_, self.validation_indices_ = train, validation
+        self.test_indices_ = np.empty(0, dtype=np.int64)
+        self.module.eval()
+        self.is_trained_ = True

@@ -1,0 +1,121 @@
+"""DESC as a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from scpareto.bench._baseline_model import NETWORK, TRAINING, AutoencoderBaseline
+from scpareto.bench._methods._desc import fit_desc, published_widths
+from scpareto.module import DescModule
+from scpareto.module._autoencoder import log_normalised
+from scpareto.train._seeding import child_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+
+
+class DESC(AutoencoderBaseline):
+    """Stacked autoencoder of z-scores whose codes are pulled to the clusters of a neighbourhood graph.
+
+    The method ``"desc"`` of :func:`scpareto.bench.integrate` as a model: it can be saved, maps further cells, and
+    :func:`scpareto.fit_front` learns the trade-off that it does not have by itself, as nothing tells it the batch.
+
+    Parameters
+    ----------
+    adata
+        Data registered with :meth:`setup_anndata`, with the most variable genes only: published, 1,000. Genes are
+        scaled as in these data, also for further cells.
+    registry
+        Registry of a model that is loaded without data.
+    widths
+        Units of the layers, of which the last one is the code; None for the published ones by the number of cells.
+    seed
+        Seed of initial weights and training; None takes ``scvi.settings.seed``, or 0.
+
+    Notes
+    -----
+    The generative loss of a front is the mean squared error per gene of z-scores that are clipped at 6, not a negative
+    ELBO; the output lies within -1 and 1, as published. Clusters are no part of it: training for a front continues
+    from the present weights and asks for reconstruction again, which published training has stopped asking for.
+    ``objective=["classifier", "deep_clustering"]`` trades both.
+
+    A code is a point. Objectives that read the density of codes (``"total_correlation"``) are refused by a front.
+
+    References
+    ----------
+    :cite:p:`Li2020`.
+
+    Examples
+    --------
+    >>> import scpareto as sp
+    >>> adata = sp.datasets.simulate_batches(n_cells=200, n_genes=50, seed=0)
+    >>> sp.bench.DESC.setup_anndata(adata, batch_key="batch")
+    >>> model = sp.bench.DESC(adata, seed=0)
+    >>> model.train(max_epochs=6, max_epochs_clusters=2)
+    >>> model.get_latent_representation().shape
+    (200, 16)
+    """
+
+    _module_cls = DescModule
+
+    def __init__(
+        self,
+        adata: AnnData | None = None,
+        registry: dict[str, Any] | None = None,
+        widths: Sequence[int] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(adata, registry, seed)
+        # Named in full among the arguments: a loaded model must not depend on the number of its cells.
+        widths = [int(n) for n in (published_widths(self.summary_stats.n_cells) if widths is None else widths)]
+        with self._seeded(NETWORK):
+            self.module = self._module_cls(self.summary_stats.n_vars, widths)
+        if adata is not None:
+            values = torch.cat([log_normalised(x) for x in self._counts()])
+            variance, mean = torch.var_mean(values, 0, correction=0)
+            self.module.set_scaling(mean, variance.sqrt())
+        self._model_summary_string = f"DESC with layers of {', '.join(map(str, widths))} units."
+        self.init_params_ = self._get_init_params(locals())
+
+    def train(
+        self,
+        *,
+        resolution: float = 0.8,
+        max_epochs: int = 300,
+        max_epochs_clusters: int = 300,
+        batch_size: int = 256,
+        tolerance: float = 5e-3,
+    ) -> None:
+        """Train layers, autoencoder and clusters on all cells, on the CPU and with all inputs in memory.
+
+        Parameters
+        ----------
+        resolution
+            Resolution of the Leiden clusters of the first codes (published: Louvain).
+        max_epochs
+            Epochs of the whole autoencoder; a layer by itself is trained for half as many.
+        max_epochs_clusters
+            Epochs with clustering.
+        batch_size
+            Cells of a minibatch.
+        tolerance
+            Share of cells that change their cluster between targets below which clustering stops.
+        """
+        x = self._network_inputs()
+        with self._seeded(TRAINING):
+            fit_desc(
+                self.module.network,
+                x,
+                resolution=resolution,
+                max_epochs=max_epochs,
+                max_epochs_clusters=max_epochs_clusters,
+                batch_size=batch_size,
+                tolerance=tolerance,
+                seed=child_seed(self.seed, TRAINING),
+            )
+        self._trained_on(np.arange(len(x)), np.empty(0, dtype=np.int64))

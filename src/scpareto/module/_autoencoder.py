@@ -1,0 +1,111 @@
+"""Autoencoders without noise and without likelihood, behind the interface of scvi-tools."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import torch
+from scvi import REGISTRY_KEYS
+from scvi.module._constants import MODULE_KEYS
+from scvi.module.base import BaseModuleClass, LossOutput, auto_move_data
+from torch.distributions import Normal
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+CODE_SCALE = 1e-6
+"""Standard deviation that stands for none."""
+_TARGET, _RECONSTRUCTION = "target", "reconstruction"
+_DEPTH = 1e4
+
+
+class AutoencoderModule(BaseModuleClass):
+    """An autoencoder of counts whose codes have no noise and whose loss is a squared error, not a negative ELBO.
+
+    A cell's code is one point; its posterior is given as a normal distribution of standard deviation 1e-6 around it,
+    and a sampled code is the point itself. There is no prior.
+
+    Parameters
+    ----------
+    network
+        The network: ``encode`` and ``decode`` are its two halves, ``encoder`` holds the weights of the first.
+    n_latent
+        Dimensions of a code.
+    """
+
+    def __init__(self, network: nn.Module, n_latent: int) -> None:
+        super().__init__()
+        self.network: Any = network
+        self.n_latent = n_latent
+
+    def network_input(self, x: Tensor) -> Tensor:
+        r"""Return what the network reads and explains of counts, here :math:`\log(1 + 10^4 x / \sum_g x_g)`."""
+        return log_normalised(x)
+
+    @abstractmethod
+    def cell_errors(self, output: Tensor, target: Tensor, batch: Tensor) -> Tensor:
+        """Error of each cell, shape ``(n_cells,)``.
+
+        Parameters
+        ----------
+        output, target
+            Reconstruction, and what was to be reconstructed, shape ``(n_cells, n_genes)``.
+        batch
+            Number of each cell's batch, shape ``(n_cells,)``.
+        """
+
+    def _get_inference_input(self, tensors: dict[str, Tensor], **kwargs: Any) -> dict[str, Tensor]:
+        return {"x": tensors[REGISTRY_KEYS.X_KEY]}
+
+    def _get_generative_input(
+        self, tensors: dict[str, Tensor], inference_outputs: dict[str, Any], **kwargs: Any
+    ) -> dict[str, Tensor]:
+        return {"z": inference_outputs[MODULE_KEYS.Z_KEY]}
+
+    @auto_move_data
+    def inference(self, x: Tensor) -> dict[str, Any]:
+        """Encode counts."""
+        target = self.network_input(x)
+        z = self.network.encode(target)
+        qz = Normal(z, torch.full_like(z, CODE_SCALE), validate_args=False)
+        return {MODULE_KEYS.Z_KEY: z, MODULE_KEYS.QZ_KEY: qz, _TARGET: target}
+
+    @auto_move_data
+    def generative(self, z: Tensor) -> dict[str, Tensor]:
+        """Decode codes."""
+        return {_RECONSTRUCTION: self.network.decode(z)}
+
+    def loss(
+        self,
+        tensors: dict[str, Tensor],
+        inference_outputs: dict[str, Any],
+        generative_outputs: dict[str, Tensor],
+        kl_weight: float = 1.0,
+    ) -> LossOutput:
+        """Mean error of the cells.
+
+        Parameters
+        ----------
+        tensors
+            The minibatch.
+        inference_outputs, generative_outputs
+            What the two steps returned.
+        kl_weight
+            Not used: there is no divergence.
+        """
+        target = inference_outputs[_TARGET]
+        batch = tensors[REGISTRY_KEYS.BATCH_KEY].long().view(-1).to(target.device)
+        errors = self.cell_errors(generative_outputs[_RECONSTRUCTION], target, batch)
+        return LossOutput(loss=errors.mean(), reconstruction_loss=errors, kl_local=torch.zeros_like(errors))
+
+    @torch.no_grad()
+    def sample(self, tensors: dict[str, Tensor]) -> Tensor:
+        """Reconstructions of a minibatch, shape ``(n_cells, n_genes)``; nothing is random."""
+        inference = self.inference(**self._get_inference_input(tensors))
+        return self.generative(inference[MODULE_KEYS.Z_KEY])[_RECONSTRUCTION]
+
+
+def log_normalised(x: Tensor) -> Tensor:
+    """Log-normalised expression of counts, same shape; a cell without counts is zero."""
+    return torch.log1p(_DEPTH * x / x.sum(-1, keepdim=True).clamp(min=1e-6))
