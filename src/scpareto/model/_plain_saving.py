@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import rich.pretty  # noqa: F401  scvi-tools prints set-ups with it and does not import it
 from scvi.model.base._constants import SAVE_KEYS
 
 from scpareto.model._saving import check_saved, rewrite_as_plain
@@ -100,6 +101,14 @@ class PlainSavingMixin:
 
         check_saved(dir_path, prefix)
         return BaseModelClass.load_registry(str(dir_path), prefix)
+
+    @staticmethod
+    def view_setup_args(dir_path: str | os.PathLike[str], prefix: str | None = None) -> None:
+        """Print the set-up of a saved model, after the same check as :meth:`load`."""
+        from scvi.model.base import BaseModelClass
+
+        check_saved(dir_path, prefix)
+        BaseModelClass.view_setup_args(str(dir_path), prefix)
 
     @classmethod
     def convert_legacy_save(cls, *args: Any, **kwargs: Any) -> None:
