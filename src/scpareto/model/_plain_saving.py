@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import rich.pretty  # noqa: F401  scvi-tools prints set-ups with it and does not import it
 from scvi.model.base._constants import SAVE_KEYS
 
+from scpareto.model._registry_mixin import RegistryMixin
 from scpareto.model._saving import check_saved, rewrite_as_plain
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 INDICES = ("train_indices_", "validation_indices_", "test_indices_")
 
 
-class PlainSavingMixin:
+class PlainSavingMixin(RegistryMixin):
     """Save and load as tensors and plain types; comes before the scvi-tools class among the bases."""
 
     def save(self, dir_path: str | os.PathLike[str], prefix: str | None = None, **kwargs: Any) -> None:
