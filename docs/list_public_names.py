@@ -23,6 +23,7 @@ ORDER = (
     "pp",
     "train",
     "bench",
+    "cli",
     "module",
 )
 TITLES = {
@@ -36,6 +37,7 @@ TITLES = {
     "pp": "Preparation",
     "train": "Training",
     "bench": "Benchmark",
+    "cli": "Command line",
     "module": "Networks",
 }
 

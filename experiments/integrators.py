@@ -74,6 +74,8 @@ def run(setting: str, dataset: str, n_seeds: int, *, longer: bool, resume: bool)
     epochs = {"max_epochs": options["epochs"], "batch_size": 128}
     clusters = {"max_epochs": options["epochs"], "max_epochs_clusters": options["epochs"], "batch_size": 128}
     front = {
+        # The rows that are committed are of points that are trained apart.
+        "method": "pareto_mtl",
         "max_epochs_pretrain": options["epochs"],
         "max_epochs": options["point"],
         "n_points": options["n_points"],

@@ -73,6 +73,12 @@ def trained():
     return fit(seed=0)
 
 
+@pytest.fixture(scope="session")
+def conditional():
+    """Return a small model with one training for all preferences, which no test may change."""
+    return fit(seed=0, init={"n_hidden": 16}, method=None, objective=None, max_epochs=4)
+
+
 @pytest.fixture
 def fit_model():
     return fit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import torch
 from scvi.model import SCVI
 from scvi.model.base import BaseModelClass
 
-from scpareto.model import ParetoVI
+from scpareto.model import BetaTCVAE, MichiGAN, ParetoVI, ScInfoVAE
 
 
 def assert_same(a, b, where="front"):
@@ -176,28 +177,78 @@ class WritesFile:
         return open, (str(self.marker), "w")
 
 
+@pytest.fixture(scope="module")
+def saved_by(make_adata, tmp_path_factory):
+    """Return a function from a model class to the folder of an untrained model of it."""
+    folders = {}
+
+    def folder_of(cls):
+        if cls not in folders:
+            cls.setup_anndata(adata := coded(make_adata()), **SETUP[cls])
+            folders[cls] = tmp_path_factory.mktemp(cls.__name__) / "model"
+            cls(adata, **BUILD[cls]).save(folders[cls])
+        return folders[cls]
+
+    return folder_of
+
+
+def coded(adata):
+    adata.obsm["codes"] = np.zeros((adata.n_obs, 3), dtype=np.float32)
+    return adata
+
+
+SETUP = {ParetoVI: {"batch_key": "batch"}, ScInfoVAE: {}, BetaTCVAE: {}, MichiGAN: {"code_key": "codes"}}
+BUILD = {
+    ParetoVI: {"n_hidden": 8},
+    ScInfoVAE: {"n_hidden": [8], "n_clusters": 2},
+    BetaTCVAE: {"n_hidden": [8], "gene_likelihood": "nb"},
+    MichiGAN: {"n_hidden_generator": [8], "n_hidden_critic": [8], "output": "nb"},
+}
+
+
+def loading_doors(cls, folder, adata):
+    """All ways in which a class of ours opens a folder, by name; a door that a class does not have is left out."""
+    doors = {
+        "load": lambda: cls.load(folder, adata()),
+        "load as text": lambda: cls.load(str(folder), adata()),
+        "load without data": lambda: cls.load(folder, adata=False),
+        "load_registry": lambda: cls.load_registry(folder),
+        "view_setup_args": lambda: cls.view_setup_args(folder),
+    }
+    if find_spec("huggingface_hub"):
+        doors["HubModel"] = lambda: opened_by_hub(cls, folder, adata())
+    for name in ("load_query_data", "prepare_query_anndata", "prepare_query_mudata"):
+        if (door := getattr(cls, name, None)) is not None:
+            doors[name] = lambda door=door: door(adata(), folder)
+            doors[f"{name} as text"] = lambda door=door: door(adata(), reference_model=str(folder))
+    return doors
+
+
+def opened_by_hub(cls, folder, adata):
+    from huggingface_hub import ModelCard
+    from scvi.hub import HubMetadata, HubModel
+
+    metadata = HubMetadata("1.4.0", "0.12.0", cls.__name__, model_parent_module="scpareto.model")
+    hub = HubModel(str(folder), metadata=metadata, model_card=ModelCard("A card."))
+    hub.load_model(adata=adata)
+    return hub.model
+
+
 @pytest.mark.parametrize("write", ["torch", "pickle"])
 @pytest.mark.parametrize("evil", [RunsCommand, WritesFile])
-def test_no_code_of_a_file_is_run(tmp_path, saved, make_adata, evil, write):
+@pytest.mark.parametrize("cls", SETUP)
+def test_no_code_of_a_file_is_run(tmp_path, saved_by, make_adata, cls, evil, write):
     marker, folder = tmp_path / "marker", tmp_path / "model"
     folder.mkdir()
     if write == "torch":
-        content = torch.load(saved / "model.pt", weights_only=True)
+        content = torch.load(saved_by(cls) / "model.pt", weights_only=True)
         content["attr_dict"]["init_params_"]["non_kwargs"]["n_hidden"] = evil(marker)
         torch.save(content, folder / "model.pt")
     else:
         (folder / "model.pt").write_bytes(
             pickle.dumps({"scpareto": {"format_version": 1}, "x": evil(marker)}, protocol=2)
         )
-    doors = {
-        "load": lambda: ParetoVI.load(folder, make_adata()),
-        "load as text": lambda: ParetoVI.load(str(folder), make_adata()),
-        "load without data": lambda: ParetoVI.load(folder, adata=False),
-        "load_registry": lambda: ParetoVI.load_registry(folder),
-        "load_query_data": lambda: ParetoVI.load_query_data(make_adata(), folder),
-        "load_query_data as text": lambda: ParetoVI.load_query_data(make_adata(), reference_model=str(folder)),
-    }
-    for name, door in doors.items():
+    for name, door in loading_doors(cls, folder, lambda: coded(make_adata())).items():
         with pytest.raises(ValueError, match="not a model that scpareto saved.*could run code"):
             door()
         assert not marker.exists(), name
@@ -207,6 +258,19 @@ def test_no_code_of_a_file_is_run(tmp_path, saved, make_adata, evil, write):
     else:
         pickle.loads((folder / "model.pt").read_bytes())
     assert marker.exists()
+
+
+@pytest.mark.parametrize("cls", SETUP)
+def test_the_same_doors_open_for_a_file_of_ours(saved_by, make_adata, cls):
+    for name, door in loading_doors(cls, saved_by(cls), lambda: coded(make_adata())).items():
+        if name.startswith("prepare_query_mudata"):
+            with pytest.raises(ValueError, match=f"{cls.__name__} takes AnnData, not MuData"):
+                door()
+        else:
+            opened = door()
+            is_a_model = name.startswith(("load", "HubModel")) and name != "load_registry"
+            assert isinstance(opened, cls) == is_a_model, name
+    assert ("prepare_query_anndata" in loading_doors(cls, None, None)) == (cls in (ParetoVI, ScInfoVAE))
 
 
 def test_a_file_from_the_future_is_refused_by_name(saved, tmp_path, make_adata):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +11,7 @@ import pandas as pd
 from scpareto._constants import UNS_KEY
 from scpareto.model._hub import save_for_hub
 from scpareto.model._plain_saving import INDICES, PlainSavingMixin
-from scpareto.model._saving import check_saved
+from scpareto.model._query_mixin import QueryMixin
 from scpareto.pareto import Front
 from scpareto.pareto._find import as_preference
 from scpareto.train import apply_point, audit_front, refine_point
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from scvi.hub import HubModel
 
 
-class FrontMixin(PlainSavingMixin):
+class FrontMixin(QueryMixin, PlainSavingMixin):
     """Front, selection and safe saving for scvi-tools models.
 
     Comes before the scvi-tools class among the bases.
@@ -349,12 +347,7 @@ class FrontMixin(PlainSavingMixin):
         -------
         An untrained model for the query data, without a front.
         """
-        with contextlib.suppress(TypeError):
-            reference_model = Path(reference_model)
-        if isinstance(reference_model, Path):
-            check_saved(reference_model)
-            reference_model = str(reference_model)
-        model = super().load_query_data(adata, reference_model, *args, **kwargs)  # type: ignore[misc]
+        model = super().load_query_data(adata, reference_model, *args, **kwargs)
         model._front, model.selected_, model.preference_ = None, None, None
         for name in INDICES:
             setattr(model, name, None)

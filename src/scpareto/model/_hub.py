@@ -60,7 +60,7 @@ model.select("auto")  # or a number, a preference in [0, 1], a limit such as {{"
 adata.obsm["X_{key}"] = model.get_latent_representation()
 ```
 
-`scvi.hub.HubModel` opens the folder too. Opening it runs no code of the file.
+`scvi.hub.HubModel` opens the folder too. Either refuses a file that could run code.
 
 ## Data and training
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scvi.model.base._constants import SAVE_KEYS
 
+from scpareto.model._registry_mixin import RegistryMixin
 from scpareto.model._saving import check_saved, rewrite_as_plain
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 INDICES = ("train_indices_", "validation_indices_", "test_indices_")
 
 
-class PlainSavingMixin:
+class PlainSavingMixin(RegistryMixin):
     """Save and load as tensors and plain types; comes before the scvi-tools class among the bases."""
 
     def save(self, dir_path: str | os.PathLike[str], prefix: str | None = None, **kwargs: Any) -> None:
@@ -100,6 +101,14 @@ class PlainSavingMixin:
 
         check_saved(dir_path, prefix)
         return BaseModelClass.load_registry(str(dir_path), prefix)
+
+    @staticmethod
+    def view_setup_args(dir_path: str | os.PathLike[str], prefix: str | None = None) -> None:
+        """Print the set-up of a saved model, after the same check as :meth:`load`."""
+        from scvi.model.base import BaseModelClass
+
+        check_saved(dir_path, prefix)
+        BaseModelClass.view_setup_args(str(dir_path), prefix)
 
     @classmethod
     def convert_legacy_save(cls, *args: Any, **kwargs: Any) -> None:

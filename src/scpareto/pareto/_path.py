@@ -161,6 +161,11 @@ class WeightPath:
                 if name.endswith(VARIANCE):
                     # A bend may lie below zero.
                     found.clamp_(min=0.0)
+                # What is the same all along the path is exactly that, such as frozen weights.
+                moved = self.controls[0][name] != values
+                for control in self.controls[1:]:
+                    moved = moved | (control[name] != values)
+                found = found.where(moved, values)
             mixed[name] = found
         return mixed
 

@@ -163,7 +163,9 @@ class FrontPlan(lightning.LightningModule):
     def _adam(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """Optimiser of the model."""
         recipe = self.recipe
-        options: dict[str, Any] = {"eps": recipe.eps, "weight_decay": recipe.weight_decay}
+        # Frozen parts of a model that is mapped to query data have gradients of 0, which weight decay would add to.
+        decay = 0.0 if _is_mapped(self.module) else recipe.weight_decay
+        options: dict[str, Any] = {"eps": recipe.eps, "weight_decay": decay}
         return torch.optim.Adam(parameters, lr=self.lr, fused=_is_fast(parameters[0]), **options)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
@@ -408,6 +410,11 @@ def together(losses: list[Tensor | None]) -> Tensor:
 def numbers(losses: list[Tensor | None]) -> NDArray[np.float64]:
     """Losses as numbers; NaN for those that do not count."""
     return together(losses).cpu().double().numpy()
+
+
+def _is_mapped(module: nn.Module) -> bool:
+    """Whether scvi-tools has frozen parts of layers, as ``load_query_data`` does."""
+    return any(getattr(layer, "hooks", None) for layer in module.modules())
 
 
 def _is_fast(parameter: Tensor) -> bool:
