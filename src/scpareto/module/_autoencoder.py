@@ -32,6 +32,25 @@ class AutoencoderModule(BaseModuleClass):
         The network: ``encode`` and ``decode`` are its two halves, ``encoder`` holds the weights of the first.
     n_latent
         Dimensions of a code.
+
+    Examples
+    --------
+    A linear autoencoder with an absolute error; a sampled code is the point itself:
+
+    >>> import torch
+    >>> from scpareto.module import AutoencoderModule
+    >>> class Linear(torch.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.encoder, self.decoder = torch.nn.Linear(20, 2), torch.nn.Linear(2, 20)
+    ...         self.encode, self.decode = self.encoder, self.decoder
+    >>> class LinearModule(AutoencoderModule):
+    ...     def cell_errors(self, output, target, batch):
+    ...         return (output - target).abs().mean(1)
+    >>> module = LinearModule(Linear(), n_latent=2)
+    >>> outputs = module.inference(torch.poisson(torch.full((8, 20), 2.0)))
+    >>> bool((outputs["z"] == outputs["qz"].loc).all()), module.generative(outputs["z"])["reconstruction"].shape
+    (True, torch.Size([8, 20]))
     """
 
     def __init__(self, network: nn.Module, n_latent: int) -> None:

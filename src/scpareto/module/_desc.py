@@ -78,6 +78,22 @@ class DescModule(AutoencoderModule):
     References
     ----------
     :cite:p:`Li2020`.
+
+    Examples
+    --------
+    Genes are scaled, and codes lie between -1 and 1:
+
+    >>> import torch
+    >>> from scpareto.module import DescModule
+    >>> _ = torch.manual_seed(0)
+    >>> module, x = DescModule(20, widths=[16, 2]), torch.poisson(torch.full((50, 20), 2.0))
+    >>> expression = torch.log1p(1e4 * x / x.sum(1, keepdim=True))
+    >>> module.set_scaling(expression.mean(0), expression.std(0))
+    >>> module.network_input(x).std(0).mean().round(decimals=2)
+    tensor(1.)
+    >>> z = module.inference(x)["z"]
+    >>> z.shape, bool((z.abs() <= 1).all())
+    (torch.Size([50, 2]), True)
     """
 
     input_mean: Tensor

@@ -68,6 +68,19 @@ class SaucieModule(AutoencoderModule):
     References
     ----------
     :cite:p:`Amodio2019`.
+
+    Examples
+    --------
+    Cells of the largest batch count as they are. Other batches may be off by a shift of their genes at no cost:
+
+    >>> import torch
+    >>> from scpareto.module import SaucieModule
+    >>> module = SaucieModule(3, batch_sizes=[100, 300])
+    >>> module.reference
+    1
+    >>> x, batch = torch.randn(4, 3), torch.tensor([0, 0, 1, 1])
+    >>> [round(error, 2) for error in module.cell_errors(x + 1, x, batch).tolist()]  # 1^2, times 400 / 300
+    [0.0, 0.0, 1.33, 1.33]
     """
 
     batch_sizes: Tensor

@@ -90,7 +90,7 @@ class FrontPlan(lightning.LightningModule):
     >>> scvi.model.SCVI.setup_anndata(adata, batch_key="batch")
     >>> model = scvi.model.SCVI(adata, n_latent=5)
     >>> for name in ("mmd", "classifier"):
-    ...     objective = get_objective(name, n_latent=5, n_categories=2)
+    ...     objective = get_objective(name, n_latent=5, n_categories=3)
     ...     plan = FrontPlan(get_adapter(model), [objective], FixedWeighing([0.5, 0.5]), PRACTICAL)
     ...     print(name, len(plan.critics), [optimizer.defaults["lr"] for optimizer in plan.configure_optimizers()])
     mmd 0 [0.001]
