@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scpareto.model import ParetoVI
+from scpareto import fit_front
+from scpareto.model import ParetoVI, ScInfoVAE
 
 pytest.importorskip("huggingface_hub", reason="the extra hub is not installed")
 
@@ -28,6 +29,71 @@ def test_a_newcomer_loads_the_model_and_selects_a_point(folder, trained, make_ad
     assert model.selected == trained.selected
     np.testing.assert_array_equal(model.get_latent_representation(), trained.get_latent_representation())
     assert model.select(0) == 0
+
+
+def test_data_in_the_folder_are_all_that_a_newcomer_needs(own, tmp_path):
+    from scvi.hub import HubModel
+
+    own.save_for_hub(tmp_path / "model", license_info="mit", save_anndata=True)
+    assert (tmp_path / "model" / "adata.h5ad").exists()
+    hub = HubModel(str(tmp_path / "model"))
+    assert hub.adata.shape == (240, 60)
+    model = hub.model
+    np.testing.assert_array_equal(model.get_latent_representation(), own.get_latent_representation())
+    for number in own.front.numbers:
+        assert model.select(number) == own.select(number)
+        np.testing.assert_array_equal(model.get_latent_representation(), own.get_latent_representation())
+
+
+def test_minified_data_travel_small_and_keep_their_point(own, tmp_path):
+    from scvi.hub import HubModel
+
+    point = own.select(2)
+    codes = own.get_latent_representation()
+    own.adata.obsm["mean"], own.adata.obsm["variance"] = own.get_latent_representation(return_dist=True)
+    own.minify_adata(use_latent_qzm_key="mean", use_latent_qzv_key="variance")
+    own.save_for_hub(tmp_path / "model", license_info="mit", save_anndata=True)
+    model = HubModel(str(tmp_path / "model")).model
+    assert model.minified_data_type == own.minified_data_type
+    assert model.adata.X.nnz == 0
+    assert model.selected == model.select(point) == 2
+    np.testing.assert_allclose(model.get_latent_representation(), codes)
+    with pytest.raises(ValueError, match="minified with the codes of point 2"):
+        model.select(0)
+
+
+def test_the_full_data_open_every_point_of_a_minified_model(own, tmp_path, make_adata):
+    reference = own.select(0), own.get_latent_representation()
+    own.select(2)
+    own.adata.obsm["mean"], own.adata.obsm["variance"] = own.get_latent_representation(return_dist=True)
+    own.minify_adata(use_latent_qzm_key="mean", use_latent_qzv_key="variance")
+    own.save_for_hub(tmp_path / "model", license_info="mit")
+    model = ParetoVI.load(tmp_path / "model", make_adata())
+    assert model.select(0) == reference[0]
+    np.testing.assert_array_equal(model.get_latent_representation(), reference[1])
+
+
+def test_scinfovae_with_a_front_is_shared_likewise(make_adata, tmp_path):
+    from scvi.hub import HubModel
+
+    ScInfoVAE.setup_anndata(adata := make_adata(), batch_key="batch")
+    model = ScInfoVAE(adata, n_hidden=[16], n_latent=4, n_clusters=3, seed=0)
+    model.train(2, 1, progress=False, accelerator="cpu")
+    with pytest.raises(RuntimeError, match="no front to show"):
+        model.save_for_hub(tmp_path / "model", license_info="mit")
+    short = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
+    epochs = {"max_epochs": 2, "max_epochs_pretrain": 2}
+    fit_front(model, "prior_divergence", "scalarization", 2, plan_kwargs=short, seed=0, progress=False, **epochs)
+    model.select(1)
+    model.save_for_hub(tmp_path / "model", license_info="mit", save_anndata=True)
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert 'sp.model.ScInfoVAE.load("FOLDER", adata)' in card
+    assert "model_cls_name:ScInfoVAE" in card
+    loaded = HubModel(str(tmp_path / "model")).model
+    assert isinstance(loaded, ScInfoVAE)
+    assert loaded.predict().tolist() == model.predict().tolist()
+    assert loaded.select(0) == model.select(0) == 0
+    np.testing.assert_array_equal(loaded.get_latent_representation(), model.get_latent_representation())
 
 
 def test_the_card_shows_the_front(folder, trained):

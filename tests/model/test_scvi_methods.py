@@ -32,33 +32,83 @@ METHODS = {
 }
 
 
-@pytest.fixture(scope="module")
-def twins(saved, make_adata):
-    """Return the trained model and its plain twin, on the same data."""
+POINTS = {"knee": "knee", "uncorrected": 0, "strongest": -1, "between points of one training": 0.37}
+
+
+@pytest.fixture(scope="module", params=POINTS)
+def twins(request, saved, conditional, tmp_path_factory, make_adata):
+    """Return a trained model in a point and its plain twin, on the same data."""
+    which = POINTS[request.param]
+    if which == 0.37:
+        saved = tmp_path_factory.mktemp("conditional") / "model"
+        conditional.save(saved)
     model = ParetoVI.load(saved, make_adata())
+    model.select(model.front.numbers[-1] if which == -1 else which)
+    if which == 0.37:
+        assert model.preference.tolist() == pytest.approx([0.63, 0.37])
     return model, model.to_scvi()
+
+
+def seeded_alike(model, do):
+    # The twins take turns with one AnnData; SCVI draws cells whose counts it looks at when its turn comes.
+    model._validate_anndata(model.adata)
+    with seeded(0):
+        scvi.settings.seed = 0
+        found = do(model)
+    return found.numpy() if isinstance(found, torch.Tensor) else np.asarray(found)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_values_are_those_of_scvi(twins, name):
+    ours, plain = (seeded_alike(model, METHODS[name]) for model in twins)
+    assert np.isfinite(ours).all()
+    assert ours.std() > 0 or ours.ndim == 0
+    np.testing.assert_allclose(ours, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_the_points_differ(saved, make_adata):
+    """Else equal values would say nothing about the point."""
+    model = ParetoVI.load(saved, make_adata())
+    found = []
+    for number in (0, model.front.numbers[-1]):
+        model.select(number)
+        found.append(seeded_alike(model, METHODS["get_normalized_expression"]))
+    assert not np.allclose(*found, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["change", "vanilla"])
+def test_differential_expression_has_the_same_values(twins, mode):
+    changes = ["lfc_mean", "lfc_median", "proba_de"] if mode == "change" else []
+    columns = ["bayes_factor", "scale1", "scale2", *changes]
+
+    def table(model):
+        found = model.differential_expression(groupby="batch", mode=mode, silent=True)
+        return found.set_index("comparison", append=True)[columns].sort_index()
+
+    ours, plain = (seeded_alike(model, table) for model in twins)
+    np.testing.assert_allclose(ours, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_minified_data_have_the_same_expression(twins, tmp_path, make_adata):
+    # Copies: the others need the counts.
+    twins[0].save(tmp_path / "model")
+    model = ParetoVI.load(tmp_path / "model", make_adata())
+    pair = [model, model.to_scvi()]
     values = []
-    for model in twins:
-        with seeded(0):
-            scvi.settings.seed = 0
-            found = METHODS[name](model)
-        values.append(found.numpy() if isinstance(found, torch.Tensor) else np.asarray(found))
-    assert np.isfinite(values[0]).all()
+    for one in pair:
+        one.adata = one.adata.copy()
+        one.adata.obsm["mean"], one.adata.obsm["variance"] = one.get_latent_representation(return_dist=True)
+        one.minify_adata(use_latent_qzm_key="mean", use_latent_qzv_key="variance")
+        assert one.adata.X.nnz == 0
+        options = ({}, {"transform_batch": "batch_1", "library_size": 100.0})
+        values.append([seeded_alike(one, lambda m, o=o: m.get_normalized_expression(**o)) for o in options])
     np.testing.assert_allclose(values[0], values[1], rtol=1e-4, atol=1e-5)
-
-
-def test_differential_expression_finds_the_same_changes(twins):
-    # It draws cells and codes at random in parallel to other generators: equal up to that.
-    changes = []
-    for model in twins:
-        table = model.differential_expression(groupby="batch", mode="change", silent=True)
-        changes.append(table.set_index("comparison", append=True)["lfc_mean"].sort_index())
-    assert changes[0].index.equals(changes[1].index)
-    assert np.corrcoef(*changes)[0, 1] > 0.99
+    with_counts, without = (
+        seeded_alike(m, lambda m: m.get_normalized_expression(n_samples=200, return_numpy=True))
+        for m in (twins[0], pair[0])
+    )
+    # Means over 200 samples of codes, drawn apart.
+    np.testing.assert_allclose(with_counts, without, rtol=0.06)
 
 
 def test_the_plain_twin_is_an_scvi_and_nothing_else(twins):
