@@ -102,7 +102,8 @@ class FrontRun:
             raise ValueError(f"preset={preset!r} is unknown. Choose None or {', '.join(map(repr, RECIPES))}.")
         if str(trainer_kwargs.get("precision", "32")).startswith("16"):
             raise ValueError("precision=16: half precision overflows in the critics. Use 32 or 'bf16-mixed'.")
-        recipe = RECIPES[preset].with_options(plan_kwargs)
+        adapter = get_adapter(model)
+        recipe = RECIPES[preset].with_options((adapter.recipe if preset is None else {}) | (plan_kwargs or {}))
         get_scaler(recipe.scaler)
         if objective is None:
             objective = PUBLISHED_OBJECTIVE if preset == "paper" else RECOMMENDED_OBJECTIVE
@@ -113,7 +114,6 @@ class FrontRun:
         manager = model.adata_manager
         n_cells = manager.adata.n_obs
         self.split = _checked_split(split, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY), seed)
-        adapter = get_adapter(model)
         pairs = paired(objective, objective_kwargs)
         with seeded(child_seed(seed, _CRITIC)):
             traded, clusterings = build_objectives(pairs, adapter, manager.adata, recipe, len(self.split.train))
