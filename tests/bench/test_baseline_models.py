@@ -74,7 +74,7 @@ def test_error_of_desc_is_the_squared_error_of_its_z_scores(build, adata):
     [
         (sp.bench.SAUCIE, "mmd", "conditional", 40),
         (sp.bench.DESC, "mmd", "conditional", 60),
-        (sp.bench.DESC, "classifier", "scalarization", 30),
+        (sp.bench.DESC, "classifier", "scalarization", 50),
     ],
 )
 def test_leakage_falls_along_a_front(build, cls, objective, method, max_epochs):
@@ -96,8 +96,8 @@ def test_leakage_falls_along_a_front(build, cls, objective, method, max_epochs):
     assert len(table) == 4
     assert np.isfinite(table[[f"{objective}_test", "generative_loss_test", "retention"]]).all(axis=None)
     leaked = table["leakage_mean"].to_numpy()
-    assert leaked[0] > 0.1
-    assert leaked[-1] < 0.6 * leaked[0]
+    assert leaked[0] > 0.1, leaked
+    assert leaked[-1] < 0.6 * leaked[0], leaked
     codes = []
     for point in (0, 3, 0):
         assert sp.apply_point(model, front, point) == point
