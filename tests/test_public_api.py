@@ -16,7 +16,7 @@ ROOMS = sorted(m.name for m in pkgutil.iter_modules(scpareto.__path__) if m.ispk
 # What users import; `cli` is reached through the command `scpareto`.
 PROMISED = {
     "": ("fit_front", "apply_point"),
-    "bench": ("Benchmark", "integrate", "methods"),
+    "bench": ("Benchmark", "DESC", "SAUCIE", "integrate", "methods"),
     "datasets": (
         "simulate_batches",
         "simulate_branches",

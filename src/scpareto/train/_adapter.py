@@ -46,6 +46,8 @@ class VAEAdapter:
     """Options that keep a module from reading minified data."""
     has_density: ClassVar[bool] = True
     """Whether codes have a posterior that is more than a point."""
+    recipe: ClassVar[dict[str, Any]] = {}
+    """Fields of the practical recipe that suit the family better than their defaults."""
 
     def __init__(self, model: BaseModelClass) -> None:
         self.module = model.module
@@ -183,11 +185,16 @@ class MultiVAEAdapter(VAEAdapter):
 
 
 class AutoencoderAdapter(VAEAdapter):
-    """Adapter of SAUCIE and DESC: a code is a point, and errors of reconstruction take the place of a negative ELBO."""
+    """Adapter of SAUCIE and DESC: a code is a point, and errors of reconstruction take the place of a negative ELBO.
+
+    Of a negative ELBO most is noise that no code explains, and a small share of it is a large cost. A squared error has
+    no such part, and codes without noise can be followed by critics when they move faster.
+    """
 
     family = AutoencoderModule
     inference_options: ClassVar[dict[str, Any]] = {}
     has_density = False
+    recipe: ClassVar[dict[str, Any]] = {"least_cost": 0.1, "lr_front": 1e-3}
 
     def encoders(self) -> list[nn.Module]:
         """Return the encoder, which stays fixed while the decoder is refitted."""

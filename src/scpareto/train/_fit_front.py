@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 from importlib.metadata import version
@@ -10,19 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy import sparse
 from scvi import REGISTRY_KEYS, settings
 from scvi.model._utils import get_max_epochs_heuristic
 
-from scpareto._blocks import row_blocks
-from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto.objectives import objective_class, objective_names
 from scpareto.pareto import Front, Solver, get_scaler, get_solver, solver_class
-from scpareto.train._adapter import VAEAdapter, get_adapter
+from scpareto.train._adapter import get_adapter
 from scpareto.train._build import build_objectives, check_targets, paired
 from scpareto.train._distributed import is_first_process
 from scpareto.train._engine import FrontEngine
 from scpareto.train._executor import EXECUTORS, RayExecutor
+from scpareto.train._fingerprint import data_hash, state_hash
 from scpareto.train._path_engine import PathEngine
 from scpareto.train._recipe import RECIPES
 from scpareto.train._report import report
@@ -122,7 +119,8 @@ class FrontRun:
             raise ValueError(f"preset={preset!r} is unknown. Choose None or {', '.join(map(repr, RECIPES))}.")
         if str(trainer_kwargs.get("precision", "32")).startswith("16"):
             raise ValueError("precision=16: half precision overflows in the critics. Use 32 or 'bf16-mixed'.")
-        recipe = RECIPES[preset].with_options(plan_kwargs)
+        adapter = get_adapter(model)
+        recipe = RECIPES[preset].with_options((adapter.recipe if preset is None else {}) | (plan_kwargs or {}))
         get_scaler(recipe.scaler)
         if objective is None:
             objective = PUBLISHED_OBJECTIVE if preset == "paper" else RECOMMENDED_OBJECTIVE
@@ -134,7 +132,6 @@ class FrontRun:
         n_cells = manager.adata.n_obs
         batch = manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)
         self.split = _checked_split(split, batch, seed)
-        adapter = get_adapter(model)
         pairs = paired(objective, objective_kwargs)
         with seeded(child_seed(seed, _CRITIC)):
             traded, clusterings = build_objectives(pairs, adapter, manager.adata, recipe, len(self.split.train))
@@ -189,7 +186,7 @@ class FrontRun:
             "versions": {name: version(name) for name in ("scpareto", "scvi-tools", "torch")},
         }
         known = [c.memberships.numpy() for c in clusterings if c.memberships is not None]
-        fingerprint = {"data": _data_hash(model, self.split, known), "start": _state_hash(adapter)}
+        fingerprint = {"data": data_hash(manager, self.split, known), "start": state_hash(adapter.module)}
         store = PartStore(self.settings | fingerprint, checkpoint_dir)
         self._engine = (PathEngine if along_path else FrontEngine)(
             adapter,
@@ -446,30 +443,3 @@ def _devices(accelerator: str, devices: int | list[int] | str) -> int | list[int
     if accelerator in ("auto", "cpu") and devices in ("auto", -1):
         return 1
     return devices
-
-
-def _data_hash(model: BaseModelClass, split: Split, further: list[NDArray[Any]]) -> str:
-    """Hash of counts, batches, split and further arrays: a resumed run must see the same data."""
-    digest = hashlib.sha256()
-    counts = model.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)
-    arrays = []
-    for _, block in row_blocks(counts):
-        parts = [block.data, block.indices, np.diff(block.indptr)] if sparse.issparse(block) else [block]
-        for part in parts:
-            digest.update(np.ascontiguousarray(part).data)
-    registered = model.adata_manager.data_registry
-    nuisances = [key for key in (NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY) if key in registered]
-    for key in (REGISTRY_KEYS.BATCH_KEY, *nuisances):
-        arrays.append(np.asarray(model.adata_manager.get_from_registry(key)))
-    for array in [*arrays, *further, *(index for _, index in split.items())]:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _state_hash(adapter: VAEAdapter) -> str:
-    """Hash of the untrained module: architecture and initial weights."""
-    digest = hashlib.sha256()
-    for name, tensor in adapter.module.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
