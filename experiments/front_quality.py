@@ -66,9 +66,7 @@ def train(setting: str, dataset: str, method: str, seed: int) -> pd.DataFrame:
     import torch
 
     import scpareto as sp
-    from scpareto.train import stratified_split
-    from scpareto.train._fit_front import _SPLITTING
-    from scpareto.train._seeding import child_seed
+    from scpareto.train._arguments import checked_split
 
     options = SETTINGS[setting]
     adata = load(dataset, n_genes=options["n_genes"], seed=seed)
@@ -80,7 +78,7 @@ def train(setting: str, dataset: str, method: str, seed: int) -> pd.DataFrame:
     if method == "warm_start":
         how = {"method": "pareto_mtl", "warm_start": "path"}
     if method == "repeated":
-        split = stratified_split(adata.obs["batch"], seed=child_seed(seed, _SPLITTING))
+        split = checked_split(None, adata.obs["batch"].to_numpy(), seed)
         how = {"method": "scalarization", "split": [split.train, split.validation, split.test]}
     model = sp.model.ParetoVI(adata, seed=seed + (REPEATED if method == "repeated" else 0))
     begun = time.process_time()

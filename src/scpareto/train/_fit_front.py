@@ -7,14 +7,13 @@ import math
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from scvi import REGISTRY_KEYS, settings
 from scvi.model._utils import get_max_epochs_heuristic
 
-from scpareto.objectives import objective_class, objective_names
-from scpareto.pareto import Front, Solver, get_scaler, get_solver, solver_class
+from scpareto.pareto import Front, get_scaler, get_solver, solver_class
 from scpareto.train._adapter import get_adapter
+from scpareto.train._arguments import check_cells, checked_grid, checked_split, devices_of, is_learned, positive
 from scpareto.train._build import build_objectives, check_targets, paired
 from scpareto.train._distributed import is_first_process
 from scpareto.train._engine import FrontEngine
@@ -25,14 +24,14 @@ from scpareto.train._recipe import RECIPES
 from scpareto.train._report import report
 from scpareto.train._seeding import child_seed, seeded
 from scpareto.train._spec import FrontSpec
-from scpareto.train._split import Split, judged_cells, stratified_split
+from scpareto.train._split import judged_cells
 from scpareto.train._store import PartStore
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
     from scvi.model.base import BaseModelClass
 
 
@@ -47,8 +46,6 @@ WARM_STARTS = ("start", "path")
 """Where points begin."""
 _LEAST_STEPS = 1000
 """Steps of a point that its default number of epochs comes to at least."""
-_SPLITTING = 20_000
-"""Seed index of the split of the cells."""
 _CRITIC = 20_001
 """Seed index of the first critic."""
 _FALLBACK_SEED = 0
@@ -106,7 +103,7 @@ class FrontRun:
         progress: bool = True,
         **trainer_kwargs: Any,
     ) -> None:
-        _check_cells(model, trainer_kwargs)
+        check_cells(model, trainer_kwargs)
         if executor not in (None, *EXECUTORS):
             raise ValueError(f"executor={executor!r} is not one of None, {', '.join(map(repr, EXECUTORS))}.")
         if executor_kwargs and executor is None:
@@ -125,22 +122,22 @@ class FrontRun:
         if objective is None:
             objective = PUBLISHED_OBJECTIVE if preset == "paper" else RECOMMENDED_OBJECTIVE
         if method is None:
-            apart = preset == "paper" or executor is not None or warm_start == "path" or _is_learned(objective)
+            apart = preset == "paper" or executor is not None or warm_start == "path" or is_learned(objective)
             method = APART if apart else RECOMMENDED_METHOD
         seed = int(next(s for s in (seed, settings.seed, _FALLBACK_SEED) if s is not None))
         manager = model.adata_manager
         n_cells = manager.adata.n_obs
         batch = manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)
-        self.split = _checked_split(split, batch, seed)
+        self.split = checked_split(split, batch, seed)
         pairs = paired(objective, objective_kwargs)
         with seeded(child_seed(seed, _CRITIC)):
             traded, clusterings = build_objectives(pairs, adapter, manager.adata, recipe, len(self.split.train))
         check_targets(traded, adapter, manager, self.split)
-        grid = _checked_grid(solver_class(method), n_points, preferences, 1 + len(traded))
+        grid = checked_grid(solver_class(method), n_points, preferences, 1 + len(traded))
         get_solver(method, preferences=grid, **{"safeguards": recipe.safeguards} | (solver_kwargs or {}))
         heuristic = get_max_epochs_heuristic(n_cells)
         published = preset == "paper"
-        batch_size = _positive("batch_size", batch_size, 128)
+        batch_size = positive("batch_size", batch_size, 128)
         # The encoder moves slowly, so that critics can follow: few cells need more epochs.
         at_least = math.ceil(_LEAST_STEPS / math.ceil(len(self.split.train) / batch_size))
         along_path = solver_class(method).along_path
@@ -160,13 +157,13 @@ class FrontRun:
             solver_kwargs=solver_kwargs or {},
             preferences=grid,
             recipe=recipe,
-            max_epochs_pretrain=_positive(
+            max_epochs_pretrain=positive(
                 "max_epochs_pretrain", max_epochs_pretrain, 200 if published else max(1, heuristic // 2)
             ),
-            max_epochs=_positive("max_epochs", max_epochs, 150 if published else epochs),
+            max_epochs=positive("max_epochs", max_epochs, 150 if published else epochs),
             batch_size=batch_size,
             seed=seed,
-            trainer_kwargs={"accelerator": accelerator, "devices": _devices(accelerator, devices)} | trainer_kwargs,
+            trainer_kwargs={"accelerator": accelerator, "devices": devices_of(accelerator, devices)} | trainer_kwargs,
             warm_start=warm_start,
         )
         self.settings = {
@@ -381,65 +378,3 @@ def apply_point(model: BaseModelClass, front: Front, which: Any) -> int:
     model.module.eval()
     model.is_trained_ = True
     return number
-
-
-def _check_cells(model: BaseModelClass, trainer_kwargs: dict[str, Any]) -> None:
-    """Refuse data modules: minibatches alone are not enough."""
-    if "datamodule" in trainer_kwargs or model.adata_manager is None:
-        raise ValueError(
-            "A front is not trained from a data module: its points share one split of the cells and are judged on the "
-            "codes of known cells, and a data module gives minibatches without the rows of their cells. Set the model "
-            "up with cells that stay on disk: a backed AnnData, sparse groups of zarr stores, or a CollectionAdapter "
-            "of several files."
-        )
-
-
-def _checked_grid(
-    solver: type[Solver], n_points: int, preferences: ArrayLike | None, n_objectives: int
-) -> NDArray[np.float64]:
-    if preferences is None:
-        if isinstance(n_points, bool) or int(n_points) != n_points or n_points < n_objectives:
-            raise ValueError(f"n_points={n_points}: a front needs at least {n_objectives} preferences.")
-        return solver.default_preferences(int(n_points), n_objectives)
-    grid = np.asarray(preferences, dtype=float)
-    if grid.ndim == 1 and n_objectives == 2:
-        grid = np.column_stack([1 - grid, grid])
-    if grid.ndim != 2 or grid.shape[1] != n_objectives or len(grid) < 2:
-        raise ValueError(f"preferences have shape {grid.shape}: give at least two, as (n_points, {n_objectives}).")
-    if np.any(grid < 0) or not np.allclose(grid.sum(1), 1):
-        raise ValueError(f"preferences must be non-negative and sum to 1, got {grid.tolist()}.")
-    return grid[np.argsort(-grid[:, 0], kind="stable")]
-
-
-def _checked_split(split: Sequence[ArrayLike] | None, batch: NDArray[Any], seed: int) -> Split:
-    if split is None:
-        return stratified_split(np.asarray(batch).ravel(), seed=child_seed(seed, _SPLITTING))
-    if len(split) != 3:
-        raise ValueError(f"split has {len(split)} parts: give the indices of training, validation and test cells.")
-    parts = [np.asarray(part, dtype=np.int64) for part in split]
-    together = np.concatenate(parts)
-    if min(len(part) for part in parts) == 0 or len(np.unique(together)) != len(together):
-        raise ValueError("split: the three parts must be non-empty and share no cell.")
-    if together.min() < 0 or together.max() >= len(batch):
-        raise ValueError(f"split has indices from {together.min()} to {together.max()}, for {len(batch)} cells.")
-    return Split(*parts)
-
-
-def _is_learned(objective: str | Sequence[str]) -> bool:
-    """Whether one of the named objectives learns together with the model; names are checked elsewhere."""
-    names = [objective] if isinstance(objective, str) else objective
-    return any(name in objective_names() and objective_class(name).is_learned for name in names)
-
-
-def _positive(name: str, value: int | None, default: int) -> int:
-    value = default if value is None else value
-    if value < 1:
-        raise ValueError(f"{name}={value} must be at least 1.")
-    return int(value)
-
-
-def _devices(accelerator: str, devices: int | list[int] | str) -> int | list[int] | str:
-    """Devices in Lightning's words: it knows no "auto" number of CPUs."""
-    if accelerator in ("auto", "cpu") and devices in ("auto", -1):
-        return 1
-    return devices
