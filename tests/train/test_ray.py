@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import os
+import types
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,8 @@ from scpareto.datasets import simulate_batches
 from scpareto.model import ParetoVI
 from scpareto.train._engine import FrontEngine
 
+# See RayExecutor.train; a search starts Ray by itself.
+os.environ.setdefault("RAY_TQDM_PATCH_PRINT", "0")
 ray = pytest.importorskip("ray", reason="Ray is not installed")
 # Ray in turn warns of what will change in it.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -130,3 +134,8 @@ def test_hyperparameters_are_searched_for(cluster, cells, tmp_path):
     values = [result.metrics["selected_leakage_mean"] for result in results]
     assert np.isfinite(values).all()
     assert results.get_best_result("selected_leakage_mean", "min").metrics["selected_leakage_mean"] == min(values)
+
+
+def test_print_is_still_that_of_python():
+    """Ray replaces it, see RayExecutor.train, and whatever numba compiles afterwards would fail."""
+    assert isinstance(builtins.print, types.BuiltinFunctionType)

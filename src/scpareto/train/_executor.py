@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import warnings
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,8 @@ class RayExecutor:
         -------
         Errors of the points that diverged.
         """
+        # Ray would put another print in the place of Python's, which numba, and with it UMAP, cannot compile.
+        os.environ.setdefault("RAY_TQDM_PATCH_PRINT", "0")
         import ray
 
         if not ray.is_initialized():
