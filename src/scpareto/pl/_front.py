@@ -205,7 +205,7 @@ def front_panels(
     for ax, name in zip(panels, names, strict=True):
         ax.set_title(name, fontsize=LABEL_SIZE, loc="left")
     if plane.over.any():
-        draw_legend(panels[0], entries_of([plane], chosen=chosen[0] is not None, culled=False))
+        draw_legend(panels[0], entries_of([plane], chosen=chosen[0] is not None, culled=False), above=True)
     if label_points:
         settle(panels[0])
         for ax, mask in zip(panels, shown, strict=True):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.lines import Line2D
 
@@ -66,19 +66,15 @@ def chosen_entry() -> Line2D:
     return marker_entry("chosen", mfc="none", mec=CHOSEN, mew=1.4, ms=7.0)
 
 
-def draw_legend(ax: Axes, entries: list[Artist]) -> None:
-    """Explain marks where they cover least, or nothing if there is nothing to explain."""
-    if entries:
-        ax.legend(
-            handles=entries,
-            fontsize=NOTE_SIZE,
-            frameon=True,
-            framealpha=0.9,
-            edgecolor=FAINT,
-            handletextpad=0.5,
-            borderpad=0.4,
-            labelspacing=0.35,
-        )
+def draw_legend(ax: Axes, entries: list[Artist], *, above: bool = False) -> None:
+    """Explain marks where they cover least, or above the axes, or nothing if there is nothing to explain."""
+    if not entries:
+        return
+    place: dict[str, Any] = {"frameon": True, "framealpha": 0.9, "edgecolor": FAINT, "borderpad": 0.4}
+    if above:
+        place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": len(entries), "frameon": False}
+        place |= {"borderpad": 0.2, "borderaxespad": 0.0, "columnspacing": 1.0}
+    ax.legend(handles=entries, fontsize=NOTE_SIZE, handletextpad=0.5, labelspacing=0.35, **place)
 
 
 def marker_entry(label: str, **style: object) -> Line2D:
