@@ -57,16 +57,21 @@ with FrontProgress(5) as progress:
     assert "\x1b" not in "".join(lines), "no commands for terminals"
 
 
-@pytest.mark.parametrize("where", ["terminal", "notebook"])
-def test_where_a_bar_can_move_there_is_one(monkeypatch, capfd, where):
-    console = {"terminal": {"force_terminal": True, "width": 120}, "notebook": {"force_jupyter": True}}[where]
-    monkeypatch.setattr(_progress, "Console", lambda: Console(**console))
-    drawn = []
-    monkeypatch.setattr("rich.jupyter.display", lambda segments, text: drawn.append(text))
+def test_in_a_terminal_there_is_a_bar(monkeypatch, capfd):
+    monkeypatch.setattr(_progress, "Console", lambda: Console(force_terminal=True, width=120))
     with FrontProgress(3) as progress:
         progress.stage("pretraining", 3)
         progress.epoch()
         progress._bar.refresh()
-    text = capfd.readouterr().out + "".join(drawn)
+    text = capfd.readouterr().out
     assert "pretraining" in text
     assert "0:00:00  pretraining" not in text, "no lines on top"
+
+
+@pytest.mark.parametrize(("in_notebook", "bar", "lines"), [(True, True, False), (False, False, True)])
+def test_a_notebook_has_a_bar_and_no_lines(monkeypatch, in_notebook, bar, lines):
+    console = Console(force_jupyter=in_notebook, force_terminal=False)
+    monkeypatch.setattr(_progress, "Console", lambda: console)
+    progress = FrontProgress(3)
+    assert (not progress._bar.disable, progress._writes_lines) == (bar, lines)
+    assert progress._bar.console is console
