@@ -33,6 +33,13 @@ class QueryMixin:
         Returns
         -------
         An untrained model for the query data.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds no saved model.
+        UnsafeModelError
+            If its file holds anything but tensors and plain types.
         """
         reference = _checked(reference_model)
         return super().load_query_data(adata, reference, *args, **kwargs)  # type: ignore[misc]

@@ -27,8 +27,6 @@ def averaged(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def averaged_tensor(values: Tensor) -> Tensor:
     """Mean of a tensor over all processes, on its device."""
-    if not several():
-        return values
     return averaged_tensors([values])[0]
 
 

@@ -305,7 +305,7 @@ class FrontPlan(lightning.LightningModule):
 
         It is the mean over all processes that has to be that low: a part of the minibatch may be by chance.
         """
-        values = averaged_tensor(together(losses))
+        values = averaged_tensor(stacked(losses))
         if not self.recipe.floor:
             return losses, values
         lowest = [-torch.inf, *(-torch.inf if o.minimum is None else o.minimum for o in self._objectives)]
@@ -401,7 +401,7 @@ def _running_statistics_fixed(module: nn.Module) -> Iterator[None]:
             layer.momentum = momentum
 
 
-def together(losses: list[Tensor | None]) -> Tensor:
+def stacked(losses: list[Tensor | None]) -> Tensor:
     """Losses in one tensor, which stays on their device; NaN for those that do not count."""
     known = next(loss for loss in losses if loss is not None)
     return torch.stack([known.new_tensor(torch.nan) if loss is None else loss.detach() for loss in losses])
@@ -409,7 +409,7 @@ def together(losses: list[Tensor | None]) -> Tensor:
 
 def numbers(losses: list[Tensor | None]) -> NDArray[np.float64]:
     """Losses as numbers; NaN for those that do not count."""
-    return together(losses).cpu().double().numpy()
+    return stacked(losses).cpu().double().numpy()
 
 
 def _is_mapped(module: nn.Module) -> bool:
