@@ -79,7 +79,7 @@ def train(stopping: str, n_processes: int, path: Path, n_seeds: int) -> None:
     import torch
 
     import scpareto as sp
-    from scpareto.train._distributed import is_first_process
+    from scpareto._runtime._processes import is_first_process
 
     torch.set_num_threads(1)
     adata = sp.datasets.simulate_batches(N_CELLS, N_GENES, batch_strength=1.5, type_strength=1.3, seed=0)

@@ -25,7 +25,7 @@ import scvi
 import torch
 
 import scpareto as sp
-from scpareto.train import stratified_split
+from scpareto.front import stratified_split
 
 RESULT = Path(__file__).parent / "results" / "front_cost.csv"
 N_POINTS, BATCH_SIZE = 10, 128
@@ -84,7 +84,7 @@ def load() -> sc.AnnData:
     return adata[:, normalised.var["highly_variable"].to_numpy()].copy()
 
 
-def one_scvi(adata: sc.AnnData, split: sp.train.Split, epochs: int) -> float:
+def one_scvi(adata: sc.AnnData, split: sp.front.Split, epochs: int) -> float:
     """Seconds of one plain training."""
     scvi.settings.seed = 0
     data = adata.copy()

@@ -25,11 +25,11 @@ import torch
 from scvi.dataloaders import AnnDataLoader
 
 import scpareto as sp
+from scpareto.front._build import build_objectives
 from scpareto.objectives import Context, denormals_flushed, objective_names
 from scpareto.pareto import Scaler, get_solver, solver_class, solver_names
 from scpareto.train import PRACTICAL, FrontPlan
 from scpareto.train._adapter import get_adapter
-from scpareto.train._build import build_objectives
 from scpareto.train._weighing import FixedWeighing, SolverWeighing
 
 if TYPE_CHECKING:

@@ -103,11 +103,11 @@ def growth(n_cells: int) -> dict[str, Any]:
     import torch
 
     import scpareto as sp
+    from scpareto._cells._split import stratified_split
     from scpareto.train._adapter import get_adapter
     from scpareto.train._loop import run_training
     from scpareto.train._plan import FrontPlan
     from scpareto.train._recipe import PRACTICAL
-    from scpareto.train._split import stratified_split
     from scpareto.train._weighing import FixedWeighing
 
     torch.set_num_threads(1)

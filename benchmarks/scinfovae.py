@@ -85,7 +85,7 @@ def simulated(n_cells: int):
 def train_scvi(n_cells: int, epochs: int) -> float:
     import scvi
 
-    from scpareto.train._loop import quiet_lightning
+    from scpareto._runtime import quiet_lightning
 
     adata = simulated(n_cells)
     scvi.model.SCVI.setup_anndata(adata)

@@ -103,7 +103,7 @@ def split_of(n_cells: int) -> list:
 def train_scvi(adata, batch_size: int, epochs: int) -> tuple[float, float]:
     import scvi
 
-    from scpareto.train._loop import quiet_lightning
+    from scpareto._runtime import quiet_lightning
 
     scvi.settings.seed = 0
     scvi.model.SCVI.setup_anndata(adata, batch_key="batch")
@@ -126,11 +126,11 @@ def train_scvi(adata, batch_size: int, epochs: int) -> tuple[float, float]:
 
 def train_paretovi(adata, batch_size: int, epochs: int) -> tuple[float, float]:
     import scpareto as sp
+    from scpareto._cells._split import Split
     from scpareto.train._adapter import get_adapter
     from scpareto.train._loop import run_training
     from scpareto.train._plan import FrontPlan
     from scpareto.train._recipe import PRACTICAL
-    from scpareto.train._split import Split
     from scpareto.train._weighing import FixedWeighing
 
     sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")

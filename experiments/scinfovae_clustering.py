@@ -207,8 +207,8 @@ def of_scvi(case: Case) -> Iterator[Found]:
     """Codes of scVI on 2,000 variable genes."""
     import scvi
 
+    from scpareto._runtime import quiet_lightning
     from scpareto.metrics import cluster_codes
-    from scpareto.train._loop import quiet_lightning
 
     cells = case.adata[:, case.variable].copy()
     cells = cells[np.asarray(cells.X.sum(axis=1)).ravel() > 0].copy()

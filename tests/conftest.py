@@ -9,9 +9,15 @@ from pathlib import Path
 os.environ["MPLBACKEND"] = "Agg"
 
 import matplotlib
+import numpy as np
 import pytest
+import scvi
 import torch
 from hypothesis import settings
+
+from scpareto import datasets
+from scpareto.front import FrontRun, fit_front
+from scpareto.model import ParetoVI
 
 matplotlib.use("Agg")
 torch.set_num_threads(1)
@@ -39,3 +45,109 @@ def real_data() -> Path:
     if not Path(folder).is_dir():
         pytest.fail(f"SCPARETO_TEST_DATA is {folder!r}, which is not a folder")
     return Path(folder)
+
+
+PLAN = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
+DEFAULTS = {
+    "objective": "mine",
+    "method": "pareto_mtl",
+    "n_points": 3,
+    "max_epochs": 2,
+    "max_epochs_pretrain": 2,
+    "objective_kwargs": {"n_hidden": 8, "n_layers": 1},
+    "seed": 1,
+    "progress": False,
+    "accelerator": "cpu",
+}
+
+
+def _simulate(**options):
+    arguments = {"n_cells": 200, "n_genes": 40, "n_batches": 2, "n_types": 3, "counts_per_gene": 2.0, "seed": 0}
+    adata = datasets.simulate_batches(**arguments | options)
+    scvi.model.SCVI.setup_anndata(adata, batch_key="batch")
+    return adata
+
+
+def _untrained(adata, seed=0, **options):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return scvi.model.SCVI(adata, **{"n_hidden": 16, "n_latent": 3} | options)
+
+
+def _with_defaults(kwargs):
+    return DEFAULTS | kwargs | {"plan_kwargs": PLAN | kwargs.get("plan_kwargs", {})}
+
+
+def _simulate_nuisances(**columns):
+    """Two batches, three donors, a quality that goes with the batch, and clusters of several kinds."""
+    adata = _simulate()
+    rng, second = np.random.default_rng(0), (adata.obs["batch"] == "batch_1").to_numpy()
+    adata.obs["donor"] = rng.choice(["ada", "ben", "cem"], 200)
+    adata.obs["quality"] = second + rng.normal(size=200)
+    # One cluster is found in one batch only.
+    adata.obs["niche"] = np.where(second & (rng.random(200) < 0.5), "own", "shared")
+    adata.obs["gap"] = adata.obs["niche"].where(adata.obs["niche"] == "own")
+    adata.obsm["soft"] = rng.dirichlet(np.ones(3), 200)
+    adata.obsm["raw"] = 2 * adata.obsm["soft"]
+    for name, values in columns.items():
+        adata.obs[name] = values
+    ParetoVI.setup_anndata(adata, batch_key="batch", nuisance_keys=["donor", "quality"])
+    return adata
+
+
+@pytest.fixture(scope="session")
+def simulate():
+    """Simulate registered data: ``simulate(**options)``."""
+    return _simulate
+
+
+@pytest.fixture(scope="session")
+def untrained():
+    """Build a plain scVI model: ``untrained(adata, seed=0, **options)``; equal seeds, equal weights."""
+    return _untrained
+
+
+@pytest.fixture(scope="session")
+def fit():
+    """Learn a front of three points that is over soon, or one with other arguments: ``fit(model, **kwargs)``."""
+    return lambda model, **kwargs: fit_front(model, **_with_defaults(kwargs))
+
+
+@pytest.fixture(scope="session")
+def prepare():
+    """Check the arguments as ``fit`` does, without training: ``prepare(model, **kwargs)``."""
+    return lambda model, **kwargs: FrontRun(model, **_with_defaults(kwargs))
+
+
+@pytest.fixture(scope="session")
+def adata():
+    return _simulate()
+
+
+@pytest.fixture
+def model(adata):
+    return _untrained(adata)
+
+
+@pytest.fixture(scope="session")
+def simulate_nuisances():
+    """Simulate registered data with several nuisances and clusterings: ``simulate_nuisances(**columns_of_obs)``."""
+    return _simulate_nuisances
+
+
+@pytest.fixture(scope="session")
+def nuisances():
+    return _simulate_nuisances()
+
+
+@pytest.fixture(scope="session")
+def untrained_paretovi():
+    """Build a model that knows nuisances: ``untrained_paretovi(adata)``; all of them have equal weights."""
+    return lambda adata: ParetoVI(adata, n_hidden=16, n_latent=3, seed=0)
+
+
+@pytest.fixture(scope="session")
+def trained(adata, fit):
+    """A front and its model, which is in the state of the last trained point."""
+    model = _untrained(adata)
+    return fit(model), model

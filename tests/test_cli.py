@@ -23,9 +23,9 @@ from typer.testing import CliRunner
 
 from scpareto.cli import app
 from scpareto.datasets import simulate_batches
+from scpareto.front import _fit_front
 from scpareto.model import ParetoVI
 from scpareto.objectives import CriticSchedule
-from scpareto.train import _fit_front
 from scpareto.train._recipe import Recipe
 
 OUTPUTS = [

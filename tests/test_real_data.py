@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import scanpy as sc
 
+from scpareto._cells._components import principal_components
 from scpareto.metrics import neighborhood_retention, probe_information
 from scpareto.model import ParetoVI
-from scpareto.train._components import principal_components
 
 pytestmark = pytest.mark.data
 

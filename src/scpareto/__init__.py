@@ -3,7 +3,7 @@
 from importlib.metadata import version
 
 from scpareto import audit, bench, datasets, metrics, model, objectives, pareto, pl, pp
-from scpareto.train import apply_point, fit_front
+from scpareto.front import apply_point, fit_front
 
 __version__ = version("scpareto")
 

@@ -16,7 +16,7 @@ from scpareto.bench._cost import measured
 from scpareto.bench._dominance import beside_front
 from scpareto.bench._integrate import gather
 from scpareto.bench._picture import draw_benchmark
-from scpareto.train._judge import principal_components
+from scpareto.front._judge import principal_components
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 import scpareto as sp
-import scpareto.train._split
+import scpareto._cells._split
 from scpareto.bench import _registry
 from scpareto.bench._integrate import gather
 from scpareto.bench._registry import method_names

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import scanpy as sc
 import torch
-from scvi.module._constants import MODULE_KEYS
 
 from scpareto import fit_front
+from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.datasets import simulate_splatter
+from scpareto.front import apply_point
 from scpareto.model import BetaTCVAE, MichiGAN
-from scpareto.train import apply_point
 
 SMALL = {"n_hidden": [32, 16], "n_latent": 3, "seed": 0}
 

@@ -6,9 +6,9 @@ import anndata
 import numpy as np
 import pytest
 
+from scpareto._cells._split import judged_cells
 from scpareto.datasets import simulate_batches
 from scpareto.model import ParetoVI
-from scpareto.train._split import judged_cells
 
 PLAN = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
 SHORT = {"max_epochs": 2, "max_epochs_pretrain": 2, "n_points": 2, "plan_kwargs": PLAN, "progress": False}
@@ -59,7 +59,7 @@ def test_bad_counts_on_disk_are_named(tmp_path):
 
 
 def test_bad_counts_of_a_later_block_are_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("scpareto.model._validate.row_blocks", lambda values: [(0, values[:30]), (30, values[30:])])
+    monkeypatch.setattr("scpareto._cells._validate.row_blocks", lambda values: [(0, values[:30]), (30, values[30:])])
     adata = simulate_batches(60, 12, seed=0)
     values = adata.X.toarray()
     values[37, 5] = np.nan

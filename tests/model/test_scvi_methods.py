@@ -7,8 +7,8 @@ import pytest
 import scvi
 import torch
 
+from scpareto._runtime._seeding import seeded
 from scpareto.model import ParetoVI
-from scpareto.train._seeding import seeded
 
 
 def abundance(model):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from scpareto._cells._in_memory import InMemoryBatches, batches
+from scpareto._cells._indexed import CELL_INDEX
 from scpareto.datasets import simulate_batches
 from scpareto.model import ScInfoVAE
 from scpareto.objectives import DeepClustering, PriorDivergence, target_distribution
 from scpareto.train import InfoVAEPlan, InfoVAEWeights, TrainingDiverged, TwoPhases, generalisability
-from scpareto.train._data import CELL_INDEX
-from scpareto.train._in_memory import InMemoryBatches, batches
 from scpareto.train._label_stability import LabelStability
 
 CPU = {"accelerator": "cpu", "devices": 1}

@@ -14,9 +14,10 @@ from lightning.pytorch.callbacks import Callback
 from scvi.train import Trainer
 from torch import nn
 
+from scpareto.front import stratified_split
 from scpareto.objectives import Mine
 from scpareto.pareto import Scaler, get_solver, preference_vectors
-from scpareto.train import PRACTICAL, FrontPlan, stratified_split
+from scpareto.train import PRACTICAL, FrontPlan
 from scpareto.train._adapter import get_adapter
 from scpareto.train._loop import BestState, MainPhaseEpochs, _interrupts_raised, quiet_lightning, run_training
 from scpareto.train._weighing import FixedWeighing, SolverWeighing

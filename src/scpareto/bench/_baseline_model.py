@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scvi import REGISTRY_KEYS, settings
+from scvi import REGISTRY_KEYS
 from scvi.data import AnnDataManager
 from scvi.data.fields import CategoricalObsField, LayerField
 from scvi.dataloaders import AnnDataLoader
 from scvi.model.base import BaseModelClass
 
+from scpareto._cells import check_anndata
+from scpareto._runtime import child_seed, resolved_seed
 from scpareto.bench._reproducible import reproducible
 from scpareto.model._plain_saving import PlainSavingMixin
-from scpareto.model._validate import check_anndata
-from scpareto.train._seeding import child_seed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ class AutoencoderBaseline(PlainSavingMixin, BaseModelClass):
         if adata is None and registry is None:
             raise ValueError(f"{name} needs adata, registered with {name}.setup_anndata(adata).")
         super().__init__(adata, registry)
-        self.seed = int(next(s for s in (seed, settings.seed, 0) if s is not None))
+        self.seed = resolved_seed(seed)
 
     @classmethod
     def setup_anndata(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scpareto._cells import Split, stratified_split
+from scpareto._runtime import FrontProgress, child_seed
 from scpareto.bench._cost import Cost, measured
 from scpareto.bench._dominance import beside_front
 from scpareto.bench._integrate import gather, labels_of, run_method
@@ -16,9 +18,6 @@ from scpareto.bench._picture import draw_benchmark
 from scpareto.bench._registry import Points, get_method
 from scpareto.bench._results import FAILED, FINISHED, Results
 from scpareto.bench._tasks import Task, chosen_methods, plan_tasks
-from scpareto.train._progress import FrontProgress
-from scpareto.train._seeding import child_seed
-from scpareto.train._split import Split, stratified_split
 
 if TYPE_CHECKING:
     import os

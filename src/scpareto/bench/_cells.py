@@ -11,14 +11,14 @@ import pandas as pd
 import scanpy as sc
 from anndata import AnnData
 
-from scpareto.train._components import principal_components
-from scpareto.train._threads import torch_threads_kept
+from scpareto._cells import principal_components
+from scpareto._runtime import torch_threads_kept
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
-    from scpareto.train._split import Split
+    from scpareto._cells import Split
 
 UNLABELLED = "unlabelled"
 
@@ -49,7 +49,7 @@ class Cells:
     >>> import numpy as np
     >>> from scipy import sparse
     >>> from scpareto.bench import Cells
-    >>> from scpareto.train import stratified_split
+    >>> from scpareto.front import stratified_split
     >>> counts = sparse.csr_matrix([[1.0, 3.0], [0.0, 2.0], [4.0, 4.0]])
     >>> batch = np.array(["a", "b", "b"])
     >>> cells = Cells(counts, np.array(["CD3D", "XIST"]), batch, None, stratified_split(batch), seed=0)

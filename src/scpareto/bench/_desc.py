@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from scpareto._runtime import child_seed
 from scpareto.bench._baseline_model import NETWORK, TRAINING, AutoencoderBaseline
 from scpareto.bench._methods._desc import fit_desc, published_widths
 from scpareto.module import DescModule
 from scpareto.module._autoencoder import log_normalised
-from scpareto.train._seeding import child_seed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from scpareto._cells import Split, check_anndata, stratified_split
 from scpareto._constants import latent_key
+from scpareto._runtime import child_seed
 from scpareto.bench._cells import UNLABELLED, Cells
 from scpareto.bench._registry import Method, Points, get_method
 from scpareto.bench._reproducible import reproducible
-from scpareto.model._validate import check_anndata
-from scpareto.train._seeding import child_seed
-from scpareto.train._split import Split, stratified_split
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scpareto._runtime import child_seed
 from scpareto.audit import LabelJudge, judge_codes
 from scpareto.bench._cells import UNLABELLED
 from scpareto.metrics import ScibScorer
 from scpareto.metrics._neighborhood_retention import neighborhood_overlaps
-from scpareto.train._seeding import child_seed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

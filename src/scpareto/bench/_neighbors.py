@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
-from scpareto.train._threads import torch_threads_kept
+from scpareto._runtime import torch_threads_kept
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scpareto.train._seeding import seeded
-from scpareto.train._threads import torch_threads_kept
+from scpareto._runtime import seeded, torch_threads_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from scpareto._runtime import child_seed
 from scpareto.bench._baseline_model import NETWORK, SPLITTING, TRAINING, AutoencoderBaseline
 from scpareto.bench._methods._saucie_mmd import fit_saucie
 from scpareto.module import SaucieModule
-from scpareto.train._seeding import child_seed
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -9,7 +9,7 @@ import numpy as np
 import scanpy as sc
 from anndata import AnnData
 
-from scpareto.train._threads import torch_threads_kept
+from scpareto._runtime import torch_threads_kept
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,8 +18,8 @@ def variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:
     """Copy with the batch-aware variable genes, which are also noted in ``adata.var``."""
     import scanpy as sc
 
-    from scpareto.model._validate import check_anndata
-    from scpareto.train._threads import torch_threads_kept
+    from scpareto._cells import check_anndata
+    from scpareto._runtime import torch_threads_kept
 
     n_top, layer, batch_key = arguments["n_top_genes"], arguments["layer"], arguments["batch_key"]
     labels = [] if arguments["labels_key"] is None else [arguments["labels_key"]]

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scvi import REGISTRY_KEYS, settings
+from scvi import REGISTRY_KEYS
 from scvi.data import AnnDataManager
 from scvi.data.fields import CategoricalObsField, LayerField
 from scvi.model.base import BaseModelClass, RNASeqMixin, UnsupervisedTrainingMixin, VAEMixin
-from scvi.module._constants import MODULE_KEYS
 
+from scpareto._runtime import child_seed, quiet_lightning, resolved_seed, seeded
+from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.model._expression import check_expression, check_kind
 from scpareto.model._plain_saving import PlainSavingMixin
 from scpareto.module import BetaTCVAEModule
 from scpareto.train import TotalCorrelationPlan
-from scpareto.train._loop import quiet_lightning
-from scpareto.train._seeding import child_seed, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +105,7 @@ class BetaTCVAE(PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedTrainingMix
             raise ValueError("BetaTCVAE needs adata, registered with BetaTCVAE.setup_anndata(adata).")
         super().__init__(adata, registry)
         self.beta = float(beta)
-        self.seed = int(next(s for s in (seed, settings.seed, 0) if s is not None))
+        self.seed = resolved_seed(seed)
         with seeded(self.seed):
             self.module = self._module_cls(
                 n_input=self.summary_stats.n_vars,

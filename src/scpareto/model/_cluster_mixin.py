@@ -9,10 +9,10 @@ import pandas as pd
 import torch
 
 from scpareto._constants import UNS_KEY
+from scpareto._runtime import child_seed, seeded
 from scpareto.metrics import cluster_codes
 from scpareto.model._front_mixin import FrontMixin
 from scpareto.objectives import kmeans_centres
-from scpareto.train._seeding import child_seed, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from scpareto.model._validate import check_counts
+from scpareto._cells import check_counts
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -10,9 +10,9 @@ from scipy import sparse
 from scvi import REGISTRY_KEYS
 
 from scpareto._constants import CODE_KEY, CODE_SCALE_KEY
+from scpareto._runtime import seeded
 from scpareto.model._betatcvae import check_codes
 from scpareto.model._latent_arithmetic import shifted_codes
-from scpareto.train._seeding import seeded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

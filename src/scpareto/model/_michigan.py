@@ -12,19 +12,19 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy import sparse
-from scvi import REGISTRY_KEYS, settings
+from scvi import REGISTRY_KEYS
 from scvi.data import AnnDataManager
 from scvi.data.fields import LayerField, ObsmField
-from scvi.model._utils import parse_device_args
 from scvi.model.base import BaseModelClass
 
 from scpareto._constants import CODE_KEY, CODE_SCALE_KEY, UNS_KEY, latent_key, latent_scale_key
+from scpareto._runtime import child_seed, resolved_seed, seeded
+from scpareto._scvi_compat import parse_device_args
 from scpareto.model._expression import check_expression, check_kind
 from scpareto.model._generation_mixin import GenerationMixin
 from scpareto.model._plain_saving import PlainSavingMixin
 from scpareto.module import MichiGANModule
 from scpareto.train import CodedCells, WassersteinRecipe, train_wasserstein
-from scpareto.train._seeding import child_seed, seeded
 from scpareto.train._wasserstein import COLLAPSED, relative_variance
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class MichiGAN(GenerationMixin, PlainSavingMixin, BaseModelClass):
         if width is not None and n_latent not in (None, width):
             raise ValueError(f"n_latent={n_latent}, but the registered codes have {width} dimensions; leave it out.")
         size = width or n_latent or 10
-        self.seed = int(next(s for s in (seed, settings.seed, 0) if s is not None))
+        self.seed = resolved_seed(seed)
         with seeded(self.seed):
             self.module = self._module_cls(
                 n_input=self.summary_stats.n_vars,

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from scvi import REGISTRY_KEYS, settings
+from scvi import REGISTRY_KEYS
 from scvi.data import AnnDataManager
-from scvi.data._utils import _get_adata_minify_type
 from scvi.data.fields import (
     CategoricalJointObsField,
     CategoricalObsField,
@@ -19,16 +18,17 @@ from scvi.data.fields import (
 )
 from scvi.model import SCVI
 
+from scpareto._cells import check_anndata
 from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
+from scpareto._runtime import resolved_seed, seeded
+from scpareto._scvi_compat import minify_type_of
+from scpareto.front import FrontRun
 from scpareto.model._batch_effects import batch_effects_of, effects_parameter, start_batch_effects
 from scpareto.model._collection import prepare_collection
 from scpareto.model._front_mixin import FrontMixin
 from scpareto.model._plain_scvi import plain_scvi
 from scpareto.model._presets import PAPER_ARCHITECTURE, PRESETS
-from scpareto.model._validate import check_anndata
 from scpareto.module import ParetoVAE
-from scpareto.train import FrontRun
-from scpareto.train._seeding import seeded
 
 if TYPE_CHECKING:
     import os
@@ -130,7 +130,7 @@ class ParetoVI(FrontMixin, SCVI):
             architecture |= {"gene_batch_effect": gene_batch_effect, "learn_batch_effect": learn_batch_effect}
         if preset == "paper":
             architecture = _with_paper_preset(architecture, kwargs)
-        self.seed = int(next(s for s in (seed, settings.seed, 0) if s is not None))
+        self.seed = resolved_seed(seed)
         with seeded(self.seed):
             super().__init__(adata, registry, **architecture)
         self._preset = preset
@@ -225,7 +225,7 @@ class ParetoVI(FrontMixin, SCVI):
         setup_method_args = cls._get_setup_method_args(**locals())
         nuisances = [nuisance_keys] if isinstance(nuisance_keys, str) else list(nuisance_keys or [])
         prepare_collection(adata, layer)
-        minify_type = _get_adata_minify_type(adata)
+        minify_type = minify_type_of(adata)
         if minify_type is None:
             check_anndata(
                 adata,

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scvi.model.base._constants import SAVE_KEYS
 
+from scpareto._scvi_compat import SAVE_KEYS
 from scpareto.model._registry_mixin import RegistryMixin
 from scpareto.model._saving import check_saved, rewrite_as_plain
 

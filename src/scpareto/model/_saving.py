@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scvi.data._download import _download
-from scvi.model.base._constants import SAVE_KEYS
+
+from scpareto._scvi_compat import SAVE_KEYS, download
 
 FORMAT_VERSION = 1
 """Raised whenever a file of the previous version needs an upgrade."""
@@ -63,7 +63,7 @@ def check_saved(dir_path: str | os.PathLike[str], prefix: str | None = None, bac
     name = f"{prefix or ''}{SAVE_KEYS.MODEL_FNAME}"
     path = Path(dir_path) / name
     if backup_url is not None and not path.exists():
-        _download(backup_url, str(dir_path), name)
+        download(backup_url, str(dir_path), name)
     if not path.exists():
         raise ValueError(f"{dir_path} holds no saved model: {name} is missing.")
     try:

@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from scvi import REGISTRY_KEYS, settings
+from scvi import REGISTRY_KEYS
 from scvi.data import AnnDataManager
-from scvi.data._utils import _get_adata_minify_type
 from scvi.data.fields import CategoricalObsField, LayerField, NumericalObsField
 from scvi.model.base import ArchesMixin, BaseMinifiedModeModelClass, RNASeqMixin, VAEMixin
 
 from scpareto._constants import SCINFOVAE_SIZE_FACTOR_KEY
+from scpareto._runtime import FrontProgress, child_seed, resolved_seed, seeded
+from scpareto._scvi_compat import minify_type_of
 from scpareto.model._cluster_mixin import ClusterMixin
 from scpareto.model._clustering_record import ClusterChoice, cluster_scores
 from scpareto.model._input_scaling import check_values, input_scaling
 from scpareto.module import InfoVAE
 from scpareto.objectives import PriorDivergence
 from scpareto.train import InfoVAEWeights, TwoPhases, check_restore_best
-from scpareto.train._progress import FrontProgress
 from scpareto.train._records import columns_of
-from scpareto.train._seeding import child_seed, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,7 +137,7 @@ class ScInfoVAE(ClusterMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMo
         n_cells = None if adata is None else adata.n_obs
         if n_clusters is not None and (n_clusters < 2 or (n_cells is not None and n_clusters > n_cells)):
             raise ValueError(f"n_clusters={n_clusters} must be from 2 to the number of cells, {n_cells}.")
-        self.seed = int(next(s for s in (seed, settings.seed, 0) if s is not None))
+        self.seed = resolved_seed(seed)
         with seeded(child_seed(self.seed, _NETWORK)):
             self.module = self._module_cls(
                 n_input=self.summary_stats.n_vars,
@@ -240,7 +239,7 @@ class ScInfoVAE(ClusterMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMo
             CategoricalObsField(REGISTRY_KEYS.LABELS_KEY, None),
             NumericalObsField(REGISTRY_KEYS.SIZE_FACTOR_KEY, size_factor_key, required=False),
         ]
-        if (minify_type := _get_adata_minify_type(adata)) is not None:
+        if (minify_type := minify_type_of(adata)) is not None:
             fields += cls._get_fields_for_adata_minification(minify_type)
         manager = AnnDataManager(fields=fields, setup_method_args=setup_method_args)
         manager.register_fields(adata, **kwargs)

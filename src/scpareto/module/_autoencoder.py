@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from scvi import REGISTRY_KEYS
-from scvi.module._constants import MODULE_KEYS
 from scvi.module.base import BaseModuleClass, LossOutput, auto_move_data
 from torch.distributions import Normal
+
+from scpareto._scvi_compat import MODULE_KEYS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

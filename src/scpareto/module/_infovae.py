@@ -8,10 +8,10 @@ import torch
 from scvi import REGISTRY_KEYS
 from scvi.distributions import Normal
 from scvi.module import VAE
-from scvi.module._constants import MODULE_KEYS
 from scvi.module.base import LossOutput, auto_move_data
 from torch.distributions import kl_divergence
 
+from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.module._likelihood import with_sparse_likelihood
 from scpareto.module._reconstruction import RECONSTRUCTIONS
 from scpareto.module._tapered import TaperedDecoder, TaperedEncoder

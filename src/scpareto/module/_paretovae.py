@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from scvi.module import VAE
-from scvi.module._constants import MODULE_KEYS
 from scvi.nn import Encoder
 
+from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.module._likelihood import with_sparse_likelihood
 from scpareto.module._multiplicative_decoder import MultiplicativeDecoder
 

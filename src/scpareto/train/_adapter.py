@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import torch
 from scvi import REGISTRY_KEYS
 from scvi.module import MULTIVAE, PEAKVAE, TOTALVAE, VAE
-from scvi.module._constants import MODULE_KEYS
 from torch import nn
 from torch.distributions import Normal
 
+from scpareto._cells import CELL_INDEX
 from scpareto._constants import BATCH, NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
+from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.module import AutoencoderModule
 from scpareto.objectives import Context
-from scpareto.train._data import CELL_INDEX
 
 if TYPE_CHECKING:
     from scvi.model.base import BaseModelClass

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from scpareto._cells import batches
 from scpareto.objectives import clustering_divergence, target_distribution
-from scpareto.train._in_memory import batches
 from scpareto.train._two_phases import TwoPhases
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import lightning.pytorch as lightning
 import numpy as np
 import torch
-from scvi.module._constants import MODULE_KEYS
 from torch import nn
 
+from scpareto._cells import CELL_INDEX
+from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.objectives import Context, DeepClustering
-from scpareto.train._data import CELL_INDEX
 from scpareto.train._plan import TrainingDiverged
 
 if TYPE_CHECKING:

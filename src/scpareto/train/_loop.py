@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
-import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +15,9 @@ from scvi.dataloaders import DataSplitter
 from scvi.train import Trainer
 from torch.distributions import Distribution
 
+from scpareto._cells import resident_dataset, with_cell_index
+from scpareto._runtime import child_seed, quiet_lightning, seeded
 from scpareto.objectives import denormals_flushed
-from scpareto.train._data import with_cell_index
-from scpareto.train._resident import resident_dataset
-from scpareto.train._seeding import child_seed, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,8 +26,8 @@ if TYPE_CHECKING:
     from scvi.data import AnnDataManager
     from torch import Tensor
 
+    from scpareto._cells import Split
     from scpareto.train._plan import FrontPlan
-    from scpareto.train._split import Split
 
 # Validation merits are noisy where a critic takes part; a state is judged by the mean of its last few epochs.
 _WINDOW = 3
@@ -253,24 +250,6 @@ def _distributions_unchecked() -> Iterator[None]:
         yield
     finally:
         Distribution.set_default_validate_args(before)
-
-
-@contextmanager
-def quiet_lightning() -> Iterator[None]:
-    """Silence Lightning's banners, which would be printed once a point."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"lightning\..*")
-            # It means scvi-tools' own, which is not used.
-            warnings.filterwarnings("ignore", message="early_stopping was automatically disabled")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from scpareto._runtime import averaged
 from scpareto.pareto import preference_at
 from scpareto.train._code_bank import CodeBank
-from scpareto.train._distributed import averaged
 from scpareto.train._path_weights import PathWeights
 from scpareto.train._plan import FrontPlan, numbers
 from scpareto.train._records import n_epochs_of

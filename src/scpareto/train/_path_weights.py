@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from scpareto._runtime import averaged_tensors
 from scpareto.pareto import WeightPath, coefficients_at
 from scpareto.pareto._path import VARIANCE
-from scpareto.train._distributed import averaged_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,9 +13,9 @@ from torch import nn
 from torch.distributions import Normal
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from scpareto._runtime import averaged, averaged_gradient, averaged_tensor, share_buffers
 from scpareto.objectives import Context
 from scpareto.train._code_bank import CodeBank
-from scpareto.train._distributed import averaged, averaged_gradient, averaged_tensor, share_buffers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

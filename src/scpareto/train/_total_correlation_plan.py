@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scvi.module._constants import MODULE_KEYS
 from scvi.train import TrainingPlan
 
+from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.objectives import Context, get_objective
 
 if TYPE_CHECKING:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
-from scvi.module._constants import MODULE_KEYS
 from scvi.train import Trainer
 
+from scpareto._cells import batches
+from scpareto._runtime import child_seed, seeded
+from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.metrics import silhouette
 from scpareto.objectives import denormals_flushed, kmeans_centres, target_distribution
-from scpareto.train._in_memory import batches
 from scpareto.train._infovae_plan import InfoVAEPlan
 from scpareto.train._label_stability import LabelStability
 from scpareto.train._loop import _interrupts_raised, quiet_lightning
-from scpareto.train._seeding import child_seed, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -1,0 +1,140 @@
+"""One fixed split of the cells for every point of a front."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices of the cells of each part, sorted.
+
+    Parameters
+    ----------
+    train
+        Cells that models and critics learn from.
+    validation
+        Cells that decide on stopping, scaling and selection.
+    test
+        Cells of every reported number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scpareto.front import Split
+    >>> split = Split(train=np.array([0, 1, 4]), validation=np.array([5]), test=np.array([2, 3]))
+    >>> split.held_out.tolist()
+    [2, 3, 5]
+    """
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+    @property
+    def held_out(self) -> NDArray[np.int64]:
+        """Validation and test cells, those that no gradient has seen; sorted."""
+        return np.union1d(self.validation, self.test)
+
+    def items(self) -> list[tuple[str, NDArray[np.int64]]]:
+        """Pairs of part name and indices."""
+        return [("train", self.train), ("validation", self.validation), ("test", self.test)]
+
+
+MOST_JUDGED = 100_000
+"""Cells that points are judged on at most, which bounds what their codes, critics and neighbours hold in memory."""
+
+
+def judged_cells(
+    split: Split, batch: ArrayLike, *, most: int = MOST_JUDGED, seed: int = 0
+) -> tuple[NDArray[np.int64] | None, Split]:
+    """Choose the cells that points are judged on: all of them, or of many a random sample by part and batch.
+
+    The sample follows from the split and the seed alone, so that every judgement of a front is of the same cells.
+
+    Parameters
+    ----------
+    split
+        Parts of the cells.
+    batch
+        Batch of each cell, shape ``(n_cells,)``.
+    most
+        Number of cells above which a sample of about as many is drawn, with the shares that parts and batches have;
+        a batch of a part keeps at least one cell.
+    seed
+        Seed of the sample.
+
+    Returns
+    -------
+    Rows of the chosen cells, sorted, None for all; and the split as positions among them.
+    """
+    batch = np.asarray(batch).ravel()
+    if len(batch) <= most:
+        return None, split
+    rng = np.random.default_rng(seed)
+    share = most / sum(len(part) for _, part in split.items())
+    parts = []
+    for _, part in split.items():
+        by_batch = (part[batch[part] == level] for level in np.unique(batch[part]))
+        kept = [rng.choice(some, min(len(some), math.ceil(share * len(some))), replace=False) for some in by_batch]
+        parts.append(np.sort(np.concatenate(kept)))
+    cells = np.sort(np.concatenate(parts))
+    return cells, Split(*(np.searchsorted(cells, part) for part in parts))
+
+
+def stratified_split(
+    labels: ArrayLike, *, fractions: tuple[float, float, float] = (0.7, 0.1, 0.2), seed: int = 0
+) -> Split:
+    """Split cells at random within each level of ``labels``.
+
+    Parameters
+    ----------
+    labels
+        Batch of each cell, shape ``(n_cells,)``.
+    fractions
+        Shares of training, validation and test cells.
+    seed
+        Seed of the permutation.
+
+    Returns
+    -------
+    The split. A batch of three cells or more has at least one cell in every part; a smaller one is for training.
+
+    Raises
+    ------
+    ValueError
+        If the fractions are not positive or do not sum to 1.
+
+    Examples
+    --------
+    Every batch is split 70/10/20 %, and one of two cells is for training:
+
+    >>> import numpy as np
+    >>> from scpareto.front import stratified_split
+    >>> batch = np.repeat(["a", "b", "c"], [100, 10, 2])
+    >>> for part, cells in stratified_split(batch).items():
+    ...     print(part, [int((batch[cells] == name).sum()) for name in "abc"])
+    train [70, 7, 2]
+    validation [10, 1, 0]
+    test [20, 2, 0]
+    """
+    if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"fractions={fractions} must be positive and sum to 1 (training, validation, test).")
+    labels = np.asarray(labels)
+    rng = np.random.default_rng(seed)
+    parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [])
+    for level in np.unique(labels):
+        cells = rng.permutation(np.flatnonzero(labels == level))
+        n = len(cells)
+        n_validation = min(max(1, round(n * fractions[1])), n - 2) if n >= 3 else 0
+        n_test = min(max(1, round(n * fractions[2])), n - n_validation - 1) if n >= 3 else 0
+        for part, some in zip(parts, np.split(cells, [n - n_test - n_validation, n - n_test]), strict=True):
+            part.append(some)
+    return Split(*(np.sort(np.concatenate(part)) for part in parts))

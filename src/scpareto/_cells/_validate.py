@@ -1,0 +1,181 @@
+"""What can be wrong with the data, said before any training."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+import pandas as pd
+from anndata.abc import CSCDataset, CSRDataset
+from scipy import sparse
+
+from scpareto._cells._blocks import row_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+
+_PIECE = 2**20
+_SMALL_BATCH = 10
+
+
+def check_anndata(
+    adata: AnnData,
+    *,
+    layer: str | None,
+    obs_keys: dict[str, Sequence[str]],
+    batch_key: str | None,
+    labels_key: str | None,
+    need_batches: bool,
+) -> None:
+    """Check counts and keys.
+
+    Parameters
+    ----------
+    adata
+        The data.
+    layer
+        Layer of the counts; None for ``X``.
+    obs_keys
+        Columns of ``obs`` that are to be registered, by the argument that named them.
+    batch_key, labels_key
+        Columns of batches and labels.
+    need_batches
+        Whether at least two batches are needed; not so for query data, or where another nuisance is traded.
+
+    Raises
+    ------
+    ValueError
+        If ``adata`` is a view, its counts cannot be read or are no counts, a cell has no counts, a key has missing
+        values, or there is one batch.
+    KeyError
+        If a layer or key does not exist.
+    """
+    if adata.is_view:
+        raise ValueError("adata is a view of another AnnData. Pass a copy: adata = adata.copy().")
+    if not isinstance(adata.obs, pd.DataFrame):
+        raise ValueError("adata.obs is read lazily. Load it, the counts can stay: adata.obs = adata.obs.to_memory().")
+    for argument, keys in obs_keys.items():
+        for key in keys:
+            _check_key(adata.obs, key, argument)
+    if layer is not None and layer not in adata.layers.keys():
+        available = ", ".join(map(repr, adata.layers)) or "none"
+        raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {available}.")
+    check_counts(adata, layer)
+    if batch_key is not None:
+        _check_batches(adata.obs[batch_key], batch_key, need_batches=need_batches)
+        if labels_key is not None:
+            _warn_if_confounded(adata.obs[batch_key], adata.obs[labels_key], batch_key, labels_key)
+
+
+def check_counts(adata: AnnData, layer: str | None) -> None:
+    """Check every stored count; see :func:`check_anndata`."""
+    counts = adata.X if layer is None else adata.layers[layer]
+    where = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
+    if counts is None:
+        raise ValueError(f"{where} is empty. Put raw counts there, or name another layer.")
+    if isinstance(counts, sparse.sparray):
+        raise ValueError(
+            f"{where} is a {type(counts).__name__}, which scvi-tools does not read. Convert it: "
+            f"{where} = scipy.sparse.csr_matrix({where})."
+        )
+    if (instead := _unread(counts)) is not None:
+        raise ValueError(f"{where} is a {instead}")
+    empty: list[int] = []
+    fractional = False
+    for first, block in row_blocks(counts):
+        stored = (block.data if sparse.issparse(block) else np.asarray(block)).reshape(-1)
+        # In pieces: a whole matrix of intermediate values would weigh as much as the counts.
+        pieces = [stored[k : k + _PIECE] for k in range(0, len(stored), _PIECE)]
+        for name, wrong in (
+            ("not finite (NaN or infinite)", lambda x: ~np.isfinite(x)),
+            ("negative", lambda x: x < 0),
+        ):
+            if any(wrong(piece).any() for piece in pieces):
+                bad = wrong(stored if sparse.issparse(block) else block)
+                cell, gene, value = _first(block, bad)
+                raise ValueError(
+                    f"{where} holds {int(bad.sum())} values that are {name}; the first is {value} in cell "
+                    f"{adata.obs_names[first + cell]!r}, gene {adata.var_names[gene]!r}. Raw counts are needed."
+                )
+        empty += (first + np.flatnonzero(np.asarray(block.sum(axis=1)).ravel() == 0)).tolist()
+        fractional = fractional or any(np.any(piece != np.floor(piece)) for piece in pieces)
+    if empty:
+        raise ValueError(
+            f"{len(empty)} cells have no counts in {where}; the first is {adata.obs_names[empty[0]]!r}. Remove them: "
+            "sc.pp.filter_cells(adata, min_counts=1)."
+        )
+    if fractional:
+        warnings.warn(
+            f"{where} holds fractional values. Ambient-corrected counts are fine; normalised or log-transformed values "
+            "are not.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _unread(counts: Any) -> str | None:
+    """Say what to do with counts of a kind that scvi-tools fails on, in the middle of a training; None for others."""
+    if isinstance(counts, np.ndarray | h5py.Dataset | CSRDataset | CSCDataset) or sparse.issparse(counts):
+        return None
+    kind = f"{type(counts).__module__}.{type(counts).__name__}, which scvi-tools does not read."
+    if not hasattr(counts, "dask"):
+        return f"{kind} Of a zarr store it reads sparse groups: write the counts as scipy.sparse.csr_matrix."
+    if sparse.issparse(counts._meta):
+        return f"{kind} Dask arrays must be dense; sparse counts of a file need none: anndata.io.sparse_dataset(group)."
+    return None
+
+
+def _first(counts: Any, bad: np.ndarray) -> tuple[int, int, float]:
+    """Cell, gene and value of the first offending entry."""
+    if sparse.issparse(counts):
+        position = int(np.argmax(bad))
+        entries = counts.tocoo() if counts.format not in ("csr", "csc") else counts
+        if entries.format == "coo":
+            return int(entries.row[position]), int(entries.col[position]), float(entries.data[position])
+        major = int(np.searchsorted(entries.indptr, position, side="right") - 1)
+        minor = int(entries.indices[position])
+        cell, gene = (major, minor) if entries.format == "csr" else (minor, major)
+        return cell, gene, float(entries.data[position])
+    cell, gene = (int(i) for i in np.argwhere(bad)[0])
+    return cell, gene, float(np.asarray(counts)[cell, gene])
+
+
+def _check_key(obs: pd.DataFrame, key: str, argument: str) -> None:
+    if key not in obs:
+        raise KeyError(f"{argument}={key!r} is not in adata.obs. Available: {', '.join(map(repr, obs.columns))}.")
+    missing = obs[key].isna()
+    if missing.any():
+        raise ValueError(
+            f"adata.obs[{key!r}] has {int(missing.sum())} missing values; the first is cell "
+            f"{obs.index[int(np.argmax(missing))]!r}. Fill them or remove those cells."
+        )
+
+
+def _check_batches(batches: pd.Series, key: str, *, need_batches: bool) -> None:
+    sizes = batches.astype(str).value_counts()
+    if need_batches and len(sizes) < 2:
+        raise ValueError(f"adata.obs[{key!r}] has one batch only ({sizes.index[0]!r}): there is nothing to correct.")
+    small = sizes[sizes < _SMALL_BATCH]
+    if need_batches and len(small):
+        listed = ", ".join(f"{name!r} ({n})" for name, n in small.items())
+        warnings.warn(
+            f"Batches with fewer than {_SMALL_BATCH} cells: {listed}. What leaks of them cannot be measured.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _warn_if_confounded(batches: pd.Series, labels: pd.Series, batch_key: str, labels_key: str) -> None:
+    """Warn where every label lives in one batch: batch and biology cannot be told apart then."""
+    table = pd.crosstab(batches.astype(str), labels.astype(str))
+    if table.shape[0] > 1 and table.shape[1] > 1 and ((table > 0).sum(axis=0) == 1).all():
+        warnings.warn(
+            f"Each level of adata.obs[{labels_key!r}] occurs in one level of adata.obs[{batch_key!r}] only: removing "
+            "the batch removes the labels too.",
+            UserWarning,
+            stacklevel=4,
+        )

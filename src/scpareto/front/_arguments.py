@@ -1,0 +1,87 @@
+"""Checks of the arguments of a front, before any training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scpareto._cells import Split, stratified_split
+from scpareto._runtime import child_seed
+from scpareto.objectives import objective_class, objective_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+    from scvi.model.base import BaseModelClass
+
+    from scpareto.pareto import Solver
+
+SPLITTING = 20_000
+"""Seed index of the split of the cells."""
+
+
+def check_cells(model: BaseModelClass, trainer_kwargs: dict[str, Any]) -> None:
+    """Refuse data modules: minibatches alone are not enough."""
+    if "datamodule" in trainer_kwargs or model.adata_manager is None:
+        raise ValueError(
+            "A front is not trained from a data module: its points share one split of the cells and are judged on the "
+            "codes of known cells, and a data module gives minibatches without the rows of their cells. Set the model "
+            "up with cells that stay on disk: a backed AnnData, sparse groups of zarr stores, or a CollectionAdapter "
+            "of several files."
+        )
+
+
+def checked_grid(
+    solver: type[Solver], n_points: int, preferences: ArrayLike | None, n_objectives: int
+) -> NDArray[np.float64]:
+    """Preferences as a matrix, from uncorrected to strongest; the solver's own where none are given."""
+    if preferences is None:
+        if isinstance(n_points, bool) or int(n_points) != n_points or n_points < n_objectives:
+            raise ValueError(f"n_points={n_points}: a front needs at least {n_objectives} preferences.")
+        return solver.default_preferences(int(n_points), n_objectives)
+    grid = np.asarray(preferences, dtype=float)
+    if grid.ndim == 1 and n_objectives == 2:
+        grid = np.column_stack([1 - grid, grid])
+    if grid.ndim != 2 or grid.shape[1] != n_objectives or len(grid) < 2:
+        raise ValueError(f"preferences have shape {grid.shape}: give at least two, as (n_points, {n_objectives}).")
+    if np.any(grid < 0) or not np.allclose(grid.sum(1), 1):
+        raise ValueError(f"preferences must be non-negative and sum to 1, got {grid.tolist()}.")
+    return grid[np.argsort(-grid[:, 0], kind="stable")]
+
+
+def checked_split(split: Sequence[ArrayLike] | None, batch: NDArray[Any], seed: int) -> Split:
+    """Return the given split, or one that is stratified by batch."""
+    if split is None:
+        return stratified_split(np.asarray(batch).ravel(), seed=child_seed(seed, SPLITTING))
+    if len(split) != 3:
+        raise ValueError(f"split has {len(split)} parts: give the indices of training, validation and test cells.")
+    parts = [np.asarray(part, dtype=np.int64) for part in split]
+    together = np.concatenate(parts)
+    if min(len(part) for part in parts) == 0 or len(np.unique(together)) != len(together):
+        raise ValueError("split: the three parts must be non-empty and share no cell.")
+    if together.min() < 0 or together.max() >= len(batch):
+        raise ValueError(f"split has indices from {together.min()} to {together.max()}, for {len(batch)} cells.")
+    return Split(*parts)
+
+
+def is_learned(objective: str | Sequence[str]) -> bool:
+    """Whether one of the named objectives learns together with the model; names are checked elsewhere."""
+    names = [objective] if isinstance(objective, str) else objective
+    return any(name in objective_names() and objective_class(name).is_learned for name in names)
+
+
+def positive(name: str, value: int | None, default: int) -> int:
+    """Return a number of epochs or cells, which has to be positive."""
+    value = default if value is None else value
+    if value < 1:
+        raise ValueError(f"{name}={value} must be at least 1.")
+    return int(value)
+
+
+def devices_of(accelerator: str, devices: int | list[int] | str) -> int | list[int] | str:
+    """Devices in Lightning's words: it knows no "auto" number of CPUs."""
+    if accelerator in ("auto", "cpu") and devices in ("auto", -1):
+        return 1
+    return devices

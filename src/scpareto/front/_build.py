@@ -1,0 +1,148 @@
+"""Objectives from names and options: targets, clusters and sizes are filled in from the registered data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from scvi import REGISTRY_KEYS
+
+from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
+from scpareto.front._clusters import Clustering, read_clustering
+from scpareto.objectives import get_objective, objective_class, objective_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+    from scvi.data import AnnDataManager
+
+    from scpareto._cells import Split
+    from scpareto.objectives import Objective
+    from scpareto.train._adapter import VAEAdapter
+    from scpareto.train._recipe import Recipe
+
+_OF_THE_MODEL = ("n_latent", "n_categories", "n_ends")
+"""Options of objectives that follow from the model and the data."""
+
+
+def paired(names: str | Sequence[str], options: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Each objective's name with its options.
+
+    Raises
+    ------
+    ValueError
+        If there is no name, or the number of options does not fit.
+    """
+    listed = [names] if isinstance(names, str) else list(names)
+    if not listed:
+        raise ValueError("objective is empty: give at least one name.")
+    if options is None or isinstance(options, dict):
+        if options and len(listed) > 1:
+            raise ValueError(f"objective_kwargs must be a list of {len(listed)} dicts, one for each of {listed}.")
+        options = [options or {}, *({} for _ in listed[1:])]
+    if len(options) != len(listed):
+        raise ValueError(f"objective_kwargs has {len(options)} entries for {len(listed)} objectives ({listed}).")
+    return [(name, dict(some or {})) for name, some in zip(listed, options, strict=True)]
+
+
+def build_objectives(
+    pairs: list[tuple[str, dict[str, Any]]], adapter: VAEAdapter, adata: AnnData, recipe: Recipe, n_train: int
+) -> tuple[list[Objective], list[Clustering]]:
+    """Objectives with targets, numbers of levels and clusters filled in, and the clusterings they are conditioned on.
+
+    Raises
+    ------
+    ValueError
+        If a name, option, target or clustering is not valid, or two objectives would have the same columns.
+    KeyError
+        If a clustering does not exist.
+    """
+    objectives: list[Objective] = []
+    clusterings: dict[str, Clustering] = {}
+    for name, given_options in pairs:
+        cls = objective_class(name)
+        if cls.needs_density and not adapter.has_density:
+            raise ValueError(f"objective={name!r} reads the density of codes, and codes of this model have no noise.")
+        for option in _OF_THE_MODEL:
+            if option in given_options:
+                raise ValueError(f"objective_kwargs: {option!r} follows from the model and the data; leave it out.")
+        options = recipe.objective_defaults.get(name, {}) | given_options
+        sizes: dict[str, Any] = {"n_latent": adapter.n_latent, "n_cells": n_train}
+        if cls.is_learned and (n_clusters := getattr(adapter.module, "n_clusters", None)) is not None:
+            sizes["n_clusters"] = n_clusters
+        if cls.needs_nuisance:
+            options.setdefault("on", recipe.on)
+            options["target"], sizes["n_categories"] = resolve_target(adapter, cls, options.get("target", "batch"))
+        if (given := options.get("given")) is not None:
+            clustering = read_clustering(adata, given, options.get("n_clusters"))
+            if (before := clusterings.setdefault(given, clustering)).n_clusters != clustering.n_clusters:
+                raise ValueError(
+                    f"n_clusters={clustering.n_clusters}: another objective is given {before.n_clusters} clusters of "
+                    f"given={given!r}. Use one number for both."
+                )
+            options["n_clusters"] = clustering.n_clusters
+        known = objective_options(cls)
+        if (n_clusters := options.get("n_clusters", 0)) > n_train:
+            raise ValueError(f"n_clusters={n_clusters} of objective {name!r}: there are only {n_train} training cells.")
+        objectives.append(get_objective(name, **{k: v for k, v in sizes.items() if k in known} | options))
+    labels = [objective.label for objective in objectives]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ValueError(f"objective={label!r} is there twice. Leave one out, or give it another target.")
+    return objectives, list(clusterings.values())
+
+
+def resolve_target(adapter: VAEAdapter, cls: type[Objective], target: Any) -> tuple[str, int | None]:
+    """Name of a registered target, the product of several included, and its number of levels; None if continuous.
+
+    Raises
+    ------
+    ValueError
+        If the target is not registered, of a kind that the objective does not take, or has one level only.
+    """
+    names = [target] if isinstance(target, str) else list(target)
+    for name in names:
+        if name not in adapter.nuisances:
+            raise ValueError(f"target={name!r} is not registered. Choose from {', '.join(adapter.nuisances)}.")
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"target={target!r}: name one nuisance, or several different ones.")
+    kinds = {"categorical" if name in adapter.levels else "continuous" for name in names}
+    if len(names) > 1 and kinds != {"categorical"}:
+        raise ValueError(f"target={target!r}: only categorical nuisances have a product.")
+    if not kinds <= cls.kinds:
+        raise ValueError(
+            f"target={target!r} is {kinds.pop()}; objective {cls.name!r} takes {', '.join(sorted(cls.kinds))} ones."
+        )
+    if kinds == {"continuous"}:
+        return names[0], None
+    name = names[0] if len(names) == 1 else adapter.add_product(names)
+    n_levels = len(adapter.levels[name])
+    if n_levels < 2:
+        raise ValueError(
+            f"target={name!r} has one level only ({adapter.levels[name][0]}): there is nothing to correct. "
+            "Register a batch_key or nuisance_keys with at least two levels."
+        )
+    return name, n_levels
+
+
+def check_targets(objectives: list[Objective], adapter: VAEAdapter, manager: AnnDataManager, split: Split) -> None:
+    """Refuse targets that do not vary among the cells that are trained on, or among those that are judged.
+
+    Raises
+    ------
+    ValueError
+        If a target has one value only in one of these parts.
+    """
+    keys = [REGISTRY_KEYS.BATCH_KEY, NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY]
+    registered = {key: np.asarray(manager.get_from_registry(key)) for key in keys if key in manager.data_registry}
+    context = adapter.context({key: torch.from_numpy(values.astype(float)) for key, values in registered.items()})
+    for target in {objective.target: None for objective in objectives if objective.needs_nuisance}:
+        values = (context.categorical | context.continuous)[target].numpy()
+        for name, part in (("training", split.train), ("test", split.test)):
+            if np.ptp(values[part]) == 0:
+                raise ValueError(
+                    f"target={target!r} has one value only among the {name} cells: there is nothing to correct, or to "
+                    "judge. Name another target, or give a split of the cells."
+                )

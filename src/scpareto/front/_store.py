@@ -1,0 +1,94 @@
+"""Finished parts of a front, in memory and, if wanted, on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from scpareto._runtime import is_first_process, of_first_process
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SETTINGS, _SUFFIX = "settings.json", ".pt"
+
+
+class PartStore:
+    """Results of finished trainings by name; each is written whole or not at all.
+
+    Of several processes only the first writes; all of them read, from one folder, what was there when they began. What
+    the first has written since then the others have put too, and must not find before that: they would skip an exchange
+    in which the first one waits for them.
+
+    Parameters
+    ----------
+    settings
+        Everything that determines the results, as plain types: a folder that was begun with other settings is refused.
+    folder
+        Where parts are written; None keeps them in memory only.
+
+    Raises
+    ------
+    ValueError
+        If the folder belongs to a run with other settings; the message names what differs.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], folder: str | os.PathLike[str] | None = None) -> None:
+        self._parts: dict[str, dict[str, Any]] = {}
+        self._present: set[str] = set()
+        self._folder = None if folder is None else Path(folder)
+        if self._folder is None:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # Through JSON and back, so that what is compared is what was written.
+        present = json.loads(json.dumps(settings, sort_keys=True))
+        path = self._folder / _SETTINGS
+        if path.exists():
+            begun = json.loads(path.read_text())
+            changed = sorted(k for k in begun.keys() | present.keys() if begun.get(k) != present.get(k))
+            if changed:
+                differences = "; ".join(f"{k} was {begun.get(k)!r}, now {present.get(k)!r}" for k in changed)
+                raise ValueError(
+                    f"{self._folder} holds points of a run with other settings ({differences}). Use those settings, "
+                    "or another folder."
+                )
+        elif is_first_process():
+            _write_whole(path, lambda file: Path(file).write_text(json.dumps(present, indent=2, sort_keys=True)))
+        self._present = set(of_first_process([file.stem for file in self._folder.glob(f"*{_SUFFIX}")]))
+
+    def get(self, name: str) -> dict[str, Any] | None:
+        """Return a finished part, or None."""
+        if name not in self._parts and name in self._present:
+            assert self._folder is not None
+            # Tensors and plain types only: a checkpoint folder may come from elsewhere.
+            self._parts[name] = torch.load(self._folder / f"{name}{_SUFFIX}", map_location="cpu", weights_only=True)
+        return self._parts.get(name)
+
+    @property
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """Parts by name that this process has put or read."""
+        return dict(self._parts)
+
+    def put(self, name: str, part: dict[str, Any]) -> None:
+        """Keep a finished part of tensors and plain types."""
+        self._parts[name] = part
+        if self._folder is not None and is_first_process():
+            _write_whole(self._folder / f"{name}{_SUFFIX}", lambda file: torch.save(part, file))
+
+    def discard(self, name: str) -> None:
+        """Forget a part that is not needed any more."""
+        self._parts.pop(name, None)
+        self._present.discard(name)
+        if self._folder is not None and is_first_process():
+            (self._folder / f"{name}{_SUFFIX}").unlink(missing_ok=True)
+
+
+def _write_whole(path: Path, write: Any) -> None:
+    """Write to a neighbour first, so that an interruption leaves no half file behind."""
+    unfinished = path.with_suffix(path.suffix + ".tmp")
+    write(unfinished)
+    os.replace(unfinished, path)
