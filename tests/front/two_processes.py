@@ -24,7 +24,7 @@ from scpareto.objectives import Mine
 from scpareto.pareto import Scaler, get_solver, preference_vectors
 from scpareto.train import PRACTICAL, FrontPlan, TrainingDiverged
 from scpareto.train._adapter import get_adapter
-from scpareto.train._loop import BestState, run_training
+from scpareto.train._loop import KeepBest, run_training
 from scpareto.train._path_plan import PathWeighing
 from scpareto.train._weighing import SolverWeighing
 
@@ -59,7 +59,7 @@ class Ends(Callback):
         self.seen = []
 
     def on_train_end(self, trainer, plan):
-        best = next((callback.state for callback in trainer.callbacks if isinstance(callback, BestState)), None)
+        best = next((callback.best.state for callback in trainer.callbacks if isinstance(callback, KeepBest)), None)
         state = {name: values for name, values in plan.state_dict().items() if values.numel()}
         self.seen.append((plan.part, copy.deepcopy({"end": state} | (best or {}))))
 

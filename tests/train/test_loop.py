@@ -14,20 +14,21 @@ from lightning.pytorch.callbacks import Callback
 from scvi.train import Trainer
 from torch import nn
 
+from scpareto._runtime import quiet_lightning
 from scpareto.front import stratified_split
 from scpareto.objectives import Mine
 from scpareto.pareto import Scaler, get_solver, preference_vectors
 from scpareto.train import PRACTICAL, FrontPlan
 from scpareto.train._adapter import get_adapter
-from scpareto.train._loop import BestState, MainPhaseEpochs, _interrupts_raised, quiet_lightning, run_training
+from scpareto.train._loop import KeepBest, MainPhaseEpochs, _interrupts_raised, run_training
 from scpareto.train._weighing import FixedWeighing, SolverWeighing
 
 RECIPE = PRACTICAL.with_options({"n_critic": 1})
 
 
 def watch(merits, *, patience=100, settling=0, initial=0):
-    """Show merits to a BestState, one an epoch; the weights of epoch i are all i."""
-    best, trainer = BestState(patience, settling), SimpleNamespace(should_stop=False)
+    """Show merits to a KeepBest, one an epoch; the weights of epoch i are all i."""
+    best, trainer = KeepBest(patience, settling), SimpleNamespace(should_stop=False)
     plan = SimpleNamespace(module=nn.Linear(1, 1), objectives=nn.ModuleList([nn.Linear(1, 1)]))
     plan.snapshot, plan.restore = partial(FrontPlan.snapshot, plan), partial(FrontPlan.restore, plan)
     for epoch, merit in enumerate(merits):

@@ -1,5 +1,6 @@
 """What every long computation needs: seeds, threads, progress, quiet libraries and several processes."""
 
+from scpareto._runtime._best_state import BestState
 from scpareto._runtime._processes import (
     averaged,
     averaged_gradient,
@@ -16,6 +17,7 @@ from scpareto._runtime._seeding import child_seed, resolved_seed, seeded
 from scpareto._runtime._threads import torch_threads_kept
 
 __all__ = [
+    "BestState",
     "FrontProgress",
     "averaged",
     "averaged_gradient",

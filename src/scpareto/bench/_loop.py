@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from scpareto._runtime import BestState
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -59,7 +61,7 @@ def fit_network(
     RuntimeError
         If the loss is not finite.
     """
-    best, best_state, since = math.inf, None, 0
+    best = BestState(patience)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for epoch in range(1, max_epochs + 1):
         network.train()
@@ -76,14 +78,12 @@ def fit_network(
         if validation is not None and len(validation):
             with torch.no_grad():
                 held_out = float(loss(validation))
-            since = 0 if held_out < best else since + 1
-            if since == 0:
-                best, best_state = held_out, copy.deepcopy(network.state_dict())
-            if since >= patience:
+            best.offer(held_out, lambda: copy.deepcopy(network.state_dict()))
+            if best.has_given_up:
                 break
         if after_epoch is not None and after_epoch(epoch):
             break
-    if best_state is not None:
-        network.load_state_dict(best_state)
+    if best.state is not None:
+        network.load_state_dict(best.state)
     network.eval()
     return epoch

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from scpareto.front._store import PartStore
     from scpareto.objectives import Context, Objective
     from scpareto.train._adapter import VAEAdapter
-    from scpareto.train._loop import BestState
+    from scpareto.train._loop import KeepBest
 
 logger = logging.getLogger("scpareto")
 
@@ -384,7 +384,7 @@ class FrontEngine:
         self._fit(plan, max_epochs, progress)
         return plan
 
-    def _fit(self, plan: FrontPlan, max_epochs: int, progress: FrontProgress, *, best: BestState | None = None) -> None:
+    def _fit(self, plan: FrontPlan, max_epochs: int, progress: FrontProgress, *, best: KeepBest | None = None) -> None:
         """Run the loop of a plan; see :func:`run_training`."""
         spec, weighing = self.spec, plan.weighing
         run_training(

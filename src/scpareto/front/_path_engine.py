@@ -16,7 +16,7 @@ from scpareto.front._engine import FrontEngine
 from scpareto.front._path_start import at_random_places, start_scaler
 from scpareto.front._store import PartStore
 from scpareto.pareto import WeightPath
-from scpareto.train._loop import best_state
+from scpareto.train._loop import keep_best
 from scpareto.train._path_plan import PathPlan, PathWeighing
 from scpareto.train._records import columns_of, n_epochs_of
 from scpareto.train._weighing import FixedWeighing
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from scpareto._runtime import FrontProgress
     from scpareto.objectives import Context, Objective
     from scpareto.pareto import Front
-    from scpareto.train._loop import BestState
+    from scpareto.train._loop import KeepBest
 
 logger = logging.getLogger("scpareto")
 
@@ -167,7 +167,7 @@ class PathEngine(FrontEngine):
             scaler = of_first_process(start_scaler(objectives, *self._encode(), train, spec.recipe.least_cost))
             plan = PathPlan(self.adapter, objectives, PathWeighing(scaler), spec.recipe)
             plan.part = "path"
-        best = best_state(plan, spec.max_epochs, settling=True) if spec.recipe.early_stopping else None
+        best = keep_best(plan, spec.max_epochs, settling=True) if spec.recipe.early_stopping else None
         length = math.ceil(spec.max_epochs / _N_PIECES)
         first = self._resumed(plan, best, progress)
         for piece in range(first, math.ceil(spec.max_epochs / length)):
@@ -189,7 +189,7 @@ class PathEngine(FrontEngine):
             "n_epochs": n_epochs_of(plan),
         }
 
-    def _resumed(self, plan: PathPlan, best: BestState | None, progress: FrontProgress) -> int:
+    def _resumed(self, plan: PathPlan, best: KeepBest | None, progress: FrontProgress) -> int:
         """Take over what an earlier process has trained; number of the piece to go on with."""
         if (part := self.store.get(_UNFINISHED)) is None:
             return 0

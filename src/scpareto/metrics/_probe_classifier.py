@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
+from scpareto._runtime import BestState
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -77,19 +79,14 @@ def _train(
         alpha=1e-2,
         random_state=int(rng.integers(2**31)),
     )
-    best, since = np.inf, 0
-    weights: tuple[list[NDArray], list[NDArray]] = ([], [])
+    best = BestState(_PATIENCE, least_gain=1e-4)
     for _ in range(_MAX_EPOCHS):
         network.partial_fit(codes, labels, classes=np.arange(n_labels))
         right = network.predict_proba(held_out)[np.arange(len(held_out)), held_out_labels]
         cross_entropy = -np.log(np.maximum(right, 1e-12)).mean()
-        if cross_entropy < best - 1e-4:
-            best, since = cross_entropy, 0
-            # Copies: the optimiser changes the arrays in place.
-            weights = [w.copy() for w in network.coefs_], [b.copy() for b in network.intercepts_]
-        else:
-            since += 1
-            if since == _PATIENCE:
-                break
-    network.coefs_, network.intercepts_ = weights
+        # Copies: the optimiser changes the arrays in place.
+        best.offer(cross_entropy, lambda: ([w.copy() for w in network.coefs_], [b.copy() for b in network.intercepts_]))
+        if best.has_given_up:
+            break
+    network.coefs_, network.intercepts_ = best.state
     return network

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.distributions import Normal
 
+from scpareto._runtime import BestState
 from scpareto.objectives._denormals import denormals_flushed
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def fit_critic(
     # Fused, because the overhead of one kernel per parameter is most of the cost of so small a network.
     fused = codes.loc.device.type in ("cpu", "cuda")
     optimizer = torch.optim.Adam(objective.parameters(), lr=schedule.lr, fused=fused)
-    best, best_state, waited, steps = -float("inf"), None, 0, 0
+    best, steps = BestState(schedule.patience), 0
     for _ in range(schedule.max_epochs):
         if schedule.max_steps is not None and steps >= schedule.max_steps:
             break
@@ -124,13 +125,11 @@ def fit_critic(
         if schedule.patience is None:
             continue
         value = evaluate(objective, codes, context, validation)
-        waited += 1
-        if value > best:
-            best, best_state, waited = value, copy.deepcopy(objective.state_dict()), 0
-        elif waited >= schedule.patience:
+        best.offer(-value, lambda: copy.deepcopy(objective.state_dict()))
+        if best.has_given_up:
             break
-    if best_state is not None:
-        objective.load_state_dict(best_state)
+    if best.state is not None:
+        objective.load_state_dict(best.state)
     objective.eval()
 
 

@@ -16,7 +16,7 @@ from scvi.train import Trainer
 from torch.distributions import Distribution
 
 from scpareto._cells import resident_dataset, with_cell_index
-from scpareto._runtime import child_seed, quiet_lightning, seeded
+from scpareto._runtime import BestState, child_seed, quiet_lightning, seeded
 from scpareto.objectives import denormals_flushed
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     import lightning.pytorch as lightning
     from scvi.data import AnnDataManager
-    from torch import Tensor
 
     from scpareto._cells import Split
     from scpareto.train._plan import FrontPlan
@@ -59,7 +58,7 @@ class MainPhaseEpochs(Callback):
             trainer.should_stop = True
 
 
-class BestState(Callback):
+class KeepBest(Callback):
     """Keep the weights with the best validation merit, and stop when it has not improved for long.
 
     Parameters
@@ -71,12 +70,9 @@ class BestState(Callback):
     """
 
     def __init__(self, patience: int, settling_epochs: int) -> None:
-        self.patience = patience
+        self.best = BestState(patience)
         self.settling_epochs = settling_epochs
-        self.best = np.inf
-        self.state: dict[str, dict[str, Tensor]] | None = None
         self._merits: list[float] = []
-        self._waited = 0
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: FrontPlan) -> None:  # type: ignore[override]
         """Compare the present state with the best one."""
@@ -86,31 +82,27 @@ class BestState(Callback):
         if len(self._merits) <= self.settling_epochs:
             return
         merit = float(np.mean(self._merits[max(self.settling_epochs, len(self._merits) - _WINDOW) :]))
-        if merit < self.best:
-            self.best, self._waited = merit, 0
-            self.state = pl_module.snapshot()
-        else:
-            self._waited += 1
+        if not self.best.offer(merit, pl_module.snapshot):
             trainer.should_stop = trainer.should_stop or self.has_given_up
 
     @property
     def has_given_up(self) -> bool:
         """Whether no better merit came for as long as the patience lasts."""
-        return self._waited >= self.patience
+        return self.best.has_given_up
 
     def restore(self, plan: FrontPlan) -> None:
         """Put the best state back, if one was kept."""
-        if self.state is not None:
-            plan.restore(self.state)
+        if self.best.state is not None:
+            plan.restore(self.best.state)
 
     def to_plain(self) -> dict[str, Any]:
         """Return all that :meth:`take_plain` needs, as tensors and plain types."""
-        return {"best": self.best, "state": self.state, "merits": self._merits, "waited": self._waited}
+        return self.best.to_plain() | {"merits": self._merits}
 
     def take_plain(self, plain: dict[str, Any]) -> None:
         """Go on from where another training was."""
-        self.best, self.state = plain["best"], plain["state"]
-        self._merits, self._waited = list(plain["merits"]), plain["waited"]
+        self.best.take_plain(plain)
+        self._merits = list(plain["merits"])
 
 
 class OwnCells(Callback):
@@ -134,7 +126,7 @@ def run_training(
     max_initial_epochs: int = 0,
     batch_size: int = 128,
     settling: bool = False,
-    best: BestState | None = None,
+    best: KeepBest | None = None,
     on_epoch: Callable[[], None] | None = None,
     **trainer_kwargs: Any,
 ) -> int:
@@ -183,7 +175,7 @@ def run_training(
     callbacks: list[Callback] = [*trainer_kwargs.pop("callbacks", []), counter]
     keeper = best
     if keeper is None and plan.recipe.early_stopping:
-        keeper = best_state(plan, max_epochs, settling=settling)
+        keeper = keep_best(plan, max_epochs, settling=settling)
     if keeper is not None:
         callbacks.append(keeper)
     with quiet_lightning():
@@ -211,9 +203,9 @@ def run_training(
     return counter.n_epochs
 
 
-def best_state(plan: FrontPlan, max_epochs: int, *, settling: bool) -> BestState:
+def keep_best(plan: FrontPlan, max_epochs: int, *, settling: bool) -> KeepBest:
     """Keeper of the best state of a training of ``max_epochs``."""
-    return BestState(plan.recipe.patience, int(_SETTLING_SHARE * max_epochs) if settling else 0)
+    return KeepBest(plan.recipe.patience, int(_SETTLING_SHARE * max_epochs) if settling else 0)
 
 
 def _data(manager: AnnDataManager, split: Split, batch_size: int, n_processes: int) -> DataSplitter:
