@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scpareto")
 
 _PRETRAINING, _CLUSTERING, _CRITICS = 10_000, 10_001, 10_002
+JUDGING, REFITTING = 20_002, 40_000
 """Seed indices of what comes before the points, which have their own numbers."""
 _MOST = 0.5
 """Share of cells in clusters that cannot be mixed above which the user is warned."""
@@ -93,6 +94,7 @@ class FrontEngine:
         self.failures: dict[int, str] = {}
         self.metadata: dict[str, Any] = {}
         self._judge: Judge | None = None
+        self.judging_seed = child_seed(spec.seed, JUDGING)
 
     @property
     def names(self) -> list[str]:
@@ -287,11 +289,13 @@ class FrontEngine:
             # best fooled its critic.
             weighing, name = FixedWeighing(preference), f"point_{number}"
             plan = self._train(name, objectives, weighing, spec.max_epochs, progress, keep_best=uncorrected, lr=rate)
-            if not uncorrected:
+        if not uncorrected:
+            with seeded(child_seed(spec.seed, REFITTING + number)):
+                twins = [self._untrained(objective) for objective in self.objectives]
                 generative, encoders = FixedWeighing(np.eye(len(self.names))[0]), self.adapter.encoders()
-                refit = self._train(name, objectives, generative, spec.max_epochs, progress, frozen=encoders)
-                plan.history += refit.history
-            return self._finish(number, "extreme", preference, plan, progress)
+                refit = self._train(name, twins, generative, spec.max_epochs, progress, frozen=encoders)
+            plan.history += refit.history
+        return self._finish(number, "extreme", preference, plan, progress)
 
     def _candidate(
         self, number: int, start: dict[str, Any], scalers: tuple[Scaler, Scaler], progress: FrontProgress
@@ -348,7 +352,7 @@ class FrontEngine:
         with seeded(child_seed(spec.seed, number)):
             objectives, rate = self._begin_from(start), spec.recipe.lr_front
             plan = self._train(f"point_{number}", objectives, weighing, spec.max_epochs, progress, lr=rate)
-            return self._finish(number, kind, preference, plan, progress)
+        return self._finish(number, kind, preference, plan, progress)
 
     @property
     def judge(self) -> Judge:
@@ -426,7 +430,8 @@ class FrontEngine:
         progress.say(f"judging point {number}")
         row: dict[str, Any] = {"point": number, "kind": kind}
         row |= {f"preference_{name}": float(value) for name, value in zip(self.names, preference, strict=True)}
-        judgement = self.judge(seed=child_seed(self.spec.seed, number))
+        # One seed for all points: what differs between them is the points.
+        judgement = self.judge(seed=self.judging_seed)
         row |= judgement.row
         row |= {"seed": self.spec.seed, "n_epochs": n_epochs}
         return {

@@ -13,6 +13,7 @@ from torch.distributions import Normal
 
 from scpareto._cells import judged_cells, principal_components, with_cell_index
 from scpareto._constants import GENERATIVE_LOSS
+from scpareto._runtime import child_seed, seeded
 from scpareto.audit import Structure, judge_codes
 from scpareto.objectives import Context, estimate
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from scpareto.objectives import Objective
     from scpareto.train._adapter import VAEAdapter
     from scpareto.train._recipe import Recipe
+
+
+_CRITICS = 1
+"""Seed index of the fresh critics, after the seed of the judgement."""
 
 
 @dataclass(frozen=True)
@@ -140,17 +145,19 @@ class Judge:
         return self._structure
 
     def __call__(self, seed: int) -> Judgement:
-        """Judge the present state of the module."""
-        qz, context, generative = self.encode()
+        """Judge the present state of the module: equal seeds draw equal random numbers, whatever the state."""
+        with seeded(seed):
+            qz, context, generative = self.encode()
+            sample = qz.sample().numpy()
+        with seeded(child_seed(seed, _CRITICS)):
+            losses = self.losses(qz, context, generative)
         row: dict[str, Any] = {
-            f"{objective}_{part}": value
-            for objective, values in self.losses(qz, context, generative).items()
-            for part, value in values.items()
+            f"{objective}_{part}": value for objective, values in losses.items() for part, value in values.items()
         }
         batch = context.categorical[self._target(context)].numpy()
         row |= judge_codes(
             qz.loc.numpy(),
-            qz.sample().numpy(),
+            sample,
             batch,
             test_indices=self.split.test,
             expression=self.expression,

@@ -94,8 +94,7 @@ class PathEngine(FrontEngine):
             kind = "extreme" if number in corners else "conditional"
             preference = corners[number] if number in corners else spec.preferences[number - 1]
             self.adapter.module.load_state_dict(path.state(preference))
-            with seeded(child_seed(spec.seed, number)):
-                found = self._judged(number, kind, preference, part["n_epochs"], progress)
+            found = self._judged(number, kind, preference, part["n_epochs"], progress)
             self.store.put(f"point_{number}", of_first_process(found))
 
     def _collapsed(self, start: dict[str, Any], progress: FrontProgress) -> list[str]:
@@ -141,6 +140,7 @@ class PathEngine(FrontEngine):
             weighing = FixedWeighing(np.eye(len(self.names))[which])
             objectives, rate = engine._begin_from(start), self.spec.recipe.lr_front
             engine._train("alone", objectives, weighing, n_epochs, progress, keep_best=False, lr=rate)
+        with seeded(self.judging_seed):
             return of_first_process(self.judge.losses(*super()._encode()))[self.names[which]]["test"]
 
     def _engine_apart(self) -> FrontEngine:

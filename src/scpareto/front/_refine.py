@@ -10,7 +10,7 @@ from scpareto._cells import Split
 from scpareto._runtime import FrontProgress, child_seed, seeded
 from scpareto.audit import set_alarm
 from scpareto.front._build import resolve_target
-from scpareto.front._engine import FrontEngine
+from scpareto.front._engine import JUDGING, FrontEngine
 from scpareto.front._spec import FrontSpec
 from scpareto.front._store import PartStore
 from scpareto.objectives import get_objective
@@ -108,6 +108,7 @@ def refine_point(
     engine = FrontEngine(
         adapter, manager, split, _objectives(front, adapter), spec, PartStore({}), show_progress=progress
     )
+    engine.judging_seed = child_seed(metadata["seed"], JUDGING)
     weighing = SolverWeighing(
         get_solver("scalarization", preferences=front.preferences),
         preference,
