@@ -121,7 +121,7 @@ def run(setting: str, dataset: str, n_seeds: int, *, longer: bool, resume: bool)
 
 def halved(dataset: str, *, n_cells: int | None, n_genes: int):
     """Counts of half of the variable genes, with the principal components of the other half beside them."""
-    from scpareto.front._judge import principal_components
+    from scpareto._cells import principal_components
 
     adata = load(dataset, n_genes=n_genes)
     rng = np.random.default_rng(0)

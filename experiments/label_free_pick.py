@@ -65,7 +65,7 @@ def main() -> None:
 def train(setting: str, dataset: str, seed: int) -> pd.DataFrame:
     """One front, with scib-metrics' aggregates of every point over all cells."""
     import scpareto as sp
-    from scpareto.front._judge import principal_components
+    from scpareto._cells import principal_components
 
     options = SETTINGS[setting]
     adata = simulated(seed) if dataset == "simulate_batches" else load(dataset, n_genes=REAL[dataset])

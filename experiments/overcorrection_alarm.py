@@ -114,8 +114,8 @@ def train(setting: str, dataset: str, design: int) -> pd.DataFrame:
 
 def with_controls(model: Any, adata: AnnData, codes: dict[int, np.ndarray]) -> np.ndarray:
     """What the alarm sees when it watches the genes that follow the state best too."""
+    from scpareto._cells import principal_components
     from scpareto.audit import Structure, set_alarm
-    from scpareto.front._judge import principal_components
 
     counts = np.asarray(adata.X.todense() if hasattr(adata.X, "todense") else adata.X, dtype=np.float64)
     logged = np.log1p(1e4 * counts / counts.sum(axis=1, keepdims=True))

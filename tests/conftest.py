@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import fields
 from pathlib import Path
 
 os.environ["MPLBACKEND"] = "Agg"
@@ -16,7 +17,7 @@ import torch
 from hypothesis import settings
 
 from scpareto import datasets
-from scpareto.front import FrontRun, fit_front
+from scpareto.front import FrontOptions, _fit_front, _prepare, _run, fit_front
 from scpareto.model import ParetoVI
 
 matplotlib.use("Agg")
@@ -59,6 +60,24 @@ DEFAULTS = {
     "progress": False,
     "accelerator": "cpu",
 }
+
+
+class Prepared:
+    """A front whose arguments are checked, and its points, also where its training is interrupted."""
+
+    def __init__(self, model, **kwargs):
+        own = {field.name for field in fields(FrontOptions)}
+        further = {name: value for name, value in kwargs.items() if name not in own}
+        chosen = {name: value for name, value in kwargs.items() if name in own}
+        self.model = model
+        self.now = _prepare.prepare(model, FrontOptions(**chosen, trainer_kwargs=further))
+        self.settings, self.split = self.now.metadata, self.now.problem.split
+
+    def run(self):
+        return _fit_front.finished(self.now, self.model)
+
+    def front(self):
+        return _run.assembled(self.now)
 
 
 def _simulate(**options):
@@ -116,7 +135,7 @@ def fit():
 @pytest.fixture(scope="session")
 def prepare():
     """Check the arguments as ``fit`` does, without training: ``prepare(model, **kwargs)``."""
-    return lambda model, **kwargs: FrontRun(model, **_with_defaults(kwargs))
+    return lambda model, **kwargs: Prepared(model, **_with_defaults(kwargs))
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from scpareto._runtime._seeding import child_seed
-from scpareto.front import apply_point, stratified_split
-from scpareto.front._fit_front import FrontRun
+from scpareto.front import _apart, apply_point, stratified_split
 from scpareto.pareto import get_solver, preference_vectors
 from scpareto.train._weighing import SolverWeighing
 
@@ -282,9 +281,12 @@ def test_none_means_the_recommended_ones_by_name(model, prepare):
 @pytest.mark.parametrize(
     "options", [{"preset": "paper"}, {"warm_start": "path"}, {"executor": "ray"}, {"objective": "deep_clustering"}]
 )
-def test_what_has_no_one_training_is_trained_apart_by_default(model, monkeypatch, options):
+def test_what_has_no_one_training_is_trained_apart_by_default(model, prepare, monkeypatch, options):
     monkeypatch.setattr("scpareto.front._executor.find_spec", lambda name: True)
-    assert FrontRun(model, **options).settings["method"] == "pareto_mtl"
+    assert (
+        prepare(model, **{"method": None, "objective": None, "objective_kwargs": None} | options).settings["method"]
+        == "pareto_mtl"
+    )
 
 
 def test_seed_falls_back_on_that_of_scvi_tools(model, prepare, monkeypatch):
@@ -330,7 +332,7 @@ BAD = [
 
 @pytest.mark.parametrize(("arguments", "message"), BAD)
 def test_bad_arguments_are_refused_before_any_training(model, fit, monkeypatch, tmp_path, arguments, message):
-    monkeypatch.setattr("scpareto.front._engine.run_training", lambda *args, **kwargs: pytest.fail("trained"))
+    monkeypatch.setattr("scpareto.train._training.run_training", lambda *args, **kwargs: pytest.fail("trained"))
     with pytest.raises(ValueError, match=message):
         fit(model, checkpoint_dir=tmp_path / "points", **arguments)
     assert not (tmp_path / "points").exists()
@@ -352,16 +354,14 @@ def test_a_given_split_is_used(model, prepare):
 
 
 def test_along_the_path_a_point_begins_where_the_one_before_it_ended(adata, untrained, fit, monkeypatch):
-    from scpareto.front import _engine
-
     begun = {}
-    weighed = _engine.FrontEngine._weighed
+    train_and_judge = _apart.train_and_judge
 
-    def noted(self, start, weighing, number, *args):
-        begun[number] = start["module"]
-        return weighed(self, start, weighing, number, *args)
+    def noted(problem, cells, judging, point, progress):
+        begun[point.number] = point.trainings[0].start.module
+        return train_and_judge(problem, cells, judging, point, progress)
 
-    monkeypatch.setattr(_engine.FrontEngine, "_weighed", noted)
+    monkeypatch.setattr(_apart, "train_and_judge", noted)
     front = fit(untrained(adata), warm_start="path")
     for number in (1, 2, 3):
         before = front.state(number - 1)

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from scpareto.front import stratified_split
-from scpareto.front._judge import Judge
+from scpareto.front._judged_cells import JudgedCells
+from scpareto.front._judging import Judging, judge_points, losses_of
 from scpareto.objectives import Mine
-from scpareto.train import Recipe
+from scpareto.train import Recipe, copied_state
 from scpareto.train._adapter import get_adapter
 
 SHORT = {"de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
@@ -15,8 +16,7 @@ SHORT = {"de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
 
 @pytest.fixture
 def judge(model, adata):
-    split = stratified_split(adata.obs["batch"])
-    return Judge(get_adapter(model), model.adata_manager, split, [Mine(3, 2)], Recipe().with_options(SHORT))
+    return JudgedCells(get_adapter(model), model.adata_manager, stratified_split(adata.obs["batch"]))
 
 
 def test_all_cells_are_encoded_in_order_and_in_evaluation_mode(judge, model, adata):
@@ -33,19 +33,24 @@ def test_all_cells_are_encoded_in_order_and_in_evaluation_mode(judge, model, ada
 
 def test_generative_loss_is_the_mean_of_each_part(judge):
     torch.manual_seed(0)
-    losses = judge.losses(*judge.encode())["generative_loss"]
+    losses = losses_of(judge, *judge.encode(), (), None)
     torch.manual_seed(0)
     _, _, generative = judge.encode()
     for name, part in judge.split.items():
-        assert losses[name] == pytest.approx(float(generative[torch.from_numpy(part)].mean()))
+        assert losses[f"generative_loss_{name}"] == pytest.approx(float(generative[torch.from_numpy(part)].mean()))
 
 
-def test_equal_seeds_give_equal_rows(judge):
-    rows = []
-    for _ in range(2):
-        torch.manual_seed(0)
-        rows.append(judge(seed=3))
-    assert rows[0].row == rows[1].row
-    assert {"mine_test", "leakage_mean", "leakage_sample_high", "retention"} <= set(rows[0].row)
-    assert repr(rows[0].structure) == repr(rows[1].structure)
-    assert len(rows[0].structure["names"]) == len(rows[0].structure["value"]) > 0
+def test_points_are_judged_with_equal_random_numbers_whatever_the_others(judge, model):
+    """The same weights get the same numbers, alone or after others, and the callers' generator stays."""
+    recipe = Recipe().with_options(SHORT)
+    judging = Judging(seed=3, objectives=[Mine(3, 2)], de_novo=recipe.de_novo, n_bootstrap=recipe.n_bootstrap)
+    state = copied_state(model.module)
+    other = {name: values + 0.1 if values.is_floating_point() else values for name, values in state.items()}
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    found = dict(judge_points(judge, [(0, state), (1, other), (2, state)], judging))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert found[0].row == found[2].row != found[1].row
+    assert {"mine_test", "leakage_mean", "leakage_sample_high", "retention"} <= set(found[0].row)
+    assert repr(found[0].structure) == repr(found[2].structure)
+    assert len(found[0].structure["names"]) == len(found[0].structure["value"]) > 0

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from scpareto.datasets import simulate_batches
-from scpareto.front._engine import FrontEngine
+from scpareto.front._points import train_and_judge
 from scpareto.model import ParetoVI
 
-# See RayExecutor.train; a search starts Ray by itself.
+# See RayExecutor.map; a search starts Ray by itself.
 os.environ.setdefault("RAY_TQDM_PATCH_PRINT", "0")
 ray = pytest.importorskip("ray", reason="Ray is not installed")
 # Ray in turn warns of what will change in it.
@@ -57,22 +57,22 @@ def assert_equal(front, other):
         assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-class DiesOnce(FrontEngine):
-    """An engine whose worker is killed the first time that it trains point 1."""
+class DiesOnce:
+    """Trains and judges a point; the worker is killed the first time that it is asked for point 1."""
 
-    folder = ""
+    def __init__(self, folder):
+        self.folder = folder
 
-    def _candidate(self, number, *arguments):
+    def __call__(self, problem, cells, judging, point, progress):
         mark = os.path.join(self.folder, "died")
-        if number == 1 and self.executor is None and not os.path.exists(mark):
+        if point.number == 1 and not os.path.exists(mark):
             open(mark, "w").close()
             os._exit(1)
-        super()._candidate(number, *arguments)
+        return train_and_judge(problem, cells, judging, point, progress)
 
 
 def test_a_front_from_ray_is_the_same_and_survives_a_dead_worker(cluster, cells, serial, monkeypatch, tmp_path):
-    monkeypatch.setattr("scpareto.front._fit_front.FrontEngine", DiesOnce)
-    monkeypatch.setattr(DiesOnce, "folder", str(tmp_path))
+    monkeypatch.setattr("scpareto.front._apart.train_and_judge", DiesOnce(str(tmp_path)))
     # Workers do not import tests: the class travels whole.
     ray.cloudpickle.register_pickle_by_value(__import__("sys").modules[__name__])
     front = trained(cells, executor="ray")
@@ -83,7 +83,7 @@ def test_a_front_from_ray_is_the_same_and_survives_a_dead_worker(cluster, cells,
 def test_points_that_are_there_are_not_trained_again(cluster, cells, serial, tmp_path, monkeypatch):
     assert_equal(trained(cells, checkpoint_dir=tmp_path, executor="ray"), serial)
     assert {"point_0.pt", "point_1.pt", "point_2.pt", "point_3.pt"} <= {path.name for path in tmp_path.iterdir()}
-    monkeypatch.setattr(FrontEngine, "_train", lambda *args, **kwargs: pytest.fail("trained again"))
+    monkeypatch.setattr("scpareto.front._points.train", lambda *args, **kwargs: pytest.fail("trained again"))
     assert_equal(trained(cells, checkpoint_dir=tmp_path), serial)
 
 
@@ -137,5 +137,5 @@ def test_hyperparameters_are_searched_for(cluster, cells, tmp_path):
 
 
 def test_print_is_still_that_of_python():
-    """Ray replaces it, see RayExecutor.train, and whatever numba compiles afterwards would fail."""
+    """Ray replaces it, see RayExecutor.map, and whatever numba compiles afterwards would fail."""
     assert isinstance(builtins.print, types.BuiltinFunctionType)

@@ -17,8 +17,7 @@ from torch import nn
 from scpareto._cells._indexed import CELL_INDEX
 from scpareto._runtime._processes import averaged, averaged_gradient, averaged_tensors, of_first_process
 from scpareto.datasets import simulate_batches
-from scpareto.front import _store, stratified_split
-from scpareto.front._path_engine import PathEngine
+from scpareto.front import _collapse, _store, stratified_split
 from scpareto.model import ParetoVI
 from scpareto.objectives import Mine
 from scpareto.pareto import Scaler, get_solver, preference_vectors
@@ -120,11 +119,11 @@ def early_front_of(adata, folder):
 def collapsed_front_of(adata, folder):
     """A front that is found to have collapsed, after a short training, and is trained apart."""
 
-    def collapsed(engine, start, progress):
-        engine._short_training(1, start, progress)
+    def collapsed(run, start, progress):
+        _collapse.value_alone(run, 1, start, progress)
         return ["classifier"]
 
-    with mock.patch.object(PathEngine, "_collapsed", collapsed):
+    with mock.patch.object(_collapse, "collapsed_objectives", collapsed):
         return front_of(adata, folder, 2)
 
 

@@ -1,6 +1,6 @@
 """Popular integration methods behind one call, and a benchmark that puts each beside a front."""
 
-from scpareto.bench import _methods  # noqa: F401 - registers the methods
+from scpareto.bench import _methods
 from scpareto.bench._benchmark import Benchmark
 from scpareto.bench._cells import Cells
 from scpareto.bench._desc import DESC

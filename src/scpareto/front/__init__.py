@@ -1,8 +1,11 @@
 """The story of a front: shared start, critics, points along one path or apart, one judge."""
 
 from scpareto._cells import Split, stratified_split
+from scpareto.front._apply import apply_point
 from scpareto.front._audit_front import audit_front
-from scpareto.front._fit_front import FrontRun, apply_point, fit_front
+from scpareto.front._documented import documented_by
+from scpareto.front._fit_front import fit_front, learn_front
+from scpareto.front._options import FrontOptions
 from scpareto.front._refine import refine_point
 
-__all__ = ["FrontRun", "Split", "apply_point", "audit_front", "fit_front", "refine_point", "stratified_split"]
+__all__ = ["FrontOptions", "Split", "apply_point", "audit_front", "fit_front", "refine_point", "stratified_split"]

@@ -8,29 +8,14 @@ import numpy as np
 
 from scpareto._cells import Split, stratified_split
 from scpareto._runtime import child_seed
-from scpareto.objectives import objective_class, objective_names
+from scpareto.front import _seeds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
-    from scvi.model.base import BaseModelClass
 
     from scpareto.pareto import Solver
-
-SPLITTING = 20_000
-"""Seed index of the split of the cells."""
-
-
-def check_cells(model: BaseModelClass, trainer_kwargs: dict[str, Any]) -> None:
-    """Refuse data modules: minibatches alone are not enough."""
-    if "datamodule" in trainer_kwargs or model.adata_manager is None:
-        raise ValueError(
-            "A front is not trained from a data module: its points share one split of the cells and are judged on the "
-            "codes of known cells, and a data module gives minibatches without the rows of their cells. Set the model "
-            "up with cells that stay on disk: a backed AnnData, sparse groups of zarr stores, or a CollectionAdapter "
-            "of several files."
-        )
 
 
 def checked_grid(
@@ -54,7 +39,7 @@ def checked_grid(
 def checked_split(split: Sequence[ArrayLike] | None, batch: NDArray[Any], seed: int) -> Split:
     """Return the given split, or one that is stratified by batch."""
     if split is None:
-        return stratified_split(np.asarray(batch).ravel(), seed=child_seed(seed, SPLITTING))
+        return stratified_split(np.asarray(batch).ravel(), seed=child_seed(seed, _seeds.SPLIT))
     if len(split) != 3:
         raise ValueError(f"split has {len(split)} parts: give the indices of training, validation and test cells.")
     parts = [np.asarray(part, dtype=np.int64) for part in split]
@@ -64,12 +49,6 @@ def checked_split(split: Sequence[ArrayLike] | None, batch: NDArray[Any], seed: 
     if together.min() < 0 or together.max() >= len(batch):
         raise ValueError(f"split has indices from {together.min()} to {together.max()}, for {len(batch)} cells.")
     return Split(*parts)
-
-
-def is_learned(objective: str | Sequence[str]) -> bool:
-    """Whether one of the named objectives learns together with the model; names are checked elsewhere."""
-    names = [objective] if isinstance(objective, str) else objective
-    return any(name in objective_names() and objective_class(name).is_learned for name in names)
 
 
 def positive(name: str, value: int | None, default: int) -> int:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from scvi import REGISTRY_KEYS
 
 from scpareto._cells import Split, row_blocks
-from scpareto._runtime import FrontProgress
-from scpareto.audit import LabelJudge, Structure, judge_codes, set_alarm
-from scpareto.front._judge import Judge
-from scpareto.train._adapter import get_adapter
-from scpareto.train._recipe import PRACTICAL
+from scpareto._constants import BATCH
+from scpareto._runtime import FrontProgress, child_seed
+from scpareto.audit import LabelJudge, set_alarm
+from scpareto.front import _seeds
+from scpareto.front._judged_cells import JudgedCells
+from scpareto.front._judging import Judging, judge_points
+from scpareto.train import get_adapter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +34,7 @@ def audit_front(
     control_genes: Sequence[str] = (),
     scib: bool = True,
     n_bootstrap: int = 200,
-    seed: int = 0,
+    seed: int | None = None,
     progress: bool = True,
 ) -> None:
     """Judge every point of a front on its test cells and write what is found into its table, in place.
@@ -56,7 +58,7 @@ def audit_front(
     n_bootstrap
         Bootstrap samples of the intervals.
     seed
-        Seed of probes and clusterings.
+        Seed of probes and clusterings; None for the one that the points were judged with after training.
     progress
         Whether to show a bar.
 
@@ -88,51 +90,46 @@ def audit_front(
     >>> bool(front.table["leakage_mean"].max() < 1.1)  # what is known of three batches is at most log 3
     True
     """
-    indices = front.metadata["indices"]
-    split = Split(*(np.asarray(indices[name]) for name in ("train", "validation", "test")))
-    adapter, manager = get_adapter(model), model.adata_manager
-    judge = Judge(adapter, manager, split, [], PRACTICAL.with_options({"n_bootstrap": n_bootstrap}))
-    controls = {name: judge.take(_log_normalised(manager, name)) for name in control_genes}
-    context = judge.encode()[1]
-    target = front.metadata.get("target", "batch")
-    target = target if target in context.categorical else "batch"
-    levels = context.categorical[target].numpy()
-    names = judge.level_names(context, target)
-    structure = Structure(judge.expression, names, judge.split.held_out, control_genes=controls)
-    by_labels = None
+    cells = judged_cells_of(model, front, control_genes)
+    target = str(front.metadata.get("target", BATCH))
+    target = target if target in cells.adapter.levels else BATCH
+    seed = judging_seed(front) if seed is None else seed
+    judging = Judging(seed, target, n_bootstrap)
     if labels is not None:
-        if len(given := np.asarray(labels, dtype=object)) != manager.adata.n_obs:
-            raise ValueError(
-                f"labels has {len(given)} entries but {manager.adata.n_obs} are needed, one for each cell."
-            )
-        by_labels = LabelJudge(judge.take(given), levels, judge.split.test, judge.expression, scib=scib, seed=seed)
+        n_cells = model.adata_manager.adata.n_obs
+        if len(given := np.asarray(labels, dtype=object)) != n_cells:
+            raise ValueError(f"labels has {len(given)} entries but {n_cells} are needed, one for each cell.")
+        levels = cells.levels(target)
+        by_labels = LabelJudge(cells.take(given), levels, cells.split.test, cells.expression, scib=scib, seed=seed)
+        judging = replace(judging, labels=by_labels)
     before = {key: value.clone() for key, value in model.module.state_dict().items()}
     structures = {}
+    states = ((number, front.state(number)) for number in front.numbers)
     try:
         with FrontProgress(len(front), show=progress, unit="points") as bar:
-            for number in front.numbers:
-                bar.say(f"judging point {number}")
-                model.module.load_state_dict(front.state(number))
-                with torch.random.fork_rng(devices=[]):
-                    torch.manual_seed(seed)
-                    qz = judge.encode()[0]
-                    sample = qz.sample().numpy()
-                mean = qz.loc.numpy().astype(np.float64)
-                row = judge_codes(
-                    mean,
-                    sample,
-                    levels,
-                    test_indices=judge.split.test,
-                    expression=judge.expression,
-                    n_bootstrap=n_bootstrap,
-                    seed=seed,
-                )
-                front.update(number, row | ({} if by_labels is None else by_labels(mean)))
-                structures[number] = structure(mean)
+            told = lambda number: bar.say(f"judging point {number}")  # noqa: E731
+            for number, judgement in judge_points(cells, states, judging, before=told):
+                front.update(number, judgement.row)
+                structures[number] = judgement.structure
                 bar.epoch()
+        front.structures = structures
+        front.metadata["control_genes"] = list(control_genes)
         set_alarm(front, structures)
     finally:
         model.module.load_state_dict(before)
+
+
+def judged_cells_of(model: BaseModelClass, front: Front, control_genes: Sequence[str] = ()) -> JudgedCells:
+    """Return the cells that a front was judged on, with the genes that a correction must not erase."""
+    manager, indices = model.adata_manager, front.metadata["indices"]
+    split = Split(*(np.asarray(indices[name]) for name in ("train", "validation", "test")))
+    controls = {name: _log_normalised(manager, name) for name in control_genes}
+    return JudgedCells(get_adapter(model), manager, split, controls)
+
+
+def judging_seed(front: Front) -> int:
+    """Return the seed that the points of a front were judged with; equal codes then have equal numbers."""
+    return child_seed(front.metadata.get("seed", 0), _seeds.JUDGING)
 
 
 def _log_normalised(manager: Any, gene: str) -> NDArray[np.float64]:

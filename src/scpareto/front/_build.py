@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from scvi import REGISTRY_KEYS
 
-from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto.front._clusters import Clustering, read_clustering
 from scpareto.objectives import get_objective, objective_class, objective_options
+from scpareto.train import registered_context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +18,7 @@ if TYPE_CHECKING:
 
     from scpareto._cells import Split
     from scpareto.objectives import Objective
-    from scpareto.train._adapter import VAEAdapter
-    from scpareto.train._recipe import Recipe
+    from scpareto.train import Recipe, VAEAdapter
 
 _OF_THE_MODEL = ("n_latent", "n_categories", "n_ends")
 """Options of objectives that follow from the model and the data."""
@@ -135,9 +132,7 @@ def check_targets(objectives: list[Objective], adapter: VAEAdapter, manager: Ann
     ValueError
         If a target has one value only in one of these parts.
     """
-    keys = [REGISTRY_KEYS.BATCH_KEY, NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY]
-    registered = {key: np.asarray(manager.get_from_registry(key)) for key in keys if key in manager.data_registry}
-    context = adapter.context({key: torch.from_numpy(values.astype(float)) for key, values in registered.items()})
+    context = registered_context(adapter, manager)
     for target in {objective.target: None for objective in objectives if objective.needs_nuisance}:
         values = (context.categorical | context.continuous)[target].numpy()
         for name, part in (("training", split.train), ("test", split.test)):

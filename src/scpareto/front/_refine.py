@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scpareto._cells import Split
-from scpareto._runtime import FrontProgress, child_seed, seeded
+from scpareto._runtime import FrontProgress, child_seed
 from scpareto.audit import set_alarm
+from scpareto.front import _seeds
+from scpareto.front._audit_front import judged_cells_of, judging_seed
 from scpareto.front._build import resolve_target
-from scpareto.front._engine import JUDGING, FrontEngine
+from scpareto.front._front_run import FrontRun
+from scpareto.front._judging import Judging, judge_points, judged_target
+from scpareto.front._points import Point, train_and_judge
+from scpareto.front._shared_start import with_critics
 from scpareto.front._spec import FrontSpec
 from scpareto.front._store import PartStore
 from scpareto.objectives import get_objective
-from scpareto.pareto import Scaler, get_solver
-from scpareto.pareto._find import as_preference
-from scpareto.train._adapter import get_adapter
-from scpareto.train._recipe import PRACTICAL
-from scpareto.train._weighing import SolverWeighing
+from scpareto.pareto import Scaler, as_preference
+from scpareto.train import PRACTICAL, BySolver, Problem, Start, Training
 
 if TYPE_CHECKING:
     from scvi.model.base import BaseModelClass
 
     from scpareto.objectives import Objective
     from scpareto.pareto import Front
-    from scpareto.train._adapter import VAEAdapter
-
-_REFINING = 30_000
-"""Seed index of the first refined point; each point has its own after it."""
+    from scpareto.train import VAEAdapter
 
 
 def refine_point(
@@ -89,54 +89,78 @@ def refine_point(
     number, metadata = front.find(which), front.metadata
     wanted = as_preference(front, which) if front.path is not None else None
     preference = front.preferences[front.numbers.index(number)] if wanted is None else wanted
-    state = front.state(which)
-    adapter, manager = get_adapter(model), model.adata_manager
-    split = Split(*(np.asarray(metadata["indices"][name]) for name in ("train", "validation", "test")))
+    kind, before = (front.table.set_index("point")[name][number] for name in ("kind", "n_epochs"))
+    run = _run(model, front, number, max_epochs, progress, trainer_kwargs)
+    with FrontProgress(max_epochs, show=progress) as bar:
+        bar.stage(f"refining point {number}", max_epochs)
+        training = Training(
+            name=f"point_{number}",
+            seed=run.seed(number),
+            start=with_critics(run, Start(front.state(which)), bar),
+            weighing=BySolver(
+                method=run.spec.method,
+                preferences=front.preferences,
+                preference=preference,
+                scalers=(Scaler.from_plain(metadata["training_scaler"]), Scaler.from_plain(metadata["scaler"])),
+            ),
+            max_epochs=max_epochs,
+            learning_rate=run.problem.recipe.lr_front,
+        )
+        point = Point(number, kind, preference, metadata["seed"], (training,))
+        part = train_and_judge(run.problem, run.cells, run.judging, point, bar)
+        _put(front, number, part, int(before))
+        _complete_structures(front, run)
+    model.module.load_state_dict(front.state(number))
+    return number
+
+
+def _run(
+    model: BaseModelClass, front: Front, number: int, max_epochs: int, progress: bool, trainer_kwargs: dict[str, Any]
+) -> FrontRun:
+    """Set up a run of one point: the recipe, scales and judging are those of the front, the seed is the point's own."""
+    metadata = front.metadata
+    cells = judged_cells_of(model, front, metadata.get("control_genes", ()))
+    adapter = cells.adapter
     recipe = PRACTICAL.with_options(metadata["recipe"])
-    seed = child_seed(metadata["seed"], _REFINING + number)
+    objectives = tuple(_objectives(front, adapter))
     spec = FrontSpec(
         method="scalarization",
         solver_kwargs={},
         preferences=front.preferences,
-        recipe=recipe,
         max_epochs_pretrain=0,
         max_epochs=max_epochs,
-        batch_size=metadata["batch_size"],
-        seed=seed,
-        trainer_kwargs={"accelerator": "auto", "devices": 1} | trainer_kwargs,
+        seed=child_seed(metadata["seed"], _seeds.REFINING + number),
     )
-    engine = FrontEngine(
-        adapter, manager, split, _objectives(front, adapter), spec, PartStore({}), show_progress=progress
+    split = Split(*(np.asarray(metadata["indices"][name]) for name in ("train", "validation", "test")))
+    options = {"accelerator": "auto", "devices": 1} | trainer_kwargs
+    manager = model.adata_manager
+    problem = Problem(adapter, manager, split, objectives, recipe, metadata["batch_size"], options)
+    judging = Judging(
+        seed=judging_seed(front),
+        target=judged_target(objectives, adapter.levels),
+        n_bootstrap=recipe.n_bootstrap,
+        objectives=objectives,
+        de_novo=recipe.de_novo,
     )
-    engine.judging_seed = child_seed(metadata["seed"], JUDGING)
-    weighing = SolverWeighing(
-        get_solver("scalarization", preferences=front.preferences),
-        preference,
-        Scaler.from_plain(metadata["training_scaler"]),
-        max_initial_epochs=0,
-        validation_scaler=Scaler.from_plain(metadata["scaler"]),
-    )
-    adapter.module.load_state_dict(state)
-    with FrontProgress(max_epochs, show=progress) as bar:
-        bar.stage(f"refining point {number}", max_epochs)
-        kind, before = (front.table.set_index("point")[name][number] for name in ("kind", "n_epochs"))
-        part = engine.refine({"module": state}, weighing, number, kind, preference, bar)
-        bar.say("comparing with the other points")
-        row = {key: value for key, value in part["row"].items() if key != "point"}
-        front.update(number, row | {"n_epochs": int(before + row["n_epochs"])})
-        front.states[number] = part["module"]
-        metadata.setdefault("history", {})[f"point_{number}"] = part["history"]
-        structures = {number: part["structure"]}
-        context = engine.judge.encode()[1]
-        with seeded(seed):
-            for other in front.numbers:
-                if other != number:
-                    adapter.module.load_state_dict(front.state(other))
-                    codes = engine.judge.encode()[0].loc.numpy().astype(np.float64)
-                    structures[other] = engine.judge.structure(context)(codes)
-        set_alarm(front, structures)
-    adapter.module.load_state_dict(front.state(number))
-    return number
+    return FrontRun(problem, spec, cells, judging, PartStore({}), {}, show_progress=progress)
+
+
+def _put(front: Front, number: int, part: dict[str, Any], n_epochs_before: int) -> None:
+    """Put a refined point into the front, in place of what it was."""
+    row = {key: value for key, value in part["row"].items() if key != "point"}
+    front.update(number, row | {"n_epochs": n_epochs_before + row["n_epochs"]})
+    front.states[number] = part["module"]
+    front.structures[number] = part["structure"]
+    front.metadata.setdefault("history", {})[f"point_{number}"] = part["history"]
+
+
+def _complete_structures(front: Front, run: FrontRun) -> None:
+    """Compare all points again; those of a front that was saved before fronts kept structures are measured first."""
+    missing = [number for number in front.numbers if number not in front.structures]
+    states = ((number, front.state(number)) for number in missing)
+    for number, judgement in judge_points(run.cells, states, replace(run.judging, de_novo=None)):
+        front.structures[number] = judgement.structure
+    set_alarm(front, front.structures)
 
 
 def _objectives(front: Front, adapter: VAEAdapter) -> list[Objective]:

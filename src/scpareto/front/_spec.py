@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
 
-    from scpareto.train._recipe import Recipe
+from scpareto.pareto import solver_class
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -18,22 +19,14 @@ class FrontSpec:
 
     Parameters
     ----------
-    method
-        Name of the solver.
-    solver_kwargs
-        Options of the solver.
+    method, solver_kwargs
+        Name and options of the solver.
     preferences
         Grid, shape ``(n_points, p)``, from uncorrected to strongest.
-    recipe
-        Numbers of the trainings.
     max_epochs_pretrain, max_epochs
         Longest shared start and longest training of a point.
-    batch_size
-        Cells of a minibatch.
     seed
         Seed of the front.
-    trainer_kwargs
-        Passed to :class:`scvi.train.Trainer`.
     warm_start
         Where each point begins: at the shared ``"start"``, or, along the ``"path"``, at the point before it.
     """
@@ -41,13 +34,20 @@ class FrontSpec:
     method: str
     solver_kwargs: dict[str, Any]
     preferences: NDArray[np.float64]
-    recipe: Recipe
     max_epochs_pretrain: int
     max_epochs: int
-    batch_size: int
     seed: int
-    trainer_kwargs: dict[str, Any]
     warm_start: str = "start"
+
+    @property
+    def along_path(self) -> bool:
+        """Whether one training learns all preferences."""
+        return solver_class(self.method).along_path
+
+    @property
+    def n_objectives(self) -> int:
+        """Number of objectives, generative loss included."""
+        return self.preferences.shape[1]
 
     @property
     def n_front(self) -> int:
@@ -58,3 +58,23 @@ class FrontSpec:
     def extremes(self) -> list[int]:
         """Numbers of the extremes, one for each objective: the uncorrected one first, the others after the points."""
         return [0, *range(len(self.preferences) + 1, self.n_front)]
+
+    @property
+    def candidates(self) -> list[int]:
+        """Numbers of the points between the extremes."""
+        return list(range(1, len(self.preferences) + 1))
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs of all trainings, refits of decoders included, if none stops early."""
+        n_trainings = 1 if self.along_path else len(self.preferences) + 2 * self.n_objectives - 1
+        return self.max_epochs_pretrain + self.max_epochs * n_trainings
+
+    def preference(self, number: int) -> NDArray[np.float64]:
+        """Return the importance of each objective at a point, shape ``(p,)``."""
+        corners = dict(zip(self.extremes, np.eye(self.n_objectives), strict=True))
+        return corners[number] if number in corners else self.preferences[number - 1]
+
+    def apart(self, method: str) -> FrontSpec:
+        """Return the same points, trained one by one, each for half as long as all of them together."""
+        return replace(self, method=method, max_epochs=-(-self.max_epochs // 2))

@@ -22,7 +22,7 @@ from scpareto._cells import check_anndata
 from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto._runtime import resolved_seed, seeded
 from scpareto._scvi_compat import minify_type_of
-from scpareto.front import FrontRun
+from scpareto.front import FrontOptions, documented_by, learn_front
 from scpareto.model._batch_effects import batch_effects_of, effects_parameter, start_batch_effects
 from scpareto.model._collection import prepare_collection
 from scpareto.model._front_mixin import FrontMixin
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     import torch
     from anndata import AnnData
     from numpy.typing import ArrayLike
+
+    from scpareto.pareto import Front
 
 
 class ParetoVI(FrontMixin, SCVI):
@@ -261,27 +263,28 @@ class ParetoVI(FrontMixin, SCVI):
         manager.register_fields(adata, **kwargs)
         cls.register_manager(manager)
 
+    @documented_by(FrontOptions)
     def train(
         self,
-        max_epochs: int | None = None,
+        max_epochs: int | None = FrontOptions.max_epochs,
         *,
-        method: str | None = None,
-        objective: str | Sequence[str] | None = None,
-        n_points: int = 10,
-        preferences: ArrayLike | None = None,
-        max_epochs_pretrain: int | None = None,
-        batch_size: int = 128,
-        split: Sequence[ArrayLike] | None = None,
-        objective_kwargs: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
-        solver_kwargs: dict[str, Any] | None = None,
-        plan_kwargs: dict[str, Any] | None = None,
-        warm_start: Literal["start", "path"] = "start",
-        checkpoint_dir: str | os.PathLike[str] | None = None,
-        accelerator: str = "auto",
-        devices: int | list[int] | str = "auto",
-        executor: Literal["ray"] | None = None,
-        executor_kwargs: dict[str, Any] | None = None,
-        progress: bool = True,
+        method: str | None = FrontOptions.method,
+        objective: str | Sequence[str] | None = FrontOptions.objective,
+        n_points: int = FrontOptions.n_points,
+        preferences: ArrayLike | None = FrontOptions.preferences,
+        max_epochs_pretrain: int | None = FrontOptions.max_epochs_pretrain,
+        batch_size: int = FrontOptions.batch_size,
+        split: Sequence[ArrayLike] | None = FrontOptions.split,
+        objective_kwargs: dict[str, Any] | Sequence[dict[str, Any]] | None = FrontOptions.objective_kwargs,
+        solver_kwargs: dict[str, Any] | None = FrontOptions.solver_kwargs,
+        plan_kwargs: dict[str, Any] | None = FrontOptions.plan_kwargs,
+        warm_start: Literal["start", "path"] | str = FrontOptions.warm_start,
+        checkpoint_dir: str | os.PathLike[str] | None = FrontOptions.checkpoint_dir,
+        accelerator: str = FrontOptions.accelerator,
+        devices: int | list[int] | str = FrontOptions.devices,
+        executor: str | None = FrontOptions.executor,
+        executor_kwargs: dict[str, Any] | None = FrontOptions.executor_kwargs,
+        progress: bool = FrontOptions.progress,
         **trainer_kwargs: Any,
     ) -> None:
         """Learn the front, then select its knee; writes a record to ``adata.uns["scpareto"]["paretovi"]``.
@@ -291,45 +294,9 @@ class ParetoVI(FrontMixin, SCVI):
 
         Parameters
         ----------
-        max_epochs
-            Longest training of a point, in epochs of its main phase. None: 100 up to 20,000 cells, fewer above, and
-            as many as make 1,000 steps; twice that for the one training of all preferences.
-        method
-            Solver, see :func:`scpareto.pareto.solver_names`; None for the recommended one, ``"conditional"``, which
-            trains all preferences at once: any of them can then be selected, e.g. ``select(0.37)``. What has no one
-            training (``preset="paper"``, ``warm_start="path"``, an executor, an objective that learns with the model)
-            has ``"pareto_mtl"``.
-        objective
-            What is traded against the generative loss, see :func:`scpareto.objectives.objective_names`: one name, or
-            several for a front of as many dimensions and one. None for the recommended one, ``"classifier"``, or
-            with ``preset="paper"`` the published one, ``"mine"``.
-        n_points
-            Number of preferences; one extreme for each objective comes on top.
-        preferences
-            Importances of the nuisance in [0, 1], shape ``(n_points,)``, or of all objectives, generative loss first,
-            shape ``(n_points, n_objectives)``, to train instead of the default grid.
-        max_epochs_pretrain
-            Longest training of the shared start. None: 200 up to 20,000 cells, fewer above.
-        batch_size
-            Cells of a minibatch.
-        split
-            Indices of training, validation and test cells; None for 70/10/20 %, stratified by batch.
-        objective_kwargs
-            Options of the objective, or a list of them for several, e.g. ``target``, ``on`` and ``given``; see
-            :func:`scpareto.fit_front`.
-        solver_kwargs, plan_kwargs
-            Options of the solver, and of the training (:class:`scpareto.train.Recipe`).
-        warm_start
-            Where each point begins: at the shared ``"start"``, or along the ``"path"`` at the point before it, which
-            takes a quarter of the epochs unless ``max_epochs`` says otherwise.
-        checkpoint_dir
-            Folder that keeps every finished point. A later call with the same data and arguments goes on from there.
-        accelerator, devices
-            As in scvi-tools.
-        executor, executor_kwargs
-            ``"ray"`` trains the points on a Ray cluster, see :func:`scpareto.fit_front`.
-        progress
-            Whether to show a progress bar.
+        {options: max_epochs; method; objective; n_points; preferences; max_epochs_pretrain; batch_size; split}
+        {options: objective_kwargs; solver_kwargs; plan_kwargs; warm_start; checkpoint_dir; accelerator, devices}
+        {options: executor; executor_kwargs; progress}
         **trainer_kwargs
             Passed to :class:`scvi.train.Trainer`.
 
@@ -340,6 +307,7 @@ class ParetoVI(FrontMixin, SCVI):
         KeyboardInterrupt
             If interrupted; the finished points are then in :attr:`front`, which names the missing ones.
         """
+        given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         if self.minified_data_type is not None:
             raise ValueError("Minified data hold no counts to train on. Load the model with the full AnnData.")
         effects = effects_parameter(self)
@@ -351,40 +319,15 @@ class ParetoVI(FrontMixin, SCVI):
         if self._start is None:
             self._start = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
         self.module.load_state_dict(self._start)
-        run = FrontRun(
-            self,
-            objective,
-            method,
-            n_points,
-            preferences=preferences,
-            max_epochs=max_epochs,
-            max_epochs_pretrain=max_epochs_pretrain,
-            batch_size=batch_size,
-            seed=self.seed,
-            preset=self._preset,
-            split=split,
-            objective_kwargs=objective_kwargs,
-            solver_kwargs=solver_kwargs,
-            plan_kwargs=plan_kwargs,
-            warm_start=warm_start,
-            checkpoint_dir=checkpoint_dir,
-            accelerator=accelerator,
-            devices=devices,
-            executor=executor,
-            executor_kwargs=executor_kwargs,
-            progress=progress,
-            **trainer_kwargs,
-        )
-        try:
-            run.run()
-        finally:
-            front = run.front()
-            if len(front):
-                self._front = front
-                self.is_trained_ = True
-                for name, part in run.split.items():
-                    setattr(self, f"{name}_indices_", np.asarray(part))
-                self.select("knee")
+        learn_front(self, FrontOptions(seed=self.seed, preset=self._preset, **given))
+
+    def take_front(self, front: Front) -> None:
+        """Keep a front that was learnt with this model, finished or not, and select its knee."""
+        self._front = front
+        self.is_trained_ = True
+        for name, part in front.metadata["indices"].items():
+            setattr(self, f"{name}_indices_", np.asarray(part))
+        self.select("knee")
 
 
 def _with_paper_preset(architecture: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:

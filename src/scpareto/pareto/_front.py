@@ -47,6 +47,9 @@ class Front:
         Number of points of the complete front, if known.
     path
         Weights of all preferences, if one training learnt them; points without weights of their own lie on it.
+    structures
+        What each point keeps of differences between cells, by number, see :class:`scpareto.audit.Structure`: with it a
+        further point is compared with the others without encoding them again.
 
     Examples
     --------
@@ -63,6 +66,7 @@ class Front:
     metadata: dict[str, Any] = field(default_factory=dict)
     n_expected: int | None = None
     path: WeightPath | None = None
+    structures: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.objectives = list(self.objectives)
@@ -233,7 +237,8 @@ class Front:
         numbers = [self.find(int(point)) for point in points]
         table = self.table[self.table["point"].isin(numbers)]
         states = {n: self.states[n] for n in numbers if n in self.states}
-        return Front(table, states, self.objectives, self.method, self.metadata, path=self.path)
+        structures = {n: self.structures[n] for n in numbers if n in self.structures}
+        return Front(table, states, self.objectives, self.method, self.metadata, path=self.path, structures=structures)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Copy of the table."""
@@ -306,6 +311,7 @@ class Front:
             "metadata": _plain.to_plain(self.metadata, "metadata"),
             "n_expected": self.n_expected,
             "path": None if self.path is None else self.path.to_plain(),
+            "structures": _plain.to_plain(self.structures, "structures"),
         }
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from scvi import REGISTRY_KEYS
 from scvi.module import MULTIVAE, PEAKVAE, TOTALVAE, VAE
@@ -18,6 +19,7 @@ from scpareto.module import AutoencoderModule
 from scpareto.objectives import Context
 
 if TYPE_CHECKING:
+    from scvi.data import AnnDataManager
     from scvi.model.base import BaseModelClass
     from torch import Tensor
 
@@ -208,6 +210,13 @@ _ADAPTERS: tuple[type[VAEAdapter], ...] = (
     MultiVAEAdapter,
     AutoencoderAdapter,
 )
+
+
+def registered_context(adapter: VAEAdapter, manager: AnnDataManager) -> Context:
+    """Nuisances of all registered cells, which need no minibatches."""
+    keys = [REGISTRY_KEYS.BATCH_KEY, NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY]
+    registered = {key: np.asarray(manager.get_from_registry(key)) for key in keys if key in manager.data_registry}
+    return adapter.context({key: torch.from_numpy(values.astype(float)) for key, values in registered.items()})
 
 
 def get_adapter(model: Any) -> VAEAdapter:

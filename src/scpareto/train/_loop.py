@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     from scpareto._cells import Split
     from scpareto.train._plan import FrontPlan
 
-# Validation merits are noisy where a critic takes part; a state is judged by the mean of its last few epochs.
-_WINDOW = 3
-# Adversarial objectives start where the critic has not yet seen the moving codes: no state is kept before.
-_SETTLING_SHARE = 0.2
-
 
 class MainPhaseEpochs(Callback):
     """End a training after a number of main-phase epochs; epochs of an initial phase do not count."""
@@ -67,11 +62,14 @@ class KeepBest(Callback):
         Epochs to wait for a better merit.
     settling_epochs
         First epochs of the main phase, whose states are never kept.
+    window
+        Epochs whose mean merit judges a state.
     """
 
-    def __init__(self, patience: int, settling_epochs: int) -> None:
+    def __init__(self, patience: int, settling_epochs: int, window: int = 3) -> None:
         self.best = BestState(patience)
         self.settling_epochs = settling_epochs
+        self.window = window
         self._merits: list[float] = []
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: FrontPlan) -> None:  # type: ignore[override]
@@ -81,7 +79,7 @@ class KeepBest(Callback):
         self._merits.append(pl_module.merit)
         if len(self._merits) <= self.settling_epochs:
             return
-        merit = float(np.mean(self._merits[max(self.settling_epochs, len(self._merits) - _WINDOW) :]))
+        merit = float(np.mean(self._merits[max(self.settling_epochs, len(self._merits) - self.window) :]))
         if not self.best.offer(merit, pl_module.snapshot):
             trainer.should_stop = trainer.should_stop or self.has_given_up
 
@@ -205,7 +203,8 @@ def run_training(
 
 def keep_best(plan: FrontPlan, max_epochs: int, *, settling: bool) -> KeepBest:
     """Keeper of the best state of a training of ``max_epochs``."""
-    return KeepBest(plan.recipe.patience, int(_SETTLING_SHARE * max_epochs) if settling else 0)
+    recipe = plan.recipe
+    return KeepBest(recipe.patience, int(recipe.settling_share * max_epochs) if settling else 0, recipe.merit_window)
 
 
 def _data(manager: AnnDataManager, split: Split, batch_size: int, n_processes: int) -> DataSplitter:

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from scpareto.train._adapter import VAEAdapter
     from scpareto.train._recipe import Recipe
 
-_AT_ENDS = 0.2
-"""Share of the minibatches that are trained at the strongest ends, which must be learned well."""
 _STEPS = np.array([0.25, 0.5, 0.75, 1.0])
 """Places towards each end at which validation cells are judged."""
 
@@ -164,6 +162,10 @@ class PathPlan(FrontPlan):
         self.path.load_state_dict(snapshot["path"])
         self.objectives.load_state_dict(snapshot["objectives"])
 
+    def result(self) -> dict[str, Any]:
+        """Return what was trained: a :class:`scpareto.pareto.WeightPath` as tensors and plain types."""
+        return self.path.to_path().to_plain()
+
     def to_plain(self) -> dict[str, Any]:
         """Return all that :meth:`take_plain` needs, as tensors and plain types."""
         return self.snapshot() | {
@@ -192,6 +194,6 @@ class PathPlan(FrontPlan):
     def _drawn(self) -> NDArray[np.float64]:
         """Draw a place: an end, or anywhere."""
         p = len(self.weighing.active)
-        if self._places.random() < _AT_ENDS:
+        if self._places.random() < self.recipe.share_at_ends:
             return np.eye(p)[self._places.integers(1, p)]
         return self._places.dirichlet(np.ones(p))

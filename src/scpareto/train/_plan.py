@@ -11,11 +11,20 @@ import numpy as np
 import torch
 from torch import nn
 from torch.distributions import Normal
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from scpareto._runtime import averaged, averaged_gradient, averaged_tensor, share_buffers
 from scpareto.objectives import Context
 from scpareto.train._code_bank import CodeBank
+from scpareto.train._gradients import (
+    inner_products,
+    is_fast,
+    is_mapped,
+    numbers,
+    running_statistics_fixed,
+    stacked,
+    weighted_sum,
+)
+from scpareto.train._records import copied_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,16 +166,16 @@ class FrontPlan(lightning.LightningModule):
         optimizers = [self._adam(self._trained)]
         parameters = [p for critic in self.critics for p in critic.parameters()]
         if parameters:
-            optimizers.append(torch.optim.Adam(parameters, lr=self.recipe.critic_lr, fused=_is_fast(parameters[0])))
+            optimizers.append(torch.optim.Adam(parameters, lr=self.recipe.critic_lr, fused=is_fast(parameters[0])))
         return optimizers
 
     def _adam(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """Optimiser of the model."""
         recipe = self.recipe
         # Frozen parts of a model that is mapped to query data have gradients of 0, which weight decay would add to.
-        decay = 0.0 if _is_mapped(self.module) else recipe.weight_decay
+        decay = 0.0 if is_mapped(self.module) else recipe.weight_decay
         options: dict[str, Any] = {"eps": recipe.eps, "weight_decay": decay}
-        return torch.optim.Adam(parameters, lr=self.lr, fused=_is_fast(parameters[0]), **options)
+        return torch.optim.Adam(parameters, lr=self.lr, fused=is_fast(parameters[0]), **options)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """One step of the critics and one of the model."""
@@ -270,6 +279,10 @@ class FrontPlan(lightning.LightningModule):
         self.module.load_state_dict(snapshot["module"])
         self.objectives.load_state_dict(snapshot["objectives"])
 
+    def result(self) -> Any:
+        """Return what was trained, on CPU: the state of the module."""
+        return copied_state(self.module)
+
     def _context(self, batch: dict[str, Tensor]) -> Context:
         """Nuisances of a minibatch."""
         return self.adapter.context(batch)
@@ -324,13 +337,7 @@ class FrontPlan(lightning.LightningModule):
             shared = {id(p) for p in self.adapter.shared_parameters()}
             counted = [id(p) in shared for p in self._trained]
             rows = [[g if use else None for g, use in zip(row, counted, strict=True)] for row in rows]
-        gramian = np.zeros((len(rows), len(rows)))
-        for i, row in enumerate(rows):
-            for j, other in enumerate(rows[: i + 1]):
-                pairs = [(a, b) for a, b in zip(row, other, strict=True) if a is not None and b is not None]
-                products = [torch.dot(a.flatten(), b.flatten()) for a, b in pairs]
-                gramian[i, j] = gramian[j, i] = float(torch.stack(products).sum()) if products else 0.0
-        return gramian
+        return inner_products(rows)
 
     def _step(self, optimizer: LightningOptimizer, rows: list[list[Tensor | None]], weights: NDArray[Any]) -> None:
         """Step on a weighted sum of gradients."""
@@ -339,13 +346,8 @@ class FrontPlan(lightning.LightningModule):
 
     def _set_gradients(self, rows: list[list[Tensor | None]], weights: NDArray[Any]) -> None:
         """Weighted sum of gradients, cut to the largest norm."""
-        for parameter, *of_losses in zip(self._trained, *rows, strict=True):
-            total = None
-            for weight, gradient in zip(weights, of_losses, strict=True):
-                if gradient is not None:
-                    part = gradient if weight == 1 else gradient * float(weight)
-                    total = part if total is None else total + part
-            parameter.grad = total
+        for parameter, gradient in zip(self._trained, weighted_sum(rows, weights), strict=True):
+            parameter.grad = gradient
         if (clip := self.recipe.safeguards.gradient_clip) is not None:
             self._norms.append(nn.utils.clip_grad_norm_(self._trained, clip))
 
@@ -354,7 +356,7 @@ class FrontPlan(lightning.LightningModule):
         self.bank.push(encoded.qz, context)
         if self.recipe.n_critic == "epoch":
             for batch in self.trainer.train_dataloader or ():
-                with torch.no_grad(), _running_statistics_fixed(self.module):
+                with torch.no_grad(), running_statistics_fixed(self.module):
                     moved = {key: value.to(self.device) for key, value in batch.items()}
                     other = self.adapter.encode(moved)
                 self._critic_step(optimizer, other.z, other.qz, self._context(moved))
@@ -385,38 +387,3 @@ class FrontPlan(lightning.LightningModule):
         finally:
             for critic in critics:
                 critic.requires_grad_(True)
-
-
-@contextmanager
-def _running_statistics_fixed(module: nn.Module) -> Iterator[None]:
-    """Keep the running statistics of batch normalisation while encoding for the critics."""
-    layers = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
-    kept = [layer.momentum for layer in layers]
-    for layer in layers:
-        layer.momentum = 0.0
-    try:
-        yield
-    finally:
-        for layer, momentum in zip(layers, kept, strict=True):
-            layer.momentum = momentum
-
-
-def stacked(losses: list[Tensor | None]) -> Tensor:
-    """Losses in one tensor, which stays on their device; NaN for those that do not count."""
-    known = next(loss for loss in losses if loss is not None)
-    return torch.stack([known.new_tensor(torch.nan) if loss is None else loss.detach() for loss in losses])
-
-
-def numbers(losses: list[Tensor | None]) -> NDArray[np.float64]:
-    """Losses as numbers; NaN for those that do not count."""
-    return stacked(losses).cpu().double().numpy()
-
-
-def _is_mapped(module: nn.Module) -> bool:
-    """Whether scvi-tools has frozen parts of layers, as ``load_query_data`` does."""
-    return any(getattr(layer, "hooks", None) for layer in module.modules())
-
-
-def _is_fast(parameter: Tensor) -> bool:
-    """Whether Adam has a fused form for the device of a parameter."""
-    return parameter.device.type in ("cpu", "cuda")

@@ -41,6 +41,14 @@ class Recipe:
         Whether each training keeps the state that was best on validation cells.
     patience
         Epochs without a better validation value after which a training stops.
+    merit_window
+        Epochs whose mean validation value judges a state: values are noisy where a critic takes part.
+    settling_share
+        Share of the epochs whose states are never kept where a critic takes part: it has not seen the moving codes yet.
+    n_pieces
+        Pieces of the one training of all preferences; an interruption loses the last one only.
+    share_at_ends
+        Share of that training's minibatches at its strongest ends, which must be learned well.
     scaler
         How losses are standardised: ``"payoff"``, ``"trajectory"`` or ``"none"``.
     least_cost
@@ -83,6 +91,10 @@ class Recipe:
     gramian: Literal["all", "shared"] = "all"
     early_stopping: bool = True
     patience: int = 25
+    merit_window: int = 3
+    settling_share: float = 0.2
+    n_pieces: int = 10
+    share_at_ends: float = 0.2
     scaler: str = "payoff"
     least_cost: float = 0.005
     safeguards: Safeguards = field(default_factory=Safeguards)
@@ -97,7 +109,7 @@ class Recipe:
             raise ValueError(f"gramian={self.gramian!r} is not one of all, shared.")
         if self.n_critic != "epoch" and (isinstance(self.n_critic, str) or self.n_critic < 0):
             raise ValueError(f"n_critic={self.n_critic!r} must be a number of steps, or 'epoch'.")
-        for name in ("lr", "lr_front", "eps", "critic_lr", "n_bank", "patience"):
+        for name in ("lr", "lr_front", "eps", "critic_lr", "n_bank", "patience", "merit_window", "n_pieces"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be positive.")
 

@@ -24,9 +24,14 @@ def columns_of(records: list[dict[str, float]]) -> dict[str, list[float]]:
     return {name: [float(record.get(name, np.nan)) for record in records] for name in names}
 
 
+def n_epochs_in(history: list[dict[str, float]]) -> int:
+    """Epochs of a history, of which some records hold validation values only."""
+    return sum("epoch" in record for record in history)
+
+
 def n_epochs_of(plan: FrontPlan) -> int:
     """Epochs that a plan was trained for."""
-    return sum("epoch" in record for record in plan.history)
+    return n_epochs_in(plan.history)
 
 
 def plain_number(value: Any) -> float | int:

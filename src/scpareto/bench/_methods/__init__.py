@@ -1,6 +1,6 @@
 """One file per method; importing it registers the method."""
 
-from . import (  # noqa: F401, I001 - registered on import, in the order of the table
+from . import (  # noqa: I001 - registered on import, in the order of the table
     _pca,
     _combat,
     _harmony,

@@ -1,0 +1,99 @@
+"""The other strategy of a front: one training of all preferences, as a path of weights, whose places are judged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from scpareto._runtime import child_seed, of_first_process, seeded
+from scpareto.front import _seeds
+from scpareto.front._collapse import note_collapse
+from scpareto.front._judging import judge_points
+from scpareto.front._points import Point, judged_part
+from scpareto.front._scalers import scaler_of_start
+from scpareto.front._shared_start import encoded, with_critics
+from scpareto.pareto import WeightPath
+from scpareto.train import AlongPath, Training, begin, columns_of, n_epochs_in, train
+
+if TYPE_CHECKING:
+    from scpareto._runtime import FrontProgress
+    from scpareto.front._front_run import FrontRun
+    from scpareto.pareto import Scaler
+    from scpareto.train import Start
+
+_UNFINISHED = "path_training"
+"""Part of the store that keeps what the finished pieces of the training have come to."""
+
+
+def train_along_path(run: FrontRun, start: Start, progress: FrontProgress) -> None:
+    """Train the path and judge the points on it, the ends first; a collapse is noted in the store."""
+    spec, along = run.spec, _with_places(run)
+    complete = with_critics(along, start, progress)
+    progress.stage("all preferences", spec.max_epochs)
+    if (part := run.store.get("path")) is None:
+        part = of_first_process(_train_path(along, complete, progress))
+        run.store.put("path", part)
+        run.store.discard(_UNFINISHED)
+    run.metadata["training_scaler"] = run.metadata["scaler"] = part["scaler"]
+    _judge_places(run, part, spec.extremes, progress)
+    if not note_collapse(run, start, progress):
+        _judge_places(run, part, spec.candidates, progress)
+
+
+def _with_places(run: FrontRun) -> FrontRun:
+    """Return the same run with objectives whose critics are shown the place of a cell on the path."""
+    with seeded(run.seed(_seeds.PATH)):
+        twins = tuple(objective.along_path(run.spec.n_objectives) for objective in run.problem.objectives)
+    return replace(run, problem=replace(run.problem, objectives=twins))
+
+
+def _train_path(run: FrontRun, start: Start, progress: FrontProgress) -> dict[str, Any]:
+    """Train the path, in pieces that are kept; return what is kept of the whole."""
+    seed, n_pieces = run.seed(_seeds.PATH), run.problem.recipe.n_pieces
+    scaler = of_first_process(_scaler(run, start, seed))
+    training = Training(
+        name="path",
+        seed=seed,
+        start=start,
+        weighing=AlongPath(scaler),
+        max_epochs=run.spec.max_epochs,
+        piece_seeds=tuple(child_seed(run.seed(_seeds.PIECES), piece) for piece in range(n_pieces)),
+    )
+    unfinished = run.store.get(_UNFINISHED)
+    for _ in range(n_epochs_in(unfinished["plan"]["history"]) if unfinished else 0):
+        progress.epoch()
+    trained = train(
+        training,
+        run.problem,
+        on_epoch=progress.epoch,
+        unfinished=unfinished,
+        keep=lambda piece: run.store.put(_UNFINISHED, of_first_process(piece)),
+    )
+    return {
+        "path": trained.state,
+        "scaler": scaler.to_plain(),
+        "history": columns_of(trained.history),
+        "n_epochs": trained.n_epochs,
+    }
+
+
+def _scaler(run: FrontRun, start: Start, seed: int) -> Scaler:
+    """Find the scales of the losses at the start, where there are no extremes yet."""
+    with seeded(seed):
+        objectives, cells = begin(run.problem, start), torch.from_numpy(run.cells.split.train)
+        return scaler_of_start(objectives, *encoded(run), cells, run.problem.recipe.least_cost)
+
+
+def _judge_places(run: FrontRun, part: dict[str, Any], numbers: list[int], progress: FrontProgress) -> None:
+    """Judge the path at those points of the grid that the store does not hold."""
+    spec, path = run.spec, WeightPath.from_plain(part["path"])
+    missing = [number for number in numbers if run.part(number) is None]
+    states = ((number, path.state(spec.preference(number))) for number in missing)
+    told = lambda number: progress.say(f"judging point {number}")  # noqa: E731
+    for number, judgement in judge_points(run.cells, states, run.judging, before=told):
+        kind = "extreme" if number in spec.extremes else "conditional"
+        point = Point(number, kind, spec.preference(number), spec.seed)
+        found = judged_part(point, run.problem.names, part["n_epochs"], judgement)
+        run.store.put(f"point_{number}", of_first_process(found))

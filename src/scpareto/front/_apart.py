@@ -1,0 +1,146 @@
+"""One strategy of a front: the extremes, then a training for each preference."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from scpareto._runtime import of_first_process
+from scpareto.front import _seeds
+from scpareto.front._points import Point, train_and_judge
+from scpareto.front._scalers import scalers_of_extremes
+from scpareto.front._shared_start import with_critics
+from scpareto.train import BySolver, Fixed, Start, Training, TrainingDiverged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from scpareto._runtime import FrontProgress
+    from scpareto.front._front_run import FrontRun
+    from scpareto.pareto import Scaler
+
+logger = logging.getLogger("scpareto")
+
+
+def train_apart(run: FrontRun, start: Start, progress: FrontProgress) -> None:
+    """Train and judge every point by itself.
+
+    A point whose training diverges is left out, noted in ``run.failures`` and logged; the others go on.
+
+    Raises
+    ------
+    TrainingDiverged
+        If an extreme diverged: without it losses cannot be standardised.
+    RuntimeError
+        If every candidate diverged.
+    """
+    spec = run.spec
+    start = with_critics(run, start, progress)
+    extremes = [extreme(run, which, start) for which in range(spec.n_objectives)]
+    _train_points(run, extremes, progress)
+    parts = [part for number in spec.extremes if (part := run.part(number)) is not None]
+    scalers = scalers_of_extremes(parts, run.problem.names, run.problem.objectives, run.problem.recipe)
+    run.metadata["training_scaler"], run.metadata["scaler"] = (scaler.to_plain() for scaler in scalers)
+    for number, error in _train_candidates(run, start, scalers, progress).items():
+        run.failures[number] = str(error)
+        logger.warning("Point %d diverged and is left out: %s", number, error)
+    if len(run.failures) == len(spec.candidates):
+        raise RuntimeError(f"Every candidate diverged. The first: {run.failures[1]}")
+
+
+def extreme(run: FrontRun, which: int, start: Start) -> Point:
+    """Plan one extreme: the generative loss alone, or one other objective alone followed by a refit of the decoder."""
+    spec, recipe = run.spec, run.problem.recipe
+    number, p = spec.extremes[which], spec.n_objectives
+    # No best state away from the generative loss: such an extreme is the end of the road, not the state that best
+    # fooled its critic.
+    own = Training(
+        name=f"point_{number}",
+        seed=run.seed(number),
+        start=start,
+        weighing=Fixed.alone(which, p),
+        max_epochs=spec.max_epochs,
+        keep_best=which == 0,
+        learning_rate=recipe.lr_front,
+    )
+    refit = Training(
+        name=f"point_{number}",
+        seed=run.seed(_seeds.REFITTING + number),
+        start=Start(),
+        weighing=Fixed.alone(0, p),
+        max_epochs=spec.max_epochs,
+        frozen=True,
+    )
+    told = "extreme: " + ("uncorrected" if which == 0 else f"strongest {run.problem.names[which]}")
+    trainings = (own,) if which == 0 else (own, refit)
+    return Point(number, "extreme", spec.preference(number), spec.seed, trainings, told)
+
+
+def candidate(run: FrontRun, number: int, start: Start, scalers: tuple[Scaler, Scaler]) -> Point:
+    """Plan one point between the extremes."""
+    spec, recipe = run.spec, run.problem.recipe
+    limit = recipe.safeguards.max_initial_epochs
+    weighing = BySolver(
+        method=spec.method,
+        options={"safeguards": recipe.safeguards} | spec.solver_kwargs,
+        preferences=spec.preferences,
+        preference=spec.preference(number),
+        scalers=scalers,
+        max_initial_epochs=spec.max_epochs if limit is None else limit,
+    )
+    training = Training(
+        name=f"point_{number}",
+        seed=run.seed(number),
+        start=start,
+        weighing=weighing,
+        max_epochs=spec.max_epochs,
+        learning_rate=recipe.lr_front,
+    )
+    told = f"point {number} of {len(spec.preferences)}"
+    return Point(number, "candidate", spec.preference(number), spec.seed, (training,), told)
+
+
+def _train_candidates(
+    run: FrontRun, start: Start, scalers: tuple[Scaler, Scaler], progress: FrontProgress
+) -> dict[int, TrainingDiverged]:
+    """Train the candidates; return the errors of those that diverged."""
+    numbers = run.spec.candidates
+    if run.spec.warm_start != "path":
+        return _train_points(run, [candidate(run, number, start, scalers) for number in numbers], progress)
+    diverged: dict[int, TrainingDiverged] = {}
+    for number in numbers:
+        before = (run.part(n) for n in range(number - 1, -1, -1))
+        state = next(part["module"] for part in before if part is not None)
+        point = candidate(run, number, Start(state, start.objectives), scalers)
+        diverged |= _train_points(run, [point], progress)
+    return diverged
+
+
+def _train_points(run: FrontRun, points: Sequence[Point], progress: FrontProgress) -> dict[int, TrainingDiverged]:
+    """Train and judge the points that the store lacks, here or elsewhere; return the errors of those that diverged."""
+    diverged: dict[int, TrainingDiverged] = {}
+    shared = (run.problem, run.cells, run.judging)
+
+    def take(point: Point, found: dict[str, Any] | TrainingDiverged) -> None:
+        if isinstance(found, TrainingDiverged):
+            if point.kind == "extreme":
+                raise found
+            diverged[point.number] = found
+        else:
+            run.store.put(f"point_{point.number}", of_first_process(found))
+
+    missing = [point for point in points if run.part(point.number) is None]
+    if run.executor is not None and missing:
+        run.executor.map(train_and_judge, shared, missing, take, progress)
+    for point in points:
+        progress.stage(point.description, point.n_epochs)
+        if run.part(point.number) is None and point.number not in diverged:
+            take(point, _tried(train_and_judge, *shared, point, progress))
+    return diverged
+
+
+def _tried(function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any] | TrainingDiverged:
+    try:
+        return function(*arguments)
+    except TrainingDiverged as error:
+        return error

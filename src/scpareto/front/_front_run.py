@@ -1,0 +1,78 @@
+"""A front that is ready to be trained, or on its way: what every part of the story is handed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from scpareto._runtime import child_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scpareto.front._clusters import Clustering
+    from scpareto.front._executor import RayExecutor
+    from scpareto.front._judged_cells import JudgedCells
+    from scpareto.front._judging import Judging
+    from scpareto.front._spec import FrontSpec
+    from scpareto.front._store import PartStore
+    from scpareto.train import Problem
+
+COLLAPSE, APART_INSTEAD = "collapse", "scalarization"
+"""Part of the store that records a collapsed path, and the method that takes the path's place."""
+
+
+@dataclass(frozen=True)
+class FrontRun:
+    """A front that is checked and ready to be trained, or on its way.
+
+    Parameters
+    ----------
+    problem
+        Model, cells, objectives and recipe, which all trainings share.
+    spec
+        What the front is made of.
+    cells, judging
+        The cells that points are judged on, and how.
+    store
+        Keeps finished parts.
+    metadata
+        What the front records of itself.
+    clusterings
+        Clusters that objectives are conditioned on.
+    executor
+        Trains points elsewhere; None for this process.
+    show_progress
+        Whether a bar is drawn.
+    failures
+        Why points are missing whose training diverged, by number.
+    """
+
+    problem: Problem
+    spec: FrontSpec
+    cells: JudgedCells
+    judging: Judging
+    store: PartStore
+    metadata: dict[str, Any]
+    clusterings: Sequence[Clustering] = ()
+    executor: RayExecutor | None = None
+    show_progress: bool = True
+    failures: dict[int, str] = field(default_factory=dict)
+
+    def seed(self, index: int) -> int:
+        """Seed of a part of the front; see :mod:`scpareto.front._seeds`."""
+        return child_seed(self.spec.seed, index)
+
+    def part(self, number: int) -> dict[str, Any] | None:
+        """Return what is kept of a finished point."""
+        return self.store.get(f"point_{number}")
+
+    def current(self) -> FrontRun:
+        """Return this run, or where its path has collapsed the one that trains the same points apart."""
+        return self.apart() if self.spec.along_path and self.store.get(COLLAPSE) is not None else self
+
+    def apart(self) -> FrontRun:
+        """Return the run that trains the same points apart."""
+        spec = self.spec.apart(APART_INSTEAD)
+        told = {"method": spec.method, "max_epochs": spec.max_epochs, "collapsed": True}
+        return replace(self, spec=spec, metadata=self.metadata | told)

@@ -1,0 +1,127 @@
+"""The cells that points are judged on, and how a model encodes them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from scvi import REGISTRY_KEYS
+from scvi.dataloaders import AnnDataLoader
+from torch.distributions import Normal
+
+from scpareto._cells import judged_cells, principal_components, with_cell_index
+from scpareto._constants import BATCH
+from scpareto.audit import Structure
+from scpareto.objectives import Context
+from scpareto.train import registered_context
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+    from scvi.data import AnnDataManager
+
+    from scpareto._cells import Split
+    from scpareto.train import VAEAdapter
+
+
+class JudgedCells:
+    """Cells of a fixed split, in the state that a model's module is in.
+
+    Of many cells (:data:`scpareto._cells.MOST_JUDGED`) a sample is judged, the same one for every point.
+
+    Parameters
+    ----------
+    adapter
+        The model.
+    manager
+        Registered data.
+    split
+        Training, validation and test cells.
+    control_genes
+        Log-normalised expression of genes whose pattern must survive, by name, each of shape ``(n_cells,)``.
+    """
+
+    def __init__(
+        self,
+        adapter: VAEAdapter,
+        manager: AnnDataManager,
+        split: Split,
+        control_genes: Mapping[str, NDArray[np.float64]] | None = None,
+    ) -> None:
+        self.adapter = adapter
+        self.rows, self.split = judged_cells(split, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY))
+        self._manager = manager
+        self._control_genes = {name: self.take(values) for name, values in (control_genes or {}).items()}
+        self._structure: Structure | None = None
+
+    @cached_property
+    def expression(self) -> NDArray[np.float64]:
+        """Principal components of the judged cells."""
+        return self._components(self.rows)
+
+    def components_of_all(self) -> NDArray[np.float64]:
+        """Principal components of all cells, judged or not."""
+        return self.expression if self.rows is None else self._components(None)
+
+    def _components(self, cells: NDArray[np.int64] | None) -> NDArray[np.float64]:
+        values = self._manager.get_from_registry(REGISTRY_KEYS.X_KEY)
+        return principal_components(values, counts=self.adapter.takes_counts, seed=0, cells=cells)
+
+    def take(self, values: ArrayLike) -> NDArray[Any]:
+        """Values of the judged cells, of one value for each cell of the data."""
+        values = np.asarray(values)
+        return values if self.rows is None else values[self.rows]
+
+    @torch.no_grad()
+    def encode(self, *, all_cells: bool = False) -> tuple[Normal, Context, torch.Tensor]:
+        """Encode and decode the judged cells in evaluation mode.
+
+        Parameters
+        ----------
+        all_cells
+            Whether to encode those that are not judged, too.
+
+        Returns
+        -------
+        Posterior of every code ``(n_cells, n_latent)``, nuisances, and negative ELBO ``(n_cells,)`` in nats, on CPU.
+        """
+        cells = None if all_cells else self.rows
+        loader = AnnDataLoader(with_cell_index(self._manager), indices=cells, batch_size=512)
+        module = self.adapter.module
+        module.eval()
+        device = next(module.parameters()).device
+        columns, contexts, first = {}, [], 0
+        for batch in loader:
+            tensors = {key: value.to(device) for key, value in batch.items()}
+            encoded, generative = self.adapter.forward(tensors)
+            contexts.append(self.adapter.context(tensors).to("cpu"))
+            last = first + len(generative)
+            # Filled in place: joining small pieces holds everything twice, and pieces litter the memory between them.
+            for name, values in (("loc", encoded.qz.loc), ("scale", encoded.qz.scale), ("generative", generative)):
+                if name not in columns:
+                    columns[name] = torch.empty((len(loader.indices), *values.shape[1:]), dtype=values.dtype)
+                columns[name][first:last] = values
+            first = last
+        qz = Normal(columns["loc"], columns["scale"], validate_args=False)
+        return qz, Context.concatenate(contexts), columns["generative"]
+
+    def levels(self, target: str) -> NDArray[np.int64]:
+        """Level of a categorical nuisance of each judged cell, by number."""
+        return self.take(registered_context(self.adapter, self._manager).categorical[target].numpy())
+
+    def structure(self, levels: NDArray[np.str_]) -> Structure:
+        """Differences between cells that every point is asked to keep, within levels of the nuisance."""
+        if self._structure is None:
+            self._structure = Structure(self.expression, levels, self.split.held_out, control_genes=self._control_genes)
+        return self._structure
+
+    def level_names(self, context: Context, target: str) -> NDArray[np.str_]:
+        """Levels of a nuisance by their names where it is the batch, else by number; shape ``(n_cells,)``."""
+        numbers = context.categorical[target].numpy()
+        if target != BATCH:
+            return numbers.astype(str)
+        names = self._manager.get_state_registry(REGISTRY_KEYS.BATCH_KEY)["categorical_mapping"]
+        return np.asarray(names).astype(str)[numbers]

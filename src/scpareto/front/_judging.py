@@ -1,0 +1,155 @@
+"""One judge for every point: its codes, its losses on every part, and an audit by fresh probes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from scpareto._constants import BATCH, GENERATIVE_LOSS
+from scpareto._runtime import child_seed, seeded
+from scpareto.audit import judge_codes
+from scpareto.objectives import estimate
+from scpareto.train import plain_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from torch.distributions import Normal
+
+    from scpareto.audit import LabelJudge
+    from scpareto.front._judged_cells import JudgedCells
+    from scpareto.objectives import Context, CriticSchedule, Objective
+    from scpareto.train import State
+
+_CRITICS = 1
+"""Seed index of the fresh critics, after the seed of the judgement."""
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How points are judged; points that are judged alike can be compared.
+
+    Parameters
+    ----------
+    seed
+        Seed of everything that is drawn, the same for all points: what differs between them is the points.
+    target
+        Categorical nuisance that leakage is about.
+    n_bootstrap
+        Bootstrap samples of the intervals.
+    objectives
+        Objectives besides the generative loss that a critic, trained from scratch, reads; their losses are given only
+        together with the generative loss.
+    de_novo
+        Training of these critics; None leaves all losses out.
+    labels
+        Judge by annotated types.
+    """
+
+    seed: int
+    target: str = BATCH
+    n_bootstrap: int = 200
+    objectives: Sequence[Objective] = ()
+    de_novo: CriticSchedule | None = None
+    labels: LabelJudge | None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was found of a point.
+
+    Parameters
+    ----------
+    row
+        Columns of the front table.
+    structure
+        What is kept of differences between cells, see :class:`scpareto.audit.Structure`.
+    """
+
+    row: dict[str, Any]
+    structure: dict[str, Any]
+
+
+def judge_points(
+    cells: JudgedCells,
+    states: Iterable[tuple[int, State]],
+    judging: Judging,
+    *,
+    before: Callable[[int], None] | None = None,
+) -> Iterator[tuple[int, Judgement]]:
+    """Judge points one after the other, all with the same random numbers.
+
+    Parameters
+    ----------
+    cells
+        Cells and the model; its module is left in the state of the last point.
+    states
+        Number and weights of each point.
+    judging
+        How they are judged.
+    before
+        Called with each number before its point is judged.
+
+    Yields
+    ------
+    Number and judgement of each point.
+    """
+    for number, state in states:
+        if before is not None:
+            before(number)
+        cells.adapter.module.load_state_dict(state)
+        yield number, _judged(cells, judging)
+
+
+def _judged(cells: JudgedCells, judging: Judging) -> Judgement:
+    """Judge the state that the module is in."""
+    with seeded(judging.seed):
+        qz, context, generative = cells.encode()
+        sample = qz.sample().numpy()
+    row: dict[str, Any] = {}
+    if judging.de_novo is not None:
+        with seeded(child_seed(judging.seed, _CRITICS)):
+            row |= losses_of(cells, qz, context, generative, judging.objectives, judging.de_novo)
+    row |= judge_codes(
+        qz.loc.numpy(),
+        sample,
+        context.categorical[judging.target].numpy(),
+        test_indices=cells.split.test,
+        expression=cells.expression,
+        seed=judging.seed,
+        n_bootstrap=judging.n_bootstrap,
+    )
+    mean = qz.loc.numpy().astype(np.float64)
+    if judging.labels is not None:
+        row |= judging.labels(mean)
+    return Judgement(
+        {name: plain_number(value) for name, value in row.items()},
+        cells.structure(cells.level_names(context, judging.target))(mean),
+    )
+
+
+def losses_of(
+    cells: JudgedCells,
+    qz: Normal,
+    context: Context,
+    generative: torch.Tensor,
+    objectives: Sequence[Objective],
+    de_novo: CriticSchedule,
+) -> dict[str, float]:
+    """Losses of each part, ``<objective>_<part>`` in nats; objectives are read by critics trained from scratch."""
+    parts = {name: torch.from_numpy(index) for name, index in cells.split.items()}
+    found = {f"{GENERATIVE_LOSS}_{name}": float(generative[index].mean()) for name, index in parts.items()}
+    for objective in objectives:
+        values = estimate(objective, qz, context, list(parts.values()), de_novo)
+        found |= {f"{objective.label}_{name}": value for name, value in zip(parts, values, strict=True)}
+    return found
+
+
+def judged_target(objectives: Sequence[Objective], levels: Iterable[str]) -> str:
+    """Nuisance that leakage is about: the first traded one with levels, or batch."""
+    traded = (objective.target for objective in objectives if objective.needs_nuisance)
+    known = set(levels)
+    return next((target for target in traded if target in known), BATCH)

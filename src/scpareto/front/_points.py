@@ -1,0 +1,93 @@
+"""A point of a front: its place, the trainings that lead to it, and what is kept of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scpareto.front._judging import judge_points
+from scpareto.train import columns_of, train
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from scpareto._runtime import FrontProgress
+    from scpareto.front._judged_cells import JudgedCells
+    from scpareto.front._judging import Judgement, Judging
+    from scpareto.train import Problem, Training
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point that is to be trained.
+
+    Parameters
+    ----------
+    number, kind, preference
+        Its place in the table.
+    seed
+        Seed of the front.
+    trainings
+        Trainings one after the other; a later one begins where its ``start`` says. None where the point lies on a path.
+    description
+        What the progress bar says.
+    """
+
+    number: int
+    kind: str
+    preference: NDArray[np.float64]
+    seed: int
+    trainings: tuple[Training, ...] = ()
+    description: str = ""
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs if no training stops early."""
+        return sum(training.max_epochs for training in self.trainings)
+
+
+def train_and_judge(
+    problem: Problem, cells: JudgedCells, judging: Judging, point: Point, progress: FrontProgress
+) -> dict[str, Any]:
+    """Train a point and judge it.
+
+    Returns
+    -------
+    What is kept of it, as tensors and plain types: ``row`` of the table, ``structure``, ``module``, ``history`` and
+    ``minibatch_extremes`` of its first training.
+
+    Raises
+    ------
+    TrainingDiverged
+        If a loss is not finite.
+    """
+    trained = [train(training, problem, on_epoch=progress.epoch) for training in point.trainings]
+    progress.say(f"judging point {point.number}")
+    state = trained[-1].state
+    ((_, judgement),) = judge_points(cells, [(point.number, state)], judging)
+    return judged_part(point, problem.names, sum(one.n_epochs for one in trained), judgement) | {
+        "module": state,
+        "history": columns_of([record for one in trained for record in one.history]),
+        "minibatch_extremes": trained[0].extremes,
+    }
+
+
+def judged_part(point: Point, names: list[str], n_epochs: int, judgement: Judgement) -> dict[str, Any]:
+    """Row and structure of a judged point.
+
+    Parameters
+    ----------
+    point
+        The point.
+    names
+        Names of the objectives, generative loss first.
+    n_epochs
+        Epochs that it was trained for.
+    judgement
+        What was found of it.
+    """
+    row: dict[str, Any] = {"point": point.number, "kind": point.kind}
+    row |= {f"preference_{name}": float(value) for name, value in zip(names, point.preference, strict=True)}
+    row |= judgement.row | {"seed": point.seed, "n_epochs": n_epochs}
+    return {"row": row, "structure": judgement.structure}

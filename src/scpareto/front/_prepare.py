@@ -1,0 +1,142 @@
+"""From a model and arguments to a front that is ready to be trained: everything that can be wrong is found here."""
+
+from __future__ import annotations
+
+import logging
+import math
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import torch
+from scvi import REGISTRY_KEYS
+
+from scpareto._runtime import child_seed, resolved_seed, seeded
+from scpareto._scvi_compat import get_max_epochs_heuristic
+from scpareto.front import _seeds
+from scpareto.front._arguments import checked_grid, checked_split, devices_of, positive
+from scpareto.front._build import build_objectives, check_targets, paired
+from scpareto.front._executor import RayExecutor, is_on_gpu
+from scpareto.front._fingerprint import data_hash, state_hash
+from scpareto.front._front_run import FrontRun
+from scpareto.front._judged_cells import JudgedCells
+from scpareto.front._judging import Judging, judged_target
+from scpareto.front._options import NO_DATA_MODULE
+from scpareto.front._spec import FrontSpec
+from scpareto.front._store import PartStore
+from scpareto.pareto import get_scaler, get_solver, solver_class
+from scpareto.train import Problem, get_adapter
+
+if TYPE_CHECKING:
+    from scvi.model.base import BaseModelClass
+
+    from scpareto.front._options import FrontOptions
+
+logger = logging.getLogger("scpareto")
+
+_LEAST_STEPS = 1000
+"""Steps of a point that its default number of epochs comes to at least."""
+
+
+def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
+    """Check the arguments against the model and its data, and resolve them; nothing is trained or written yet.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not valid, or ``checkpoint_dir`` holds points of another run.
+    KeyError
+        If ``given`` names nothing.
+    TypeError
+        If the model is of an unsupported family.
+    """
+    if model.adata_manager is None:
+        raise ValueError(NO_DATA_MODULE)
+    adapter, manager = get_adapter(model), model.adata_manager
+    own = adapter.recipe if options.preset is None else {}
+    recipe = options.defaults.recipe.with_options(own | (options.plan_kwargs or {}))
+    get_scaler(recipe.scaler)
+    seed = resolved_seed(options.seed)
+    split = checked_split(options.split, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY), seed)
+    pairs = paired(options.objectives, options.objective_kwargs)
+    with seeded(child_seed(seed, _seeds.FIRST_CRITIC)):
+        objectives, clusterings = build_objectives(pairs, adapter, manager.adata, recipe, len(split.train))
+    check_targets(objectives, adapter, manager, split)
+    grid = checked_grid(solver_class(options.solver), options.n_points, options.preferences, 1 + len(objectives))
+    solver_kwargs = options.solver_kwargs or {}
+    get_solver(options.solver, preferences=grid, **{"safeguards": recipe.safeguards} | solver_kwargs)
+    batch_size = positive("batch_size", options.batch_size, 128)
+    n_pretrain, n_epochs = default_lengths(options, manager.adata.n_obs, math.ceil(len(split.train) / batch_size))
+    spec = FrontSpec(
+        method=options.solver,
+        solver_kwargs=solver_kwargs,
+        preferences=grid,
+        max_epochs_pretrain=positive("max_epochs_pretrain", options.max_epochs_pretrain, n_pretrain),
+        max_epochs=positive("max_epochs", options.max_epochs, n_epochs),
+        seed=seed,
+        warm_start=options.warm_start,
+    )
+    devices = devices_of(options.accelerator, options.devices)
+    trainer_kwargs = {"accelerator": options.accelerator, "devices": devices} | options.trainer_kwargs
+    problem = Problem(adapter, manager, split, tuple(objectives), recipe, batch_size, trainer_kwargs)
+    on_gpu = is_on_gpu(options.accelerator)
+    executor = None if options.executor is None else RayExecutor(on_gpu=on_gpu, **options.executor_kwargs or {})
+    settings = settings_of(options, spec, problem)
+    known = [c.memberships.numpy() for c in clusterings if c.memberships is not None]
+    fingerprint = {"data": data_hash(manager, split, known), "start": state_hash(adapter.module)}
+    store = PartStore(settings | fingerprint, options.checkpoint_dir)
+    cells = JudgedCells(adapter, manager, split)
+    judging = Judging(
+        seed=child_seed(seed, _seeds.JUDGING),
+        target=judged_target(objectives, adapter.levels),
+        n_bootstrap=recipe.n_bootstrap,
+        objectives=problem.objectives,
+        de_novo=recipe.de_novo,
+    )
+    metadata = settings | {
+        "target": judging.target,
+        "indices": {name: torch.from_numpy(index.copy()) for name, index in split.items()},
+    }
+    if cells.rows is not None:
+        metadata["n_judged"] = {name: len(index) for name, index in cells.split.items()}
+        logger.info("Points are judged on %d of the %d cells.", len(cells.rows), manager.adata.n_obs)
+    return FrontRun(problem, spec, cells, judging, store, metadata, clusterings, executor, options.progress)
+
+
+def default_lengths(options: FrontOptions, n_cells: int, n_minibatches: int) -> tuple[int, int]:
+    """Epochs of the shared start and of a point, where the user names none.
+
+    Parameters
+    ----------
+    options
+        The arguments.
+    n_cells, n_minibatches
+        Number of all cells, and of minibatches of training cells.
+    """
+    defaults, heuristic = options.defaults, get_max_epochs_heuristic(n_cells)
+    # The encoder moves slowly, so that critics can follow: few cells need more epochs.
+    at_least = math.ceil(_LEAST_STEPS / n_minibatches)
+    # One training for all points takes twice as long as one of them, a step from one to the next a quarter.
+    length = 2 if options.along_path else 0.25 if options.warm_start == "path" else 1
+    epochs = math.ceil(length * max(at_least, heuristic // 4))
+    return defaults.max_epochs_pretrain or max(1, heuristic // 2), defaults.max_epochs or epochs
+
+
+def settings_of(options: FrontOptions, spec: FrontSpec, problem: Problem) -> dict[str, Any]:
+    """Everything that determines a front, as plain types: kept with it, and compared when it is resumed."""
+    objectives = problem.objectives
+    return {
+        "objective": [o.label for o in objectives],
+        "objective_names": [o.name for o in objectives],
+        "objective_options": {o.label: {k: v for k, v in o.options.items() if k != "n_latent"} for o in objectives},
+        "method": spec.method,
+        "solver_kwargs": {k: str(v) for k, v in spec.solver_kwargs.items()},
+        "preset": options.preset or "practical",
+        "recipe": problem.recipe.to_plain(),
+        "preferences": spec.preferences.tolist(),
+        "max_epochs_pretrain": spec.max_epochs_pretrain,
+        "max_epochs": spec.max_epochs,
+        "batch_size": problem.batch_size,
+        "warm_start": spec.warm_start,
+        "seed": spec.seed,
+        "versions": {name: version(name) for name in ("scpareto", "scvi-tools", "torch")},
+    }

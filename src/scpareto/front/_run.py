@@ -1,0 +1,62 @@
+"""The story of a front: shared start, critics, points along one path or apart, one judge, a table."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+from scpareto._runtime import FrontProgress, is_first_process
+from scpareto.audit import set_alarm
+from scpareto.front._along_path import train_along_path
+from scpareto.front._apart import train_apart
+from scpareto.front._shared_start import find_clusters, shared_start
+from scpareto.pareto import Front, WeightPath
+
+if TYPE_CHECKING:
+    from scpareto.front._front_run import FrontRun
+
+
+def train_front(run: FrontRun) -> None:
+    """Train and judge all points that the store does not hold yet.
+
+    Raises
+    ------
+    RuntimeError
+        If the training of every candidate diverged.
+    """
+    now = run.current()
+    with FrontProgress(now.spec.n_epochs, show=run.show_progress and is_first_process()) as progress:
+        start = shared_start(now, progress)
+        find_clusters(now, start)
+        if now.spec.along_path:
+            train_along_path(now, start, progress)
+            if (now := run.current()).spec.along_path:
+                progress.stage("done", 0)
+                return
+            progress.extend(now.spec.n_epochs - now.spec.max_epochs_pretrain)
+        train_apart(now, start, progress)
+        progress.stage("done", 0)
+
+
+def assembled(run: FrontRun) -> Front:
+    """Assemble the front of all points finished so far."""
+    run = run.current()
+    spec = run.spec
+    front = Front(
+        objectives=run.problem.names,
+        method=spec.method,
+        metadata=copy.deepcopy(run.metadata),
+        n_expected=spec.n_front,
+    )
+    for number in range(spec.n_front):
+        if (part := run.part(number)) is not None:
+            front.add(part["row"], part.get("module"))
+            front.structures[number] = part["structure"]
+    set_alarm(front, front.structures)
+    names = ["pretraining", *(f"point_{number}" for number in range(spec.n_front)), "path"]
+    parts = {name: run.store.get(name) for name in names}
+    front.metadata["history"] = {name: part["history"] for name, part in parts.items() if part and "history" in part}
+    front.metadata["failures"] = {str(number): reason for number, reason in run.failures.items()}
+    if spec.along_path and (path := parts["path"]) is not None:
+        front.path = WeightPath.from_plain(path["path"])
+    return front

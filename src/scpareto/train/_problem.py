@@ -1,0 +1,89 @@
+"""What all trainings of a front share, and what one of them begins from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scpareto._constants import GENERATIVE_LOSS
+
+if TYPE_CHECKING:
+    from scvi.data import AnnDataManager
+    from torch import Tensor
+
+    from scpareto._cells import Split
+    from scpareto.objectives import Objective
+    from scpareto.train._adapter import VAEAdapter
+    from scpareto.train._recipe import Recipe
+
+State = dict[str, "Tensor"]
+"""Weights and running statistics of a module, by name."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What all trainings of a front share.
+
+    Parameters
+    ----------
+    adapter, manager, split
+        The model, its registered data and the split of the cells.
+    objectives
+        What is traded against the generative loss. These stay untrained: every training has twins of them.
+    recipe
+        Numbers of the trainings.
+    batch_size
+        Cells of a minibatch.
+    trainer_kwargs
+        Passed to :class:`scvi.train.Trainer`.
+    """
+
+    adapter: VAEAdapter
+    manager: AnnDataManager
+    split: Split
+    objectives: tuple[Objective, ...]
+    recipe: Recipe
+    batch_size: int
+    trainer_kwargs: dict[str, Any]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the objectives, generative loss first."""
+        return [GENERATIVE_LOSS, *(objective.label for objective in self.objectives)]
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training begins from.
+
+    Parameters
+    ----------
+    module
+        State of the module; None for the one that it is in.
+    objectives
+        States of the objectives, whose critics know the codes of this module; None for untrained ones.
+    """
+
+    module: State | None = None
+    objectives: tuple[State, ...] | None = None
+
+
+def begin(problem: Problem, start: Start, n_objectives: int | None = None) -> list[Objective]:
+    """Put a start into the module; return twins of the objectives, in the state that the start knows.
+
+    Parameters
+    ----------
+    problem
+        What all trainings share.
+    start
+        The start.
+    n_objectives
+        Number of objectives that are needed besides the generative loss; None for all.
+    """
+    if start.module is not None:
+        problem.adapter.module.load_state_dict(start.module)
+    objectives = [objective.fresh() for objective in problem.objectives[:n_objectives]]
+    if start.objectives is not None:
+        for objective, state in zip(objectives, start.objectives, strict=True):
+            objective.load_state_dict(state)
+    return objectives

@@ -1,0 +1,121 @@
+"""Where the weights of a training come from, as values: fixed, from a solver, or along a path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from scpareto.pareto import Scaler, get_solver
+from scpareto.train._path_plan import PathPlan, PathWeighing
+from scpareto.train._plan import FrontPlan
+from scpareto.train._weighing import FixedWeighing, SolverWeighing, Weighing
+
+if TYPE_CHECKING:
+    from scpareto.objectives import Objective
+    from scpareto.train._problem import Problem
+    from scpareto.train._training import Training
+
+
+class WeightsOf(Protocol):
+    """A kind of weights: how many objectives it weighs, and the plan that it makes of a training."""
+
+    @property
+    def n_objectives(self) -> int:
+        """Number of objectives, generative loss included."""
+        ...
+
+    def plan(self, training: Training, problem: Problem, objectives: list[Objective]) -> FrontPlan:
+        """Build the plan of a training."""
+        ...
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The same weights throughout, on losses as they are; an objective with weight 0 is not computed."""
+
+    weights: tuple[float, ...]
+
+    @classmethod
+    def alone(cls, which: int, n_objectives: int) -> Fixed:
+        """All weight on one objective, by its number."""
+        return cls(tuple(np.eye(n_objectives)[which].tolist()))
+
+    @property
+    def n_objectives(self) -> int:
+        """Number of weights."""
+        return len(self.weights)
+
+    def plan(self, training: Training, problem: Problem, objectives: list[Objective]) -> FrontPlan:
+        """Build a plan with these weights."""
+        return _plan(FixedWeighing(self.weights), training, problem, objectives)
+
+
+@dataclass(frozen=True)
+class BySolver:
+    """Weights that a solver finds for one preference, on standardised losses.
+
+    Parameters
+    ----------
+    method, options, preferences
+        Name and options of the solver, and the grid that it was made for, shape ``(n_points, p)``.
+    preference
+        Importance of each objective, shape ``(p,)``.
+    scalers
+        Standardise the losses of training minibatches and of validation cells.
+    max_initial_epochs
+        Epochs after which an initial phase ends in any case.
+    """
+
+    method: str
+    preferences: np.ndarray
+    preference: np.ndarray
+    scalers: tuple[Scaler, Scaler]
+    max_initial_epochs: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_objectives(self) -> int:
+        """Number of importances."""
+        return len(self.preference)
+
+    def plan(self, training: Training, problem: Problem, objectives: list[Objective]) -> FrontPlan:
+        """Build a plan with a solver of its own."""
+        solver = get_solver(self.method, preferences=self.preferences, **self.options)
+        weighing = SolverWeighing(
+            solver,
+            self.preference,
+            self.scalers[0],
+            max_initial_epochs=self.max_initial_epochs,
+            validation_scaler=self.scalers[1],
+        )
+        return _plan(weighing, training, problem, objectives)
+
+
+@dataclass(frozen=True)
+class AlongPath:
+    """Weights of another preference for every minibatch, along a path through the weights of the network.
+
+    Parameters
+    ----------
+    scaler
+        Standardises losses.
+    """
+
+    scaler: Scaler
+
+    @property
+    def n_objectives(self) -> int:
+        """Number of standardised losses."""
+        return len(self.scaler.minimum)
+
+    def plan(self, training: Training, problem: Problem, objectives: list[Objective]) -> FrontPlan:
+        """Build the plan of a path."""
+        return PathPlan(problem.adapter, objectives, PathWeighing(self.scaler), problem.recipe)
+
+
+def _plan(weighing: Weighing, training: Training, problem: Problem, objectives: list[Objective]) -> FrontPlan:
+    recipe = problem.recipe if training.keep_best else problem.recipe.with_options({"early_stopping": False})
+    frozen = problem.adapter.encoders() if training.frozen else None
+    return FrontPlan(problem.adapter, objectives, weighing, recipe, frozen=frozen, lr=training.learning_rate)
