@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import scpareto as sp
+from scpareto._cells import principal_components
 from scpareto.audit import judge_codes
 from scpareto.bench import _registry
 from scpareto.bench._benchmark import Benchmark
@@ -16,7 +17,6 @@ from scpareto.bench._cost import measured
 from scpareto.bench._dominance import beside_front
 from scpareto.bench._integrate import gather
 from scpareto.bench._picture import draw_benchmark
-from scpareto.front._judge import principal_components
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """One training: plans, weights of a step, the loop and its recipe."""
 
+from scpareto.train._adapter import VAEAdapter, get_adapter, register_adapter  # noqa: F401 - get_adapter is for other rooms
 from scpareto.train._generalisability import generalisability
 from scpareto.train._infovae_plan import InfoVAEPlan
 from scpareto.train._infovae_weights import InfoVAEWeights
@@ -20,9 +21,11 @@ __all__ = [
     "TotalCorrelationPlan",
     "TrainingDiverged",
     "TwoPhases",
+    "VAEAdapter",
     "WassersteinRecipe",
     "WassersteinTrainer",
     "check_restore_best",
     "generalisability",
+    "register_adapter",
     "train_wasserstein",
 ]
