@@ -112,8 +112,8 @@ class Cells:
         """Give the same cells another split and seed; labels of its test cells are hidden."""
         labels = self.labels
         if labels is not None:
-            labels = labels.copy()
-            labels[split.test] = UNLABELLED
+            # A new array, as wide as its longest text: assigned to one of shorter labels, the word would be cut off.
+            labels = np.where(np.isin(np.arange(len(self)), split.test), UNLABELLED, labels)
         return replace(self, labels=labels, split=split, seed=seed)
 
     def splitter(self) -> dict[str, list[NDArray[np.int64]]]:
