@@ -201,7 +201,7 @@ def draw(points: pd.DataFrame) -> None:
     """Every method in the three planes of every data set; the front and the sweeps as lines."""
     import matplotlib.pyplot as plt
 
-    from scpareto.bench._picture import method_title
+    from scpareto.bench._registry import method_title
     from scpareto.pl._style import INK, LABEL_SIZE, NOTE_SIZE, PALETTE, TICK_SIZE, tidy
     from scpareto.pl._titles import title_of
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import anndata
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from scpareto._cells import _validate
 from scpareto.bench import register_method
 from scpareto.bench._registry import _METHODS
 from scpareto.cli import app
@@ -111,3 +113,18 @@ def test_epochs_reach_the_methods_that_train(data, tmp_path, no_scib, monkeypatc
         "scvi": {"max_epochs": 9},
         "paretovi": {"n_points": 10, "max_epochs": 4, "max_epochs_pretrain": 9},
     }
+
+
+def test_counts_are_checked_once_and_what_there_is_to_warn_of_is_said_once(data, tmp_path, no_scib, monkeypatch):
+    checked = []
+    real = _validate.check_counts
+    monkeypatch.setattr(_validate, "check_counts", lambda *arguments: checked.append(1) or real(*arguments))
+    adata = anndata.read_h5ad(data)
+    adata.X[adata.X == 1] = 1.5
+    adata.write_h5ad(tmp_path / "fractional.h5ad")
+    arguments = [*OPTIONS[:-1], "30", "--methods", "pca", "--seeds", "2", "-o", tmp_path / "results"]
+    result = invoke("compare", tmp_path / "fractional.h5ad", *arguments)
+    assert result.exit_code == 0, result.output
+    assert len(checked) == 1
+    assert said(result).count("holds fractional values") == 1
+    assert "holds fractional values" in (tmp_path / "results" / "log.txt").read_text()

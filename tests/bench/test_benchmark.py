@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import scpareto as sp
-from scpareto._cells import principal_components
+from scpareto._cells import _validate, principal_components
 from scpareto.audit import judge_codes
 from scpareto.bench import _registry
 from scpareto.bench._benchmark import Benchmark
@@ -308,3 +308,25 @@ def test_cells_know_their_batches(adata):
     cells = gather(adata[some].copy(), batch_key="batch")
     assert cells.batches[0] == "batch_1"
     assert sorted(np.concatenate([cells.rows(b) for b in cells.batches])) == list(range(len(cells)))
+
+
+def test_cells_are_gathered_and_checked_once(adata, monkeypatch):
+    checked = []
+    real = _validate.check_counts
+    monkeypatch.setattr(_validate, "check_counts", lambda *arguments: checked.append(1) or real(*arguments))
+    bench = Benchmark(adata, batch_key="batch", labels_key="cell_type", methods=["pca"], seeds=2, scib=False)
+    bench.run(progress=False)
+    assert len(checked) == 1
+    Benchmark(adata, batch_key="batch", methods=["pca"], check=False)
+    assert len(checked) == 1
+    # Each seed has a split of its own, and hides the labels of its own test cells.
+    first, second = bench._cells(0), bench._cells(1)
+    assert not np.array_equal(first.split.test, second.split.test)
+    for cells in (first, second):
+        hidden = np.flatnonzero(cells.labels == "unlabelled")
+        np.testing.assert_array_equal(hidden, cells.split.test)
+    for seed, cells in enumerate((first, second)):
+        again = gather(adata, batch_key="batch", labels_key="cell_type", split=cells.split, seed=seed)
+        assert (again.counts != cells.counts).nnz == 0
+        assert (again.labels == cells.labels).all()
+        assert again.seed == cells.seed == seed

@@ -11,7 +11,7 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 import scpareto as sp
-import scpareto._cells._split
+from scpareto._cells import stratified_split
 from scpareto.bench import _registry
 from scpareto.bench._integrate import gather
 from scpareto.bench._registry import method_names
@@ -159,7 +159,7 @@ def test_labels_of_test_cells_are_hidden(simulate):
     whole = gather(adata, batch_key="batch", labels_key="cell_type")
     assert whole.labels[0] == "unlabelled"
     assert (whole.labels[1:] == adata.obs["cell_type"].to_numpy()[1:]).all()
-    split = sp.train._split.stratified_split(adata.obs["batch"], seed=0)
+    split = stratified_split(adata.obs["batch"], seed=0)
     cells = gather(adata, batch_key="batch", labels_key="cell_type", split=split)
     assert (cells.labels[split.test] == "unlabelled").all()
     kept = np.setdiff1d(np.r_[split.train, split.validation], [0])
@@ -170,7 +170,7 @@ def test_labels_of_test_cells_are_hidden(simulate):
 def test_inductive_methods_do_not_see_the_test_cells(simulate, quick, method):
     """Other counts of the test cells leave the codes of all others as they are."""
     adata = simulate(2)
-    split = sp.train._split.stratified_split(adata.obs["batch"], fractions=(0.5, 0.1, 0.4), seed=0)
+    split = stratified_split(adata.obs["batch"], fractions=(0.5, 0.1, 0.4), seed=0)
     chosen = sp.bench.get_method(method)
     assert chosen.inductive
     options = quick[method]

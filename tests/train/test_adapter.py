@@ -7,7 +7,7 @@ import torch
 from scvi.dataloaders import AnnDataLoader
 from torch import nn
 
-from scpareto.train._adapter import get_adapter
+from scpareto.train import VAEAdapter, _adapter, get_adapter, register_adapter
 
 
 @pytest.fixture
@@ -49,3 +49,56 @@ def test_shared_parameters_are_the_encoders(model):
 def test_other_families_are_refused():
     with pytest.raises(TypeError, match="SimpleNamespace is not supported.*not Linear"):
         get_adapter(SimpleNamespace(module=nn.Linear(1, 1)))
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """Leave the register as it was."""
+    monkeypatch.setattr(_adapter, "_ADAPTERS", dict(_adapter._ADAPTERS))
+    return register_adapter
+
+
+class Base(nn.Module):
+    pass
+
+
+class Special(Base):
+    pass
+
+
+def adapter_of(module_class, model):
+    other = SimpleNamespace(module=module_class(), adata_manager=model.adata_manager)
+    return type(get_adapter(other))
+
+
+def test_the_nearest_family_wins_and_the_later_of_two_for_the_same(register, model):
+    @register
+    class ForSpecial(VAEAdapter):
+        family = Special
+
+    # The adapter of the base comes later, and still only gets what is not special.
+    @register
+    class ForBase(VAEAdapter):
+        family = Base
+
+    assert adapter_of(Special, model) is ForSpecial
+    assert adapter_of(Base, model) is ForBase
+    assert type(get_adapter(model)) is VAEAdapter
+
+    @register
+    class Later(VAEAdapter):
+        family = Base
+
+    assert adapter_of(Base, model) is Later
+    assert adapter_of(Special, model) is ForSpecial
+
+
+def test_the_message_lists_what_is_registered(register):
+    @register
+    class ForBase(VAEAdapter):
+        family = Base
+
+    with pytest.raises(TypeError, match=r"one of VAE, PEAKVAE, TOTALVAE, MULTIVAE, .*Base, not Linear\. .*register_ad"):
+        get_adapter(SimpleNamespace(module=nn.Linear(1, 1)))
+    with pytest.raises(TypeError, match="Base'> is not a subclass of VAEAdapter"):
+        register(Base)

@@ -71,6 +71,8 @@ class Benchmark:
     path
         CSV file that keeps every finished run; a later benchmark with the same path goes on from there. Failed runs are
         tried again.
+    check
+        Whether to check counts and columns, which reads all counts; False where that has been done.
 
     Raises
     ------
@@ -117,14 +119,13 @@ class Benchmark:
         scib: bool = True,
         scib_intervals: bool = False,
         path: str | os.PathLike[str] | None = None,
+        check: bool = True,
     ) -> None:
         if reference_rep is not None and reference_rep not in adata.obsm:
             raise KeyError(
                 f"reference_rep={reference_rep!r} is not in adata.obsm. Available: "
                 f"{', '.join(map(repr, adata.obsm)) or 'none'}."
             )
-        self._adata, self._layer = adata, layer
-        self._batch_key, self._labels_key = batch_key, labels_key
         self._labels = None if labels_key is None else labels_of(adata, labels_key)
         self._reference = None if reference_rep is None else np.asarray(adata.obsm[reference_rep])
         self._scib, self._scib_intervals, self._fractions = scib, scib_intervals, fractions
@@ -139,7 +140,7 @@ class Benchmark:
             method = get_method(task.method)
             if method.reads_labels and labels_key is None:
                 raise ValueError(f"method={task.method!r} reads labels: name their column by labels_key=...")
-        gather(adata, batch_key=batch_key, labels_key=labels_key, layer=layer)
+        self._gathered = gather(adata, batch_key=batch_key, labels_key=labels_key, layer=layer, check=check)
         self._results = Results(path)
 
     def run(self, *, progress: bool = True) -> None:
@@ -237,16 +238,8 @@ class Benchmark:
     def _cells(self, seed: int) -> Cells:
         split = self._split
         if split is None:
-            batch = self._adata.obs[self._batch_key].astype(str).to_numpy()
-            split = stratified_split(batch, fractions=self._fractions, seed=child_seed(seed, 0))
-        return gather(
-            self._adata,
-            batch_key=self._batch_key,
-            labels_key=self._labels_key,
-            layer=self._layer,
-            split=split,
-            seed=seed,
-        )
+            split = stratified_split(self._gathered.batch, fractions=self._fractions, seed=child_seed(seed, 0))
+        return self._gathered.with_split(split, seed=seed)
 
     def _judge(self, cells: Cells) -> CodesJudge:
         return CodesJudge(

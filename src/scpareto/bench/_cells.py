@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +107,14 @@ class Cells:
             obs["labels"] = pd.Categorical(self.labels)
         x = self.log_normalised if normalised else self.counts
         return AnnData(x.astype(np.float32, copy=True), obs=obs, var=pd.DataFrame(index=self.genes))
+
+    def with_split(self, split: Split, *, seed: int) -> Cells:
+        """Give the same cells another split and seed; labels of its test cells are hidden."""
+        labels = self.labels
+        if labels is not None:
+            # A new array, as wide as its longest text: assigned to one of shorter labels, the word would be cut off.
+            labels = np.where(np.isin(np.arange(len(self)), split.test), UNLABELLED, labels)
+        return replace(self, labels=labels, split=split, seed=seed)
 
     def splitter(self) -> dict[str, list[NDArray[np.int64]]]:
         """Arguments by which scvi-tools takes this split: training, validation and test cells."""

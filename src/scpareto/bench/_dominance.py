@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto.pl._table import is_higher_better
+from scpareto.pl import is_higher_better
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -108,6 +108,7 @@ def gather(
     layer: str | None = None,
     split: Split | None = None,
     seed: int = 0,
+    check: bool = True,
 ) -> Cells:
     """Check data and take out what methods read.
 
@@ -118,37 +119,39 @@ def gather(
     split
         Training, validation and test cells; labels of test cells are hidden. None: 90 % for training, the others for
         validation, and no test cells.
+    check
+        Whether to check the data, which reads all counts.
 
     Returns
     -------
     The cells.
     """
-    check_anndata(
-        adata,
-        layer=layer,
-        obs_keys={"batch_key": [] if batch_key is None else [batch_key]},
-        batch_key=batch_key,
-        labels_key=None,
-        need_batches=batch_key is not None,
-    )
+    if check:
+        check_anndata(
+            adata,
+            layer=layer,
+            obs_keys={"batch_key": [] if batch_key is None else [batch_key]},
+            batch_key=batch_key,
+            labels_key=None,
+            need_batches=batch_key is not None,
+        )
     batch = np.full(adata.n_obs, "") if batch_key is None else adata.obs[batch_key].astype(str).to_numpy().astype(str)
-    if split is None:
-        parts = stratified_split(batch, fractions=(0.8, 0.1, 0.1), seed=child_seed(seed, 0))
-        none = np.empty(0, dtype=np.int64)
-        split = Split(np.sort(np.concatenate([parts.train, parts.test])), parts.validation, none)
-    labels = None
-    if labels_key is not None:
-        labels = labels_of(adata, labels_key)
-        labels[split.test] = UNLABELLED
-    counts = adata.X if layer is None else adata.layers[layer]
-    return Cells(
-        sparse.csr_matrix(counts, dtype=np.float32),
+    cells = Cells(
+        sparse.csr_matrix(adata.X if layer is None else adata.layers[layer], dtype=np.float32),
         np.asarray(adata.var_names).astype(str),
         batch,
-        labels,
-        split,
+        None if labels_key is None else labels_of(adata, labels_key),
+        _without_test_cells(batch, seed) if split is None else split,
         seed,
     )
+    return cells if split is None else cells.with_split(split, seed=seed)
+
+
+def _without_test_cells(batch: NDArray[np.str_], seed: int) -> Split:
+    """Nine tenths of the cells for training and the others for validation."""
+    parts = stratified_split(batch, fractions=(0.8, 0.1, 0.1), seed=child_seed(seed, 0))
+    none = np.empty(0, dtype=np.int64)
+    return Split(np.sort(np.concatenate([parts.train, parts.test])), parts.validation, none)
 
 
 def labels_of(adata: AnnData, labels_key: str) -> NDArray[np.str_]:

@@ -10,8 +10,7 @@ import numpy as np
 from scpareto._runtime import child_seed
 from scpareto.audit import LabelJudge, judge_codes
 from scpareto.bench._cells import UNLABELLED
-from scpareto.metrics import ScibScorer
-from scpareto.metrics._neighborhood_retention import neighborhood_overlaps
+from scpareto.metrics import ScibScorer, neighborhood_overlaps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

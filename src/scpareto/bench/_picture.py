@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scpareto.bench._registry import method_title
 from scpareto.pl import front as draw_front
 
 if TYPE_CHECKING:
@@ -13,30 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _FRONT = "front"
-_TITLES = {
-    "pca": "PCA, uncorrected",
-    "combat": "ComBat",
-    "harmony": "Harmony",
-    "scanorama": "Scanorama",
-    "fastmnn": "fastMNN",
-    "mnn": "MNN",
-    "seurat_cca": "Seurat v3",
-    "scvi": "scVI",
-    "scanvi": "scANVI (labels)",
-    "sysvi": "SysVI",
-    "scvi_hsic": "scVI + HSIC",
-    "scvi_mmd": "scVI + MMD",
-    "saucie_mmd": "SAUCIE + MMD",
-    "desc": "DESC",
-    "scdeepcluster": "scDeepCluster",
-    "sczidesk": "scziDesk",
-    "paretovi": "ParetoVI",
-}
-
-
-def method_title(name: str) -> str:
-    """Name of a method as its authors write it."""
-    return _TITLES.get(name, name)
 
 
 def draw_benchmark(table: pd.DataFrame, *, x: str, y: str, intervals: bool = True, ax: Axes | None = None) -> Axes:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pandas as pd
 
+from scpareto.bench._plugins import load_plugins
 from scpareto.bench._reproducible import reproducible
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ class Method:
         Whether it is told batches and labels.
     knob
         Its strength of correction, if it has one.
+    title
+        Name in pictures, as its authors write it; ``name`` where it is empty.
 
     Examples
     --------
@@ -128,6 +131,7 @@ class Method:
     reads_batch: bool = True
     reads_labels: bool = False
     knob: Knob | None = None
+    title: str = ""
 
     def check_installed(self) -> None:
         """Raise ImportError, naming the command that helps, where the library is missing."""
@@ -138,9 +142,8 @@ class Method:
             with reproducible(0):
                 importlib.import_module(self.requires)
         except ImportError as error:
-            raise ImportError(
-                f"method={self.name!r} needs {self.library}: pip install 'scpareto[{self.extra}]'."
-            ) from error
+            what = f"'scpareto[{self.extra}]'" if self.extra else self.library
+            raise ImportError(f"method={self.name!r} needs {self.library}: pip install {what}.") from error
 
     @property
     def installed(self) -> bool:
@@ -161,7 +164,7 @@ def register_method(name: str, **facts: Any) -> Callable[[_T], _T]:
     Parameters
     ----------
     name
-        Name of the method; one that exists is replaced.
+        Name of the method. The same function may be registered again, as by a cell of a notebook that is run twice.
     **facts
         ``family``, ``library``, ``reference`` and the other facts of a :class:`Method`.
 
@@ -169,6 +172,16 @@ def register_method(name: str, **facts: Any) -> Callable[[_T], _T]:
     -------
     The decorator, which returns the function unchanged. The function takes a :class:`Cells` and options, and returns
     codes of shape ``(n_cells, n_latent)`` in the order of the cells.
+
+    Raises
+    ------
+    ValueError
+        If another function has the name.
+
+    Notes
+    -----
+    A package offers methods by an entry point of the group ``scpareto.methods`` that names the module or the function.
+    It is imported when methods are first looked up.
 
     Examples
     --------
@@ -183,15 +196,28 @@ def register_method(name: str, **facts: Any) -> Callable[[_T], _T]:
     """
 
     def note(run: _T) -> _T:
+        if name in _METHODS and (taken := _home(_METHODS[name].run)) != _home(run):
+            raise ValueError(f"method={name!r} is taken by {taken}: {_home(run)} needs another name.")
         _METHODS[name] = Method(name, run, **facts)
         return run
 
     return note
 
 
+def _home(run: Run) -> str:
+    """Where a function is written."""
+    return f"{run.__module__}.{getattr(run, '__qualname__', type(run).__qualname__)}"
+
+
+def _known() -> dict[str, Method]:
+    """Return all methods, those of other packages included."""
+    load_plugins(_METHODS)
+    return _METHODS
+
+
 def method_names() -> list[str]:
     """Names of all methods, in the order in which they were registered."""
-    return list(_METHODS)
+    return list(_known())
 
 
 def get_method(name: str) -> Method:
@@ -212,9 +238,15 @@ def get_method(name: str) -> Method:
         ...
     ValueError: method='harmoni' is unknown. Choose one of ...
     """
-    if name not in _METHODS:
-        raise ValueError(f"method={name!r} is unknown. Choose one of {', '.join(sorted(_METHODS))}.")
-    return _METHODS[name]
+    known = _known()
+    if name not in known:
+        raise ValueError(f"method={name!r} is unknown. Choose one of {', '.join(sorted(known))}.")
+    return known[name]
+
+
+def method_title(name: str) -> str:
+    """Name of a method as its authors write it; of anything else, such as a front, its name."""
+    return (_METHODS[name].title if name in _METHODS else "") or name
 
 
 def methods() -> pd.DataFrame:
@@ -236,7 +268,7 @@ def methods() -> pd.DataFrame:
     ['harmonypy', 'harmony', 'theta']
     """
     rows = []
-    for method in _METHODS.values():
+    for method in _known().values():
         told = [word for word, is_told in (("batch", method.reads_batch), ("labels", method.reads_labels)) if is_told]
         rows.append(
             {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scpareto.cli._data import names, read, sha256, variable_genes
+from scpareto.cli._data import check_data, names, read, sha256, variable_genes
 from scpareto.cli._results import as_table, draw, say_what_is_there
 from scpareto.cli._run_folder import CHECKPOINTS, UsageError, console, reported_errors, run_folder
 
@@ -78,6 +78,7 @@ def fit(
             raise UsageError(f"{data} does not exist.")
         # The data are read and checked before a folder is made or emptied.
         adata = read(data)
+        check_data(adata, arguments)  # what it warns of is said by the registration, which checks once more
         counts = variable_genes(adata, arguments)
         with run_folder(output, arguments | {"input_sha256": sha256(data)}, resume=resume, overwrite=overwrite):
             _learn(adata, counts, arguments, output, accelerator)

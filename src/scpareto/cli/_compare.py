@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from scpareto.cli._commands import Output, Overwrite, Resume, app
-from scpareto.cli._data import names, read, sha256, variable_genes
+from scpareto.cli._data import check_data, names, read, sha256, variable_genes
 from scpareto.cli._run_folder import UsageError, console, reported_errors, run_folder
 
 if TYPE_CHECKING:
@@ -64,8 +65,13 @@ def compare(
     with reported_errors():
         if not data.is_file():
             raise UsageError(f"{data} does not exist.")
-        adata = variable_genes(read(data), arguments)
+        everything = read(data)
+        doubts = check_data(everything, arguments)
+        adata = variable_genes(everything, arguments)
+        del everything  # the genes that are left out
         with run_folder(output, arguments | {"input_sha256": sha256(data)}, resume=resume, overwrite=overwrite):
+            for doubt in doubts:
+                warnings.warn(doubt, UserWarning, stacklevel=1)
             _compare(adata, arguments, output)
 
 
@@ -90,6 +96,7 @@ def _compare(adata: Any, arguments: dict[str, Any], output: Path) -> None:
         options=_options(chosen, arguments),
         scib=scib,
         path=output / "benchmark.csv",
+        check=False,  # the whole data have been
     )
     bench.run()
     table = bench.to_dataframe()
@@ -106,8 +113,7 @@ def _options(chosen: list[str] | None, arguments: dict[str, Any]) -> dict[str, d
     """Options of the methods that train networks, and of the front."""
     import inspect
 
-    from scpareto.bench import get_method
-    from scpareto.bench._tasks import chosen_methods
+    from scpareto.bench import chosen_methods, get_method
 
     epochs = arguments["max_epochs"]
     options: dict[str, dict[str, Any]] = {}

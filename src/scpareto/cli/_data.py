@@ -14,26 +14,31 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:
-    """Copy with the batch-aware variable genes, which are also noted in ``adata.var``."""
-    import scanpy as sc
-
+def check_data(adata: AnnData, arguments: dict[str, Any]) -> list[str]:
+    """Check counts and columns before a folder is made; return what there is to warn of once it is."""
     from scpareto._cells import check_anndata
-    from scpareto._runtime import torch_threads_kept
 
-    n_top, layer, batch_key = arguments["n_top_genes"], arguments["layer"], arguments["batch_key"]
     labels = [] if arguments["labels_key"] is None else [arguments["labels_key"]]
-    with warnings.catch_warnings():
-        # The registration that follows checks once more, and its warnings are shown.
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always")
         check_anndata(
             adata,
-            layer=layer,
-            obs_keys={"batch_key": [batch_key], "labels_key": labels},
-            batch_key=batch_key,
+            layer=arguments["layer"],
+            obs_keys={"batch_key": [arguments["batch_key"]], "labels_key": labels},
+            batch_key=arguments["batch_key"],
             labels_key=None,
             need_batches=True,
         )
+    return [str(warning.message) for warning in noted if warning.category is UserWarning]
+
+
+def variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:
+    """Copy of checked data with the batch-aware variable genes, which are also noted in ``adata.var``."""
+    import scanpy as sc
+
+    from scpareto._runtime import torch_threads_kept
+
+    n_top, layer, batch_key = arguments["n_top_genes"], arguments["layer"], arguments["batch_key"]
     if not n_top or n_top >= adata.n_vars:
         return adata.copy()
     normalised = adata.copy()

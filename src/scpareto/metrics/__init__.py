@@ -15,7 +15,7 @@ from ._inception_score import InceptionScore, inception_score
 from ._latent_space_entropy import latent_space_entropy
 from ._mutual_information_gap import MutualInformationGap, mutual_information_gap
 from ._neighbor_preservation import neighbor_preservation
-from ._neighborhood_retention import neighborhood_retention
+from ._neighborhood_retention import neighborhood_overlaps, neighborhood_retention
 from ._nn_mutual_information import nn_mutual_information
 from ._number_of_clusters import NumberOfClusters, number_of_clusters
 from ._probe import ProbeResult, probe_information

@@ -15,6 +15,7 @@ from scpareto.objectives._denormals import denormals_flushed
 from scpareto.objectives._estimate import CriticSchedule, estimate, evaluate, fit_critic
 from scpareto.objectives._hsic import HSIC
 from scpareto.objectives._information import InformationObjective
+from scpareto.objectives._kernels import gaussian, group_sums, squared_distances
 from scpareto.objectives._mine import Mine, MineExact, Smile
 from scpareto.objectives._mmd import MMD, MMDUnbiased
 from scpareto.objectives._prior_divergence import PriorDivergence

@@ -7,6 +7,7 @@ from ._embedding import front_embedding
 from ._explorer import explorer
 from ._front import front, front_panels
 from ._metrics import metrics_along_front
+from ._table import is_higher_better
 from ._traversal import traversal
 
 __all__ = [

@@ -1,6 +1,6 @@
 """One training: plans, weights of a step, the loop and its recipe."""
 
-from scpareto.train._adapter import VAEAdapter, get_adapter, registered_context
+from scpareto.train._adapter import VAEAdapter, get_adapter, register_adapter, registered_context
 from scpareto.train._generalisability import generalisability
 from scpareto.train._infovae_plan import InfoVAEPlan
 from scpareto.train._infovae_weights import InfoVAEWeights
@@ -33,10 +33,12 @@ __all__ = [
     "Training",
     "TrainingDiverged",
     "TwoPhases",
+    "VAEAdapter",
     "WassersteinRecipe",
     "WassersteinTrainer",
     "check_restore_best",
     "generalisability",
+    "register_adapter",
     "train",
     "train_wasserstein",
 ]

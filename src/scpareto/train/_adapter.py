@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from torch.distributions import Normal
 from scpareto._cells import CELL_INDEX
 from scpareto._constants import BATCH, NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto._scvi_compat import MODULE_KEYS
-from scpareto.module import AutoencoderModule
 from scpareto.objectives import Context
 
 if TYPE_CHECKING:
@@ -34,10 +33,22 @@ class Encoded(NamedTuple):
 class VAEAdapter:
     """Adapter of models built on :class:`scvi.module.VAE`: SCVI, SCANVI, LinearSCVI and those of scpareto.
 
+    Subclasses are for other families of modules, see :func:`register_adapter`.
+
     Parameters
     ----------
     model
         A set-up scvi-tools model.
+
+    Examples
+    --------
+    >>> import scpareto as sp
+    >>> from scpareto.train import VAEAdapter
+    >>> adata = sp.datasets.simulate_batches(n_cells=60, n_genes=20, n_batches=2, seed=0)
+    >>> sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
+    >>> adapter = VAEAdapter(sp.model.ParetoVI(adata, n_latent=3))
+    >>> adapter.n_latent, adapter.levels
+    (3, {'batch': ['batch_0', 'batch_1']})
     """
 
     family: ClassVar[type[nn.Module]] = VAE
@@ -147,6 +158,50 @@ class VAEAdapter:
         return [p for p in self.encoders()[0].parameters() if p.requires_grad]
 
 
+_ADAPTERS: dict[type[nn.Module], type[VAEAdapter]] = {VAEAdapter.family: VAEAdapter}
+_Adapter = TypeVar("_Adapter", bound=VAEAdapter)
+
+
+def register_adapter(adapter: type[_Adapter]) -> type[_Adapter]:
+    """Make the models of a family of modules known to :func:`scpareto.fit_front`; used as a decorator.
+
+    Parameters
+    ----------
+    adapter
+        Subclass of :class:`VAEAdapter` whose ``family`` is the class of the modules. A model gets the adapter of the
+        class that is nearest to that of its module: the one of a subclass comes before the one of its base, and of two
+        for the same class the later one is taken.
+
+    Returns
+    -------
+    The class, unchanged.
+
+    Raises
+    ------
+    TypeError
+        If it is no subclass of :class:`VAEAdapter`.
+
+    Examples
+    --------
+    Modules with a network of their own beside the encoder of codes, which fronts keep fixed where they refit decoders:
+
+    >>> import scvi
+    >>> from scpareto.train import VAEAdapter, register_adapter
+    >>> class DepthVAE(scvi.module.VAE):
+    ...     pass
+    >>> @register_adapter
+    ... class DepthVAEAdapter(VAEAdapter):
+    ...     family = DepthVAE
+    ...     encoder_names = ("z_encoder", "depth_encoder")
+    >>> del _ADAPTERS[DepthVAE]  # leave the register as it was
+    """
+    if not (isinstance(adapter, type) and issubclass(adapter, VAEAdapter)):
+        raise TypeError(f"{adapter!r} is not a subclass of VAEAdapter: it cannot be registered as an adapter.")
+    _ADAPTERS[adapter.family] = adapter
+    return adapter
+
+
+@register_adapter
 class PeakVAEAdapter(VAEAdapter):
     """Adapter of PEAKVI: open chromatin."""
 
@@ -155,6 +210,7 @@ class PeakVAEAdapter(VAEAdapter):
     inference_options: ClassVar[dict[str, Any]] = {}
 
 
+@register_adapter
 class TotalVAEAdapter(VAEAdapter):
     """Adapter of TOTALVI: expression and surface proteins, which one encoder reads."""
 
@@ -162,6 +218,7 @@ class TotalVAEAdapter(VAEAdapter):
     encoder_names = ("encoder",)
 
 
+@register_adapter
 class MultiVAEAdapter(VAEAdapter):
     """Adapter of MULTIVI: expression, open chromatin and proteins, each with an encoder, and codes that mix theirs."""
 
@@ -186,32 +243,6 @@ class MultiVAEAdapter(VAEAdapter):
         return [p for network in codes for p in network.parameters() if p.requires_grad]
 
 
-class AutoencoderAdapter(VAEAdapter):
-    """Adapter of SAUCIE and DESC: a code is a point, and errors of reconstruction take the place of a negative ELBO.
-
-    Of a negative ELBO most is noise that no code explains, and a small share of it is a large cost. A squared error has
-    no such part, and codes without noise can be followed by critics when they move faster.
-    """
-
-    family = AutoencoderModule
-    inference_options: ClassVar[dict[str, Any]] = {}
-    has_density = False
-    recipe: ClassVar[dict[str, Any]] = {"least_cost": 0.1, "lr_front": 1e-3}
-
-    def encoders(self) -> list[nn.Module]:
-        """Return the encoder, which stays fixed while the decoder is refitted."""
-        return [self.module.network.encoder]
-
-
-_ADAPTERS: tuple[type[VAEAdapter], ...] = (
-    VAEAdapter,
-    PeakVAEAdapter,
-    TotalVAEAdapter,
-    MultiVAEAdapter,
-    AutoencoderAdapter,
-)
-
-
 def registered_context(adapter: VAEAdapter, manager: AnnDataManager) -> Context:
     """Nuisances of all registered cells, which need no minibatches."""
     keys = [REGISTRY_KEYS.BATCH_KEY, NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY]
@@ -227,11 +258,11 @@ def get_adapter(model: Any) -> VAEAdapter:
     TypeError
         If there is none for its module.
     """
-    for adapter in _ADAPTERS:
-        if isinstance(model.module, adapter.family):
-            return adapter(model)
-    families = ", ".join(adapter.family.__name__ for adapter in _ADAPTERS)
+    for family in type(model.module).__mro__:
+        if family in _ADAPTERS:
+            return _ADAPTERS[family](model)
+    families = ", ".join(family.__name__ for family in _ADAPTERS)
     raise TypeError(
         f"{type(model).__name__} is not supported: fronts need a model whose module is one of {families}, not "
-        f"{type(model.module).__name__}."
+        f"{type(model.module).__name__}. An adapter for others is added by scpareto.train.register_adapter."
     )

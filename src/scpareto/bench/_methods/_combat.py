@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from scpareto.bench._cells import Cells
 
 
-@register_method("combat", family="linear", library="scanpy", reference="Johnson et al. 2007", returns="expression")
+@register_method(
+    "combat",
+    title="ComBat",
+    family="linear",
+    library="scanpy",
+    reference="Johnson et al. 2007",
+    returns="expression",
+)
 def combat(cells: Cells) -> NDArray:
     """ComBat on log-normalised expression, then thirty principal components.
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "fastmnn",
+    title="fastMNN",
     family="neighbours",
     library="scranpy",
     extra="bench",

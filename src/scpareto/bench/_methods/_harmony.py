@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "harmony",
+    title="Harmony",
     family="linear",
     library="harmonypy",
     extra="harmony",

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.preprocessing import normalize
 
 from scpareto.bench._cells import components_of
-from scpareto.bench._neighbors import mutual_pairs, nearest
+from scpareto.bench._methods._neighbors import mutual_pairs, nearest
 from scpareto.bench._registry import register_method
 
 if TYPE_CHECKING:
@@ -20,7 +20,12 @@ _BLOCK = 2048
 
 
 @register_method(
-    "mnn", family="neighbours", library="scpareto", reference="Haghverdi et al. 2018", returns="expression"
+    "mnn",
+    title="MNN",
+    family="neighbours",
+    library="scpareto",
+    reference="Haghverdi et al. 2018",
+    returns="expression",
 )
 def mnn(cells: Cells, *, k: int = 20, sigma: float = 1.0) -> NDArray:
     r"""Add smoothed differences of mutual neighbours to every cell, then take principal components.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "paretovi",
+    title="ParetoVI",
     family="front",
     library="scpareto",
     reference="Li et al. 2022",

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 @register_method(
-    "pca", family="uncorrected", library="scanpy", reference="Wolf et al. 2018", returns="expression", reads_batch=False
+    "pca",
+    title="PCA, uncorrected",
+    family="uncorrected",
+    library="scanpy",
+    reference="Wolf et al. 2018",
+    returns="expression",
+    reads_batch=False,
 )
 def pca(cells: Cells) -> NDArray:
     """Principal components of log-normalised expression.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "scanorama",
+    title="Scanorama",
     family="neighbours",
     library="scanorama",
     extra="bench",

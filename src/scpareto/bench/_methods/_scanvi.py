@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scpareto.bench._cells import UNLABELLED
+from scpareto.bench._methods._quiet import TRAINER, quiet
 from scpareto.bench._methods._scvi import train_scvi
-from scpareto.bench._quiet import TRAINER, quiet
 from scpareto.bench._registry import register_method
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "scanvi",
+    title="scANVI (labels)",
     family="generative",
     library="scvi-tools",
     reference="Xu et al. 2021",

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from scpareto.bench._inputs import checked_n_clusters
-from scpareto.bench._loop import fit_network
+from scpareto.bench._methods._clustering_input import checked_n_clusters
+from scpareto.bench._methods._loop import fit_network
+from scpareto.bench._methods._self_training import SelfTraining
+from scpareto.bench._methods._zinb_autoencoder import ZINBAutoencoder
 from scpareto.bench._registry import register_method
-from scpareto.bench._self_training import SelfTraining
-from scpareto.bench._zinb_autoencoder import ZINBAutoencoder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 
 @register_method(
-    "scdeepcluster", family="clustering", library="scpareto", reference="Tian et al. 2019", reads_batch=False
+    "scdeepcluster",
+    title="scDeepCluster",
+    family="clustering",
+    library="scpareto",
+    reference="Tian et al. 2019",
+    reads_batch=False,
 )
 def scdeepcluster(
     cells: Cells,

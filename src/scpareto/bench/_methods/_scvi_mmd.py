@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scpareto.bench._penalised_scvi import fit_penalised_scvi
+from scpareto.bench._methods._penalised_scvi import fit_penalised_scvi
 from scpareto.bench._registry import Knob, register_method
 from scpareto.objectives import get_objective
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "scvi_mmd",
+    title="scVI + MMD",
     family="penalty",
     library="scpareto",
     reference="Lopez et al. 2018 (HCV), Gretton et al. 2012",

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from scpareto.bench._inputs import checked_n_clusters
-from scpareto.bench._loop import fit_network
+from scpareto.bench._methods._clustering_input import checked_n_clusters
+from scpareto.bench._methods._loop import fit_network
+from scpareto.bench._methods._zinb_autoencoder import ZINBAutoencoder
 from scpareto.bench._registry import register_method
-from scpareto.bench._zinb_autoencoder import ZINBAutoencoder
-from scpareto.objectives import kmeans_centres
-from scpareto.objectives._kernels import squared_distances
+from scpareto.objectives import kmeans_centres, squared_distances
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +22,14 @@ if TYPE_CHECKING:
 _TINY = 1e-12
 
 
-@register_method("sczidesk", family="clustering", library="scpareto", reference="Chen et al. 2020", reads_batch=False)
+@register_method(
+    "sczidesk",
+    title="scziDesk",
+    family="clustering",
+    library="scpareto",
+    reference="Chen et al. 2020",
+    reads_batch=False,
+)
 def sczidesk(
     cells: Cells,
     *,

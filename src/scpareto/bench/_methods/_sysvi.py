@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scpareto.bench._quiet import TRAINER, quiet, stopping
+from scpareto.bench._methods._quiet import TRAINER, quiet, stopping
 from scpareto.bench._registry import Knob, register_method
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "sysvi",
+    title="SysVI",
     family="generative",
     library="scvi-tools",
     reference="Hrovatin et al. 2023",

@@ -9,14 +9,14 @@ from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
 from scpareto.bench._cells import components_of
-from scpareto.bench._neighbors import nearest
+from scpareto.bench._methods._neighbors import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from scpareto.bench._seurat_anchors import Anchors
+    from scpareto.bench._methods._seurat._anchors import Anchors
 
 
 def merge_order(sizes: list[int], n_anchors: Mapping[tuple[int, int], int]) -> list[tuple[list[int], list[int]]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from scpareto.module._autoencoder import AutoencoderModule
+from scpareto.bench._methods._autoencoder import AutoencoderModule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,7 +74,7 @@ class SaucieModule(AutoencoderModule):
     Cells of the largest batch count as they are. Other batches may be off by a shift of their genes at no cost:
 
     >>> import torch
-    >>> from scpareto.module import SaucieModule
+    >>> from scpareto.bench._methods._saucie._network import SaucieModule
     >>> module = SaucieModule(3, batch_sizes=[100, 300])
     >>> module.reference
     1

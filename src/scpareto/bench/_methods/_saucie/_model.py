@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from scpareto._runtime import child_seed
-from scpareto.bench._baseline_model import NETWORK, SPLITTING, TRAINING, AutoencoderBaseline
-from scpareto.bench._methods._saucie_mmd import fit_saucie
-from scpareto.module import SaucieModule
+from scpareto.bench._methods._autoencoder_model import NETWORK, SPLITTING, TRAINING, AutoencoderBaseline
+from scpareto.bench._methods._saucie._network import SaucieModule
+from scpareto.bench._methods._saucie._training import fit_saucie
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -38,7 +38,7 @@ class SAUCIE(AutoencoderBaseline):
     The generative loss of a front is the reconstruction error of the batch mode, not a negative ELBO: squared errors
     per gene, of the largest batch as they are and of the other batches 0.01 times those of genes that have been
     standardised within batch and minibatch, summed over the means of batches. The decoder is not told the batch, so
-    that the reference is what has to be reconstructed. See :class:`scpareto.module.SaucieModule`.
+    that the reference is what has to be reconstructed.
 
     A code is a point. Objectives that read the density of codes (``"total_correlation"``) are refused by a front.
 

@@ -1,84 +1,23 @@
-"""SAUCIE's autoencoder with its batch penalty."""
+"""SAUCIE's training: reconstruction in its batch mode, and the discrepancy of the batches."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
-from scpareto.bench._loop import fit_network
-from scpareto.bench._registry import Knob, register_method
-from scpareto.module._saucie import SaucieNetwork, batch_errors
-from scpareto.objectives._kernels import gaussian, group_sums, squared_distances
+from scpareto.bench._methods._loop import fit_network
+from scpareto.bench._methods._saucie._network import batch_errors
+from scpareto.objectives import gaussian, group_sums, squared_distances
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from torch import Tensor
 
-    from scpareto.bench._cells import Cells
+    from scpareto.bench._methods._saucie._network import SaucieNetwork
 
 _SCALES = (*(10.0**e for e in range(-6, 1)), 5, 10, 15, 20, 25, 30, 35, 100, *(10.0**e for e in range(3, 7)))
 _TINY = 1e-6
-
-
-@register_method(
-    "saucie_mmd",
-    family="penalty",
-    library="scpareto",
-    reference="Amodio et al. 2019",
-    inductive=True,
-    knob=Knob("weight", (0.01, 0.1, 1.0, 10.0)),
-)
-def saucie_mmd(
-    cells: Cells, *, weight: float = 0.1, max_epochs: int = 200, n_latent: int = 2, batch_size: int = 256
-) -> NDArray:
-    """Encode log-normalised expression in two dimensions whose distribution is the same in all batches.
-
-    The largest batch is the reference: its reconstruction counts as it is, that of the others after each gene has been
-    standardised within batch and minibatch, and with weight 0.01. The penalty compares each batch with all others,
-    which for two batches is the published one. The penalties of SAUCIE's clustering mode are not part of its batch
-    mode.
-
-    Parameters
-    ----------
-    cells
-        The cells.
-    weight
-        Weight of the discrepancy.
-    max_epochs
-        Epochs at most; training stops on the validation cells.
-    n_latent
-        Dimensions of the code; 2 as published.
-    batch_size
-        Cells of a minibatch.
-
-    Returns
-    -------
-    Codes, shape ``(n_cells, n_latent)``.
-
-    References
-    ----------
-    :cite:p:`Amodio2019`.
-    """
-    x = torch.from_numpy(cells.log_normalised.toarray())
-    batch = torch.from_numpy(cells.batch_codes)
-    reference = int(batch[cells.rows(cells.batches[0])[0]])
-    network = SaucieNetwork(x.shape[1], n_latent)
-    fit_saucie(
-        network,
-        x,
-        batch,
-        reference,
-        torch.from_numpy(cells.split.train),
-        torch.from_numpy(cells.split.validation),
-        weight=weight,
-        max_epochs=max_epochs,
-        batch_size=batch_size,
-    )
-    with torch.no_grad():
-        return np.asarray(network.encode(x), dtype=np.float64)
 
 
 def fit_saucie(
@@ -108,7 +47,7 @@ def fit_saucie(
     train, validation
         Rows of the cells.
     weight, max_epochs, batch_size
-        As in :func:`saucie_mmd`.
+        As in the method.
 
     Raises
     ------

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scpareto.bench._cells import components_of
+from scpareto.bench._methods._seurat._anchors import find_anchors
+from scpareto.bench._methods._seurat._genes import integration_genes
+from scpareto.bench._methods._seurat._merge import Merger, merge_order
 from scpareto.bench._registry import register_method
-from scpareto.bench._seurat_anchors import find_anchors
-from scpareto.bench._seurat_genes import integration_genes
-from scpareto.bench._seurat_merge import Merger, merge_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "seurat_cca",
+    title="Seurat v3",
     family="neighbours",
     library="scpareto",
     extra="bench",
@@ -49,7 +50,7 @@ def seurat_cca(
         Canonical components of a pair, and principal components of the corrected expression.
     k_anchor, k_filter, k_score
         Neighbours that find anchors, keep them and score them; see
-        :func:`scpareto.bench._seurat_anchors.find_anchors`.
+        :func:`scpareto.bench._methods._seurat._anchors.find_anchors`.
     k_weight
         Anchors that a cell is moved by.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from scpareto.module._autoencoder import AutoencoderModule, log_normalised
+from scpareto.bench._methods._autoencoder import AutoencoderModule, log_normalised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _CLIP = 6.0
+_WIDTHS = ((20_000, (128, 32)), (10_000, (64, 32)), (5_000, (32, 16)), (2_000, (128,)), (500, (64,)), (0, (16,)))
+
+
+def published_widths(n_cells: int) -> tuple[int, ...]:
+    """Units of the layers for a number of cells; the last one is the code."""
+    return next(sizes for least, sizes in _WIDTHS if n_cells > least)
 
 
 class StackedAutoencoder(nn.Module):
@@ -84,7 +90,7 @@ class DescModule(AutoencoderModule):
     Genes are scaled, and codes lie between -1 and 1:
 
     >>> import torch
-    >>> from scpareto.module import DescModule
+    >>> from scpareto.bench._methods._desc._network import DescModule
     >>> _ = torch.manual_seed(0)
     >>> module, x = DescModule(20, widths=[16, 2]), torch.poisson(torch.full((50, 20), 2.0))
     >>> expression = torch.log1p(1e4 * x / x.sum(1, keepdim=True))

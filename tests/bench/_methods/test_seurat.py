@@ -10,9 +10,8 @@ from sklearn.preprocessing import normalize
 
 import scpareto as sp
 from scpareto.bench._integrate import gather
-from scpareto.bench._methods._seurat import seurat_correct
-from scpareto.bench._neighbors import nearest
-from scpareto.bench._seurat_anchors import (
+from scpareto.bench._methods._neighbors import nearest
+from scpareto.bench._methods._seurat._anchors import (
     Anchors,
     anchor_scores,
     canonical_vectors,
@@ -20,8 +19,9 @@ from scpareto.bench._seurat_anchors import (
     scaled_within,
     top_features,
 )
-from scpareto.bench._seurat_genes import integration_genes
-from scpareto.bench._seurat_merge import Merger, anchor_weights, merge_order
+from scpareto.bench._methods._seurat._genes import integration_genes
+from scpareto.bench._methods._seurat._merge import Merger, anchor_weights, merge_order
+from scpareto.bench._methods._seurat._method import seurat_correct
 
 
 @pytest.fixture(scope="module")

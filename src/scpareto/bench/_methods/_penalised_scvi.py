@@ -9,9 +9,9 @@ import torch
 from scvi import REGISTRY_KEYS
 from scvi.model import SCVI
 
-from scpareto.bench._loop import fit_network
-from scpareto.bench._quiet import quiet
-from scpareto.train._adapter import get_adapter
+from scpareto.bench._methods._loop import fit_network
+from scpareto.bench._methods._quiet import quiet
+from scpareto.train import get_adapter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

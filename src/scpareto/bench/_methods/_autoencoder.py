@@ -1,9 +1,9 @@
-"""Autoencoders without noise and without likelihood, behind the interface of scvi-tools."""
+"""What SAUCIE and DESC share: autoencoders without noise and likelihood, to scvi-tools and to fronts."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from scvi import REGISTRY_KEYS
@@ -11,6 +11,7 @@ from scvi.module.base import BaseModuleClass, LossOutput, auto_move_data
 from torch.distributions import Normal
 
 from scpareto._scvi_compat import MODULE_KEYS
+from scpareto.train import VAEAdapter, register_adapter
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -39,7 +40,7 @@ class AutoencoderModule(BaseModuleClass):
     A linear autoencoder with an absolute error; a sampled code is the point itself:
 
     >>> import torch
-    >>> from scpareto.module import AutoencoderModule
+    >>> from scpareto.bench._methods._autoencoder import AutoencoderModule
     >>> class Linear(torch.nn.Module):
     ...     def __init__(self):
     ...         super().__init__()
@@ -124,6 +125,24 @@ class AutoencoderModule(BaseModuleClass):
         """Reconstructions of a minibatch, shape ``(n_cells, n_genes)``; nothing is random."""
         inference = self.inference(**self._get_inference_input(tensors))
         return self.generative(inference[MODULE_KEYS.Z_KEY])[_RECONSTRUCTION]
+
+
+@register_adapter
+class AutoencoderAdapter(VAEAdapter):
+    """Adapter of SAUCIE and DESC: a code is a point, and errors of reconstruction take the place of a negative ELBO.
+
+    Of a negative ELBO most is noise that no code explains, and a small share of it is a large cost. A squared error has
+    no such part, and codes without noise can be followed by critics when they move faster.
+    """
+
+    family = AutoencoderModule
+    inference_options: ClassVar[dict[str, Any]] = {}
+    has_density = False
+    recipe: ClassVar[dict[str, Any]] = {"least_cost": 0.1, "lr_front": 1e-3}
+
+    def encoders(self) -> list[nn.Module]:
+        """Return the encoder, which stays fixed while the decoder is refitted."""
+        return [self.module.network.encoder]
 
 
 def log_normalised(x: Tensor) -> Tensor:

@@ -8,10 +8,10 @@ import torch
 from scvi.dataloaders import AnnDataLoader
 
 import scpareto as sp
-from scpareto.bench._inputs import clustering_input
 from scpareto.bench._integrate import gather
-from scpareto.bench._methods._saucie_mmd import reconstruction
-from scpareto.train._adapter import get_adapter
+from scpareto.bench._methods._clustering_input import clustering_input
+from scpareto.bench._methods._saucie._training import reconstruction
+from scpareto.train import get_adapter
 
 SHORT = {"n_bootstrap": 5, "critic_warmup": {"max_epochs": 5}, "de_novo": {"max_epochs": 10}, "n_critic": 3}
 

@@ -8,7 +8,7 @@ import torch
 from scvi.distributions import ZeroInflatedNegativeBinomial
 from torch import nn
 
-from scpareto.bench._inputs import clustering_input
+from scpareto.bench._methods._clustering_input import clustering_input
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,90 +1,23 @@
-"""DESC: a stacked autoencoder whose codes are pulled to the clusters of a neighbourhood graph."""
+"""DESC's training: layer by layer, the whole autoencoder, then its clusters."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import nn
 
-from scpareto.bench._inputs import clustering_input, leiden_clusters
-from scpareto.bench._loop import fit_network
-from scpareto.bench._registry import register_method
-from scpareto.bench._self_training import SelfTraining
-from scpareto.module._desc import StackedAutoencoder
+from scpareto.bench._methods._clustering_input import leiden_clusters
+from scpareto.bench._methods._loop import fit_network
+from scpareto.bench._methods._self_training import SelfTraining
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from torch import Tensor
 
-    from scpareto.bench._cells import Cells
+    from scpareto.bench._methods._desc._network import StackedAutoencoder
 
-_WIDTHS = ((20_000, (128, 32)), (10_000, (64, 32)), (5_000, (32, 16)), (2_000, (128,)), (500, (64,)), (0, (16,)))
 _EPOCHS_PER_TARGET = 5
 _LAYER_RATES, _RATES = (0.1, 0.01, 0.001), (1.0, 0.1, 0.01, 0.001, 0.0001, 0.00001)
-
-
-@register_method("desc", family="clustering", library="scpareto", reference="Li et al. 2020", reads_batch=False)
-def desc(
-    cells: Cells,
-    *,
-    resolution: float = 0.8,
-    n_genes: int | None = 1000,
-    max_epochs: int = 300,
-    max_epochs_clusters: int = 300,
-    batch_size: int = 256,
-    tolerance: float = 5e-3,
-) -> NDArray:
-    """Learn codes layer by layer and as a whole, then sharpen their soft assignments without any reconstruction.
-
-    Nothing tells the network which batch a cell is from: batches are expected to be drawn together by their clusters.
-
-    Parameters
-    ----------
-    cells
-        The cells; the batch is not read.
-    resolution
-        Resolution of the Leiden clusters of the first codes (published: Louvain), in a graph of ten neighbours.
-    n_genes
-        Most variable genes that are taken.
-    max_epochs
-        Epochs of the whole autoencoder, in six equal parts whose learning rates fall tenfold each; a layer by itself is
-        trained for half as many.
-    max_epochs_clusters
-        Epochs with clustering; targets are renewed every five.
-    batch_size
-        Cells of a minibatch.
-    tolerance
-        Share of cells that change their cluster between targets below which clustering stops.
-
-    Returns
-    -------
-    Codes, shape ``(n_cells, 16)`` to ``(n_cells, 128)``, as published by the number of cells.
-
-    References
-    ----------
-    :cite:p:`Li2020`.
-    """
-    x = torch.from_numpy(clustering_input(cells, n_genes=n_genes, max_value=6.0)[0])
-    network = StackedAutoencoder(x.shape[1], published_widths(len(cells)))
-    fit_desc(
-        network,
-        x,
-        resolution=resolution,
-        max_epochs=max_epochs,
-        max_epochs_clusters=max_epochs_clusters,
-        batch_size=batch_size,
-        tolerance=tolerance,
-        seed=cells.seed,
-    )
-    with torch.no_grad():
-        return np.asarray(network.encode(x), dtype=np.float64)
-
-
-def published_widths(n_cells: int) -> tuple[int, ...]:
-    """Units of the layers for a number of cells; the last one is the code."""
-    return next(sizes for least, sizes in _WIDTHS if n_cells > least)
 
 
 def fit_desc(
@@ -107,7 +40,7 @@ def fit_desc(
     x
         Z-scores, shape ``(n_cells, n_genes)``.
     resolution, max_epochs, max_epochs_clusters, batch_size, tolerance
-        As in :func:`desc`.
+        As in the method.
     seed
         Seed of the clusters.
     """

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import randomized_svd
 
-from scpareto.bench._neighbors import mutual_pairs, nearest
+from scpareto.bench._methods._neighbors import mutual_pairs, nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

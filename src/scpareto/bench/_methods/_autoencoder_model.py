@@ -15,7 +15,7 @@ from scvi.model.base import BaseModelClass
 from scpareto._cells import check_anndata
 from scpareto._runtime import child_seed, resolved_seed
 from scpareto.bench._reproducible import reproducible
-from scpareto.model._plain_saving import PlainSavingMixin
+from scpareto.model import PlainSavingMixin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

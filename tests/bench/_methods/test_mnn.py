@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import normalize
 
-from scpareto.bench import _neighbors
+from scpareto.bench._methods import _neighbors
 from scpareto.bench._methods._mnn import mnn_correct
-from scpareto.bench._neighbors import mutual_pairs, nearest
+from scpareto.bench._methods._neighbors import mutual_pairs, nearest
 
 
 def test_mutual_pairs_by_hand():

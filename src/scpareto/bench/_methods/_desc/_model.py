@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from scpareto._runtime import child_seed
-from scpareto.bench._baseline_model import NETWORK, TRAINING, AutoencoderBaseline
-from scpareto.bench._methods._desc import fit_desc, published_widths
-from scpareto.module import DescModule
-from scpareto.module._autoencoder import log_normalised
+from scpareto.bench._methods._autoencoder import log_normalised
+from scpareto.bench._methods._autoencoder_model import NETWORK, TRAINING, AutoencoderBaseline
+from scpareto.bench._methods._desc._network import DescModule, published_widths
+from scpareto.bench._methods._desc._training import fit_desc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,73 @@
+"""Names of methods: which functions may have them, and what is called ``methods``."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+import scpareto as sp
+from scpareto.bench import _registry
+from scpareto.bench._registry import method_title
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """Leave the register as it was."""
+    monkeypatch.setattr(_registry, "_METHODS", dict(_registry._METHODS))
+
+    def make(name, **facts):
+        return sp.bench.register_method(name, **{"family": "linear", "library": "mine", "reference": "", **facts})
+
+    return make
+
+
+def test_methods_is_the_function_however_it_is_reached():
+    """The folder of the methods has another name, so that no import puts a module in the place of the function."""
+    from scpareto.bench import methods
+
+    for module in ("scpareto.bench", "scpareto.bench._methods", "scpareto.bench._methods._desc._model"):
+        importlib.import_module(module)
+        assert sp.bench.methods is methods
+    assert isinstance(methods(), pd.DataFrame)
+    first = "import scpareto.bench._methods._scvi; from scpareto.bench import methods; assert methods.__name__"
+    assert subprocess.run([sys.executable, "-c", first], check=False).returncode == 0
+
+
+def test_a_name_that_is_taken_is_refused(register):
+    with pytest.raises(
+        ValueError, match=r"'combat' is taken by scpareto\.bench\._methods\._combat\.combat: .*mine needs"
+    ):
+
+        @register("combat")
+        def mine(cells): ...
+
+    assert sp.bench.get_method("combat").library == "scanpy"
+
+
+def test_a_cell_of_a_notebook_may_be_run_twice(register):
+    for title in ("First", "Second"):
+
+        @register("again", title=title)
+        def again(cells): ...
+
+    assert method_title("again") == "Second"
+
+
+def test_titles_are_those_of_the_authors_or_the_name(register):
+    @register("plain")
+    def plain(cells): ...
+
+    assert [method_title(name) for name in ("seurat_cca", "plain", "my front")] == ["Seurat v3", "plain", "my front"]
+    assert all(sp.bench.get_method(name).title for name in sp.bench.methods()["name"] if name != "plain")
+
+
+def test_a_library_without_an_extra_is_named_by_itself(register):
+    @register("lonely", library="lonely-tools", requires="no_such_module")
+    def lonely(cells): ...
+
+    with pytest.raises(ImportError, match="needs lonely-tools: pip install lonely-tools"):
+        sp.bench.get_method("lonely").check_installed()
