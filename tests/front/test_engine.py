@@ -264,7 +264,7 @@ def test_clusters_of_one_level_are_reported(
 def test_bad_arguments_are_refused_before_any_training(
     nuisances, untrained_paretovi, fit, monkeypatch, tmp_path, arguments, error, message
 ):
-    monkeypatch.setattr("scpareto.train._training.run_training", lambda *args, **kwargs: pytest.fail("trained"))
+    monkeypatch.setattr("scpareto.train._train.run_training", lambda *args, **kwargs: pytest.fail("trained"))
     options = {"objective_kwargs": None} | arguments
     if "split" in options:
         same = np.flatnonzero(nuisances.obs["batch"] == "batch_0")[-2:]

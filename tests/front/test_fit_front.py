@@ -332,7 +332,7 @@ BAD = [
 
 @pytest.mark.parametrize(("arguments", "message"), BAD)
 def test_bad_arguments_are_refused_before_any_training(model, fit, monkeypatch, tmp_path, arguments, message):
-    monkeypatch.setattr("scpareto.train._training.run_training", lambda *args, **kwargs: pytest.fail("trained"))
+    monkeypatch.setattr("scpareto.train._train.run_training", lambda *args, **kwargs: pytest.fail("trained"))
     with pytest.raises(ValueError, match=message):
         fit(model, checkpoint_dir=tmp_path / "points", **arguments)
     assert not (tmp_path / "points").exists()

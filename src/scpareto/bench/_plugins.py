@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from scpareto.bench._registry import Method
-
 GROUP = "scpareto.methods"
 _searched = False
 
 
-def load_plugins(registered: Mapping[str, Method]) -> None:
+def load_plugins(registered: Mapping[str, Any]) -> None:
     """Import what installed packages offer as methods, once; what fails is warned of and left out.
 
     Parameters
     ----------
     registered
-        The methods by name, which grow while packages are imported.
+        The methods (:class:`scpareto.bench.Method`) by name, which grow while packages are imported.
     """
     global _searched
     if _searched:
@@ -37,7 +35,7 @@ def load_plugins(registered: Mapping[str, Method]) -> None:
         warnings.warn(problem, UserWarning, stacklevel=4)
 
 
-def _load(entry: EntryPoint, registered: Mapping[str, Method]) -> str:
+def _load(entry: EntryPoint, registered: Mapping[str, Any]) -> str:
     """Import what one entry point names; return what is wrong with it, or nothing."""
     before = set(registered)
     try:
@@ -54,7 +52,7 @@ def _load(entry: EntryPoint, registered: Mapping[str, Method]) -> str:
     )
 
 
-def _is_registered(thing: Any, registered: Mapping[str, Method]) -> bool:
+def _is_registered(thing: Any, registered: Mapping[str, Any]) -> bool:
     """Whether a function, or one of a module, is a method: it may have been imported before anything was looked up."""
     if not isinstance(thing, ModuleType):
         return any(method.run is thing for method in registered.values())

@@ -8,9 +8,10 @@ from scpareto.train._loop import keep_best, run_training
 from scpareto.train._plan import FrontPlan, TrainingDiverged
 from scpareto.train._problem import Problem, Start, State, begin
 from scpareto.train._recipe import PRACTICAL, PUBLISHED, Recipe
-from scpareto.train._records import columns_of, copied_state, n_epochs_in, n_epochs_of, plain_number
+from scpareto.train._records import columns_of, copied_state, n_epochs_in, plain_number
 from scpareto.train._total_correlation_plan import TotalCorrelationPlan
-from scpareto.train._training import Trained, Training, train
+from scpareto.train._train import train
+from scpareto.train._training import Trained, Training
 from scpareto.train._two_phases import TwoPhases, check_restore_best
 from scpareto.train._wasserstein import CodedCells, WassersteinRecipe, WassersteinTrainer, train_wasserstein
 from scpareto.train._weights_of import AlongPath, BySolver, Fixed

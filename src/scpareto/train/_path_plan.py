@@ -14,7 +14,7 @@ from scpareto.pareto import preference_at
 from scpareto.train._code_bank import CodeBank
 from scpareto.train._path_weights import PathWeights
 from scpareto.train._plan import FrontPlan, numbers
-from scpareto.train._records import n_epochs_of
+from scpareto.train._records import n_epochs_in
 from scpareto.train._weighing import Weighing, standardised
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class PathPlan(FrontPlan):
         """Draw places from a seed, and forget the codes that critics were to see again."""
         self._places = np.random.default_rng(seed)
         self.bank = CodeBank(self.recipe.n_bank)
-        self.epochs_before = n_epochs_of(self)
+        self.epochs_before = n_epochs_in(self.history)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Adam for the control points and, if there are any, for the critics; the same ones in every piece."""

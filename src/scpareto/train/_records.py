@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from scpareto.train._plan import FrontPlan
-
 
 def copied_state(module: nn.Module) -> dict[str, torch.Tensor]:
     """Detached CPU copies of a module's state, as a plain dict."""
@@ -27,11 +25,6 @@ def columns_of(records: list[dict[str, float]]) -> dict[str, list[float]]:
 def n_epochs_in(history: list[dict[str, float]]) -> int:
     """Epochs of a history, of which some records hold validation values only."""
     return sum("epoch" in record for record in history)
-
-
-def n_epochs_of(plan: FrontPlan) -> int:
-    """Epochs that a plan was trained for."""
-    return n_epochs_in(plan.history)
 
 
 def plain_number(value: Any) -> float | int:

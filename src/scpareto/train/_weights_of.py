@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,19 +16,6 @@ if TYPE_CHECKING:
     from scpareto.objectives import Objective
     from scpareto.train._problem import Problem
     from scpareto.train._training import Training
-
-
-class WeightsOf(Protocol):
-    """A kind of weights: how many objectives it weighs, and the plan that it makes of a training."""
-
-    @property
-    def n_objectives(self) -> int:
-        """Number of objectives, generative loss included."""
-        ...
-
-    def plan(self, training: Training, problem: Problem, objectives: list[Objective]) -> FrontPlan:
-        """Build the plan of a training."""
-        ...
 
 
 @dataclass(frozen=True)

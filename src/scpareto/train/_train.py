@@ -1,0 +1,125 @@
+"""The one function that runs a training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scpareto._runtime import seeded
+from scpareto.train._loop import keep_best, run_training
+from scpareto.train._path_plan import PathPlan
+from scpareto.train._problem import begin
+from scpareto.train._records import n_epochs_in
+from scpareto.train._training import Trained
+from scpareto.train._weighing import FixedWeighing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scpareto.train._plan import FrontPlan
+    from scpareto.train._problem import Problem
+    from scpareto.train._training import Training
+
+
+def train(
+    training: Training,
+    problem: Problem,
+    *,
+    on_epoch: Callable[[], None] | None = None,
+    unfinished: dict[str, Any] | None = None,
+    keep: Callable[[dict[str, Any]], None] | None = None,
+) -> Trained:
+    """Run a training; the module is left in the state that it ends in.
+
+    Parameters
+    ----------
+    training, problem
+        What is trained, on what.
+    on_epoch
+        Called after each epoch of the main phase.
+    unfinished
+        What an earlier process has kept of this training; it goes on from there.
+    keep
+        Called after each piece with what is to be kept of it, as tensors and plain types.
+
+    Raises
+    ------
+    TrainingDiverged
+        If a loss or gradient is not finite.
+    KeyboardInterrupt
+        If the user interrupts.
+    """
+    with seeded(training.seed):
+        objectives = begin(problem, training.start, training.weighing.n_objectives - 1)
+        plan = training.weighing.plan(training, problem, objectives)
+        plan.part = training.name
+        if not training.piece_seeds:
+            _fit(plan, training, problem, on_epoch)
+            return _trained(plan)
+    assert isinstance(plan, PathPlan)
+    _fit_pieces(plan, training, problem, on_epoch, unfinished, keep)
+    return _trained(plan)
+
+
+def _fit(
+    plan: FrontPlan, training: Training, problem: Problem, on_epoch: Callable[[], None] | None, **options: Any
+) -> None:
+    """Run the loop of a plan."""
+    arguments = {"max_epochs": training.max_epochs} | options
+    run_training(
+        plan,
+        problem.manager,
+        problem.split,
+        max_initial_epochs=plan.weighing.max_initial_epochs,
+        batch_size=problem.batch_size,
+        settling=_settles(plan),
+        on_epoch=on_epoch,
+        **arguments,
+        **problem.trainer_kwargs,
+    )
+
+
+def _fit_pieces(
+    plan: PathPlan,
+    training: Training,
+    problem: Problem,
+    on_epoch: Callable[[], None] | None,
+    unfinished: dict[str, Any] | None,
+    keep: Callable[[dict[str, Any]], None] | None,
+) -> None:
+    """Train piece by piece, of which a process that is killed loses the last one only."""
+    best = keep_best(plan, training.max_epochs, settling=_settles(plan)) if plan.recipe.early_stopping else None
+    length, first = -(-training.max_epochs // len(training.piece_seeds)), 0
+    if unfinished is not None:
+        plan.take_plain(unfinished["plan"])
+        if best is not None:
+            best.take_plain(unfinished["best"])
+        first = unfinished["piece"] + 1
+    for piece in range(first, -(-training.max_epochs // length)):
+        if best is not None and best.has_given_up:
+            break
+        # A seed of its own makes a piece the same whether or not another process trained the one before.
+        seed = training.piece_seeds[piece]
+        plan.begin_piece(seed)
+        with seeded(seed):
+            left = training.max_epochs - piece * length
+            _fit(plan, training, problem, on_epoch, max_epochs=min(length, left), best=best)
+        if keep is not None:
+            keep({"piece": piece, "plan": plan.to_plain(), "best": None if best is None else best.to_plain()})
+    if best is not None:
+        best.restore(plan)
+
+
+def _settles(plan: FrontPlan) -> bool:
+    """Whether the first epochs are passed over when the best state is chosen: where a critic takes part."""
+    return not isinstance(plan.weighing, FixedWeighing)
+
+
+def _trained(plan: FrontPlan) -> Trained:
+    losses = np.array(plan.minibatch_losses)
+    extremes = [
+        [float(column[known].min()), float(column[known].max())] if (known := ~np.isnan(column)).any() else [0.0, 0.0]
+        for column in losses.T
+    ]
+    return Trained(plan.result(), plan.history, extremes, n_epochs_in(plan.history))
