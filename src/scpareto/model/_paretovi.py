@@ -26,6 +26,7 @@ from scpareto.front import FrontRun
 from scpareto.model._batch_effects import batch_effects_of, effects_parameter, start_batch_effects
 from scpareto.model._collection import prepare_collection
 from scpareto.model._front_mixin import FrontMixin
+from scpareto.model._minified import refuse_minified
 from scpareto.model._plain_scvi import plain_scvi
 from scpareto.model._presets import PAPER_ARCHITECTURE, PRESETS
 from scpareto.module import ParetoVAE
@@ -340,8 +341,7 @@ class ParetoVI(FrontMixin, SCVI):
         KeyboardInterrupt
             If interrupted; the finished points are then in :attr:`front`, which names the missing ones.
         """
-        if self.minified_data_type is not None:
-            raise ValueError("Minified data hold no counts to train on. Load the model with the full AnnData.")
+        refuse_minified(self, "train on")
         effects = effects_parameter(self)
         if effects is not None and not effects.any():
             raise ValueError(

@@ -2,11 +2,13 @@
 
 # Importing a solver's or a rule's file registers it.
 from scpareto.pareto import _auto, _conditional, _epo, _mgda, _pareto_mtl, _scalarization, _tchebycheff, _torchjd  # noqa: F401
+from scpareto.pareto._find import as_preference  # noqa: F401 - for other rooms
 from scpareto.pareto._front import Front
 from scpareto.pareto._indicators import hypervolume, non_dominated, number_of_distinct_choices
 from scpareto.pareto._knee import knee_index
 from scpareto.pareto._min_norm import min_norm_combination, min_norm_weights
 from scpareto.pareto._path import WeightPath, coefficients_at, preference_at, shares_of
+from scpareto.pareto._plain import to_plain  # noqa: F401 - for other rooms
 from scpareto.pareto._preferences import preference_rays, preference_vectors
 from scpareto.pareto._registry import (
     get_solver,

@@ -1,28 +1,9 @@
 """One training: plans, weights of a step, the loop and its recipe."""
 
-from scpareto.train._generalisability import generalisability
-from scpareto.train._infovae_plan import InfoVAEPlan
-from scpareto.train._infovae_weights import InfoVAEWeights
+# The loops of single models use these too.
+from scpareto.train._loop import _interrupts_raised as interrupts_raised  # noqa: F401
 from scpareto.train._plan import FrontPlan, TrainingDiverged
 from scpareto.train._recipe import PRACTICAL, PUBLISHED, Recipe
-from scpareto.train._total_correlation_plan import TotalCorrelationPlan
-from scpareto.train._two_phases import TwoPhases, check_restore_best
-from scpareto.train._wasserstein import CodedCells, WassersteinRecipe, WassersteinTrainer, train_wasserstein
+from scpareto.train._records import columns_of  # noqa: F401
 
-__all__ = [
-    "CodedCells",
-    "FrontPlan",
-    "InfoVAEPlan",
-    "InfoVAEWeights",
-    "PRACTICAL",
-    "PUBLISHED",
-    "Recipe",
-    "TotalCorrelationPlan",
-    "TrainingDiverged",
-    "TwoPhases",
-    "WassersteinRecipe",
-    "WassersteinTrainer",
-    "check_restore_best",
-    "generalisability",
-    "train_wasserstein",
-]
+__all__ = ["PRACTICAL", "PUBLISHED", "FrontPlan", "Recipe", "TrainingDiverged"]

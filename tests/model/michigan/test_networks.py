@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from scpareto.module import Critic, Generator, MichiGANModule, Stack, gradient_penalty
+from scpareto.model.michigan import Critic, Generator, MichiGANModule, gradient_penalty
+from scpareto.module import Stack
 
 
 @pytest.fixture(autouse=True)
