@@ -28,7 +28,7 @@ from scpareto.model._collection import prepare_collection
 from scpareto.model._front_mixin import FrontMixin
 from scpareto.model._minified import refuse_minified
 from scpareto.model._plain_scvi import plain_scvi
-from scpareto.model._presets import PAPER_ARCHITECTURE, PRESETS
+from scpareto.model._presets import PRESETS, with_paper_preset
 from scpareto.module import ParetoVAE
 
 if TYPE_CHECKING:
@@ -130,7 +130,8 @@ class ParetoVI(FrontMixin, SCVI):
         if gene_batch_effect is not None:
             architecture |= {"gene_batch_effect": gene_batch_effect, "learn_batch_effect": learn_batch_effect}
         if preset == "paper":
-            architecture = _with_paper_preset(architecture, kwargs)
+            defaults = inspect.signature(ParetoVI.__init__).parameters
+            architecture = with_paper_preset(architecture, defaults, kwargs)
         self.seed = resolved_seed(seed)
         with seeded(self.seed):
             super().__init__(adata, registry, **architecture)
@@ -385,20 +386,6 @@ class ParetoVI(FrontMixin, SCVI):
                 for name, part in run.split.items():
                     setattr(self, f"{name}_indices_", np.asarray(part))
                 self.select("knee")
-
-
-def _with_paper_preset(architecture: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
-    """Architecture of the published model; an argument that says otherwise is refused."""
-    defaults = inspect.signature(ParetoVI.__init__).parameters
-    for name, fixed in PAPER_ARCHITECTURE.items():
-        if name in extra:
-            default = fixed
-        else:
-            default = defaults[name].default if name in defaults else fixed
-        value = architecture.get(name, default)
-        if value not in (default, fixed):
-            raise ValueError(f"preset='paper' fixes {name}={fixed!r}, but {name}={value!r} was given.")
-    return architecture | PAPER_ARCHITECTURE
 
 
 def _is_continuous(column: pd.Series) -> bool:
