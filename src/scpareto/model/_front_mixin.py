@@ -13,7 +13,8 @@ from scpareto.front import apply_point, audit_front, refine_point
 from scpareto.model._hub import save_for_hub
 from scpareto.model._plain_saving import INDICES, PlainSavingMixin
 from scpareto.model._query_mixin import QueryMixin
-from scpareto.pareto import Front, as_preference
+from scpareto.pareto import Front
+from scpareto.pareto._find import as_preference
 
 if TYPE_CHECKING:
     import os
