@@ -48,8 +48,8 @@ def measure(n_cells: int, n_genes: int, batch_size: int, repeat: int) -> dict[st
     import numpy as np
     import torch
 
-    from scpareto.module import BetaTCVAEModule, MichiGANModule
-    from scpareto.train import CodedCells, TotalCorrelationPlan, WassersteinRecipe, WassersteinTrainer
+    from scpareto.model.betatcvae import BetaTCVAEModule, TotalCorrelationPlan
+    from scpareto.model.michigan import CodedCells, MichiGANModule, WassersteinRecipe, WassersteinTrainer
 
     torch.set_num_threads(1)
     torch.manual_seed(repeat)

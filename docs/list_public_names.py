@@ -1,4 +1,4 @@
-"""Write one API page per room from its ``__all__``, so that the API pages are always complete."""
+"""Write one API page per room and per folder of one model from ``__all__``, so that the API pages are complete."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ ORDER = (
 )
 TITLES = {
     "model": "Models",
+    "model.betatcvae": "Inside BetaTCVAE",
+    "model.michigan": "Inside MichiGAN",
+    "model.scinfovae": "Inside ScInfoVAE",
     "datasets": "Simulated datasets",
     "pareto": "Fronts, preferences and solvers",
     "objectives": "Objectives",
@@ -51,6 +54,12 @@ def rooms() -> list[str]:
     return sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
 
 
+def folders(room: ModuleType) -> dict[str, ModuleType]:
+    """Return the public subpackages of a room, such as the folder of one model, by name."""
+    names = [m.name for m in pkgutil.iter_modules(room.__path__) if m.ispkg and not m.name.startswith("_")]
+    return {name: importlib.import_module(f"{room.__name__}.{name}") for name in names}
+
+
 def page(title: str, module: ModuleType, names: list[str], *, stubs: str) -> str:
     """Return a MyST page: the first paragraph of the module's docstring and a table of its names."""
     summary = (inspect.getdoc(module) or "").split("\n\n")[0]
@@ -67,7 +76,9 @@ def page(title: str, module: ModuleType, names: list[str], *, stubs: str) -> str
 
 
 def write_pages(folder: Path) -> None:
-    """Write ``<folder>/<number>_<room>.md`` for every room with public names; remove the pages of rooms that left.
+    """Write ``<folder>/<number>_<room>.md`` for every room with public names, and likewise for the folders inside it.
+
+    Pages of rooms that left are removed.
 
     Parameters
     ----------
@@ -82,6 +93,11 @@ def write_pages(folder: Path) -> None:
         module = importlib.import_module(f"scpareto.{room}")
         if names := list(getattr(module, "__all__", ())):
             pages[f"{number:02d}_{room}.md"] = page(TITLES.get(room, room), module, names, stubs="objects")
+        for folder_name, inner in folders(module).items():
+            # What the room itself lists stands on the page of the room.
+            if names := [n for n in getattr(inner, "__all__", ()) if n not in getattr(module, "__all__", ())]:
+                title = TITLES.get(f"{room}.{folder_name}", f"{room}.{folder_name}")
+                pages[f"{number:02d}_{room}_{folder_name}.md"] = page(title, inner, names, stubs="objects")
     for old in set(folder.glob("*.md")) - {folder / name for name in pages}:
         old.unlink()
     for name, text in pages.items():

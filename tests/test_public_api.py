@@ -6,12 +6,23 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+from typing import TYPE_CHECKING
 
 import pytest
 
 import scpareto
 
-ROOMS = sorted(m.name for m in pkgutil.iter_modules(scpareto.__path__) if m.ispkg and not m.name.startswith("_"))
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def packages_in(path: Iterable[str]) -> list[str]:
+    return sorted(m.name for m in pkgutil.iter_modules(path) if m.ispkg and not m.name.startswith("_"))
+
+
+TOP = packages_in(scpareto.__path__)
+# A room may hold a folder for each of its models.
+ROOMS = [*TOP, *(f"{room}.{name}" for room in TOP for name in packages_in([f"{scpareto.__path__[0]}/{room}"]))]
 
 # What users import; `cli` is reached through the command `scpareto`.
 PROMISED = {
@@ -26,6 +37,9 @@ PROMISED = {
     ),
     "metrics": ("batch_entropy", "clustering_scores", "silhouette", "unsupervised_clustering_accuracy"),
     "model": ("BetaTCVAE", "MichiGAN", "ParetoVI", "ScInfoVAE"),
+    "model.betatcvae": ("BetaTCVAE", "BetaTCVAEModule", "TotalCorrelationPlan"),
+    "model.michigan": ("MichiGAN", "MichiGANModule", "WassersteinRecipe", "train_wasserstein"),
+    "model.scinfovae": ("InfoVAE", "InfoVAEWeights", "ScInfoVAE"),
     "objectives": ("get_objective",),
     "pareto": (
         "Front",
@@ -145,4 +159,11 @@ def test_promised_names_are_exported(room):
 
 
 def test_every_room_is_reached_from_the_package():
-    assert set(ROOMS) <= set(dir(scpareto)), "import scpareto as sp gives every room"
+    assert set(TOP) <= set(dir(scpareto)), "import scpareto as sp gives every room"
+
+
+def test_what_one_model_uses_stays_in_its_folder():
+    """What is trained once stays in `train`, what several models share in `module`."""
+    shared = {name for room in ("train", "module") for name in load(room).__all__}
+    for room in ("model.betatcvae", "model.michigan", "model.scinfovae"):
+        assert not shared & set(load(room).__all__)

@@ -14,13 +14,13 @@ from lightning.pytorch.callbacks import Callback
 from scvi.train import Trainer
 from torch import nn
 
-from scpareto._runtime import quiet_lightning
+from scpareto._runtime import interrupts_raised, quiet_lightning
 from scpareto.front import stratified_split
 from scpareto.objectives import Mine
 from scpareto.pareto import Scaler, get_solver, preference_vectors
 from scpareto.train import PRACTICAL, FrontPlan
 from scpareto.train._adapter import get_adapter
-from scpareto.train._loop import KeepBest, MainPhaseEpochs, _interrupts_raised, run_training
+from scpareto.train._loop import KeepBest, MainPhaseEpochs, run_training
 from scpareto.train._weighing import FixedWeighing, SolverWeighing
 
 RECIPE = PRACTICAL.with_options({"n_critic": 1})
@@ -211,7 +211,7 @@ def test_ignored_interrupts_are_heard_again():
             raise SystemExit(1)  # noqa: B904 - as Lightning does
 
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), _interrupts_raised():
+    with pytest.raises(KeyboardInterrupt), interrupts_raised():
         shut_down()
     assert signal.getsignal(signal.SIGINT) is before
 

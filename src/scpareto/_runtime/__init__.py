@@ -1,6 +1,7 @@
 """What every long computation needs: seeds, threads, progress, quiet libraries and several processes."""
 
 from scpareto._runtime._best_state import BestState
+from scpareto._runtime._interrupts import interrupts_raised
 from scpareto._runtime._processes import (
     averaged,
     averaged_gradient,
@@ -24,6 +25,7 @@ __all__ = [
     "averaged_tensor",
     "averaged_tensors",
     "child_seed",
+    "interrupts_raised",
     "is_first_process",
     "of_first_process",
     "quiet_lightning",

@@ -11,13 +11,19 @@ from ._contrast_retention import (
     contrasts_within_batches,
 )
 from ._factor_vae_score import FactorVAEScore, factor_vae_score
+from ._factors import as_numbers, check_factors
 from ._inception_score import InceptionScore, inception_score
 from ._latent_space_entropy import latent_space_entropy
 from ._mutual_information_gap import MutualInformationGap, mutual_information_gap
 from ._neighbor_preservation import neighbor_preservation
 from ._neighborhood_retention import neighborhood_overlaps, neighborhood_retention
 from ._nn_mutual_information import nn_mutual_information
-from ._number_of_clusters import NumberOfClusters, number_of_clusters
+from ._number_of_clusters import (
+    ESTIMATORS,
+    NumberOfClusters,
+    before_the_drop,
+    number_of_clusters,
+)
 from ._probe import ProbeResult, probe_information
 from ._random_forest_error import random_forest_error
 from ._robust_spectral import robust_spectral_clustering

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import matplotlib.pyplot as plt
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from scvi.hub import HubModel
 
-    from scpareto.model._front_mixin import FrontMixin
+    from scpareto.pareto import Front
 
 PARENT_MODULE = "scpareto.model"
 _FIGURE = "front.png"
@@ -68,8 +68,23 @@ adata.obsm["X_{key}"] = model.get_latent_representation()
 """
 
 
+class HoldsFront(Protocol):
+    """What is asked of a model besides being one of scvi-tools."""
+
+    @property
+    def front(self) -> Front | None:
+        """The front."""
+
+    @property
+    def selected(self) -> int | None:
+        """Number of the selected point."""
+
+    def save(self, dir_path: str | os.PathLike[str], **kwargs: Any) -> None:
+        """Write the model."""
+
+
 def save_for_hub(
-    model: FrontMixin,
+    model: HoldsFront,
     dir_path: str | os.PathLike[str],
     *,
     license_info: str,

@@ -26,8 +26,9 @@ from scpareto.front import FrontOptions, documented_by, learn_front
 from scpareto.model._batch_effects import batch_effects_of, effects_parameter, start_batch_effects
 from scpareto.model._collection import prepare_collection
 from scpareto.model._front_mixin import FrontMixin
+from scpareto.model._minified import refuse_minified
 from scpareto.model._plain_scvi import plain_scvi
-from scpareto.model._presets import PAPER_ARCHITECTURE, PRESETS
+from scpareto.model._presets import PRESETS, with_paper_preset
 from scpareto.module import ParetoVAE
 
 if TYPE_CHECKING:
@@ -131,7 +132,8 @@ class ParetoVI(FrontMixin, SCVI):
         if gene_batch_effect is not None:
             architecture |= {"gene_batch_effect": gene_batch_effect, "learn_batch_effect": learn_batch_effect}
         if preset == "paper":
-            architecture = _with_paper_preset(architecture, kwargs)
+            defaults = inspect.signature(ParetoVI.__init__).parameters
+            architecture = with_paper_preset(architecture, defaults, kwargs)
         self.seed = resolved_seed(seed)
         with seeded(self.seed):
             super().__init__(adata, registry, **architecture)
@@ -308,8 +310,7 @@ class ParetoVI(FrontMixin, SCVI):
             If interrupted; the finished points are then in :attr:`front`, which names the missing ones.
         """
         given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
-        if self.minified_data_type is not None:
-            raise ValueError("Minified data hold no counts to train on. Load the model with the full AnnData.")
+        refuse_minified(self, "train on")
         effects = effects_parameter(self)
         if effects is not None and not effects.any():
             raise ValueError(
@@ -328,20 +329,6 @@ class ParetoVI(FrontMixin, SCVI):
         for name, part in front.metadata["indices"].items():
             setattr(self, f"{name}_indices_", np.asarray(part))
         self.select("knee")
-
-
-def _with_paper_preset(architecture: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
-    """Architecture of the published model; an argument that says otherwise is refused."""
-    defaults = inspect.signature(ParetoVI.__init__).parameters
-    for name, fixed in PAPER_ARCHITECTURE.items():
-        if name in extra:
-            default = fixed
-        else:
-            default = defaults[name].default if name in defaults else fixed
-        value = architecture.get(name, default)
-        if value not in (default, fixed):
-            raise ValueError(f"preset='paper' fixes {name}={fixed!r}, but {name}={value!r} was given.")
-    return architecture | PAPER_ARCHITECTURE
 
 
 def _is_continuous(column: pd.Series) -> bool:

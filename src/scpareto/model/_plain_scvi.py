@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scvi.model import SCVI
 
-if TYPE_CHECKING:
-    from scpareto.model._paretovi import ParetoVI
+from scpareto.model._minified import refuse_minified
 
 _OWN_SETUP = ("nuisance_keys",)
 _OWN_ARCHITECTURE = ("var_eps", "n_layers_library", "gene_batch_effect", "learn_batch_effect")
 
 
-def plain_scvi(model: ParetoVI) -> SCVI:
+def plain_scvi(model: SCVI) -> SCVI:
     """Build an SCVI with the architecture, the weights and the data of a model; see ``ParetoVI.to_scvi``."""
     kwargs: dict[str, Any] = {**model._module_kwargs, "use_observed_lib_size": model.module.use_observed_lib_size}
     if kwargs.get("gene_batch_effect") is not None:
@@ -22,8 +21,7 @@ def plain_scvi(model: ParetoVI) -> SCVI:
         raise ValueError(
             f"n_layers_library={kwargs['n_layers_library']}: SCVI's encoder of the library size has one layer."
         )
-    if model.minified_data_type is not None:
-        raise ValueError("Minified data hold no counts. Load the model with the full AnnData.")
+    refuse_minified(model, "hand over")
     if "var_eps" in kwargs:
         extra = kwargs.get("extra_encoder_kwargs") or {}
         kwargs["extra_encoder_kwargs"] = {"var_eps": kwargs["var_eps"], **extra}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from inspect import Parameter
 
 PAPER_ARCHITECTURE: dict[str, Any] = {
     "n_hidden": 128,
@@ -18,3 +22,33 @@ PAPER_ARCHITECTURE: dict[str, Any] = {
 """scVI as in the published front: learned library size, two hidden layers in every network, no variance floor."""
 
 PRESETS: tuple[str | None, ...] = (None, "paper")
+
+
+def with_paper_preset(
+    architecture: dict[str, Any], parameters: Mapping[str, Parameter], extra: dict[str, Any]
+) -> dict[str, Any]:
+    """Architecture of the published model.
+
+    Parameters
+    ----------
+    architecture
+        What was asked for, defaults included.
+    parameters
+        Parameters of the model, whose defaults the preset may overrule.
+    extra
+        What was asked for beyond these parameters.
+
+    Raises
+    ------
+    ValueError
+        If something else was asked for than the preset fixes.
+    """
+    for name, fixed in PAPER_ARCHITECTURE.items():
+        if name in extra:
+            default = fixed
+        else:
+            default = parameters[name].default if name in parameters else fixed
+        value = architecture.get(name, default)
+        if value not in (default, fixed):
+            raise ValueError(f"preset='paper' fixes {name}={fixed!r}, but {name}={value!r} was given.")
+    return architecture | PAPER_ARCHITECTURE

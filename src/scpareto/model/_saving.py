@@ -13,12 +13,12 @@ import pandas as pd
 import torch
 
 from scpareto._scvi_compat import SAVE_KEYS, download
+from scpareto.pareto import to_plain
 
 FORMAT_VERSION = 1
 """Raised whenever a file of the previous version needs an upgrade."""
 
 _HEADER_KEY = "scpareto"
-_FRAME_KEY = "__dataframe__"
 
 
 class UnsafeModelError(ValueError):
@@ -38,7 +38,7 @@ def rewrite_as_plain(path: Path, header: Mapping[str, Any]) -> None:
     content = torch.load(path, map_location="cpu", weights_only=False)
     attributes = content[SAVE_KEYS.ATTR_DICT_KEY]
     attributes["registry_"] = _arrays_as_lists(attributes["registry_"])
-    plain = {key: to_plain(value) for key, value in content.items()}
+    plain = {key: to_plain(value, key) for key, value in content.items()}
     plain[_HEADER_KEY] = {"format_version": FORMAT_VERSION} | dict(header)
     unfinished = path.with_suffix(".pt.tmp")
     torch.save(plain, unfinished)
@@ -81,29 +81,6 @@ def check_saved(dir_path: str | os.PathLike[str], prefix: str | None = None, bac
             f"{path} was saved by scpareto {header.get('version', '(unknown version)')} in format "
             f"{header['format_version']}; this version reads formats up to {FORMAT_VERSION}. Upgrade scpareto."
         )
-
-
-def to_plain(value: Any) -> Any:
-    """Turn arrays, frames and library dictionaries into tensors and plain types."""
-    if isinstance(value, torch.Tensor):
-        return value.detach().cpu()
-    if isinstance(value, np.ndarray):
-        return torch.from_numpy(value.copy()) if value.dtype.kind in "biuf" else to_plain(value.tolist())
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, pd.DataFrame):
-        return {_FRAME_KEY: {str(column): to_plain(value[column].to_numpy()) for column in value.columns}}
-    if isinstance(value, pd.Series | pd.Index):
-        return to_plain(value.to_numpy())
-    if isinstance(value, Mapping):
-        return {to_plain(key): to_plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [to_plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, torch.device | torch.dtype):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} cannot be saved as tensors and plain types: {value!r:.100}")
 
 
 def _arrays_as_lists(value: Any) -> Any:

@@ -8,6 +8,7 @@ from scpareto.pareto._indicators import hypervolume, non_dominated, number_of_di
 from scpareto.pareto._knee import knee_index
 from scpareto.pareto._min_norm import min_norm_combination, min_norm_weights
 from scpareto.pareto._path import WeightPath, coefficients_at, preference_at, shares_of
+from scpareto.pareto._plain import to_plain
 from scpareto.pareto._preferences import preference_rays, preference_vectors
 from scpareto.pareto._registry import (
     get_solver,

@@ -1,28 +1,39 @@
-"""Fronts as tensors and plain Python values, which can be loaded without running code."""
+"""Fronts and models as tensors and plain Python values, which can be loaded without running code."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 # Exact types: subclasses such as numpy.float64 pickle as themselves, which a safe load refuses.
 _ATOMS = (type(None), bool, int, float, str)
 _TENSOR_TYPES = {"float64", "int64", "bool"}
+_FRAME_KEY = "__dataframe__"
 
 
 def to_plain(value: Any, where: str) -> Any:
-    """Copy made of tensors and plain values only; numpy scalars and arrays are converted.
+    """Copy made of tensors and plain values only, which ``torch.load(..., weights_only=True)`` opens.
+
+    Arrays, series and indices of numbers become tensors, others lists; frames become dicts of columns, numpy's scalars
+    those of Python, any mapping a dict, devices and types strings. Lists stay lists and tuples stay tuples, so that
+    what is read equals what was written; a named tuple loses its names, a set becomes a list. The first saved models
+    hold lists where there were tuples: whoever reads a file has to take either.
+
+    Parameters
+    ----------
+    value
+        What is copied.
+    where
+        Name of it, for the message.
 
     Raises
     ------
     TypeError
-        If something has no plain form; ``where`` says where it is.
+        If something has no plain form; the message says where it is.
     """
     if type(value) in _ATOMS:
         return value
@@ -31,15 +42,28 @@ def to_plain(value: Any, where: str) -> Any:
     if isinstance(value, np.generic):
         return to_plain(value.item(), where)
     if isinstance(value, np.ndarray):
-        return torch.tensor(value) if value.dtype.kind in "biuf" else to_plain(value.tolist(), where)
-    if isinstance(value, list | tuple):
-        return type(value)([to_plain(item, f"{where}[{i}]") for i, item in enumerate(value)])
-    if isinstance(value, dict):
-        for key in value:
-            if type(key) not in (str, int):
-                raise TypeError(f"Keys of {where} must be strings or integers, got {key!r}.")
-        return {key: to_plain(item, f"{where}[{key!r}]") for key, item in value.items()}
-    raise TypeError(f"{where} must hold plain values or tensors, got {type(value).__name__}: {value!r}.")
+        # The copy is writable and has no negative strides.
+        return torch.from_numpy(value.copy()) if value.dtype.kind in "biuf" else to_plain(value.tolist(), where)
+    if isinstance(value, pd.DataFrame):
+        columns = {str(name): to_plain(value[name].to_numpy(), f"{where}[{name!r}]") for name in value.columns}
+        return {_FRAME_KEY: columns}
+    if isinstance(value, pd.Series | pd.Index):
+        return to_plain(value.to_numpy(), where)
+    if isinstance(value, list | tuple | set):
+        items = [to_plain(item, f"{where}[{i}]") for i, item in enumerate(value)]
+        return tuple(items) if isinstance(value, tuple) else items
+    if isinstance(value, Mapping):
+        return {_plain_key(key, where): to_plain(item, f"{where}[{key!r}]") for key, item in value.items()}
+    if isinstance(value, torch.device | torch.dtype):
+        return str(value)
+    raise TypeError(f"{where} must hold plain values or tensors, got {type(value).__name__}: {value!r:.100}.")
+
+
+def _plain_key(key: Any, where: str) -> Any:
+    plain = key.item() if isinstance(key, np.generic) else key
+    if type(plain) not in _ATOMS:
+        raise TypeError(f"Keys of {where} must be plain values, got {key!r}.")
+    return plain
 
 
 def table_to_plain(table: pd.DataFrame) -> dict[str, dict[str, Any]]:

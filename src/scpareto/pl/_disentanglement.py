@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scpareto.metrics import mutual_information_gap, spearman_gap
-from scpareto.metrics._factors import as_numbers, check_factors
+from scpareto.metrics import as_numbers, check_factors, mutual_information_gap, spearman_gap
 
 from ._style import COLUMN_WIDTH, LABEL_SIZE, NOTE_SIZE, PALETTE, new_axes, tidy
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +14,7 @@ from scvi.train import Trainer
 from torch.distributions import Distribution
 
 from scpareto._cells import resident_dataset, with_cell_index
-from scpareto._runtime import BestState, child_seed, quiet_lightning, seeded
+from scpareto._runtime import BestState, child_seed, interrupts_raised, quiet_lightning, seeded
 from scpareto.objectives import denormals_flushed
 
 if TYPE_CHECKING:
@@ -193,7 +191,7 @@ def run_training(
         data = _data(with_cell_index(manager, resident), split, batch_size, trainer.world_size)
         # Lightning leaves modules in the mode they are in, and the training before ended in evaluation mode.
         plan.train()
-        with _interrupts_raised(), denormals_flushed(), _noise_of_its_own(trainer), _distributions_unchecked():
+        with interrupts_raised(), denormals_flushed(), _noise_of_its_own(trainer), _distributions_unchecked():
             trainer.fit(plan, datamodule=data)
     if keeper is not None and best is None:
         keeper.restore(plan)
@@ -241,19 +239,3 @@ def _distributions_unchecked() -> Iterator[None]:
         yield
     finally:
         Distribution.set_default_validate_args(before)
-
-
-@contextmanager
-def _interrupts_raised() -> Iterator[None]:
-    """Raise KeyboardInterrupt where Lightning would end the process and leave interrupts ignored."""
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT) if in_main_thread else None
-    try:
-        yield
-    except SystemExit as error:
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        if in_main_thread:
-            signal.signal(signal.SIGINT, handler)

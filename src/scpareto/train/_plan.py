@@ -44,16 +44,16 @@ class TrainingDiverged(RuntimeError):
 
     Examples
     --------
-    >>> import torch
-    >>> from scpareto.module import MichiGANModule
-    >>> from scpareto.train import CodedCells, WassersteinRecipe, train_wasserstein
-    >>> _ = torch.manual_seed(0)
-    >>> module = MichiGANModule(5, n_latent=2, n_noise=2, n_hidden_generator=[8], n_hidden_critic=[8])
-    >>> cells = CodedCells(x=torch.full((64, 5), float("inf")), mean=torch.randn(64, 2))
-    >>> train_wasserstein(module, cells, WassersteinRecipe(), max_epochs=1)
+    A shared start that learns far too fast:
+
+    >>> import scpareto as sp
+    >>> adata = sp.datasets.simulate_batches(n_cells=100, n_genes=20, seed=0)
+    >>> sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
+    >>> model = sp.model.ParetoVI(adata, n_hidden=8, seed=0)
+    >>> model.train(2, max_epochs_pretrain=2, plan_kwargs={"lr": 1e30}, progress=False)
     Traceback (most recent call last):
         ...
-    scpareto.train._plan.TrainingDiverged: epoch 0: ... is not finite; lower lr or raise penalty.
+    scpareto.train._plan.TrainingDiverged: The losses of epoch ... are not finite: ...
     """
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pandas as pd
 from scvi import REGISTRY_KEYS
 from scvi.data import AnnDataManager
@@ -12,30 +11,32 @@ from scvi.data.fields import CategoricalObsField, LayerField, NumericalObsField
 from scvi.model.base import ArchesMixin, BaseMinifiedModeModelClass, RNASeqMixin, VAEMixin
 
 from scpareto._constants import SCINFOVAE_SIZE_FACTOR_KEY
-from scpareto._runtime import FrontProgress, child_seed, resolved_seed, seeded
+from scpareto._runtime import child_seed, resolved_seed, seeded
 from scpareto._scvi_compat import minify_type_of
-from scpareto.model._cluster_mixin import ClusterMixin
-from scpareto.model._clustering_record import ClusterChoice, cluster_scores
-from scpareto.model._input_scaling import check_values, input_scaling
-from scpareto.module import InfoVAE
+from scpareto.model._minified import refuse_minified
+from scpareto.model.scinfovae._cluster_choice import ClusterChoice
+from scpareto.model.scinfovae._cluster_mixin import ClusterMixin
+from scpareto.model.scinfovae._infovae import InfoVAE
+from scpareto.model.scinfovae._input_scaling import check_values, input_scaling
+from scpareto.model.scinfovae._training_mixin import TrainingMixin, check_restore_best
+from scpareto.model.scinfovae._weights import InfoVAEWeights
 from scpareto.objectives import PriorDivergence
-from scpareto.train import InfoVAEWeights, TwoPhases, check_restore_best
-from scpareto.train._records import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     import torch
     from anndata import AnnData
     from numpy.typing import NDArray
 
-_SPLIT, _NETWORK = 10, 11
-"""Seed indices besides those of the phases."""
+_NETWORK = 11
+"""Seed index besides those of the training."""
 _LAMBDA = {"log_mse": 10.0, "paper_mse": 10.0}
 """Default of ``lambda_`` where it is not 100: squared errors are smaller than likelihoods."""
 
 
-class ScInfoVAE(ClusterMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedModeModelClass):
+class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedModeModelClass):
     r"""InfoVAE with a zero-inflated negative binomial likelihood and deep clustering.
 
     Parameters
@@ -51,8 +52,8 @@ class ScInfoVAE(ClusterMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMo
     n_hidden
         Width of each hidden layer of the encoder; the decoder has them in reverse order.
     alpha, lambda_
-        Weights of the objective, see :class:`scpareto.train.InfoVAEWeights`; ``lambda_=None`` is 100, and 10 for
-        squared errors.
+        Weights of the objective, see :class:`scpareto.model.scinfovae.InfoVAEWeights`; ``lambda_=None`` is 100, and
+        10 for squared errors.
     divergence, kernel
         Divergence of all codes together from the prior: ``"mmd"`` with the kernel ``"imq"``, ``"rbf"``, ``"multirbf"``
         or ``"tutorial"``, ``"js"``, or ``"stein"``; see :class:`scpareto.objectives.PriorDivergence`.
@@ -60,7 +61,7 @@ class ScInfoVAE(ClusterMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMo
         Weight of the clustering term in fine-tuning.
     gene_likelihood
         ``"zinb"``, ``"nb"``, ``"normal"`` for continuous data, or the squared errors ``"log_mse"`` and ``"paper_mse"``;
-        see :class:`scpareto.module.InfoVAE`.
+        see :class:`scpareto.model.scinfovae.InfoVAE`.
     dispersion
         Whether dispersions are those of a ``"gene"`` or of a gene in a cell, ``"gene-cell"``.
     input_noise
@@ -68,7 +69,7 @@ class ScInfoVAE(ClusterMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMo
     seed
         Seed of initial weights and training; None takes ``scvi.settings.seed``, or 0.
     **kwargs
-        Further arguments of :class:`scpareto.module.InfoVAE`.
+        Further arguments of :class:`scpareto.model.scinfovae.InfoVAE`.
 
     Raises
     ------
@@ -311,8 +312,7 @@ class ScInfoVAE(ClusterMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMo
         scpareto.train.TrainingDiverged
             If the loss is not finite.
         """
-        if self.minified_data_type is not None:
-            raise ValueError("Minified data hold no counts to train on. Load the model with the full AnnData.")
+        refuse_minified(self, "train on")
         check_restore_best(restore_best)
         for name, value in (("max_epochs_pretrain", max_epochs_pretrain), ("update_interval", update_interval)):
             if value < 1:
@@ -326,81 +326,22 @@ class ScInfoVAE(ClusterMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedMo
             raise ValueError(f"devices={devices!r}: ScInfoVAE trains on one device.")
         self._weights.in_finetuning(finetune_objective)
         choice = ClusterChoice(n_clusters_by)
-        if self._start is None:
-            self._start = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
-        self.module.load_state_dict(self._start, strict=False)
-        self._front, self.selected_, self.preference_ = None, None, None
-        n_cells = self.adata.n_obs
-        order = np.random.default_rng(child_seed(self.seed, _SPLIT)).permutation(n_cells)
-        n_validation = round(validation_size * n_cells)
-        parts: dict[str, Any] = {"validation": np.sort(order[:n_validation]), "train": np.sort(order[n_validation:])}
-        for name, rows in parts.items():
-            setattr(self, f"{name}_indices_", rows)
         on_cpu = accelerator in ("auto", "cpu") and devices in ("auto", -1)
-        options: dict[str, Any] = {
-            "batch_size": batch_size,
-            "seed": self.seed,
-            "trainer_kwargs": {"accelerator": accelerator, "devices": 1 if on_cpu else devices} | trainer_kwargs,
-        }
-        divergence = PriorDivergence(self.module.n_latent, **self._divergence_options)
-        with FrontProgress(max_epochs_pretrain + max_epochs_finetune, show=progress) as bar:
-            phases = TwoPhases(
-                self.module,
-                self.adata_manager,
-                weights=self._weights,
-                divergence=divergence,
-                on_epoch=bar.epoch,
-                **parts,
-                **options,
-            )
-            bar.stage("pre-training", max_epochs_pretrain)
-            pretraining = phases.pretrain(max_epochs_pretrain, lr=lr, patience=patience)
-            self.phases_ = {"pretraining": columns_of(pretraining)}
-            self.is_trained_ = True
-            if not self.maps_query_:
-                if self.n_clusters is None:
-                    bar.say("estimating the number of clusters")
-                    self._choose_n_clusters(choice, phases, parts, lr_finetune, finetune_objective, options)
-                bar.stage("fine-tuning", max_epochs_finetune)
-                before = phases.codes().numpy()
-                finetuned = phases.finetune(
-                    max_epochs_finetune,
-                    lr=lr_finetune,
-                    objective=finetune_objective,
-                    update_interval=update_interval,
-                    tol=tol,
-                    restore_best=restore_best,
-                    patience=patience,
-                )
-                self.phases_["finetuning"] = columns_of(finetuned.history)
-                self.pretrained_clusters_, self.clusters_ = finetuned.before, finetuned.after
-                self.finetuning_end_ = finetuned.reason
-                self.scores_ = {
-                    "before": cluster_scores(before, finetuned.before),
-                    "after": cluster_scores(phases.codes().numpy(), finetuned.after),
-                }
-            bar.stage("done", 0)
-        self.module.eval()
-        self._record()
-
-    def _choose_n_clusters(
-        self,
-        choice: ClusterChoice,
-        phases: TwoPhases,
-        parts: dict[str, NDArray[np.int64]],
-        lr: float,
-        objective: str,
-        options: dict[str, Any],
-    ) -> None:
-        """Estimate the number of clusters, note the reason, and make it an argument of the model for loading."""
-        found = choice(phases, parts, lr=lr, objective=objective, **options)
-        self.n_clusters_choice_ = {
-            "value": found.value,
-            "method": choice.method,
-            "reason": found.reason,
-            "candidates": found.candidates.tolist(),
-            "scores": found.scores.tolist(),
-        }
-        self.module.add_clusters(found.value)
-        # A loaded model is built from its arguments, and has to have as many centres as were saved.
-        self.init_params_["non_kwargs"]["n_clusters"] = found.value
+        self._train_phases(
+            choice,
+            pretraining={"max_epochs": max_epochs_pretrain, "lr": lr, "patience": patience},
+            finetuning={
+                "max_epochs": max_epochs_finetune,
+                "lr": lr_finetune,
+                "objective": finetune_objective,
+                "update_interval": update_interval,
+                "tol": tol,
+                "restore_best": restore_best,
+                "patience": patience,
+            },
+            validation_size=validation_size,
+            progress=progress,
+            batch_size=batch_size,
+            seed=self.seed,
+            trainer_kwargs={"accelerator": accelerator, "devices": 1 if on_cpu else devices} | trainer_kwargs,
+        )

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
-from scpareto.model._betatcvae import check_codes
+from scpareto.model._codes import check_codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,9 +3,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from scpareto.module import MichiGANModule
-from scpareto.train import CodedCells, TrainingDiverged, WassersteinRecipe, WassersteinTrainer, train_wasserstein
-from scpareto.train._wasserstein import relative_variance
+from scpareto.model.michigan import (
+    CodedCells,
+    MichiGANModule,
+    WassersteinRecipe,
+    WassersteinTrainer,
+    train_wasserstein,
+)
+from scpareto.model.michigan._coded_cells import relative_variance
+from scpareto.train import TrainingDiverged
 
 
 def cells(n=256, n_genes=6, n_latent=2):

@@ -4,48 +4,40 @@ from __future__ import annotations
 
 import logging
 import warnings
-from dataclasses import fields
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import torch
-from scipy import sparse
 from scvi import REGISTRY_KEYS
 from scvi.data import AnnDataManager
 from scvi.data.fields import LayerField, ObsmField
 from scvi.model.base import BaseModelClass
 
-from scpareto._constants import CODE_KEY, CODE_SCALE_KEY, UNS_KEY, latent_key, latent_scale_key
-from scpareto._runtime import child_seed, resolved_seed, seeded
-from scpareto._scvi_compat import parse_device_args
+from scpareto._constants import CODE_KEY, CODE_SCALE_KEY, latent_key, latent_scale_key
+from scpareto._runtime import resolved_seed, seeded
 from scpareto.model._expression import check_expression, check_kind
-from scpareto.model._generation_mixin import GenerationMixin
 from scpareto.model._plain_saving import PlainSavingMixin
-from scpareto.module import MichiGANModule
-from scpareto.train import CodedCells, WassersteinRecipe, train_wasserstein
-from scpareto.train._wasserstein import COLLAPSED, relative_variance
+from scpareto.model.michigan._generation_mixin import GenerationMixin
+from scpareto.model.michigan._networks import MichiGANModule
+from scpareto.model.michigan._recipe import WassersteinRecipe
+from scpareto.model.michigan._training_mixin import TrainingMixin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self
 
+    import pandas as pd
     from anndata import AnnData
 
-    from scpareto.module._layers import Norm
-    from scpareto.module._michigan import Conditioning, Output
-
-logger = logging.getLogger("scpareto")
-
-_TRAINING = 1
+    from scpareto.model.michigan._critic import Conditioning
+    from scpareto.model.michigan._generator import Output
+    from scpareto.module import Norm
 
 
 def _is_warning(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING
 
 
-class MichiGAN(GenerationMixin, PlainSavingMixin, BaseModelClass):
+class MichiGAN(GenerationMixin, TrainingMixin, PlainSavingMixin, BaseModelClass):
     r"""Conditional Wasserstein GAN that turns codes of another model into cells.
 
     An autoencoder finds codes with a meaning but decodes blurred cells; a GAN makes realistic cells from meaningless
@@ -81,7 +73,7 @@ class MichiGAN(GenerationMixin, PlainSavingMixin, BaseModelClass):
         gradient penalty does not expect.
     wide_features
         Whether the critic's features are its last hidden layer, mapped to the code, instead of one rectified unit for
-        each code dimension (published); see :class:`scpareto.module.Critic`.
+        each code dimension (published); see :class:`scpareto.model.michigan.Critic`.
     seed
         Seed of the initial weights and of the training; None takes ``scvi.settings.seed``, or 0.
 
@@ -308,7 +300,7 @@ class MichiGAN(GenerationMixin, PlainSavingMixin, BaseModelClass):
         codes
             ``"mean"`` for the registered codes, ``"sample"`` for a fresh draw around them at every step.
         plan_kwargs
-            Further fields of :class:`scpareto.train.WassersteinRecipe`: ``penalty``, ``epsilon``, ``average``,
+            Further fields of :class:`scpareto.model.michigan.WassersteinRecipe`: ``penalty``, ``epsilon``, ``average``,
             ``beta1``, ``beta2``, ``information_weight`` and ``supervision_weight``.
         accelerator
             As in scvi-tools; one device is used.
@@ -327,15 +319,9 @@ class MichiGAN(GenerationMixin, PlainSavingMixin, BaseModelClass):
         UserWarning
             If the generator has collapsed.
         """
-        known = {field.name for field in fields(WassersteinRecipe)}
-        options: dict[str, Any] = {"batch_size": batch_size, "n_critic": n_critic, "lr": lr, "codes": codes} | (
-            plan_kwargs or {}
+        recipe = WassersteinRecipe.from_options(
+            {"batch_size": batch_size, "n_critic": n_critic, "lr": lr, "codes": codes} | (plan_kwargs or {})
         )
-        if unknown := set(options) - known:
-            raise ValueError(
-                f"plan_kwargs has unknown {', '.join(sorted(unknown))}; valid: {', '.join(sorted(known))}."
-            )
-        recipe = WassersteinRecipe(**options)
         if max_epochs < 1:
             raise ValueError(f"max_epochs={max_epochs} must be at least 1.")
         if recipe.codes == "sample" and CODE_SCALE_KEY not in self.adata_manager.data_registry:
@@ -344,15 +330,7 @@ class MichiGAN(GenerationMixin, PlainSavingMixin, BaseModelClass):
             raise ValueError("information_weight and supervision_weight need MichiGAN(..., infer_codes=True).")
         if recipe.supervision_weight and CODE_KEY not in self.adata_manager.data_registry:
             raise ValueError("supervision_weight needs code_key in MichiGAN.setup_anndata.")
-        _, _, device = parse_device_args(accelerator, "auto", return_device="torch")
-        self.to_device(device)
-        cells = self._cells(device)
-        with seeded(child_seed(self.seed, _TRAINING)):
-            history = train_wasserstein(self.module, cells, recipe, max_epochs, on_epoch)
-            share = relative_variance(self.module, cells)
-        self._history = pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch"))
-        self._history.loc[len(history), "relative_variance"] = share
-        self.collapsed_, self.is_trained_ = bool(share < COLLAPSED), True
+        share = self._train_by(recipe, max_epochs, accelerator, on_epoch)
         if self.collapsed_:
             warnings.warn(
                 f"The generator has collapsed: generated cells have {share:.1%} of the variance of real ones. Train "
@@ -360,30 +338,3 @@ class MichiGAN(GenerationMixin, PlainSavingMixin, BaseModelClass):
                 UserWarning,
                 stacklevel=2,
             )
-        self.adata.uns.setdefault(UNS_KEY, {})["michigan"] = {
-            "max_epochs": int(max_epochs),
-            "collapsed": self.collapsed_,
-            "relative_variance": share,
-            "seed": self.seed,
-            "version": version("scpareto"),
-            **{field.name: getattr(recipe, field.name) for field in fields(recipe)},
-        }
-
-    def _cells(self, device: torch.device) -> CodedCells:
-        """All registered cells, dense, on the device."""
-        values = self.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)
-        dense = values.toarray() if sparse.issparse(values) else np.asarray(values)
-        x = torch.from_numpy(np.ascontiguousarray(dense, dtype=np.float32)).to(device)
-        library = None
-        if self.module.output != "linear":
-            library = x.sum(1, keepdim=True)
-            logs = torch.log(library)
-            self.module.generator.get_buffer("library_moments").copy_(
-                torch.stack([logs.mean(), logs.std().clamp(min=1e-3)])
-            )
-        codes = {
-            name: torch.from_numpy(np.asarray(self.adata_manager.get_from_registry(name), dtype=np.float32)).to(device)
-            for name in (CODE_KEY, CODE_SCALE_KEY)
-            if name in self.adata_manager.data_registry
-        }
-        return CodedCells(self.module.on_critic_scale(x), codes.get(CODE_KEY), codes.get(CODE_SCALE_KEY), library)

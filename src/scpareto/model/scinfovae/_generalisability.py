@@ -6,8 +6,8 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from scpareto._cells import batches
+from scpareto.model.scinfovae._two_phases import TwoPhases
 from scpareto.objectives import clustering_divergence, target_distribution
-from scpareto.train._two_phases import TwoPhases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scvi.data import AnnDataManager
 
-    from scpareto.module import InfoVAE
+    from scpareto.model.scinfovae._infovae import InfoVAE
 
 
 def generalisability(
@@ -61,7 +61,7 @@ def generalisability(
     >>> import numpy as np
     >>> import scpareto as sp
     >>> from scpareto.objectives import PriorDivergence
-    >>> from scpareto.train import InfoVAEWeights, generalisability
+    >>> from scpareto.model.scinfovae import InfoVAEWeights, generalisability
     >>> adata = sp.datasets.simulate_batches(n_cells=60, n_genes=20, n_batches=1, seed=0)
     >>> sp.model.ScInfoVAE.setup_anndata(adata)
     >>> model = sp.model.ScInfoVAE(adata, n_clusters=3, n_hidden=[16], n_latent=2, seed=0)

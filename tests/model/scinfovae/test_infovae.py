@@ -8,9 +8,9 @@ import torch
 from scvi import REGISTRY_KEYS
 from torch.distributions import Normal, kl_divergence
 
-from scpareto.module import InfoVAE
-from scpareto.module._reconstruction import RECONSTRUCTIONS
-from scpareto.module._tapered import TaperedDecoder, TaperedEncoder, TaperedLayers
+from scpareto.model.scinfovae import InfoVAE
+from scpareto.model.scinfovae._reconstruction import RECONSTRUCTIONS
+from scpareto.model.scinfovae._tapered import TaperedDecoder, TaperedEncoder, TaperedLayers
 
 N_GENES = 12
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import copy
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from scvi.train import Trainer
 
 from scpareto._cells import batches
-from scpareto._runtime import child_seed, seeded
+from scpareto._runtime import BestState, child_seed, interrupts_raised, quiet_lightning, seeded
 from scpareto._scvi_compat import MODULE_KEYS
-from scpareto.metrics import silhouette
+from scpareto.model.scinfovae._cluster_scores import cluster_silhouette
+from scpareto.model.scinfovae._label_stability import LabelStability
+from scpareto.model.scinfovae._plan import InfoVAEPlan
 from scpareto.objectives import denormals_flushed, kmeans_centres, target_distribution
-from scpareto.train._infovae_plan import InfoVAEPlan
-from scpareto.train._label_stability import LabelStability
-from scpareto.train._loop import _interrupts_raised, quiet_lightning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,15 +26,14 @@ if TYPE_CHECKING:
     from scvi.data import AnnDataManager
     from torch import Tensor
 
-    from scpareto.module import InfoVAE
+    from scpareto.model.scinfovae._infovae import InfoVAE
+    from scpareto.model.scinfovae._weights import InfoVAEWeights
     from scpareto.objectives import PriorDivergence
-    from scpareto.train._infovae_weights import InfoVAEWeights
 
 logger = logging.getLogger("scpareto")
 
-RestoreBest = Literal["silhouette", "loss"]
 _PRETRAINING, _CENTRES, _FINETUNING, _START = range(4)
-_SILHOUETTE_CELLS = 2000
+"""Seed indices."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class TwoPhases:
     >>> import numpy as np
     >>> import scpareto as sp
     >>> from scpareto.objectives import PriorDivergence
-    >>> from scpareto.train import InfoVAEWeights, TwoPhases
+    >>> from scpareto.model.scinfovae import InfoVAEWeights, TwoPhases
     >>> adata = sp.datasets.simulate_batches(n_cells=60, n_genes=20, n_batches=1, seed=0)
     >>> sp.model.ScInfoVAE.setup_anndata(adata)
     >>> model = sp.model.ScInfoVAE(adata, n_clusters=3, n_hidden=[16], n_latent=2, seed=0)
@@ -154,14 +152,14 @@ class TwoPhases:
         Mean terms of each epoch.
         """
         plan = InfoVAEPlan(self.module, self.weights, self.divergence, lr=lr)
-        best = _Best(self.module)
+        best = BestState(patience)
 
         def judge() -> str | None:
-            best.offer(-plan.history[-1].get("total_validation", np.nan))
-            return f"no better loss within {patience} epochs" if best.has_waited(patience) else None
+            best.offer(plan.history[-1].get("total_validation", np.nan), self._snapshot)
+            return f"no better loss within {patience} epochs" if _has_given_up(best) else None
 
         self._fit(plan, max_epochs, _PRETRAINING, judge)
-        best.restore()
+        self._restore(best)
         return plan.history
 
     def finetune(
@@ -211,18 +209,18 @@ class TwoPhases:
         )
         assignments = self.assign(codes)
         plan.target, before = self._target(assignments), assignments.argmax(1)
-        stability, best = LabelStability(before, tol), _Best(self.module)
+        stability, best = LabelStability(before, tol), BestState(patience)
         if restore_best == "silhouette":
-            best.offer(_silhouette(codes, before))
+            best.offer(-_silhouette(codes, before), self._snapshot)
         elif restore_best == "loss" and self._validation is not None:
             with seeded(child_seed(self.seed, _START)):
-                best.offer(-plan.total_of(self._validation))
+                best.offer(plan.total_of(self._validation), self._snapshot)
 
         def refresh() -> str | None:
             record = plan.history[-1]
             if restore_best == "loss":
-                best.offer(-record.get("total_validation", np.nan))
-            worse = f"no better {restore_best} within {patience} epochs" if best.has_waited(patience) else None
+                best.offer(record.get("total_validation", np.nan), self._snapshot)
+            worse = f"no better {restore_best} within {patience} epochs" if _has_given_up(best) else None
             if len(plan.history) % update_interval:
                 return worse
             codes = self.codes()
@@ -233,11 +231,11 @@ class TwoPhases:
             record["silhouette"] = _silhouette(codes, labels)
             record["smallest_cluster"] = float(labels.bincount(minlength=clustering.n_clusters).min())
             if restore_best == "silhouette":
-                best.offer(record["silhouette"])
+                best.offer(-record["silhouette"], self._snapshot)
             return f"fewer than a share of {tol:g} of the labels changed" if settled else worse
 
         reason = self._fit(plan, max_epochs, _FINETUNING, refresh) if max_epochs else "no fine-tuning was asked for"
-        best.restore()
+        self._restore(best)
         after = self.assign(self.codes()).argmax(1)
         if empty := int((after.bincount(minlength=clustering.n_clusters) == 0).sum()):
             logger.warning("%d of %d clusters have no cell after fine-tuning.", empty, clustering.n_clusters)
@@ -274,6 +272,16 @@ class TwoPhases:
         assert clustering is not None
         return clustering.assign(codes.to(clustering.centres)).cpu()
 
+    def _snapshot(self) -> dict[str, Tensor]:
+        """Copy of the state of the network."""
+        return copy.deepcopy(self.module.state_dict())
+
+    def _restore(self, best: BestState) -> None:
+        """Put the best state back, if one was kept, and leave the network in evaluation mode."""
+        if best.state is not None:
+            self.module.load_state_dict(best.state)
+        self.module.eval()
+
     def _fit(self, plan: InfoVAEPlan, max_epochs: int, phase: int, judge: Callable[[], str | None]) -> str:
         """Run a plan until its epochs are over or ``judge`` gives a reason to stop."""
         reason = "all epochs were run"
@@ -297,59 +305,16 @@ class TwoPhases:
             }
             trainer = Trainer(max_epochs=max_epochs, **options | self.trainer_kwargs)
             plan.train()
-            with _interrupts_raised(), denormals_flushed():
+            with interrupts_raised(), denormals_flushed():
                 trainer.fit(plan, train_dataloaders=self._train, val_dataloaders=self._validation)
         self.module.eval()
         return reason
 
 
-class _Best:
-    """Copy of the state of a module with the highest merit; without merits nothing is kept."""
-
-    def __init__(self, module: InfoVAE) -> None:
-        self.module = module
-        self.merit = -np.inf
-        self.state: dict[str, Tensor] | None = None
-        self.waited = 0
-
-    def offer(self, merit: float) -> None:
-        if merit > self.merit:
-            self.merit, self.waited, self.state = merit, 0, copy.deepcopy(self.module.state_dict())
-        else:
-            self.waited += 1
-
-    def has_waited(self, patience: int | None) -> bool:
-        return patience is not None and self.state is not None and self.waited >= patience
-
-    def restore(self) -> None:
-        if self.state is not None:
-            self.module.load_state_dict(self.state)
-        self.module.eval()
-
-
-def check_restore_best(name: str | None) -> None:
-    """Refuse an unknown way to choose the state that is kept.
-
-    Raises
-    ------
-    ValueError
-        If it is unknown.
-
-    Examples
-    --------
-    >>> from scpareto.train import check_restore_best
-    >>> check_restore_best("silhouette")
-    >>> check_restore_best("ari")
-    Traceback (most recent call last):
-        ...
-    ValueError: restore_best='ari' is not one of None, 'silhouette', 'loss'.
-    """
-    if name is not None and name not in get_args(RestoreBest):
-        raise ValueError(f"restore_best={name!r} is not one of None, {', '.join(map(repr, get_args(RestoreBest)))}.")
+def _has_given_up(best: BestState) -> bool:
+    """Whether the patience is over; it lasts for ever while there is nothing to compare with, e.g. no held-out cell."""
+    return best.state is not None and best.has_given_up
 
 
 def _silhouette(codes: Tensor, labels: Tensor) -> float:
-    """Silhouette of clusters, of a subset where there are many cells; -1 where all cells are in one."""
-    if len(labels.unique()) < 2 or len(labels.unique()) == len(labels):
-        return -1.0
-    return silhouette(codes.double().numpy(), labels.numpy().astype(str), max_cells=_SILHOUETTE_CELLS)
+    return cluster_silhouette(codes.numpy(), labels.numpy())

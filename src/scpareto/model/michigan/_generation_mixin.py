@@ -11,8 +11,8 @@ from scvi import REGISTRY_KEYS
 
 from scpareto._constants import CODE_KEY, CODE_SCALE_KEY
 from scpareto._runtime import seeded
-from scpareto.model._betatcvae import check_codes
-from scpareto.model._latent_arithmetic import shifted_codes
+from scpareto.model._codes import check_codes
+from scpareto.model.michigan._latent_arithmetic import shifted_codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from scvi.data import AnnDataManager
 
-    from scpareto.module import MichiGANModule
+    from scpareto.model.michigan._networks import MichiGANModule
 
 _CELLS_AT_ONCE = 1024
 
 
 class GenerationMixin:
-    """Cells from codes; for a model whose module is a :class:`~scpareto.module.MichiGANModule`."""
+    """Cells from codes; for a model whose module is a :class:`~scpareto.model.michigan.MichiGANModule`."""
 
     module: MichiGANModule
     adata: AnnData

@@ -30,8 +30,7 @@ class TotalCorrelationPlan(TrainingPlan):
 
     Examples
     --------
-    >>> from scpareto.module import BetaTCVAEModule
-    >>> from scpareto.train import TotalCorrelationPlan
+    >>> from scpareto.model.betatcvae import BetaTCVAEModule, TotalCorrelationPlan
     >>> module = BetaTCVAEModule(20, n_latent=2, n_hidden=[16])
     >>> plan = TotalCorrelationPlan(module, beta=10.0, n_cells=1000)
     >>> float(plan.kl_weight), plan.configure_optimizers()["optimizer"].defaults["eps"]

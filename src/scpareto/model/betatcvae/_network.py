@@ -8,7 +8,7 @@ import torch
 from scvi.module import VAE
 from torch import nn
 
-from scpareto.module._layers import LEAKY, Stack
+from scpareto.module import LEAKY, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ class GaussianDecoder(nn.Module):
     Means of 20 genes for the codes of 8 cells:
 
     >>> import torch
-    >>> from scpareto.module import GaussianDecoder
+    >>> from scpareto.model.betatcvae import GaussianDecoder
     >>> decoder = GaussianDecoder(2, 20, n_hidden=[16], n_cat_list=[], dropout_rate=0.0)
     >>> mean, _, _, _ = decoder("gene", torch.randn(8, 2), torch.ones(8, 1))
     >>> mean.shape
@@ -86,7 +86,7 @@ class BetaTCVAEModule(VAE):
     Examples
     --------
     >>> import torch
-    >>> from scpareto.module import BetaTCVAEModule
+    >>> from scpareto.model.betatcvae import BetaTCVAEModule
     >>> module = BetaTCVAEModule(20, n_latent=2, n_hidden=[16, 8])
     >>> outputs = module.inference(torch.randn(8, 20), torch.zeros(8, 1))
     >>> outputs["qz"].loc.shape

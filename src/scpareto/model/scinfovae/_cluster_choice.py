@@ -1,25 +1,21 @@
-"""What ScInfoVAE notes of its clusters: their number, scores without labels, and the course of the training."""
+"""How many clusters there are, from a pre-trained network."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from sklearn.metrics import calinski_harabasz_score
-
-from scpareto.metrics import NumberOfClusters, number_of_clusters, silhouette
-from scpareto.metrics._number_of_clusters import ESTIMATORS, before_the_drop
-from scpareto.train import generalisability
+from scpareto.metrics import ESTIMATORS, NumberOfClusters, before_the_drop, number_of_clusters
+from scpareto.model.scinfovae._generalisability import generalisability
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    import numpy as np
+    from numpy.typing import NDArray
 
-    from scpareto.train import TwoPhases
+    from scpareto.model.scinfovae._two_phases import TwoPhases
 
 _HELD_OUT = "generalisability"
 _COUNTS = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20)
 _EPOCHS = 10
-_MAX_CELLS = 2000
 
 
 class ClusterChoice:
@@ -69,29 +65,3 @@ class ClusterChoice:
             **options,
         )
         return before_the_drop(counts, ratios)
-
-
-def cluster_scores(codes: ArrayLike, clusters: NDArray[np.int64]) -> dict[str, float]:
-    """Scores of clusters that need no labels.
-
-    Parameters
-    ----------
-    codes
-        Codes, shape ``(n_cells, n_latent)``.
-    clusters
-        Cluster of each cell, shape ``(n_cells,)``.
-
-    Returns
-    -------
-    Silhouette (of at most 2,000 cells) and Calinski-Harabasz index in the space of the codes, number of clusters with
-    cells, and size of the smallest of them. A single cluster has a silhouette of -1 and an index of 0.
-    """
-    z = np.asarray(codes, dtype=float)
-    sizes = np.unique(clusters, return_counts=True)[1]
-    several = 1 < len(sizes) < len(z)
-    return {
-        "silhouette": silhouette(z, clusters.astype(str), max_cells=_MAX_CELLS) if several else -1.0,
-        "calinski_harabasz": float(calinski_harabasz_score(z, clusters)) if several else 0.0,
-        "n_clusters_used": float(len(sizes)),
-        "smallest_cluster": float(sizes.min()),
-    }

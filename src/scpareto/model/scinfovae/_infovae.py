@@ -12,9 +12,10 @@ from scvi.module.base import LossOutput, auto_move_data
 from torch.distributions import kl_divergence
 
 from scpareto._scvi_compat import MODULE_KEYS
-from scpareto.module._likelihood import with_sparse_likelihood
-from scpareto.module._reconstruction import RECONSTRUCTIONS
-from scpareto.module._tapered import TaperedDecoder, TaperedEncoder
+from scpareto.model._minified import refuse_minified
+from scpareto.model.scinfovae._reconstruction import RECONSTRUCTIONS
+from scpareto.model.scinfovae._tapered import TaperedDecoder, TaperedEncoder
+from scpareto.module import with_sparse_likelihood
 from scpareto.objectives import DeepClustering
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class InfoVAE(VAE):
     Examples
     --------
     >>> import torch
-    >>> from scpareto.module import InfoVAE
+    >>> from scpareto.model.scinfovae import InfoVAE
     >>> _ = torch.manual_seed(0)
     >>> module = InfoVAE(20, n_latent=2, n_hidden=[16], n_clusters=3).eval()
     >>> outputs = module.inference(torch.poisson(torch.full((8, 20), 2.0)), torch.zeros(8, 1))
@@ -298,8 +299,7 @@ class InfoVAE(VAE):
         -------
         The loss. Squared errors take the place of the negative log-likelihood where they were asked for.
         """
-        if self.minified_data_type is not None:
-            raise ValueError("Minified data hold no counts. Load the model with the full AnnData.")
+        refuse_minified(self, "explain")
         x = tensors[REGISTRY_KEYS.X_KEY]
         qz, pz = inference_outputs[MODULE_KEYS.QZ_KEY], generative_outputs[MODULE_KEYS.PZ_KEY]
         kl = kl_divergence(qz, pz).sum(-1)

@@ -14,10 +14,11 @@ from scvi.model.base import BaseModelClass, RNASeqMixin, UnsupervisedTrainingMix
 
 from scpareto._runtime import child_seed, quiet_lightning, resolved_seed, seeded
 from scpareto._scvi_compat import MODULE_KEYS
+from scpareto.model._codes import check_codes
 from scpareto.model._expression import check_expression, check_kind
 from scpareto.model._plain_saving import PlainSavingMixin
-from scpareto.module import BetaTCVAEModule
-from scpareto.train import TotalCorrelationPlan
+from scpareto.model.betatcvae._network import BetaTCVAEModule
+from scpareto.model.betatcvae._plan import TotalCorrelationPlan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import ArrayLike, NDArray
 
-    from scpareto.module._betatcvae import GeneLikelihood
+    from scpareto.model.betatcvae._network import GeneLikelihood
 
 _SPLITTING, _TRAINING = 0, 1
 
@@ -199,7 +200,7 @@ class BetaTCVAE(PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedTrainingMix
         accelerator, devices
             As in scvi-tools.
         plan_kwargs
-            Further arguments of :class:`scpareto.train.TotalCorrelationPlan`.
+            Further arguments of :class:`scpareto.model.betatcvae.TotalCorrelationPlan`.
         progress
             Whether to show a progress bar.
         **trainer_kwargs
@@ -288,20 +289,3 @@ class BetaTCVAE(PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedTrainingMix
                 )[MODULE_KEYS.PX_KEY]
                 parts.append((px.sample() if sample else px.mean).cpu().numpy())
         return np.concatenate(parts)
-
-
-def check_codes(codes: ArrayLike, n_latent: int) -> NDArray[np.float32]:
-    """Return codes as a finite float32 matrix of ``n_latent`` columns.
-
-    Raises
-    ------
-    ValueError
-        If the shape is wrong or values are not finite.
-    """
-    z = np.asarray(codes, dtype=np.float32)
-    if z.ndim != 2 or z.shape[1] != n_latent:
-        raise ValueError(f"codes have shape {z.shape}; the model takes (n_cells, {n_latent}).")
-    bad = ~np.isfinite(z).all(axis=1)
-    if bad.any():
-        raise ValueError(f"codes are NaN or infinite in {int(bad.sum())} of {len(z)} rows.")
-    return z

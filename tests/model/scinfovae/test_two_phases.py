@@ -8,9 +8,10 @@ from scpareto._cells._in_memory import InMemoryBatches, batches
 from scpareto._cells._indexed import CELL_INDEX
 from scpareto.datasets import simulate_batches
 from scpareto.model import ScInfoVAE
+from scpareto.model.scinfovae import InfoVAEPlan, InfoVAEWeights, TwoPhases, generalisability
+from scpareto.model.scinfovae._label_stability import LabelStability
 from scpareto.objectives import DeepClustering, PriorDivergence, target_distribution
-from scpareto.train import InfoVAEPlan, InfoVAEWeights, TrainingDiverged, TwoPhases, generalisability
-from scpareto.train._label_stability import LabelStability
+from scpareto.train import TrainingDiverged
 
 CPU = {"accelerator": "cpu", "devices": 1}
 

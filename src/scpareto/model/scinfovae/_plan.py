@@ -12,16 +12,16 @@ from torch import nn
 from scpareto._cells import CELL_INDEX
 from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.objectives import Context, DeepClustering
-from scpareto.train._plan import TrainingDiverged
+from scpareto.train import TrainingDiverged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from torch import Tensor
 
-    from scpareto.module import InfoVAE
+    from scpareto.model.scinfovae._infovae import InfoVAE
+    from scpareto.model.scinfovae._weights import InfoVAEWeights
     from scpareto.objectives import PriorDivergence
-    from scpareto.train._infovae_weights import InfoVAEWeights
 
 _N_CRITIC = 5
 _CLIP = 10.0
@@ -57,9 +57,8 @@ class InfoVAEPlan(lightning.LightningModule):
     The weights of one nat of each term, with alpha = 0.9 and lambda = 100:
 
     >>> import torch
-    >>> from scpareto.module import InfoVAE
+    >>> from scpareto.model.scinfovae import InfoVAE, InfoVAEPlan, InfoVAEWeights
     >>> from scpareto.objectives import PriorDivergence
-    >>> from scpareto.train import InfoVAEPlan, InfoVAEWeights
     >>> module = InfoVAE(20, n_hidden=[16], n_latent=2)
     >>> plan = InfoVAEPlan(module, InfoVAEWeights(0.9, 100.0), PriorDivergence(2), lr=1e-3)
     >>> for term in ("reconstruction", "kl", "divergence"):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from scpareto.module import Critic, Generator, MichiGANModule, Stack, gradient_penalty
+from scpareto.model.michigan import Critic, Generator, MichiGANModule, gradient_penalty
 
 
 @pytest.fixture(autouse=True)
@@ -126,8 +126,6 @@ def test_negative_binomial_counts_have_mean_variance_and_a_gradient():
     [
         (lambda: MichiGANModule(5, output="zinb"), "output='zinb' is unknown; choose linear, counts, nb"),
         (lambda: MichiGANModule(5, conditioning="film"), "conditioning='film' is unknown"),
-        (lambda: Stack(3, []), "n_hidden is empty"),
-        (lambda: Stack(3, [4], norm="group"), "norm='group' is unknown"),
         (lambda: Generator(2, 2, 3, n_hidden=[4], output="nb")(torch.zeros(1, 2), torch.zeros(1, 2)), "library size"),
         (lambda: Critic(2, 2, n_hidden=[4]).information(torch.zeros(1, 2), torch.zeros(1, 2)), "infers no codes"),
     ],

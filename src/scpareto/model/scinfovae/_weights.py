@@ -43,7 +43,7 @@ class InfoVAEWeights:
     --------
     A beta-VAE with beta = 4, and an MMD-VAE:
 
-    >>> from scpareto.train import InfoVAEWeights
+    >>> from scpareto.model.scinfovae import InfoVAEWeights
     >>> for weights in (InfoVAEWeights(alpha=-3.0, lambda_=4.0), InfoVAEWeights(alpha=1.0, lambda_=50.0)):
     ...     print(weights.kl, weights.divergence)
     4.0 0.0

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from scpareto.module import InfoVAE
-    from scpareto.train import InfoVAEWeights
+    from scpareto.model.scinfovae._infovae import InfoVAE
+    from scpareto.model.scinfovae._weights import InfoVAEWeights
 
 _RECLUSTER = 12
 """Seed index of the clusters of a selected point."""

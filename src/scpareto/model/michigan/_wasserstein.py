@@ -3,124 +3,22 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from scpareto.module import gradient_penalty
-from scpareto.train._plan import TrainingDiverged
+from scpareto.model.michigan._critic import gradient_penalty
+from scpareto.train import TrainingDiverged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
-    from scpareto.module import MichiGANModule
-
-COLLAPSED = 0.05
-"""Variance of generated cells, relative to that of real ones, below which a generator counts as collapsed."""
-
-
-@dataclass(frozen=True)
-class WassersteinRecipe:
-    """How a Wasserstein GAN is trained; the defaults are the published ones.
-
-    Attributes
-    ----------
-    batch_size, n_critic
-        Cells of a minibatch, critic steps before each step of the generator.
-    lr, beta1, beta2
-        Learning rate of both and decay rates of Adam.
-    penalty
-        Weight of the gradient penalty.
-    epsilon
-        ``"cell"``: each cell has its own place between real and generated; ``"batch"`` (as published): one place for
-        the whole minibatch.
-    codes
-        ``"mean"``: posterior means; ``"sample"``: a fresh draw from the posterior at every step.
-    average
-        Decay of a running mean of the generator's weights over its steps, which takes their place at the end, in
-        [0, 1); 0 (as published) for the last weights. The last weights of a GAN go round in circles; their mean does
-        not.
-    information_weight
-        Weight of the information bound (InfoWGAN-GP) in both losses.
-    supervision_weight
-        Weight of the likelihood of real cells' codes (semi-supervised InfoWGAN-GP) in both losses.
-
-    Examples
-    --------
-    >>> from dataclasses import replace
-    >>> from scpareto.train import WassersteinRecipe
-    >>> recipe = WassersteinRecipe()
-    >>> recipe.n_critic, recipe.penalty, replace(recipe, average=0.999).average
-    (5, 10.0, 0.999)
-    >>> WassersteinRecipe(average=1.0)
-    Traceback (most recent call last):
-        ...
-    ValueError: average=1.0 must be at least 0 and below 1.
-    """
-
-    batch_size: int = 32
-    n_critic: int = 5
-    lr: float = 1e-4
-    beta1: float = 0.9
-    beta2: float = 0.999
-    penalty: float = 10.0
-    epsilon: Literal["cell", "batch"] = "cell"
-    codes: Literal["mean", "sample"] = "mean"
-    average: float = 0.0
-    information_weight: float = 0.0
-    supervision_weight: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, least in (("batch_size", 2), ("n_critic", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least {least}.")
-        if self.lr <= 0 or min(self.penalty, self.information_weight, self.supervision_weight) < 0:
-            raise ValueError(f"lr must be positive and weights at least 0, got {self}.")
-        if not 0 <= self.average < 1:
-            raise ValueError(f"average={self.average} must be at least 0 and below 1.")
-        for name, choices in (("epsilon", ("cell", "batch")), ("codes", ("mean", "sample"))):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name}={getattr(self, name)!r} is unknown; choose {' or '.join(choices)}.")
-
-
-@dataclass(frozen=True)
-class CodedCells:
-    """Cells with their codes, all on one device.
-
-    Attributes
-    ----------
-    x
-        Expression on the critic's scale, ``(n_cells, n_genes)``.
-    mean, scale
-        Codes and their standard deviations, ``(n_cells, n_latent)``; None where there are none.
-    library
-        Counts of each cell, ``(n_cells, 1)``; None for outputs without a library size.
-
-    Examples
-    --------
-    Without codes, a generator draws its own; a conditional one needs them:
-
-    >>> import torch
-    >>> from scpareto.module import MichiGANModule
-    >>> from scpareto.train import CodedCells, WassersteinRecipe, train_wasserstein
-    >>> _ = torch.manual_seed(0)
-    >>> module = MichiGANModule(5, n_latent=2, n_noise=2, n_hidden_generator=[8], n_hidden_critic=[8])
-    >>> cells = CodedCells(x=torch.randn(64, 5), mean=torch.randn(64, 2))
-    >>> _ = train_wasserstein(module, cells, WassersteinRecipe(), max_epochs=1)
-    >>> train_wasserstein(module, CodedCells(x=cells.x), WassersteinRecipe(), max_epochs=1)
-    Traceback (most recent call last):
-        ...
-    ValueError: a conditional generator needs codes of the cells.
-    """
-
-    x: Tensor
-    mean: Tensor | None = None
-    scale: Tensor | None = None
-    library: Tensor | None = None
+    from scpareto.model.michigan._coded_cells import CodedCells
+    from scpareto.model.michigan._networks import MichiGANModule
+    from scpareto.model.michigan._recipe import WassersteinRecipe
 
 
 class WassersteinTrainer:
@@ -143,8 +41,7 @@ class WassersteinTrainer:
     Examples
     --------
     >>> import torch
-    >>> from scpareto.module import MichiGANModule
-    >>> from scpareto.train import CodedCells, WassersteinRecipe, WassersteinTrainer
+    >>> from scpareto.model.michigan import CodedCells, MichiGANModule, WassersteinRecipe, WassersteinTrainer
     >>> _ = torch.manual_seed(0)
     >>> module = MichiGANModule(5, n_latent=2, n_noise=2, n_hidden_generator=[8], n_hidden_critic=[8])
     >>> cells = CodedCells(x=torch.randn(64, 5), mean=torch.randn(64, 2))
@@ -314,8 +211,7 @@ def train_wasserstein(
     Examples
     --------
     >>> import torch
-    >>> from scpareto.module import MichiGANModule
-    >>> from scpareto.train import CodedCells, WassersteinRecipe, train_wasserstein
+    >>> from scpareto.model.michigan import CodedCells, MichiGANModule, WassersteinRecipe, train_wasserstein
     >>> _ = torch.manual_seed(0)
     >>> module = MichiGANModule(5, n_latent=2, n_noise=2, n_hidden_generator=[8], n_hidden_critic=[8])
     >>> cells = CodedCells(x=torch.randn(64, 5), mean=torch.randn(64, 2))
@@ -334,29 +230,3 @@ def train_wasserstein(
                 on_epoch(number, record)
     trainer.finish()
     return trainer.history
-
-
-@torch.inference_mode()
-def relative_variance(module: MichiGANModule, cells: CodedCells, n_cells: int = 512) -> float:
-    """Variance of generated cells, summed over genes, relative to that of as many real ones.
-
-    Parameters
-    ----------
-    module, cells
-        Trained module, and the training cells.
-    n_cells
-        Cells of each kind, at most.
-
-    Returns
-    -------
-    About 1 for a good generator; near 0 for one that has collapsed onto one cell.
-    """
-    module.eval()
-    rows = torch.randperm(len(cells.x), device=cells.x.device)[:n_cells]
-    x = cells.x[rows]
-    codes = torch.randn(len(rows), module.n_latent, device=x.device)
-    if module.conditional and cells.mean is not None:
-        codes = cells.mean[rows]
-    library = None if cells.library is None else cells.library[rows]
-    fake = module.on_critic_scale(module.generate(codes, library))
-    return float(fake.var(0).sum() / x.var(0).sum().clamp(min=1e-12))

@@ -1,0 +1,26 @@
+"""MichiGAN: its generator and critic, their training, and what is compared with it."""
+
+from scpareto.model.michigan._coded_cells import CodedCells
+from scpareto.model.michigan._critic import Critic, gradient_penalty
+from scpareto.model.michigan._generator import Generator
+from scpareto.model.michigan._latent_arithmetic import shifted_codes
+from scpareto.model.michigan._model import MichiGAN
+from scpareto.model.michigan._networks import MichiGANModule
+from scpareto.model.michigan._probabilistic_pca import ExpressionMixture, ProbabilisticPCA
+from scpareto.model.michigan._recipe import WassersteinRecipe
+from scpareto.model.michigan._wasserstein import WassersteinTrainer, train_wasserstein
+
+__all__ = [
+    "CodedCells",
+    "Critic",
+    "ExpressionMixture",
+    "Generator",
+    "MichiGAN",
+    "MichiGANModule",
+    "ProbabilisticPCA",
+    "WassersteinRecipe",
+    "WassersteinTrainer",
+    "gradient_penalty",
+    "shifted_codes",
+    "train_wasserstein",
+]

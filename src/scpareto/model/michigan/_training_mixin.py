@@ -1,0 +1,90 @@
+"""Training of a generator on all registered cells, and the record of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+from scvi import REGISTRY_KEYS
+
+from scpareto._constants import CODE_KEY, CODE_SCALE_KEY, UNS_KEY
+from scpareto._runtime import child_seed, seeded
+from scpareto._scvi_compat import parse_device_args
+from scpareto.model.michigan._coded_cells import COLLAPSED, CodedCells, relative_variance
+from scpareto.model.michigan._wasserstein import train_wasserstein
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from anndata import AnnData
+    from scvi.data import AnnDataManager
+
+    from scpareto.model.michigan._networks import MichiGANModule
+    from scpareto.model.michigan._recipe import WassersteinRecipe
+
+_TRAINING = 1
+"""Seed index."""
+
+
+class TrainingMixin:
+    """What :meth:`MichiGAN.train` does once its arguments are checked."""
+
+    seed: int
+    module: MichiGANModule
+    adata: AnnData
+    adata_manager: AnnDataManager
+    to_device: Callable[..., None]
+    collapsed_: bool | None
+    is_trained_: bool
+    _history: pd.DataFrame
+
+    def _train_by(
+        self,
+        recipe: WassersteinRecipe,
+        max_epochs: int,
+        accelerator: str,
+        on_epoch: Callable[[int, dict[str, float]], None] | None,
+    ) -> float:
+        """Train, judge and record; returns the variance of generated cells relative to that of real ones."""
+        _, _, device = parse_device_args(accelerator, "auto", return_device="torch")
+        self.to_device(device)
+        cells = self._cells(device)
+        with seeded(child_seed(self.seed, _TRAINING)):
+            history = train_wasserstein(self.module, cells, recipe, max_epochs, on_epoch)
+            share = relative_variance(self.module, cells)
+        self._history = pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch"))
+        self._history.loc[len(history), "relative_variance"] = share
+        self.collapsed_, self.is_trained_ = bool(share < COLLAPSED), True
+        self.adata.uns.setdefault(UNS_KEY, {})["michigan"] = {
+            "max_epochs": int(max_epochs),
+            "collapsed": self.collapsed_,
+            "relative_variance": share,
+            "seed": self.seed,
+            "version": version("scpareto"),
+            **asdict(recipe),
+        }
+        return share
+
+    def _cells(self, device: torch.device) -> CodedCells:
+        """All registered cells, dense, on the device."""
+        values = self.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)
+        dense = values.toarray() if sparse.issparse(values) else np.asarray(values)
+        x = torch.from_numpy(np.ascontiguousarray(dense, dtype=np.float32)).to(device)
+        library = None
+        if self.module.output != "linear":
+            library = x.sum(1, keepdim=True)
+            logs = torch.log(library)
+            self.module.generator.get_buffer("library_moments").copy_(
+                torch.stack([logs.mean(), logs.std().clamp(min=1e-3)])
+            )
+        codes = {
+            name: torch.from_numpy(np.asarray(self.adata_manager.get_from_registry(name), dtype=np.float32)).to(device)
+            for name in (CODE_KEY, CODE_SCALE_KEY)
+            if name in self.adata_manager.data_registry
+        }
+        return CodedCells(self.module.on_critic_scale(x), codes.get(CODE_KEY), codes.get(CODE_SCALE_KEY), library)

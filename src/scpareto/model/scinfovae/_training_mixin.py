@@ -1,0 +1,162 @@
+"""Both phases of a training of ScInfoVAE, and what is kept of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from scpareto._runtime import FrontProgress, child_seed
+from scpareto.model.scinfovae._cluster_scores import cluster_scores
+from scpareto.model.scinfovae._two_phases import TwoPhases
+from scpareto.objectives import PriorDivergence
+from scpareto.train import columns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+    from anndata import AnnData
+    from numpy.typing import NDArray
+    from scvi.data import AnnDataManager
+
+    from scpareto.model.scinfovae._cluster_choice import ClusterChoice
+    from scpareto.model.scinfovae._infovae import InfoVAE
+    from scpareto.model.scinfovae._weights import InfoVAEWeights
+    from scpareto.pareto import Front
+
+RestoreBest = Literal["silhouette", "loss"]
+_SPLIT = 10
+"""Seed index besides those of the phases."""
+
+
+class TrainingMixin:
+    """What :meth:`ScInfoVAE.train` does once its arguments are checked."""
+
+    seed: int
+    adata: AnnData
+    adata_manager: AnnDataManager
+    module: InfoVAE
+    n_clusters: Any
+    is_trained_: bool
+    maps_query_: bool
+    init_params_: dict[str, Any]
+    phases_: dict[str, dict[str, list[float]]] | None
+    clusters_: NDArray[np.int64] | None
+    pretrained_clusters_: NDArray[np.int64] | None
+    scores_: dict[str, dict[str, float]] | None
+    n_clusters_choice_: dict[str, Any] | None
+    finetuning_end_: str | None
+    selected_: int | None
+    preference_: list[float] | None
+    _front: Front | None
+    _start: dict[str, torch.Tensor] | None
+    _weights: InfoVAEWeights
+    _divergence_options: dict[str, Any]
+    _record: Callable[[], None]
+
+    def _train_phases(
+        self,
+        choice: ClusterChoice,
+        *,
+        pretraining: dict[str, Any],
+        finetuning: dict[str, Any],
+        validation_size: float,
+        progress: bool,
+        **options: Any,
+    ) -> None:
+        """Pre-train, find the number of clusters where it is unknown, fine-tune, and note how it went.
+
+        Parameters
+        ----------
+        choice
+            Estimates the number of clusters.
+        pretraining, finetuning
+            Arguments of :meth:`TwoPhases.pretrain` and :meth:`TwoPhases.finetune`.
+        validation_size
+            Share of held-out cells.
+        progress
+            Whether to show a progress bar.
+        **options
+            Further arguments of :class:`TwoPhases`.
+        """
+        if self._start is None:
+            self._start = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
+        self.module.load_state_dict(self._start, strict=False)
+        self._front, self.selected_, self.preference_ = None, None, None
+        parts = self._split(validation_size)
+        divergence = PriorDivergence(self.module.n_latent, **self._divergence_options)
+        with FrontProgress(pretraining["max_epochs"] + finetuning["max_epochs"], show=progress) as bar:
+            phases = TwoPhases(
+                self.module,
+                self.adata_manager,
+                weights=self._weights,
+                divergence=divergence,
+                on_epoch=bar.epoch,
+                train=parts["train"],
+                validation=parts["validation"],
+                **options,
+            )
+            bar.stage("pre-training", pretraining["max_epochs"])
+            self.phases_ = {"pretraining": columns_of(phases.pretrain(**pretraining))}
+            self.is_trained_ = True
+            if not self.maps_query_:
+                if self.n_clusters is None:
+                    bar.say("estimating the number of clusters")
+                    self._choose_n_clusters(choice, phases, parts, finetuning, options)
+                bar.stage("fine-tuning", finetuning["max_epochs"])
+                before = phases.codes().numpy()
+                finetuned = phases.finetune(**finetuning)
+                self.phases_["finetuning"] = columns_of(finetuned.history)
+                self.pretrained_clusters_, self.clusters_ = finetuned.before, finetuned.after
+                self.finetuning_end_ = finetuned.reason
+                self.scores_ = {
+                    "before": cluster_scores(before, finetuned.before),
+                    "after": cluster_scores(phases.codes().numpy(), finetuned.after),
+                }
+            bar.stage("done", 0)
+        self.module.eval()
+        self._record()
+
+    def _split(self, validation_size: float) -> dict[str, NDArray[np.int64]]:
+        """Choose held-out cells and note them where scvi-tools looks for them."""
+        n_cells = self.adata.n_obs
+        order = np.random.default_rng(child_seed(self.seed, _SPLIT)).permutation(n_cells)
+        n_validation = round(validation_size * n_cells)
+        parts = {"validation": np.sort(order[:n_validation]), "train": np.sort(order[n_validation:])}
+        for name, rows in parts.items():
+            setattr(self, f"{name}_indices_", rows)
+        return parts
+
+    def _choose_n_clusters(
+        self,
+        choice: ClusterChoice,
+        phases: TwoPhases,
+        parts: dict[str, NDArray[np.int64]],
+        finetuning: dict[str, Any],
+        options: dict[str, Any],
+    ) -> None:
+        """Estimate the number of clusters, note the reason, and make it an argument of the model for loading."""
+        found = choice(phases, parts, lr=finetuning["lr"], objective=finetuning["objective"], **options)
+        self.n_clusters_choice_ = {
+            "value": found.value,
+            "method": choice.method,
+            "reason": found.reason,
+            "candidates": found.candidates.tolist(),
+            "scores": found.scores.tolist(),
+        }
+        self.module.add_clusters(found.value)
+        # A loaded model is built from its arguments, and has to have as many centres as were saved.
+        self.init_params_["non_kwargs"]["n_clusters"] = found.value
+
+
+def check_restore_best(name: str | None) -> None:
+    """Refuse an unknown way to choose the state that is kept.
+
+    Raises
+    ------
+    ValueError
+        If it is unknown.
+    """
+    if name is not None and name not in get_args(RestoreBest):
+        raise ValueError(f"restore_best={name!r} is not one of None, {', '.join(map(repr, get_args(RestoreBest)))}.")
