@@ -162,7 +162,9 @@ class FrontOptions:
         _check_choice("executor", self.executor, (None, *EXECUTORS))
         _check_choice("warm_start", self.warm_start, WARM_STARTS)
         if self.preset not in PRESETS:
-            raise ValueError(f"preset={self.preset!r} is unknown. Choose None or {', '.join(map(repr, PRESETS))}.")
+            raise ValueError(
+                f"preset={self.preset!r} is unknown. Choose None or {', '.join(f'{p!r}' for p in PRESETS if p)}."
+            )
         for is_so, sentence in REFUSED:
             if is_so(self):
                 raise ValueError(sentence.format(learned=", ".join(self.learned)))
