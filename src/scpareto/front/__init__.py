@@ -1,8 +1,9 @@
 """The story of a front: shared start, critics, points along one path or apart, one judge."""
 
 from scpareto._cells import Split, stratified_split
+from scpareto.front._apply import apply_point, load_selection  # noqa: F401 - the second for the rooms above
 from scpareto.front._audit_front import audit_front
-from scpareto.front._fit_front import FrontRun, apply_point, fit_front
+from scpareto.front._fit_front import FrontRun, fit_front
 from scpareto.front._refine import refine_point
 
 __all__ = ["FrontRun", "Split", "apply_point", "audit_front", "fit_front", "refine_point", "stratified_split"]

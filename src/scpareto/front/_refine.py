@@ -15,7 +15,6 @@ from scpareto.front._spec import FrontSpec
 from scpareto.front._store import PartStore
 from scpareto.objectives import get_objective
 from scpareto.pareto import Scaler, get_solver
-from scpareto.pareto._find import as_preference
 from scpareto.train._adapter import get_adapter
 from scpareto.train._recipe import PRACTICAL
 from scpareto.train._weighing import SolverWeighing
@@ -34,8 +33,9 @@ _REFINING = 30_000
 def refine_point(
     model: BaseModelClass,
     front: Front,
-    which: Any,
+    which: Any = None,
     *,
+    preference: Any = None,
     max_epochs: int = 20,
     progress: bool = True,
     **trainer_kwargs: Any,
@@ -51,8 +51,8 @@ def refine_point(
         The model that the front was learnt with, on the same data; it is left in the refined state.
     front
         The front.
-    which
-        See :meth:`scpareto.pareto.Front.find`.
+    which, preference
+        A point, or a place instead, see :meth:`scpareto.pareto.Front.resolve`.
     max_epochs
         Longest training; the state with the best value on validation cells is kept.
     progress
@@ -86,10 +86,8 @@ def refine_point(
     """
     if max_epochs < 1:
         raise ValueError(f"max_epochs={max_epochs} must be at least 1.")
-    number, metadata = front.find(which), front.metadata
-    wanted = as_preference(front, which) if front.path is not None else None
-    preference = front.preferences[front.numbers.index(number)] if wanted is None else wanted
-    state = front.state(which)
+    selection, metadata = front.resolve(which, preference=preference), front.metadata
+    number, preference, state = selection.number, selection.preference, selection.state
     adapter, manager = get_adapter(model), model.adata_manager
     split = Split(*(np.asarray(metadata["indices"][name]) for name in ("train", "validation", "test")))
     recipe = PRACTICAL.with_options(metadata["recipe"])

@@ -2,11 +2,20 @@
 
 # Importing a solver's or a rule's file registers it.
 from scpareto.pareto import _auto, _conditional, _epo, _mgda, _pareto_mtl, _scalarization, _tchebycheff, _torchjd  # noqa: F401
+
+# For the rooms above, not for users.
+from scpareto.pareto._find import check_which  # noqa: F401
 from scpareto.pareto._front import Front
 from scpareto.pareto._indicators import hypervolume, non_dominated, number_of_distinct_choices
 from scpareto.pareto._knee import knee_index
 from scpareto.pareto._min_norm import min_norm_combination, min_norm_weights
-from scpareto.pareto._path import WeightPath, coefficients_at, preference_at, shares_of
+from scpareto.pareto._path import (
+    RUNNING_VARIANCE,  # noqa: F401
+    WeightPath,
+    coefficients_at,
+    preference_at,
+    shares_of,
+)
 from scpareto.pareto._preferences import preference_rays, preference_vectors
 from scpareto.pareto._registry import (
     get_solver,
@@ -18,12 +27,14 @@ from scpareto.pareto._registry import (
 from scpareto.pareto._rules import register_rule, rule_names
 from scpareto.pareto._safeguards import Safeguards
 from scpareto.pareto._scaler import Scaler, get_scaler, scaler_names
+from scpareto.pareto._selection import Selection
 from scpareto.pareto._solver import Solver
 
 __all__ = [
     "Front",
     "Safeguards",
     "Scaler",
+    "Selection",
     "Solver",
     "WeightPath",
     "coefficients_at",

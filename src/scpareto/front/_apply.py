@@ -1,0 +1,60 @@
+"""Put a point of a front, or a place between its points, into a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scvi.model.base import BaseModelClass
+
+    from scpareto.pareto import Front, Selection
+
+
+def apply_point(model: BaseModelClass, front: Front, which: Any = None, *, preference: Any = None) -> int:
+    """Load a point of a front into a model, in place.
+
+    Parameters
+    ----------
+    model
+        The model that the front was learnt with.
+    front
+        The front.
+    which
+        A point: its number, a rule, or limits on columns, see :meth:`scpareto.pareto.Front.find`.
+    preference
+        A place instead: a float in [0, 1], or one number per objective. It is taken exactly where all preferences were
+        trained at once, otherwise the nearest point is, see :meth:`scpareto.pareto.Front.resolve`.
+
+    Returns
+    -------
+    Number of the point, of the nearest one where the place lies between points.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such point or place.
+
+    Examples
+    --------
+    A point by its number, and the exact weights of a preference, to which point 1 is the nearest:
+
+    >>> import scpareto as sp
+    >>> import scvi
+    >>> adata = sp.datasets.simulate_batches(n_cells=100, n_genes=20, seed=0)
+    >>> scvi.model.SCVI.setup_anndata(adata, batch_key="batch")
+    >>> model = scvi.model.SCVI(adata, n_latent=5)
+    >>> front = sp.fit_front(model, "mmd", n_points=2, max_epochs=1, max_epochs_pretrain=1, progress=False)
+    >>> sp.apply_point(model, front, 1)
+    1
+    >>> sp.apply_point(model, front, preference=0.4)
+    1
+    """
+    return load_selection(model, front.resolve(which, preference=preference))
+
+
+def load_selection(model: BaseModelClass, selection: Selection) -> int:
+    """Load what :meth:`scpareto.pareto.Front.resolve` found, and return the number of the point."""
+    model.module.load_state_dict(selection.state)
+    model.module.eval()
+    model.is_trained_ = True
+    return selection.number

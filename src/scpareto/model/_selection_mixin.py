@@ -1,0 +1,224 @@
+"""Where on its front a model is: take a point or a place for good, or for the length of a block."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scpareto.front import load_selection, refine_point
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+    import torch
+
+    from scpareto.pareto import Front, Selection
+
+
+class SelectionMixin:
+    """Selection of a model that keeps a front.
+
+    Comes before the scvi-tools class among the bases.
+    """
+
+    _front: Front | None = None
+    selected_: int | None = None
+    preference_: list[float] | None = None
+
+    def select(self, which: Any = None, *, preference: Any = None) -> int:
+        """Load a point of the front into the model, in place; everything downstream then works on it.
+
+        Also notes the selection in ``adata.uns["scpareto"]``.
+
+        Parameters
+        ----------
+        which
+            A point: its number (int), a rule (``"knee"``, or ``"auto"``, for which
+            :meth:`scpareto.pareto.Front.explain` gives the reasons), or upper limits on columns of the front, e.g.
+            ``{"leakage_mean": 0.05}``: of the points within all limits, the one with the lowest generative loss on
+            validation cells.
+        preference
+            A place instead: a float in [0, 1], 0 uncorrected and 1 strongest, or one importance for each objective.
+            Exactly this place where all preferences were trained at once, otherwise the nearest point.
+
+        Returns
+        -------
+        Number of the point, of the nearest one where the place lies between points.
+
+        Raises
+        ------
+        RuntimeError
+            If the model has no front yet.
+        ValueError
+            If there is no such point or place, or the data are minified with the codes of another one.
+        TypeError
+            If not exactly one of the two is given, or a place is given as a point.
+        """
+        selection = self._resolved(which, preference)
+        self._enter(selection)
+        self._record()
+        return selection.number
+
+    @contextmanager
+    def at(self, which: Any = None, *, preference: Any = None) -> Iterator[Self]:
+        """Put the model at a point or place for the length of a ``with`` block; the selection stays.
+
+        Every getter works in the block as after :meth:`select`. At its end, and after an error in it, the model is
+        back where it was. Blocks may be nested. A model that is trained or minified in the block stays as it is then.
+
+        Parameters
+        ----------
+        which, preference
+            As for :meth:`select`.
+
+        Yields
+        ------
+        The model.
+
+        Raises
+        ------
+        RuntimeError, ValueError, TypeError
+            As :meth:`select`.
+        """
+        selection = self._resolved(which, preference)
+        with self._put_back():
+            self._enter(selection)
+            yield self
+
+    def get_latent_representation(self, *args: Any, preference: Any = None, **kwargs: Any) -> Any:
+        """Return codes of cells, of the selected point or of another place.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As in scvi-tools: ``adata``, ``indices``, ``give_mean``, ``mc_samples``, ``batch_size``, ``return_dist``.
+        preference
+            None for the selected point, or another place, for example 0.37, see :meth:`select`; the selection stays.
+            For a point by number or rule, and for other getters, see :meth:`at`.
+
+        Returns
+        -------
+        Codes, shape ``(n_cells, n_latent)``, or with ``return_dist`` mean and variance.
+
+        Raises
+        ------
+        RuntimeError, ValueError, TypeError
+            As :meth:`select`.
+        """
+        codes = super().get_latent_representation  # type: ignore[misc]
+        if preference is None:
+            return codes(*args, **kwargs)
+        selection = self._resolved(None, preference)
+        with self._put_back():
+            load_selection(self, selection)
+            return codes(*args, **kwargs)
+
+    def refine(
+        self,
+        which: Any = None,
+        *,
+        preference: Any = None,
+        max_epochs: int = 20,
+        progress: bool = True,
+        **trainer_kwargs: Any,
+    ) -> int:
+        """Train one point a few epochs further, judge it again, and select it.
+
+        Where all preferences were trained at once, a point gets weights of its own by this, and a place between points
+        takes the place of the nearest one. The front changes in place.
+
+        Parameters
+        ----------
+        which, preference
+            As for :meth:`select`.
+        max_epochs
+            Longest training; the state with the best value on validation cells is kept.
+        progress
+            Whether to show a bar.
+        **trainer_kwargs
+            Passed to :class:`scvi.train.Trainer`.
+
+        Returns
+        -------
+        Number of the point.
+
+        Raises
+        ------
+        RuntimeError
+            If the model has no front yet.
+        ValueError
+            If there is no such point, ``max_epochs`` is not positive, data are minified, or the front was trained
+            within clusters, which it does not keep.
+        TypeError
+            As :meth:`select`.
+        """
+        if getattr(self, "minified_data_type", None) is not None:
+            raise ValueError("Minified data hold no counts to train on. Load the model with the full AnnData.")
+        front = self._trained_front()
+        module = self.module  # type: ignore[attr-defined]
+        before = _copied(module)
+        options = {"max_epochs": max_epochs, "progress": progress} | trainer_kwargs
+        try:
+            number = refine_point(self, front, which, preference=preference, **options)
+        except BaseException:
+            # Interrupted or refused: the selected point stays.
+            module.load_state_dict(before)
+            module.eval()
+            raise
+        return self.select(number)
+
+    def _resolved(self, which: Any, preference: Any) -> Selection:
+        """Look up a point or place; refuse what minified data do not hold."""
+        selection = self._trained_front().resolve(which, preference=preference)
+        number = selection.number
+        same = self.preference_ is None or np.allclose(selection.preference, self.preference_, equal_nan=True)
+        if getattr(self, "minified_data_type", None) is not None and not (number == self.selected_ and same):
+            other = f"preference {preference!r}" if number == self.selected_ else f"point {number}"
+            raise ValueError(
+                f"The data are minified with the codes of point {self.selected_}; {other} needs the counts. "
+                "Load the model with the full AnnData to select another point."
+            )
+        return selection
+
+    def _enter(self, selection: Selection) -> None:
+        """Be where a selection says."""
+        load_selection(self, selection)
+        self.selected_ = selection.number
+        self.preference_ = [float(value) for value in selection.preference]
+
+    @contextmanager
+    def _put_back(self) -> Iterator[None]:
+        """Go back to where the model is now, unless it is another model by then."""
+        module = self.module  # type: ignore[attr-defined]
+        number, preference = self.selected_, self.preference_
+        state, note, known = _copied(module), self._noted(), self._known(number)
+        try:
+            yield
+        finally:
+            stays = all(now is then for now, then in zip(self._known(number), known, strict=True))
+            if stays:
+                module.load_state_dict(state)
+                self.selected_, self.preference_ = number, preference
+            if not stays or self._noted() is not note:
+                self._record()
+
+    def _known(self, number: int | None) -> tuple[Any, ...]:
+        """Return what training, refining and minifying replace: front, own weights of a point, data."""
+        own = None if self._front is None or number is None else self._front.states.get(number)
+        return self._front, own, getattr(self, "_adata", None)
+
+    def _trained_front(self) -> Front:
+        raise NotImplementedError
+
+    def _record(self) -> None:
+        raise NotImplementedError
+
+    def _noted(self) -> dict[str, Any] | None:
+        raise NotImplementedError
+
+
+def _copied(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {key: value.clone() for key, value in module.state_dict().items()}
