@@ -296,9 +296,9 @@ class ParetoVI(FrontMixin, SCVI):
             as many as make 1,000 steps; twice that for the one training of all preferences.
         method
             Solver, see :func:`scpareto.pareto.solver_names`; None for the recommended one, ``"conditional"``, which
-            trains all preferences at once: any of them can then be selected, e.g. ``select(0.37)``. What has no one
-            training (``preset="paper"``, ``warm_start="path"``, an executor, an objective that learns with the model)
-            has ``"pareto_mtl"``.
+            trains all preferences at once: any of them can then be selected, e.g. ``select(preference=0.37)``. What has
+            no one training (``preset="paper"``, ``warm_start="path"``, an executor, an objective that learns with the
+            model) has ``"pareto_mtl"``.
         objective
             What is traded against the generative loss, see :func:`scpareto.objectives.objective_names`: one name, or
             several for a front of as many dimensions and one. None for the recommended one, ``"classifier"``, or

@@ -155,7 +155,7 @@ class SelectionMixin:
         TypeError
             As :meth:`select`.
         """
-        if getattr(self, "minified_data_type", None) is not None:
+        if self._is_minified():
             raise ValueError("Minified data hold no counts to train on. Load the model with the full AnnData.")
         front = self._trained_front()
         module = self.module  # type: ignore[attr-defined]
@@ -172,13 +172,17 @@ class SelectionMixin:
 
     def _resolved(self, which: Any, preference: Any) -> Selection:
         """Look up a point or place; refuse what minified data do not hold."""
-        selection = self._trained_front().resolve(which, preference=preference)
-        number = selection.number
-        same = self.preference_ is None or np.allclose(selection.preference, self.preference_, equal_nan=True)
-        if getattr(self, "minified_data_type", None) is not None and not (number == self.selected_ and same):
-            other = f"preference {preference!r}" if number == self.selected_ else f"point {number}"
+        front = self._trained_front()
+        selection = front.resolve(which, preference=preference)
+        here = self.selected_, self.preference_
+        if self._is_minified() and not _is_same(here, (selection.number, selection.preference)):
+            point = front.resolve(self.selected_)
+            held = (
+                f"point {point.number}" if _is_same(here, (point.number, point.preference)) else f"preference {here[1]}"
+            )
+            other = f"point {selection.number}" if preference is None else f"preference {preference!r}"
             raise ValueError(
-                f"The data are minified with the codes of point {self.selected_}; {other} needs the counts. "
+                f"The data are minified with the codes of {held}; {other} needs the counts. "
                 "Load the model with the full AnnData to select another point."
             )
         return selection
@@ -205,10 +209,13 @@ class SelectionMixin:
             if not stays or self._noted() is not note:
                 self._record()
 
+    def _is_minified(self) -> bool:
+        return getattr(self, "minified_data_type", None) is not None
+
     def _known(self, number: int | None) -> tuple[Any, ...]:
-        """Return what training, refining and minifying replace: front, own weights of a point, data."""
+        """Return what training, refining and minifying replace: front, own weights of a point, kind of data."""
         own = None if self._front is None or number is None else self._front.states.get(number)
-        return self._front, own, getattr(self, "_adata", None)
+        return self._front, own, self._is_minified()
 
     def _trained_front(self) -> Front:
         raise NotImplementedError
@@ -218,6 +225,12 @@ class SelectionMixin:
 
     def _noted(self) -> dict[str, Any] | None:
         raise NotImplementedError
+
+
+def _is_same(here: tuple[Any, Any], there: tuple[Any, Any]) -> bool:
+    """Whether two pairs of point and preference are one place; an unknown preference is any."""
+    unknown = here[1] is None
+    return here[0] == there[0] and (unknown or bool(np.allclose(here[1], there[1], equal_nan=True)))
 
 
 def _copied(module: torch.nn.Module) -> dict[str, torch.Tensor]:

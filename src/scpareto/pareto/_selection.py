@@ -100,8 +100,10 @@ def _importance(objectives: Sequence[str], place: Real) -> float:
     if p != 2:
         raise ValueError(f"With {p} objectives a preference is a sequence of {p} numbers, got {importance!r}.")
     if not 0 <= importance <= 1:
-        point = f" Point {int(place)} is select({int(place)})." if isinstance(place, Integral) and importance > 0 else ""
-        raise ValueError(f"A preference must be in [0, 1], from uncorrected to strongest, got {importance!r}.{point}")
+        words = f"A preference must be in [0, 1], from uncorrected to strongest, got {importance!r}."
+        if isinstance(place, Integral) and importance > 1:
+            words += f" Point {int(place)} is select({int(place)})."
+        raise ValueError(words)
     return importance
 
 
