@@ -178,7 +178,9 @@ class SelectionMixin:
         if self._is_minified() and not _is_same(here, (selection.number, selection.preference)):
             point = front.resolve(self.selected_)
             held = (
-                f"point {point.number}" if _is_same(here, (point.number, point.preference)) else f"preference {here[1]}"
+                f"point {point.number}"
+                if _is_same(here, (point.number, point.preference))
+                else f"preference {np.round(here[1], 4).tolist()}"
             )
             other = f"point {selection.number}" if preference is None else f"preference {preference!r}"
             raise ValueError(
