@@ -32,10 +32,6 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
     Comes before the scvi-tools class among the bases.
     """
 
-    _front: Front | None = None
-    selected_: int | None = None
-    preference_: list[float] | None = None
-
     @property
     def front(self) -> Front | None:
         """The learnt :class:`~scpareto.pareto.Front`; None before training."""

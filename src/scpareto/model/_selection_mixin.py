@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     import torch
+    from numpy.typing import NDArray
 
     from scpareto.pareto import Front, Selection
 
@@ -174,20 +175,25 @@ class SelectionMixin:
         """Look up a point or place; refuse what minified data do not hold."""
         front = self._trained_front()
         selection = front.resolve(which, preference=preference)
-        here = self.selected_, self.preference_
-        if self._is_minified() and not _is_same(here, (selection.number, selection.preference)):
-            point = front.resolve(self.selected_)
-            held = (
-                f"point {point.number}"
-                if _is_same(here, (point.number, point.preference))
-                else f"preference {np.round(here[1], 4).tolist()}"
-            )
+        if self._is_minified() and not self._is_at(selection.number, selection.preference):
             other = f"point {selection.number}" if preference is None else f"preference {preference!r}"
             raise ValueError(
-                f"The data are minified with the codes of {held}; {other} needs the counts. "
+                f"The data are minified with the codes of {self._place_in_words(front)}; {other} needs the counts. "
                 "Load the model with the full AnnData to select another point."
             )
         return selection
+
+    def _is_at(self, number: int | None, preference: NDArray[np.float64]) -> bool:
+        """Whether the model is at a point or place; a model without a preference is anywhere near its point."""
+        here = self.preference_
+        return self.selected_ == number and (here is None or bool(np.allclose(here, preference, equal_nan=True)))
+
+    def _place_in_words(self, front: Front) -> str:
+        number = self.selected_
+        if number is None:
+            return "no point of the front"
+        at_point = self._is_at(number, front.preferences[front.numbers.index(number)])
+        return f"point {number}" if at_point else f"preference {np.round(self.preference_ or [], 4).tolist()}"
 
     def _enter(self, selection: Selection) -> None:
         """Be where a selection says."""
@@ -227,12 +233,6 @@ class SelectionMixin:
 
     def _noted(self) -> dict[str, Any] | None:
         raise NotImplementedError
-
-
-def _is_same(here: tuple[Any, Any], there: tuple[Any, Any]) -> bool:
-    """Whether two pairs of point and preference are one place; an unknown preference is any."""
-    unknown = here[1] is None
-    return here[0] == there[0] and (unknown or bool(np.allclose(here[1], there[1], equal_nan=True)))
 
 
 def _copied(module: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -2,15 +2,13 @@
 
 # Importing a solver's or a rule's file registers it.
 from scpareto.pareto import _auto, _conditional, _epo, _mgda, _pareto_mtl, _scalarization, _tchebycheff, _torchjd  # noqa: F401
-
-# For the rooms above, not for users.
-from scpareto.pareto._find import check_which  # noqa: F401
+from scpareto.pareto._find import check_which  # noqa: F401 - for the rooms above, not for users
 from scpareto.pareto._front import Front
 from scpareto.pareto._indicators import hypervolume, non_dominated, number_of_distinct_choices
 from scpareto.pareto._knee import knee_index
 from scpareto.pareto._min_norm import min_norm_combination, min_norm_weights
 from scpareto.pareto._path import (
-    RUNNING_VARIANCE,  # noqa: F401
+    RUNNING_VARIANCE,  # noqa: F401 - likewise
     WeightPath,
     coefficients_at,
     preference_at,
