@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scvi.model.base import BaseModelClass
 
-    from scpareto.pareto import Front, Selection
+    from scpareto.pareto import Front, Place, Selection, Which
 
 
-def apply_point(model: BaseModelClass, front: Front, which: Any = None, *, preference: Any = None) -> int:
+def apply_point(
+    model: BaseModelClass, front: Front, which: Which | None = None, *, preference: Place | None = None
+) -> int:
     """Load a point of a front into a model, in place.
 
     Parameters

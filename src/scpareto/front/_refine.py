@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from scvi.model.base import BaseModelClass
 
     from scpareto.objectives import Objective
-    from scpareto.pareto import Front
+    from scpareto.pareto import Front, Place, Which
     from scpareto.train._adapter import VAEAdapter
 
 _REFINING = 30_000
@@ -33,9 +33,9 @@ _REFINING = 30_000
 def refine_point(
     model: BaseModelClass,
     front: Front,
-    which: Any = None,
+    which: Which | None = None,
     *,
-    preference: Any = None,
+    preference: Place | None = None,
     max_epochs: int = 20,
     progress: bool = True,
     **trainer_kwargs: Any,

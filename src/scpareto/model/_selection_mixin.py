@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from scpareto.pareto import Front, Selection
+    from scpareto.pareto import Front, Place, Selection, Which
 
 
 class SelectionMixin:
@@ -29,7 +29,7 @@ class SelectionMixin:
     selected_: int | None = None
     preference_: list[float] | None = None
 
-    def select(self, which: Any = None, *, preference: Any = None) -> int:
+    def select(self, which: Which | None = None, *, preference: Place | None = None) -> int:
         """Load a point of the front into the model, in place; everything downstream then works on it.
 
         Also notes the selection in ``adata.uns["scpareto"]``.
@@ -64,7 +64,7 @@ class SelectionMixin:
         return selection.number
 
     @contextmanager
-    def at(self, which: Any = None, *, preference: Any = None) -> Iterator[Self]:
+    def at(self, which: Which | None = None, *, preference: Place | None = None) -> Iterator[Self]:
         """Put the model at a point or place for the length of a ``with`` block; the selection stays.
 
         Every getter works in the block as after :meth:`select`. At its end, and after an error in it, the model is
@@ -89,7 +89,7 @@ class SelectionMixin:
             self._enter(selection)
             yield self
 
-    def get_latent_representation(self, *args: Any, preference: Any = None, **kwargs: Any) -> Any:
+    def get_latent_representation(self, *args: Any, preference: Place | None = None, **kwargs: Any) -> Any:
         """Return codes of cells, of the selected point or of another place.
 
         Parameters
@@ -119,9 +119,9 @@ class SelectionMixin:
 
     def refine(
         self,
-        which: Any = None,
+        which: Which | None = None,
         *,
-        preference: Any = None,
+        preference: Place | None = None,
         max_epochs: int = 20,
         progress: bool = True,
         **trainer_kwargs: Any,
@@ -171,7 +171,7 @@ class SelectionMixin:
             raise
         return self.select(number)
 
-    def _resolved(self, which: Any, preference: Any) -> Selection:
+    def _resolved(self, which: Which | None, preference: Place | None) -> Selection:
         """Look up a point or place; refuse what minified data do not hold."""
         front = self._trained_front()
         selection = front.resolve(which, preference=preference)

@@ -2,7 +2,7 @@
 
 # Importing a solver's or a rule's file registers it.
 from scpareto.pareto import _auto, _conditional, _epo, _mgda, _pareto_mtl, _scalarization, _tchebycheff, _torchjd  # noqa: F401
-from scpareto.pareto._find import check_which  # noqa: F401 - for the rooms above, not for users
+from scpareto.pareto._find import Which, check_which  # noqa: F401 - for the rooms above, not for users
 from scpareto.pareto._front import Front
 from scpareto.pareto._indicators import hypervolume, non_dominated, number_of_distinct_choices
 from scpareto.pareto._knee import knee_index
@@ -25,7 +25,7 @@ from scpareto.pareto._registry import (
 from scpareto.pareto._rules import register_rule, rule_names
 from scpareto.pareto._safeguards import Safeguards
 from scpareto.pareto._scaler import Scaler, get_scaler, scaler_names
-from scpareto.pareto._selection import Selection
+from scpareto.pareto._selection import Place, Selection  # noqa: F401 - the first likewise
 from scpareto.pareto._solver import Solver
 
 __all__ = [

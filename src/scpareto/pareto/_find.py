@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from scpareto.pareto._front_data import FrontData
 
-Which = int | str | Mapping[str, float]
+Which = int | np.integer | str | Mapping[str, float]
 """What names a point: its number, a rule, or limits on columns."""
 
 

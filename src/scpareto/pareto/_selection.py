@@ -8,18 +8,19 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scpareto.pareto._find import check_filled, find
 from scpareto.pareto._preferences import check_preferences
 
 if TYPE_CHECKING:
     import torch
-    from numpy.typing import NDArray
 
     from scpareto.pareto._find import Which
     from scpareto.pareto._front_data import FrontData
 
-    Place = float | Sequence[float] | NDArray[np.floating]
+Place = float | Sequence[float] | NDArray[np.floating]
+"""What names a place between points: importance of the nuisance, or of each objective."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scpareto.bench._cells import Cells
+    from scpareto.pareto import Which
 
 
 @register_method(
@@ -30,7 +31,7 @@ def paretovi(
     n_latent: int = 10,
     n_layers: int = 2,
     gene_likelihood: Literal["zinb", "nb", "poisson", "normal"] = "zinb",
-    select: Any = "auto",
+    select: Which = "auto",
     **training: Any,
 ) -> Points:
     """Learn a front and return the posterior means of every point.
@@ -65,7 +66,7 @@ def paretovi(
     return points_of(model, select)
 
 
-def points_of(model: ParetoVI, select: Any = "auto") -> Points:
+def points_of(model: ParetoVI, select: Which = "auto") -> Points:
     """Codes of every point of a trained model, which stays in the one that it is in."""
     front = model.front
     if front is None or not len(front):
