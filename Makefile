@@ -84,6 +84,6 @@ build: $(VENV)/.installed-dev ## sdist and wheel into dist/, checked by twine
 	$(BIN)/twine check --strict dist/*
 
 clean: ## remove what was built (.venv stays)
-	rm -rf build dist demo-output docs/_build docs/generated lightning_logs scvi_log .coverage .coverage.* htmlcov
+	rm -rf build dist demo-output docs/_build docs/generated docs/tutorials/*.ipynb lightning_logs scvi_log .coverage .coverage.* htmlcov
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find src tests docs benchmarks experiments -name __pycache__ -type d -prune -exec rm -rf {} +

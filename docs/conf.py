@@ -12,7 +12,8 @@ from urllib.request import urlopen
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from list_public_names import write_pages  # noqa: E402 - lies next to this file
+from copy_tutorials import copy_tutorials  # noqa: E402 - lies next to this file
+from list_public_names import write_pages  # noqa: E402
 from render_guide_tables import render_guide_tables  # noqa: E402
 from render_results import render  # noqa: E402
 
@@ -91,6 +92,7 @@ if not os.environ.get("SCPARETO_DOCS_OFFLINE") and reachable(OTHER_DOCS["python"
     intersphinx_mapping = {name: (address, None) for name, address in OTHER_DOCS.items() if reachable(address)}
     intersphinx_timeout = 10
 
+copy_tutorials(HERE.parent / "tutorials", HERE / "tutorials")
 write_pages(HERE / "generated" / "api")
 render(HERE.parent / "experiments" / "results", HERE / "results")
 render_guide_tables(HERE.parent, HERE / "generated" / "tables")

@@ -34,6 +34,8 @@ import numpy as np
 import pandas as pd
 from shared import RESULTS, data_folder, run_missing
 
+from scpareto._constants import ALARM_FROM
+
 if TYPE_CHECKING:
     from anndata import AnnData
 
@@ -48,7 +50,6 @@ REAL = {"celllines_3protocols": 500, "pancreas_human_mouse": 1000, "pbmc_multist
 """Variable genes of each data set that the model sees."""
 LOST, SOUND, LEAST_CELLS, LEAST_SIGNAL, N_NEIGHBORS = 0.25, 0.1, 10, 0.3, 15
 N_CONTROLS = 3
-RINGS = 0.5
 
 
 def main() -> None:
@@ -278,7 +279,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
             }
             erased = over_corrected(rows, state="state_erased")
             sound = (rows["type_lost"] < SOUND) & (rows["state_lost"] < SOUND)
-            rang = rows["alarm"] >= RINGS
+            rang = rows["alarm"] >= ALARM_FROM
             is_alarm = signal == "alarm"
             summary.append(
                 {

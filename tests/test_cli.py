@@ -155,7 +155,7 @@ def test_the_printed_lines_run_as_they_are(finished):
     code = "\n".join(line[2:] for line in code.splitlines() if line.startswith("  "))
     scope = {}
     exec(code, scope)
-    assert scope["model"].selected == scope["model"].front.find(0.8)
+    assert scope["model"].selected == scope["model"].front.resolve(preference=0.8).number
     assert scope["adata"].obsm["X_paretovi"].shape == (240, 10)
     assert str(output) in code
 

@@ -5,9 +5,6 @@ const WIDTH = 340;
 const HEIGHT = 256;
 const MARGIN = { left: 44, right: 14, top: 32, bottom: 40 };
 
-/** Alarm from which on a point lies in the zone of over-correction. */
-export const ALARM = 0.5;
-
 /** The front in its plane: all points, the zone of over-correction, and where we are. */
 export class Chart {
   readonly element: HTMLElement;

@@ -40,6 +40,8 @@ export interface Header {
   metrics: Metric[];
   plane: { x: number | null; y: number | null; kept: boolean[] };
   alarm: (number | null)[];
+  /** Value of the alarm from which on it rings. */
+  alarm_from: number;
   colorings: ColoringFacts[];
 }
 

@@ -1,4 +1,4 @@
-import { ALARM, sparkline, withInterval } from "./chart";
+import { sparkline, withInterval } from "./chart";
 import { h, number } from "./dom";
 import { type Header, titleOf } from "./payload";
 
@@ -51,7 +51,7 @@ export class Readout {
     if (point === selected) badges.push(h("span", { class: "sp-badge sp-badge-chosen" }, "selected"));
     if (!judged) badges.push(h("span", { class: "sp-badge" }, "not judged"));
     else if (plane.x !== null) badges.push(h("span", { class: "sp-badge" }, plane.kept[point] ? "not dominated" : "dominated"));
-    const warning = judged && (alarm[point] ?? 0) >= ALARM;
+    const warning = judged && (alarm[point] ?? 0) >= this.header.alarm_from;
     if (warning) badges.push(h("span", { class: "sp-badge sp-badge-alarm" }, "over-correction"));
     this.badges.replaceChildren(...badges);
     metrics.forEach((metric, i) => {
@@ -59,7 +59,7 @@ export class Readout {
       this.values[i].value.textContent = value;
       this.values[i].interval.textContent = interval;
     });
-    this.line.textContent = `model.select(${label})`;
+    this.line.textContent = `model.select(${judged ? label : `preference=${label}`})`;
     if (!aloud) return;
     // one sentence once the reader has stopped, not one for each step
     clearTimeout(this.speaking);

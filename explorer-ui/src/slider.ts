@@ -1,4 +1,3 @@
-import { ALARM } from "./chart";
 import { h } from "./dom";
 import { type Header, titleOf } from "./payload";
 
@@ -32,7 +31,7 @@ export class Slider {
     this.on = arrow("Next point", "M6 3l5 5-5 5");
     this.play = h("button", { type: "button", class: "sp-button sp-play" });
     this.ticks = header.points.map((point, i) => {
-      const alarm = point.judged && (header.alarm[i] ?? 0) >= ALARM;
+      const alarm = point.judged && (header.alarm[i] ?? 0) >= header.alarm_from;
       const tick = h("span", { class: alarm ? "sp-tick sp-tick-alarm" : "sp-tick" }, point.judged ? String(point.number) : "");
       tick.style.setProperty("--share", String(this.last ? i / this.last : 0.5));
       return tick;

@@ -1,4 +1,4 @@
-"""Every key that scpareto writes into AnnData, once."""
+"""What several rooms must write alike: keys in AnnData, names of columns, limits."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Final
 UNS_KEY: Final = "scpareto"
 GENERATIVE_LOSS: Final = "generative_loss"
 BATCH: Final = "batch"
+
+ALARM_FROM: Final = 0.5
+"""Value of the over-correction alarm from which on it rings."""
 
 # Multiplicative batch effects of genes, in ``varm``, and the record of their estimation, in ``uns``.
 BATCH_EFFECT_KEY: Final = "batch_effect"

@@ -101,15 +101,15 @@ def test_each_extreme_trains_its_objective_alone(three):
 
 def test_points_are_selected_by_a_preference_of_three(three):
     for i, preference in enumerate(GRID):
-        assert three.select(preference) == i + 1
+        assert three.select(preference=preference) == i + 1
     for number, preference in ((0, [1, 0, 0]), (5, [0, 1, 0]), (6, (0.0, 0.0, 1.0))):
-        assert three.select(preference) == number
+        assert three.select(preference=preference) == number
         assert all(torch.equal(t, three.front.state(number)[n]) for n, t in three.module.state_dict().items())
     assert three.select("knee") in three.front.numbers
     with pytest.raises(ValueError, match="With 3 objectives a preference is a sequence of 3 numbers"):
-        three.select(0.5)
+        three.select(preference=0.5)
     with pytest.raises(ValueError, match="needs 3 numbers"):
-        three.select([0.5, 0.5])
+        three.select(preference=[0.5, 0.5])
 
 
 def test_a_saved_model_keeps_the_front_of_three(three, simulate_nuisances, tmp_path):
@@ -119,7 +119,7 @@ def test_a_saved_model_keeps_the_front_of_three(three, simulate_nuisances, tmp_p
     same_front(loaded.front, three.front)
     assert (loaded.front.objectives, loaded.selected) == (NAMES, 4)
     np.testing.assert_array_equal(loaded.get_latent_representation(), three.get_latent_representation())
-    assert loaded.select([0, 0, 1]) == 6
+    assert loaded.select(preference=[0, 0, 1]) == 6
     assert loaded.adata.uns["scpareto"]["paretovi"]["objective"] == "classifier, mine_quality"
 
 

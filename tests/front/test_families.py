@@ -131,7 +131,7 @@ def test_a_front_is_learnt_and_its_points_come_back(model, method, objective):
     assert not np.array_equal(codes[0], codes[1])
     if front.path is not None:
         # Any preference is a model, not only those of the grid.
-        sp.apply_point(model, front, 0.37)
+        sp.apply_point(model, front, preference=0.37)
         between = model.get_latent_representation()
         assert not any(np.array_equal(between, some) for some in codes)
 

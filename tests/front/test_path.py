@@ -109,7 +109,7 @@ def test_codes_of_another_preference_leave_the_selection_alone(trained):
 
 
 def test_any_preference_is_selected_saved_and_loaded(trained, cells, tmp_path):
-    assert trained.select(0.37) == 1
+    assert trained.select(preference=0.37) == 1
     np.testing.assert_allclose(trained.preference, [0.63, 0.37])
     codes = trained.get_latent_representation()
     trained.save(tmp_path / "model")
@@ -125,7 +125,7 @@ def test_any_preference_is_selected_saved_and_loaded(trained, cells, tmp_path):
 
 
 def test_an_audit_judges_the_points_of_the_path(trained):
-    trained.select(0.37)
+    trained.select(preference=0.37)
     codes = trained.get_latent_representation()
     before = trained.front.to_dataframe()["leakage_mean"]
     again = trained.audit(progress=False)["leakage_mean"]
@@ -136,8 +136,8 @@ def test_an_audit_judges_the_points_of_the_path(trained):
 def test_a_refined_preference_takes_the_place_of_the_nearest_point(trained, cells, tmp_path):
     trained.save(tmp_path / "model", overwrite=True)
     model = ParetoVI.load(tmp_path / "model", cells)
-    before, start = model.front.to_dataframe().set_index("point"), model.front.state(0.37)
-    assert model.refine(0.37, max_epochs=3, progress=False) == 1
+    before, start = model.front.to_dataframe().set_index("point"), model.front.resolve(preference=0.37).state
+    assert model.refine(preference=0.37, max_epochs=3, progress=False) == 1
     after = model.front.to_dataframe().set_index("point")
     assert after["preference_classifier"][1] == pytest.approx(0.37)
     assert 0 < after["n_epochs"][1] - before["n_epochs"][1] <= 3
@@ -148,7 +148,7 @@ def test_a_refined_preference_takes_the_place_of_the_nearest_point(trained, cell
     assert 0 < float((refined - start[name]).abs().max()) < 0.1
     assert torch.equal(model.module.state_dict()[name].cpu(), refined)
     assert model.selected == 1
-    assert torch.equal(model.front.state(0.37)[name], refined)
+    assert torch.equal(model.front.resolve(preference=0.37).state[name], refined)
     # The path itself stays, and what was refined is saved with the front.
     assert torch.equal(model.front.path.state([0.63, 0.37])[name], start[name])
     model.save(tmp_path / "again")
@@ -168,7 +168,7 @@ def test_equal_seeds_give_equal_paths(cells):
         model.train(**SHORT)
         fronts.append(model.front)
     pd.testing.assert_frame_equal(*(front.to_dataframe() for front in fronts), check_exact=True)
-    states = [front.state(0.37) for front in fronts]
+    states = [front.resolve(preference=0.37).state for front in fronts]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
@@ -248,7 +248,7 @@ def test_an_interrupted_path_goes_on_from_its_last_whole_piece(cells, tmp_path, 
     resumed.train(**options, checkpoint_dir=tmp_path, callbacks=[count])
     assert -1 - count.left == 11 - 2 * pieces
     pd.testing.assert_frame_equal(whole.front.to_dataframe(), resumed.front.to_dataframe(), check_exact=True)
-    states = [front.state(0.37) for front in (whole.front, resumed.front)]
+    states = [front.resolve(preference=0.37).state for front in (whole.front, resumed.front)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     history = resumed.front.metadata["history"]["path"]
     assert history == whole.front.metadata["history"]["path"]
@@ -262,7 +262,7 @@ def test_three_objectives_have_a_path_with_three_ends(nuisances):
     model.train(**SHORT | {"objective": ["classifier", "mine"], "objective_kwargs": both, "n_points": 3})
     assert len(model.front.path.controls) == 5
     assert model.front.to_dataframe()["kind"].tolist() == ["extreme", *["conditional"] * 3, "extreme", "extreme"]
-    model.select([0.5, 0.2, 0.3])
+    model.select(preference=[0.5, 0.2, 0.3])
     np.testing.assert_allclose(model.preference, [0.5, 0.2, 0.3])
 
 
@@ -432,7 +432,7 @@ def test_a_critic_on_a_path_sees_the_place(objective):
 def test_a_plain_scvi_model_has_a_path(adata, untrained, fit):
     model = untrained(adata)
     front = fit(model, method="conditional", objective="classifier")
-    assert apply_point(model, front, 0.37) == 1
+    assert apply_point(model, front, preference=0.37) == 1
     codes = model.get_latent_representation()
     assert apply_point(model, front, 1) == 1
     assert not np.array_equal(model.get_latent_representation(), codes)

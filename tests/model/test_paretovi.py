@@ -68,20 +68,21 @@ def test_the_split_is_one_for_all_points_and_stratified(trained):
 
 def test_the_knee_is_selected_after_training(trained):
     assert trained.selected == trained.front.find("knee")
-    assert same_state(trained.module.state_dict(), trained.front.state("knee"))
+    assert same_state(trained.module.state_dict(), trained.front.resolve("knee").state)
     assert not trained.module.training
     assert trained.adata.uns["scpareto"]["paretovi"]["selected"] == trained.selected
 
 
 @pytest.mark.parametrize(
-    ("which", "number"),
+    ("given", "number"),
     [
-        *((0, 0), (3, 3), (np.int64(2), 2), (0.0, 0), (1.0, 3), (0.31, 1), (0.69, 2)),
-        *(([0.3, 0.7], 2), (np.array([0.7, 0.3]), 1)),
+        *(({"which": 0}, 0), ({"which": 3}, 3), ({"which": np.int64(2)}, 2)),
+        *(({"preference": 0.0}, 0), ({"preference": 1.0}, 3), ({"preference": 1}, 3), ({"preference": 0.31}, 1)),
+        *(({"preference": [0.3, 0.7]}, 2), ({"preference": np.array([0.7, 0.3])}, 1)),
     ],
 )
-def test_select_loads_exactly_the_stored_weights(own, which, number):
-    assert own.select(which) == number
+def test_select_loads_exactly_the_stored_weights(own, given, number):
+    assert own.select(**given) == number
     assert own.selected == number
     assert same_state(own.module.state_dict(), own.front.states[number])
     assert own.adata.uns["scpareto"]["paretovi"]["selected"] == number
@@ -108,19 +109,24 @@ def test_points_give_different_codes_and_come_back(own):
 
 
 @pytest.mark.parametrize(
-    ("which", "error"),
+    ("given", "error"),
     [
-        (9, ValueError),
-        (1.5, ValueError),
-        ("elbow", ValueError),
-        (True, TypeError),
-        ({"leakage_mean": -9.0}, ValueError),
+        ({"which": 9}, ValueError),
+        ({"which": 1.0}, TypeError),
+        ({"which": [0.3, 0.7]}, TypeError),
+        ({"preference": 1.5}, ValueError),
+        ({"preference": "knee"}, TypeError),
+        ({"which": "elbow"}, ValueError),
+        ({"which": True}, TypeError),
+        ({"which": {"leakage_mean": -9.0}}, ValueError),
+        ({"which": 1, "preference": 0.3}, TypeError),
+        ({}, TypeError),
     ],
 )
-def test_a_refused_selection_changes_nothing(own, which, error):
+def test_a_refused_selection_changes_nothing(own, given, error):
     before, codes = own.selected, own.get_latent_representation()
     with pytest.raises(error):
-        own.select(which)
+        own.select(**given)
     assert own.selected == before
     np.testing.assert_array_equal(own.get_latent_representation(), codes)
 

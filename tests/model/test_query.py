@@ -43,7 +43,7 @@ def test_frozen_weights_stay_bit_for_bit_and_the_rest_learns(conditional, query,
     assert conditional.front.method == "conditional"
     assert (model.front, model.selected, model.preference) == (None, None, None)
     with pytest.raises(RuntimeError, match="no front yet"):
-        model.select(0.37)
+        model.select(preference=0.37)
     masks, before = frozen(model.module), {k: v.clone() for k, v in model.module.state_dict().items()}
     reference = conditional.module.state_dict()
     assert before["z_encoder.mean_encoder.weight"].equal(reference["z_encoder.mean_encoder.weight"])
@@ -53,7 +53,7 @@ def test_frozen_weights_stay_bit_for_bit_and_the_rest_learns(conditional, query,
     assert model.front.method == method
     codes = {}
     for which in (0, 0.37, 0.5, len(model.front) - 1):
-        model.select(which)
+        model.select(**{"preference" if isinstance(which, float) else "which": which})
         state = model.module.state_dict()
         for name, mask in masks.items():
             assert state[name][mask].equal(before[name][mask]), (which, name)

@@ -28,5 +28,5 @@ def test_a_model_of_a_release_loads(folder):
         np.testing.assert_allclose(model.get_latent_representation(), codes[f"point_{number}"], rtol=1e-4, atol=1e-5)
     pd.testing.assert_frame_equal(model.front.to_dataframe(), table, check_dtype=False)
     if folder.name == "conditional":
-        assert model.select(0.37) in table["point"].to_numpy()
+        assert model.select(preference=0.37) in table["point"].to_numpy()
     model.differential_expression(groupby="batch", silent=True)

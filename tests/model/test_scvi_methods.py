@@ -32,20 +32,22 @@ METHODS = {
 }
 
 
-POINTS = {"knee": "knee", "uncorrected": 0, "strongest": -1, "between points of one training": 0.37}
+POINTS = {"knee": "knee", "uncorrected": 0, "strongest": -1, "between points of one training": None}
 
 
 @pytest.fixture(scope="module", params=POINTS)
 def twins(request, saved, conditional, tmp_path_factory, make_adata):
     """Return a trained model in a point and its plain twin, on the same data."""
     which = POINTS[request.param]
-    if which == 0.37:
+    if which is None:
         saved = tmp_path_factory.mktemp("conditional") / "model"
         conditional.save(saved)
     model = ParetoVI.load(saved, make_adata())
-    model.select(model.front.numbers[-1] if which == -1 else which)
-    if which == 0.37:
+    if which is None:
+        model.select(preference=0.37)
         assert model.preference.tolist() == pytest.approx([0.63, 0.37])
+    else:
+        model.select(model.front.numbers[-1] if which == -1 else which)
     return model, model.to_scvi()
 
 

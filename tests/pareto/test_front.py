@@ -152,16 +152,6 @@ def test_hypervolume_and_choices_are_those_of_the_losses(front):
     [
         (0, 0),
         (np.int64(3), 3),
-        (0.0, 0),  # shared with point 1: the extreme
-        (1.0, 5),
-        (0.3, 2),
-        (0.5, 2),  # half-way: the less corrected
-        (0.51, 3),
-        (np.float32(0.6), 3),
-        ([0.7, 0.3], 2),
-        ((0.0, 1.0), 5),
-        (np.array([0.3, 0.7]), 3),
-        (torch.tensor([0.3, 0.7]), 3),
         ({"leakage_mean": 0.72}, 2),
         ({"leakage_mean": np.float32(1.0)}, 0),
         ({"mine_validation": 0.25, "leakage_mean": 0.9}, 3),
@@ -172,6 +162,104 @@ def test_find(front, which, point):
     found = front.find(which)
     assert found == point
     assert type(found) is int
+    front.states = {number: {"w": torch.tensor([float(number)])} for number in front.numbers}
+    resolved = front.resolve(which)
+    assert resolved.number == point
+    assert resolved.state is front.states[point]
+    np.testing.assert_array_equal(resolved.preference, front.preferences[point])
+
+
+@pytest.mark.parametrize(
+    ("preference", "point"),
+    [
+        (0.0, 0),  # shared with point 1: the extreme
+        (0, 0),
+        (1.0, 5),
+        (1, 5),  # the strongest place, whatever point 1 is
+        (0.3, 2),
+        (0.5, 2),  # half-way: the less corrected
+        (0.51, 3),
+        (np.float32(0.6), 3),
+        (np.array(0.6), 3),
+        (torch.tensor(0.6), 3),
+        ([0.7, 0.3], 2),
+        ((0.0, 1.0), 5),
+        (np.array([0.3, 0.7]), 3),
+        (torch.tensor([0.3, 0.7]), 3),
+        (pd.Series([0.3, 0.7]), 3),
+    ],
+)
+def test_a_place_of_points_trained_apart_is_the_nearest_point(front, preference, point):
+    front.states = {number: {"w": torch.tensor([float(number)])} for number in front.numbers}
+    found = front.resolve(preference=preference)
+    assert found.number == point
+    assert type(found.number) is int
+    assert found.state is front.states[point]
+    np.testing.assert_array_equal(found.preference, front.preferences[point])
+
+
+@pytest.mark.parametrize(
+    ("which", "message"),
+    [
+        (0.37, r"which=0.37: a place .* is preference=0.37, as in select\(preference=0.37\)\.$"),
+        (1.0, r"is preference=1.0, as in select\(preference=1.0\); point 1 is select\(1\)\.$"),
+        (4.0, r"point 4 is select\(4\)"),
+        (np.float32(0.6), r"select\(preference=0.6\)"),
+        (np.float64(1.0), r"point 1 is select\(1\)"),
+        (np.array(0.37), r"select\(preference=0.37\)"),
+        (torch.tensor(0.25), r"select\(preference=0.25\)"),
+        (np.array(2), r"a point number is an integer; point 2 is select\(2\)"),
+        (torch.tensor(2), r"point 2 is select\(2\)"),
+        ([0.6, 0.4], r"select\(preference=\[0.6, 0.4\]\)"),
+        ((0, 1), r"select\(preference=\[0.0, 1.0\]\)"),
+        (np.array([0.6, 0.4]), r"select\(preference=\[0.6, 0.4\]\)"),
+        (torch.tensor([0.6, 0.4]), r"select\(preference=\[0.6, 0.4\]\)"),
+        (pd.Series([0.6, 0.4]), r"select\(preference=\[0.6, 0.4\]\)"),
+        (float("nan"), "preference=nan"),
+        (["knee"], r"\['knee'\].*a rule from"),
+        ([], "give a point number"),
+    ],
+)
+def test_a_place_is_not_taken_for_a_point(front, which, message):
+    for door in (front.find, front.resolve):
+        with pytest.raises(TypeError, match=message):
+            door(which)
+
+
+@pytest.mark.parametrize(
+    ("preference", "error", "message"),
+    [
+        (1.5, ValueError, r"\[0, 1\].*1.5"),
+        (-0.1, ValueError, "-0.1"),
+        (float("nan"), ValueError, "nan"),
+        (3, ValueError, r"got 3.0. Point 3 is select\(3\)"),
+        ([0.5, 0.6], ValueError, "sums to 1"),
+        ([0.2, 0.3, 0.5], ValueError, "2 numbers"),
+        ("knee", TypeError, r"preference='knee' is no place.*select\('knee'\)"),
+        ({"leakage_mean": 0.1}, TypeError, r"without the keyword, as in select\(\{'leakage_mean': 0.1\}\)"),
+        (True, TypeError, "preference=True is no place"),
+        (np.True_, TypeError, "is no place"),
+        (["knee", "auto"], TypeError, "one number per objective"),
+        ({1, 2}, TypeError, "is no place"),
+    ],
+)
+def test_what_is_no_place_is_refused(front, preference, error, message):
+    with pytest.raises(error, match=message):
+        front.resolve(preference=preference)
+
+
+def test_exactly_one_of_point_and_place_is_given(front):
+    with pytest.raises(TypeError, match="either a point .* or a place .* got neither"):
+        front.resolve()
+    with pytest.raises(TypeError, match="got which=1 and preference=0.3"):
+        front.resolve(1, preference=0.3)
+
+
+@pytest.mark.parametrize("number", [1.0, "knee", True, [0.7, 0.3], None])
+def test_weights_and_lists_of_points_go_by_number(front, number):
+    for door in (front.state, lambda n: front.only([n]), lambda n: front.points(points=[n])):
+        with pytest.raises(TypeError, match="A point number is an integer, got"):
+            door(number)
 
 
 def test_find_knee_uses_validation_losses(front):
@@ -213,11 +301,6 @@ def test_find_by_limit_prefers_the_lowest_validation_loss(front):
         (np.False_, TypeError, "False"),
         (None, TypeError, "by None.*'knee'"),
         ({1, 2}, TypeError, r"\{1, 2\}"),
-        (1.5, ValueError, r"\[0, 1\].*1.5"),
-        (-0.1, ValueError, "-0.1"),
-        (float("nan"), ValueError, "nan"),
-        ([0.5, 0.6], ValueError, "sums to 1"),
-        ([0.2, 0.3, 0.5], ValueError, "2 numbers"),
         ("elbow", ValueError, "'elbow'.*'knee'"),
         ({}, ValueError, "at least one column"),
         ({"leakage": 0.1}, ValueError, "'leakage'.*'leakage_mean'"),
@@ -248,10 +331,15 @@ def test_find_on_fronts_that_lack_something(front):
     with pytest.raises(ValueError, match="validation losses"):
         bare.find("knee")
     with pytest.raises(ValueError, match="No point has a preference"):
-        bare.find(0.5)
+        bare.resolve(preference=0.5)
+    with pytest.raises(ValueError, match="no points yet"):
+        Front(objectives=front.objectives).resolve(preference=0.5)
     # Extremes without a preference are not candidates for the nearest.
     front.update(0, {"preference_generative_loss": np.nan, "preference_mine": np.nan})
-    assert front.find(0.0) == 1
+    front.states = {1: {}}
+    assert front.resolve(preference=0.0).number == 1
+    with pytest.raises(KeyError, match="Point 5 has no weights"):
+        front.resolve(preference=1.0)
 
 
 def test_three_objectives_take_whole_preferences():
@@ -261,9 +349,10 @@ def test_three_objectives_take_whole_preferences():
         {"point": i, **{f"preference_{n}": v for n, v in zip(names, row, strict=True)}} for i, row in enumerate(grid)
     ]
     front = Front(pd.DataFrame(rows), objectives=names)
-    assert [front.find(row) for row in grid] == list(range(12))
+    front.states = {number: {} for number in front.numbers}
+    assert [front.resolve(preference=row).number for row in grid] == list(range(12))
     with pytest.raises(ValueError, match="3 objectives.*3 numbers"):
-        front.find(0.5)
+        front.resolve(preference=0.5)
 
 
 def test_three_objectives_work_like_two():
@@ -287,9 +376,9 @@ def test_three_objectives_work_like_two():
     assert front.find("knee") == knee
     assert front.find({"mine_test": 0.1, "cell_cycle_test": 0.01}) == 10, "a half and two quarters"
     with pytest.raises(ValueError, match=r"3 objectives.*3 numbers.*0\.5"):
-        front.find(0.5)
+        front.resolve(preference=0.5)
     with pytest.raises(ValueError, match="3 numbers"):
-        front.find([0.5, 0.5])
+        front.resolve(preference=[0.5, 0.5])
     pd.testing.assert_frame_equal(reload(front).table, front.table, check_exact=True)
 
 

@@ -101,9 +101,11 @@ def test_points_of_a_front_lie_on_its_path():
 
 def test_a_preference_between_points_is_taken_exactly():
     made = front()
-    assert made.find(0.37) == 1
-    torch.testing.assert_close(made.state(0.37)["w"], path().state([0.63, 0.37])["w"])
-    assert not torch.equal(made.state(0.37)["w"], made.state(1)["w"])
+    found = made.resolve(preference=0.37)
+    assert found.number == 1
+    np.testing.assert_allclose(found.preference, [0.63, 0.37])
+    torch.testing.assert_close(found.state["w"], path().state([0.63, 0.37])["w"])
+    assert not torch.equal(found.state["w"], made.state(1)["w"])
 
 
 def test_a_point_may_have_weights_of_its_own():
@@ -111,13 +113,16 @@ def test_a_point_may_have_weights_of_its_own():
     refined = {"point": 3, "preference_generative_loss": 0.6, "preference_classifier": 0.4}
     made.add(refined, {"w": torch.tensor([5.0, 5.0])})
     assert made.state(3)["w"].tolist() == [5, 5]
+    # Its place is the point, not what the path has there.
+    assert made.resolve(preference=0.4).state["w"].tolist() == [5, 5]
 
 
 def test_a_path_survives_as_plain_values_and_in_a_part_of_the_front():
     made = front()
     for other in (Front.from_plain(made.to_plain()), made.only([0, 2])):
         assert torch.equal(other.state(2)["w"], made.state(2)["w"])
-        assert torch.equal(other.state(0.5)["w"], made.state(0.5)["w"])
+        there, here = (front.resolve(preference=0.5) for front in (other, made))
+        assert torch.equal(there.state["w"], here.state["w"])
 
 
 def test_fronts_saved_before_there_were_paths_load():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 import anndata
 import numpy as np
 import pandas as pd
@@ -9,6 +12,9 @@ import pytest
 from scipy import sparse
 
 from scpareto.pareto import Front
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _POINTS = (0, 1, 3, 4)
 
@@ -53,13 +59,18 @@ class FrontModel:
         self.adata = adata
         self.front: Front | None = Front(table=_table(alarm), objectives=["generative_loss", "mine"])
         self.selected: int | None = selected
-        self.visited: list[int] = []
+        self.visited: list[int | float] = []
         self.registry = {"setup_args": {"batch_key": "batch", "labels_key": "cell_type", "layer": None}}
 
-    def select(self, which: int) -> int:
-        self.selected = which
-        self.visited.append(which)
-        return which
+    @contextmanager
+    def at(self, which: int | None = None, *, preference: float | None = None) -> Iterator[FrontModel]:
+        assert which is None or isinstance(which, int)
+        before, self.selected = self.selected, preference if which is None else which
+        self.visited.append(self.selected)
+        try:
+            yield self
+        finally:
+            self.selected = before
 
     def get_latent_representation(self) -> np.ndarray:
         rng = np.random.default_rng(1)

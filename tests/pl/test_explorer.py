@@ -125,7 +125,7 @@ def test_places_between_the_points_are_shown_and_not_judged(adata, model, tmp_pa
     places = [0, 0.15, 1, 0.5, 3, 4]
     assert [point["number"] for point in header["points"]] == places
     assert [point["judged"] for point in header["points"]] == [isinstance(place, int) for place in places]
-    assert set(model.visited) == set(places)
+    assert model.visited == places
     assert model.selected == 1
     assert len(coordinates) == len(places)
     leakage = next(metric for metric in header["metrics"] if metric["key"] == "leakage_mean")
@@ -144,6 +144,8 @@ def test_places_between_need_a_front_that_has_them(adata, model, tmp_path):
     for wrong in ([1.5], [-0.1], [np.nan], [[0.5]]):
         with pytest.raises(ValueError, match="between 0 and 1"):
             written(adata, model, tmp_path, preferences=wrong)
+    with pytest.raises(ValueError, match="1.0 is the number of another point"):
+        written(adata, model, tmp_path, points=[0, 1, 3], preferences=[0.5, 1.0])
     model.front.objectives = ["generative_loss", "mine", "hsic"]
     with pytest.raises(ValueError, match="two objectives"):
         written(adata, model, tmp_path, preferences=[0.5])
@@ -165,14 +167,17 @@ def test_the_model_stays_in_its_point_and_cells_and_data_are_untouched(adata, mo
     before = adata.copy()
     header, coordinates, _ = read(written(adata, model, tmp_path, basis="tsne", n_epochs=20))
     assert model.selected == 1
-    assert model.visited == [*POINTS, 1]
+    assert model.visited == [*POINTS]
     pd.testing.assert_frame_equal(adata.obs, before.obs)
     assert (adata.X != before.X).nnz == 0
     assert not adata.obsm
     assert not plt.get_fignums()
     # all points are embedded together, so that cells move rather than jump
     order = stratified(None, adata.n_obs, adata.n_obs, 0)
-    codes = {point: (model.select(point), model.get_latent_representation()[order])[1] for point in POINTS}
+    codes = {}
+    for point in POINTS:
+        with model.at(point):
+            codes[point] = model.get_latent_representation()[order]
     together = np.stack(list(pl.embed(codes, basis="tsne", n_epochs=20).values()))
     step = (np.array(header["high"]) - header["low"]) / 65535
     assert (np.abs(coordinates - together) <= 0.51 * step).all()
@@ -284,7 +289,7 @@ def test_bad_arguments_name_the_valid_choices(cells, front_model, tmp_path, argu
 
 
 def test_models_without_a_front_and_paths_without_a_folder(adata, model, tmp_path):
-    with pytest.raises(TypeError, match="model must have a front and select, such as ParetoVI; got dict"):
+    with pytest.raises(TypeError, match=r"model must have a front and at\(\), such as ParetoVI; got dict"):
         pl.explorer(adata, {}, tmp_path / "front.html")
     with pytest.raises(ValueError, match="there is no folder"):
         pl.explorer(adata, model, tmp_path / "nowhere" / "front.html")

@@ -202,7 +202,7 @@ def test_between_the_points_cells_move_and_nothing_is_claimed(start, cells, fron
     page.get_by_role("slider").press("ArrowLeft")
     settled(page)
     words = "preference 0.15"
-    assert shown(page) == ("Preference 0.15", "–", "model.select(0.15)", words)
+    assert shown(page) == ("Preference 0.15", "–", "model.select(preference=0.15)", words)
     assert page.locator(".sp-side .sp-badge").all_inner_texts() == ["not judged"]
     between = here(page)
     page.get_by_role("slider").press("ArrowLeft")

@@ -47,9 +47,8 @@ def draw(model: ParetoVI, counts: AnnData, table: DataFrame, keys: list[str], ou
         axes[0].figure.savefig(output / "front.png", dpi=200, bbox_inches="tight")
         codes = {}
         for point in points:
-            model.select(point)
-            codes[point] = model.get_latent_representation()
-        model.select(selected)
+            with model.at(point):
+                codes[point] = model.get_latent_representation()
         embeddings = pl.embed(codes, seed=model.seed)
         titles = {point: f"point {point}" + (f": {names[point]}" if point in names else "") for point in points}
         panels = pl.front_embedding(embeddings, {key: counts.obs[key] for key in keys}, titles=titles)
@@ -88,7 +87,7 @@ def say_what_is_there(output: Path, *, subset: bool, selected: int | None) -> No
         "  import scanpy as sc, scpareto as sp\n"
         f'  adata = sc.read_h5ad("{output}/adata.h5ad")\n'
         f'  model = sp.model.ParetoVI.load("{output}/model", {read})\n'
-        f'  model.select(0.8); adata.obsm["X_paretovi"] = model.get_latent_representation()',
+        f'  model.select(preference=0.8); adata.obsm["X_paretovi"] = model.get_latent_representation()',
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -1,7 +1,7 @@
 """The story of a front: shared start, critics, points along one path or apart, one judge."""
 
 from scpareto._cells import Split, stratified_split
-from scpareto.front._apply import apply_point
+from scpareto.front._apply import apply_point, load_selection
 from scpareto.front._audit_front import audit_front
 from scpareto.front._documented import documented_by
 from scpareto.front._fit_front import fit_front, learn_front

@@ -1,16 +1,18 @@
-"""Take a point of a front."""
+"""Put a point of a front, or a place between its points, into a model."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scvi.model.base import BaseModelClass
 
-    from scpareto.pareto import Front
+    from scpareto.pareto import Front, Place, Selection, Which
 
 
-def apply_point(model: BaseModelClass, front: Front, which: Any) -> int:
+def apply_point(
+    model: BaseModelClass, front: Front, which: Which | None = None, *, preference: Place | None = None
+) -> int:
     """Load a point of a front into a model, in place.
 
     Parameters
@@ -20,11 +22,19 @@ def apply_point(model: BaseModelClass, front: Front, which: Any) -> int:
     front
         The front.
     which
-        See :meth:`scpareto.pareto.Front.find`. A preference is taken exactly where all were trained at once.
+        A point: its number, a rule, or limits on columns, see :meth:`scpareto.pareto.Front.find`.
+    preference
+        A place instead: a float in [0, 1], or one number per objective. It is taken exactly where all preferences were
+        trained at once, otherwise the nearest point is, see :meth:`scpareto.pareto.Front.resolve`.
 
     Returns
     -------
-    Number of the point, of the nearest one where the preference lies between points.
+    Number of the point, of the nearest one where the place lies between points.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such point or place.
 
     Examples
     --------
@@ -38,11 +48,15 @@ def apply_point(model: BaseModelClass, front: Front, which: Any) -> int:
     >>> front = sp.fit_front(model, "mmd", n_points=2, max_epochs=1, max_epochs_pretrain=1, progress=False)
     >>> sp.apply_point(model, front, 1)
     1
-    >>> sp.apply_point(model, front, [0.6, 0.4])
+    >>> sp.apply_point(model, front, preference=0.4)
     1
     """
-    number = front.find(which)
-    model.module.load_state_dict(front.state(which))
+    return load_selection(model, front.resolve(which, preference=preference))
+
+
+def load_selection(model: BaseModelClass, selection: Selection) -> int:
+    """Load what :meth:`scpareto.pareto.Front.resolve` found, and return the number of the point."""
+    model.module.load_state_dict(selection.state)
     model.module.eval()
     model.is_trained_ = True
-    return number
+    return selection.number

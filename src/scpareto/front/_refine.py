@@ -20,22 +20,23 @@ from scpareto.front._shared_start import with_critics
 from scpareto.front._spec import FrontSpec
 from scpareto.front._store import PartStore
 from scpareto.objectives import get_objective
-from scpareto.pareto import Scaler, as_preference
+from scpareto.pareto import Scaler
 from scpareto.train import PRACTICAL, BySolver, Problem, Start, Training
 
 if TYPE_CHECKING:
     from scvi.model.base import BaseModelClass
 
     from scpareto.objectives import Objective
-    from scpareto.pareto import Front
+    from scpareto.pareto import Front, Place, Which
     from scpareto.train import VAEAdapter
 
 
 def refine_point(
     model: BaseModelClass,
     front: Front,
-    which: Any,
+    which: Which | None = None,
     *,
+    preference: Place | None = None,
     max_epochs: int = 20,
     progress: bool = True,
     **trainer_kwargs: Any,
@@ -51,8 +52,8 @@ def refine_point(
         The model that the front was learnt with, on the same data; it is left in the refined state.
     front
         The front.
-    which
-        See :meth:`scpareto.pareto.Front.find`.
+    which, preference
+        A point, or a place instead, see :meth:`scpareto.pareto.Front.resolve`.
     max_epochs
         Longest training; the state with the best value on validation cells is kept.
     progress
@@ -86,9 +87,8 @@ def refine_point(
     """
     if max_epochs < 1:
         raise ValueError(f"max_epochs={max_epochs} must be at least 1.")
-    number, metadata = front.find(which), front.metadata
-    wanted = as_preference(front, which) if front.path is not None else None
-    preference = front.preferences[front.numbers.index(number)] if wanted is None else wanted
+    selection, metadata = front.resolve(which, preference=preference), front.metadata
+    number = selection.number
     kind, before = (front.table.set_index("point")[name][number] for name in ("kind", "n_epochs"))
     run = _run(model, front, number, max_epochs, progress, trainer_kwargs)
     with FrontProgress(max_epochs, show=progress) as bar:
@@ -96,17 +96,17 @@ def refine_point(
         training = Training(
             name=f"point_{number}",
             seed=run.seed(number),
-            start=with_critics(run, Start(front.state(which)), bar),
+            start=with_critics(run, Start(selection.state), bar),
             weighing=BySolver(
                 method=run.spec.method,
                 preferences=front.preferences,
-                preference=preference,
+                preference=selection.preference,
                 scalers=(Scaler.from_plain(metadata["training_scaler"]), Scaler.from_plain(metadata["scaler"])),
             ),
             max_epochs=max_epochs,
             learning_rate=run.problem.recipe.lr_front,
         )
-        point = Point(number, kind, preference, metadata["seed"], (training,))
+        point = Point(number, kind, selection.preference, metadata["seed"], (training,))
         part = train_and_judge(run.problem, run.cells, run.judging, point, bar)
         _put(front, number, part, int(before))
         _complete_structures(front, run)

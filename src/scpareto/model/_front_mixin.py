@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from scpareto._constants import UNS_KEY
-from scpareto.front import apply_point, audit_front, refine_point
+from scpareto.front import audit_front
 from scpareto.model._hub import save_for_hub
 from scpareto.model._plain_saving import INDICES, PlainSavingMixin
 from scpareto.model._query_mixin import QueryMixin
+from scpareto.model._selection_mixin import SelectionMixin
 from scpareto.pareto import Front
-from scpareto.pareto._find import as_preference
 
 if TYPE_CHECKING:
     import os
@@ -26,15 +26,11 @@ if TYPE_CHECKING:
     from scvi.hub import HubModel
 
 
-class FrontMixin(QueryMixin, PlainSavingMixin):
+class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
     """Front, selection and safe saving for scvi-tools models.
 
     Comes before the scvi-tools class among the bases.
     """
-
-    _front: Front | None = None
-    selected_: int | None = None
-    preference_: list[float] | None = None
 
     @property
     def front(self) -> Front | None:
@@ -75,131 +71,11 @@ class FrontMixin(QueryMixin, PlainSavingMixin):
         index = pd.RangeIndex(len(next(iter(columns.values()), [])), name="epoch")
         return {name: pd.DataFrame({name: values}, index=index) for name, values in columns.items()}
 
-    def select(self, which: Any) -> int:
-        """Load a point of the front into the model, in place; everything downstream then works on it.
-
-        Also notes the selection in ``adata.uns["scpareto"]``.
-
-        Parameters
-        ----------
-        which
-            Point number (int), preference (float in [0, 1]: 0 uncorrected, 1 strongest; or one importance for each
-            objective; exactly this one where all preferences were trained at once, otherwise the nearest point), rule
-            (``"knee"``, or ``"auto"``, for which :meth:`scpareto.pareto.Front.explain` gives the reasons), or upper
-            limits on columns of the front, e.g. ``{"leakage_mean": 0.05}``: of the points within
-            all limits, the one with the lowest generative loss on validation cells.
-
-        Returns
-        -------
-        Number of the point, of the nearest one where the preference lies between points.
-
-        Raises
-        ------
-        RuntimeError
-            If the model has no front yet.
-        ValueError
-            If there is no such point, or the data are minified with the codes of another one.
-        """
-        number, preference = self._find(which)
-        apply_point(self, self._trained_front(), which)
-        self.selected_, self.preference_ = number, preference
-        self._record()
-        return number
-
-    def get_latent_representation(self, *args: Any, preference: Any = None, **kwargs: Any) -> Any:
-        """Return codes of cells, of the selected point or of another one.
-
-        Parameters
-        ----------
-        *args, **kwargs
-            As in scvi-tools: ``adata``, ``indices``, ``give_mean``, ``mc_samples``, ``batch_size``, ``return_dist``.
-        preference
-            None for the selected point, or anything that :meth:`select` takes, for example 0.37; the selection stays.
-
-        Returns
-        -------
-        Codes, shape ``(n_cells, n_latent)``, or with ``return_dist`` mean and variance.
-
-        Raises
-        ------
-        RuntimeError, ValueError
-            As :meth:`select`.
-        """
-        codes = super().get_latent_representation  # type: ignore[misc]
-        if preference is None:
-            return codes(*args, **kwargs)
-        self._find(preference)
-        module = self.module  # type: ignore[attr-defined]
-        before = {key: value.clone() for key, value in module.state_dict().items()}
-        try:
-            apply_point(self, self._trained_front(), preference)
-            return codes(*args, **kwargs)
-        finally:
-            module.load_state_dict(before)
-
-    def refine(self, which: Any, *, max_epochs: int = 20, progress: bool = True, **trainer_kwargs: Any) -> int:
-        """Train one point a few epochs further, judge it again, and select it.
-
-        Where all preferences were trained at once, a point gets weights of its own by this, and a preference between
-        points takes the place of the nearest one. The front changes in place.
-
-        Parameters
-        ----------
-        which
-            See :meth:`select`.
-        max_epochs
-            Longest training; the state with the best value on validation cells is kept.
-        progress
-            Whether to show a bar.
-        **trainer_kwargs
-            Passed to :class:`scvi.train.Trainer`.
-
-        Returns
-        -------
-        Number of the point.
-
-        Raises
-        ------
-        RuntimeError
-            If the model has no front yet.
-        ValueError
-            If there is no such point, ``max_epochs`` is not positive, data are minified, or the front was trained
-            within clusters, which it does not keep.
-        """
-        if getattr(self, "minified_data_type", None) is not None:
-            raise ValueError("Minified data hold no counts to train on. Load the model with the full AnnData.")
-        front = self._trained_front()
-        module = self.module  # type: ignore[attr-defined]
-        before = {key: value.clone() for key, value in module.state_dict().items()}
-        try:
-            number = refine_point(self, front, which, max_epochs=max_epochs, progress=progress, **trainer_kwargs)
-        except BaseException:
-            # Interrupted or refused: the selected point stays.
-            module.load_state_dict(before)
-            module.eval()
-            raise
-        return self.select(number)
-
     def _trained_front(self) -> Front:
         """Return the front, or refuse."""
         if self._front is None or not len(self._front):
             raise RuntimeError("The model has no front yet. Call train() first.")
         return self._front
-
-    def _find(self, which: Any) -> tuple[int, list[float] | None]:
-        """Nearest point and exact preference; refuses what minified data do not hold."""
-        front = self._trained_front()
-        number = front.find(which)
-        wanted = None if front.path is None else as_preference(front, which)
-        preference = front.preferences[front.numbers.index(number)] if wanted is None else wanted
-        same = self.preference_ is None or np.allclose(preference, self.preference_, equal_nan=True)
-        if getattr(self, "minified_data_type", None) is not None and not (number == self.selected_ and same):
-            other = f"preference {which!r}" if number == self.selected_ else f"point {number}"
-            raise ValueError(
-                f"The data are minified with the codes of point {self.selected_}; {other} needs the counts. "
-                "Load the model with the full AnnData to select another point."
-            )
-        return number, [float(value) for value in preference]
 
     def audit(
         self,
@@ -267,6 +143,11 @@ class FrontMixin(QueryMixin, PlainSavingMixin):
         )
         self._record()
         return front.to_dataframe()
+
+    def _noted(self) -> dict[str, Any] | None:
+        """Return what :meth:`_record` wrote last."""
+        adata = getattr(self, "_adata", None)
+        return None if adata is None else adata.uns.get(UNS_KEY, {}).get(type(self).__name__.lower())
 
     def _record(self) -> None:
         """Note front and selection in ``adata.uns``, in types that h5ad can hold."""

@@ -56,7 +56,7 @@ import scpareto as sp
 
 model = sp.model.{name}.load("FOLDER", adata)  # adata: genes of the model, in any scvi-tools way
 model.front.to_dataframe()
-model.select("auto")  # or a number, a preference in [0, 1], a limit such as {{"leakage_mean": 0.05}}
+model.select("auto")  # or a number, a limit such as {{"leakage_mean": 0.05}}, or preference=0.37
 adata.obsm["X_{key}"] = model.get_latent_representation()
 ```
 

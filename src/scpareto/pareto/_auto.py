@@ -6,25 +6,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scpareto._constants import ALARM_FROM
 from scpareto.pareto._rules import register_rule
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from scpareto.pareto._front import Front
+    from scpareto.pareto._front_data import FrontData
 
-_RINGS = 0.5
-"""Alarm from which a point counts as over-corrected."""
 _NEEDED = ("leakage_mean", "leakage_mean_high")
 
 
 @register_rule("auto")
-def auto(front: Front) -> int:
+def auto(front: FrontData) -> int:
     """Point that an audited front recommends without labels, see :func:`reasons`."""
     return _steps(front)[0]
 
 
-def reasons(front: Front) -> str:
+def reasons(front: FrontData) -> str:
     """Say in words which point ``"auto"`` picks and why.
 
     Parameters
@@ -64,7 +63,7 @@ def reasons(front: Front) -> str:
     return " ".join(told)
 
 
-def _steps(front: Front) -> tuple[int, pd.DataFrame, list[int], list[int]]:
+def _steps(front: FrontData) -> tuple[int, pd.DataFrame, list[int], list[int]]:
     """Point, the audited points, those without alarm, and those of these that leak as little within the interval."""
     table = front.to_dataframe().set_index("point")
     missing = [name for name in _NEEDED if name not in table]
@@ -74,7 +73,7 @@ def _steps(front: Front) -> tuple[int, pd.DataFrame, list[int], list[int]]:
             "The rule 'auto' needs an audited front: no point has leakage_mean, its interval and retention."
         )
     alarm = table["alarm"].fillna(0) if "alarm" in table else table["leakage_mean"] * 0
-    quiet = alarm < _RINGS
+    quiet = alarm < ALARM_FROM
     safe = table[quiet] if quiet.any() else table[alarm == alarm.min()]
     best = int(safe["leakage_mean"].argmin())
     point = int(safe.index[best])

@@ -1,4 +1,4 @@
-"""Looking up a point of a front."""
+"""Looking up a point of a front by its number, a rule or limits."""
 
 from __future__ import annotations
 
@@ -8,90 +8,73 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
 
-from scpareto.pareto._preferences import check_preferences
+from scpareto._constants import GENERATIVE_LOSS
 from scpareto.pareto._rules import apply_rule, rule_names
-from scpareto.pareto._table import GENERATIVE_LOSS, loss_columns
+from scpareto.pareto._table import loss_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
-    from scpareto.pareto._front import Front
+    from scpareto.pareto._front_data import FrontData
 
-    Which = int | float | str | Sequence[float] | NDArray[np.floating] | Mapping[str, float]
+Which = int | np.integer | str | Mapping[str, float]
+"""What names a point: its number, a rule, or limits on columns."""
 
 
-def find(front: Front, which: Which) -> int:
+def find(front: FrontData, which: Which) -> int:
     """Point number for every form of ``which``, see :meth:`Front.find`."""
+    check_which(which)
+    check_filled(front)
+    if isinstance(which, str):
+        return apply_rule(which, front)
+    return _by_limits(front, which) if isinstance(which, Mapping) else numbered(front, which)
+
+
+def numbered(front: FrontData, number: Any) -> int:
+    """Return the number of a point of the front as a plain integer, or refuse it."""
+    if isinstance(number, bool) or not isinstance(number, Integral):
+        raise TypeError(f"A point number is an integer, got {number!r}.")
+    if (plain := int(number)) not in front.numbers:
+        raise ValueError(f"There is no point {plain}; choose from {front.numbers}.")
+    return plain
+
+
+def check_filled(front: FrontData) -> None:
+    """Refuse a front without points."""
     if not len(front):
         raise ValueError("The front has no points yet.")
+
+
+def check_which(which: Any) -> None:
+    """Refuse what names no point, before anything is looked up or trained."""
     # Booleans are integers to Python, but no one means point 1 by True.
-    if not isinstance(which, bool):
-        for kind, lookup in _LOOKUPS:
-            if isinstance(which, kind):
-                return lookup(front, which)
+    if not isinstance(which, bool) and isinstance(which, Integral | str | Mapping):
+        return
+    # Arrays, tensors and numpy's numbers say what they hold.
+    held = which.tolist() if hasattr(which, "tolist") else which
+    if isinstance(held, Integral) and not isinstance(held, bool):
+        raise TypeError(f"which={which!r}: a point number is an integer; point {held} is select({int(held)}).")
+    if isinstance(held, Real) and not isinstance(held, bool):
+        raise TypeError(_place_meant(round(float(held), 6)))
+    if isinstance(held, Sequence) and held and all(isinstance(n, Real) and not isinstance(n, bool) for n in held):
+        raise TypeError(_place_meant([round(float(n), 6) for n in held]))
     raise TypeError(
-        f"Cannot look up a point by {which!r}; give a point number (int), a preference (float in [0, 1], or one number "
-        f"per objective), a rule from {rule_names()}, or a dict of upper limits on columns."
+        f"Cannot look up a point by {which!r}; give a point number (int), a rule from {rule_names()}, or a dict of "
+        "upper limits on columns. A place between the points is preference=, a float in [0, 1] or one number per "
+        "objective."
     )
 
 
-def as_preference(front: Front, which: Which) -> NDArray[np.float64] | None:
-    """Return the importance of each objective if ``which`` is a preference; None if it names a point."""
-    if isinstance(which, bool | Integral | str | Mapping):
-        return None
-    if isinstance(which, Real):
-        importance = _importance(front, which)
-        return np.array([1 - importance, importance])
-    return check_preferences(np.asarray(which, dtype=np.float64).reshape(1, -1), len(front.objectives))[0]
+def _place_meant(place: float | list[float]) -> str:
+    """Say how a place is given, and which point a whole number could have meant."""
+    words = f"which={place!r}: a place between the points is preference={place!r}, as in select(preference={place!r})"
+    if isinstance(place, float) and place.is_integer():
+        words += f"; point {int(place)} is select({int(place)})"
+    return f"{words}."
 
 
-def _by_number(front: Front, which: Any) -> int:
-    number = int(which)
-    if number not in front.numbers:
-        raise ValueError(f"There is no point {number}; choose from {front.numbers}.")
-    return number
-
-
-def _by_nuisance_importance(front: Front, which: Any) -> int:
-    importance = _importance(front, which)
-    return _by_preference(front, [1 - importance, importance])
-
-
-def _importance(front: Front, which: Any) -> float:
-    """Return the importance of the only other objective, in [0, 1]."""
-    importance = float(which)
-    p = len(front.objectives)
-    if p != 2:
-        raise ValueError(f"With {p} objectives a preference is a sequence of {p} numbers, got {importance!r}.")
-    if not 0 <= importance <= 1:
-        raise ValueError(f"A preference must be in [0, 1], from uncorrected to strongest, got {importance!r}.")
-    return importance
-
-
-def _by_preference(front: Front, which: Any) -> int:
-    # A float tensor or array of any shape becomes one row; wrong lengths are refused below.
-    wanted = np.asarray(which, dtype=np.float64).reshape(1, -1)
-    wanted = check_preferences(wanted, len(front.objectives))
-    preferences = front.preferences
-    known = np.flatnonzero(~np.isnan(preferences).any(axis=1))
-    if not len(known):
-        raise ValueError(f"No point has a preference; choose by number from {front.numbers}.")
-    distances = np.linalg.norm(preferences[known] - wanted, axis=1)
-    nearest = known[distances <= distances.min() + 1e-9]
-    # The extremes share a preference with the ends of the grid: "uncorrected" means the extreme itself.
-    extreme = front.table["kind"].to_numpy()[nearest] == "extreme"
-    return front.numbers[nearest[np.argmax(extreme)]]
-
-
-def _by_rule(front: Front, which: Any) -> int:
-    return apply_rule(which, front)
-
-
-def _by_limits(front: Front, which: Any) -> int:
+def _by_limits(front: FrontData, which: Mapping[str, float]) -> int:
     limits = {column: _limit(front, column, limit) for column, limit in which.items()}
     if not limits:
         raise ValueError("Limits must name at least one column, got {}.")
@@ -108,7 +91,7 @@ def _by_limits(front: Front, which: Any) -> int:
     return front.numbers[allowed[np.argmin(np.where(np.isnan(losses), np.inf, losses))]]
 
 
-def _limit(front: Front, column: Any, limit: Any) -> float:
+def _limit(front: FrontData, column: Any, limit: Any) -> float:
     table = front.table
     valid = [c for c in table.columns if pd.api.types.is_numeric_dtype(table[c]) and table[c].dtype != bool]
     if column not in valid:
@@ -119,7 +102,7 @@ def _limit(front: Front, column: Any, limit: Any) -> float:
 
 
 def _closest(
-    front: Front, limits: Mapping[str, float], values: NDArray[np.float64], bounds: NDArray[np.float64]
+    front: FrontData, limits: Mapping[str, float], values: NDArray[np.float64], bounds: NDArray[np.float64]
 ) -> str:
     """Say which point misses the limits least, in units of each column's range."""
     spread = np.nanmax(values, axis=0) - np.nanmin(values, axis=0)
@@ -128,12 +111,3 @@ def _closest(
     wanted = ", ".join(f"{column} <= {limit:g}" for column, limit in limits.items())
     found = ", ".join(f"{column} = {value:g}" for column, value in zip(limits, values[row], strict=True))
     return f"No point has {wanted}; the closest is point {front.numbers[row]} with {found}."
-
-
-_LOOKUPS: tuple[tuple[Any, Callable[[Front, Any], int]], ...] = (
-    (Integral, _by_number),
-    (Real, _by_nuisance_importance),
-    (str, _by_rule),
-    (Mapping, _by_limits),
-    ((Sequence, np.ndarray, torch.Tensor), _by_preference),
-)

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scpareto._constants import GENERATIVE_LOSS
 from scpareto.pareto import _indicators, _plain
-from scpareto.pareto._find import as_preference, find
+from scpareto.pareto._auto import reasons
+from scpareto.pareto._find import find, numbered
 from scpareto.pareto._path import WeightPath
 from scpareto.pareto._scaler import Scaler
+from scpareto.pareto._selection import Selection, resolve
 from scpareto.pareto._steps import falling_steps
-from scpareto.pareto._table import GENERATIVE_LOSS, loss_columns, preference_columns, tidy
+from scpareto.pareto._table import loss_columns, preference_columns, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from scpareto.pareto._find import Which
+    from scpareto.pareto._selection import Place
 
 
 @dataclass(eq=False, repr=False)
@@ -128,29 +132,27 @@ class Front:
 
     def update(self, point: int, values: Mapping[str, Any]) -> None:
         """Set columns of a point, for example after an audit; new columns are NaN elsewhere."""
-        number = self.find(point)
+        number = numbered(self, point)
         if "point" in values:
             raise ValueError(f"A point keeps its number, got {values['point']!r} for point {number}.")
         rows: list[dict[Any, Any]] = self.table.to_dict("records")
         self._set_table(pd.DataFrame([{**row, **values} if row["point"] == number else row for row in rows]))
 
-    def state(self, which: Which) -> dict[str, torch.Tensor]:
-        """Return the module weights of a point, or of exactly the preference where there is a ``path``.
+    def state(self, number: int) -> dict[str, torch.Tensor]:
+        """Return the module weights of a point, its own or those of its place on the ``path``.
 
         Raises
         ------
+        ValueError
+            If there is no such point.
         KeyError
-            If there are none.
+            If there are no weights.
         """
-        number = self.find(which)
-        preference = self.preferences[self.numbers.index(number)]
-        wanted = None if self.path is None else as_preference(self, which)
-        if self.path is not None and wanted is not None and not np.allclose(wanted, preference):
-            return self.path.state(wanted)
+        number = numbered(self, number)
         if number in self.states:
             return self.states[number]
         if self.path is not None:
-            return self.path.state(preference)
+            return self.path.state(self.preferences[self.numbers.index(number)])
         raise KeyError(f"Point {number} has no weights; points with weights are {sorted(self.states)}.")
 
     def find(self, which: Which) -> int:
@@ -159,12 +161,10 @@ class Front:
         Parameters
         ----------
         which
-            An integer is a point number. A float in [0, 1] is the importance of the nuisance, 0 uncorrected and 1
-            strongest; the point with the nearest preference is taken, of equals the extreme, then the less corrected.
-            A sequence is a whole preference. A string is a rule: ``"knee"``, on validation losses, or ``"auto"``: of
-            the points without over-correction alarm, the one whose posterior means leak least; see :meth:`explain`. A
-            dict holds upper limits on columns; of the points within all of them, the one with the lowest generative
-            loss on validation cells is taken.
+            An integer is a point number. A string is a rule: ``"knee"``, on validation losses, or ``"auto"``: of the
+            points without over-correction alarm, the one whose posterior means leak least; see :meth:`explain`. A dict
+            holds upper limits on columns; of the points within all of them, the one with the lowest generative loss on
+            validation cells is taken.
 
         Returns
         -------
@@ -175,9 +175,51 @@ class Front:
         ValueError
             If there is no such point.
         TypeError
-            If ``which`` is of another type.
+            If ``which`` is of another type: a place between the points is the ``preference`` of :meth:`resolve`.
         """
         return find(self, which)
+
+    def resolve(self, which: Which | None = None, *, preference: Place | None = None) -> Selection:
+        """Look up a point, or a place between points, and its weights.
+
+        Parameters
+        ----------
+        which
+            A point: number, rule or limits, see :meth:`find`.
+        preference
+            A place instead. A float in [0, 1] is the importance of the nuisance, 0 uncorrected and 1 strongest; with
+            more than two objectives a sequence says the importance of each. Where there is a ``path`` it is taken
+            exactly, otherwise the point with the nearest preference is taken, of equals the extreme, then the less
+            corrected.
+
+        Returns
+        -------
+        Number of the point or of the nearest one, preference and weights.
+
+        Raises
+        ------
+        ValueError
+            If there is no such point or place.
+        TypeError
+            If not exactly one of the two is given, or one is of another type.
+        KeyError
+            If the point has no weights.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from scpareto.pareto import Front, WeightPath
+        >>> ends = [{"w": torch.tensor([value])} for value in (0.0, 1.0, 4.0)]
+        >>> front = Front(objectives=["generative_loss", "mmd"], path=WeightPath(ends[0], ends[1:]))
+        >>> for point, share in enumerate((0.0, 0.5, 1.0)):
+        ...     front.add({"point": point, "preference_generative_loss": 1 - share, "preference_mmd": share})
+        >>> front.resolve(1).preference.tolist()
+        [0.5, 0.5]
+        >>> found = front.resolve(preference=0.6)
+        >>> found.number, round(found.state["w"].item(), 2)
+        (1, 1.65)
+        """
+        return resolve(self, which, preference)
 
     def explain(self) -> str:
         """Say in words which point the rule ``"auto"`` picks without labels, and why.
@@ -192,8 +234,6 @@ class Front:
         ValueError
             If the front has no audited point.
         """
-        from scpareto.pareto._auto import reasons  # it needs fronts itself
-
         return reasons(self)
 
     def steps(self, column: str = "leakage_mean") -> list[int]:
@@ -234,7 +274,7 @@ class Front:
         ValueError
             If there is no point with such a number.
         """
-        numbers = [self.find(int(point)) for point in points]
+        numbers = [numbered(self, point) for point in points]
         table = self.table[self.table["point"].isin(numbers)]
         states = {n: self.states[n] for n in numbers if n in self.states}
         structures = {n: self.structures[n] for n in numbers if n in self.structures}
@@ -269,7 +309,7 @@ class Front:
             losses = losses if scaler is None else scaler.scale(losses)
         if points is None:
             return losses
-        return losses[[self.numbers.index(self.find(point)) for point in points]]
+        return losses[[self.numbers.index(numbered(self, point)) for point in points]]
 
     def non_dominated(self, split: str = "test") -> NDArray[np.bool_]:
         """Which points no other point beats, shape ``(n,)``; points with unknown losses are not among them."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SMALLEST_ODDS, LARGEST_ODDS = 0.05, 30.0
 """Importance of an objective relative to the generative loss at which the path begins to move, and where it ends."""
-VARIANCE = "running_var"
+RUNNING_VARIANCE = "running_var"
 """How the names of running variances of batch normalisation end."""
 _STRETCH = np.log1p(LARGEST_ODDS / SMALLEST_ODDS)
 
@@ -158,7 +158,7 @@ class WeightPath:
                 found *= float(coefficients[0])
                 for coefficient, control in zip(coefficients[1:], self.controls, strict=True):
                     found.add_(control[name], alpha=float(coefficient))
-                if name.endswith(VARIANCE):
+                if name.endswith(RUNNING_VARIANCE):
                     # A bend may lie below zero.
                     found.clamp_(min=0.0)
                 # What is the same all along the path is exactly that, such as frozen weights.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -9,13 +10,11 @@ import numpy as np
 from scpareto.pareto._knee import knee_index
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from scpareto.pareto._front_data import FrontData
 
-    from scpareto.pareto._front import Front
-
-    Rule = Callable[[Front], int]
-
-RuleFunction = TypeVar("RuleFunction", bound="Rule")
+# A rule may say that it takes a `Front`, which lies above this file.
+Rule = Callable[..., int]
+RuleFunction = TypeVar("RuleFunction", bound=Rule)
 
 _RULES: dict[str, Rule] = {}
 
@@ -60,7 +59,7 @@ def rule_names() -> list[str]:
     return sorted(_RULES)
 
 
-def apply_rule(name: str, front: Front) -> int:
+def apply_rule(name: str, front: FrontData) -> int:
     """Point number that a rule chooses."""
     if name not in _RULES:
         raise ValueError(f"Unknown rule {name!r}; choose from {rule_names()}.")
@@ -68,7 +67,7 @@ def apply_rule(name: str, front: Front) -> int:
 
 
 @register_rule("knee")
-def knee(front: Front) -> int:
+def knee(front: FrontData) -> int:
     """Knee of the validation losses, see :func:`scpareto.pareto.knee_index`."""
     losses = front.points("validation")
     known = np.flatnonzero(~np.isnan(losses).any(axis=1))

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "validation", "test")
 KINDS = ("extreme", "candidate", "conditional")
-GENERATIVE_LOSS = "generative_loss"
 
 _AUDIT = (
     *("leakage_mean", "leakage_mean_low", "leakage_mean_high"),

@@ -9,12 +9,12 @@ from matplotlib.patches import Patch
 from matplotlib.path import Path
 from matplotlib.transforms import IdentityTransform
 
+from scpareto._constants import ALARM_FROM
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-#: alarm from which on a point counts as over-corrected
-ALARM = 0.5
 ALARM_NAME = "over-correction alarm"
 
 # the hatch tells the zone without colour, and where zones of several fronts overlap shows through
@@ -24,7 +24,7 @@ ZONE_RADIUS = 8.0  # around a point, typographic points
 
 
 def alarmed(table: pd.DataFrame) -> np.ndarray:
-    """Find the points that are over-corrected.
+    """Find the points whose alarm rings, which is from `ALARM_FROM` on.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def alarmed(table: pd.DataFrame) -> np.ndarray:
 
     Returns
     -------
-    Where `alarm` is at least 0.5, shape `(n,)`. Nowhere without such a column or value.
+    Where `alarm` rings, shape `(n,)`. Nowhere without such a column or value.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def alarmed(table: pd.DataFrame) -> np.ndarray:
     bad = (values < 0) | (values > 1)
     if bad.any():
         raise ValueError(f"alarm must lie in [0, 1], got {values[bad][0]:g} at point {table['point'][bad].iloc[0]}.")
-    return values >= ALARM
+    return values >= ALARM_FROM
 
 
 class _Zone(Patch):

@@ -46,7 +46,7 @@ def front(
     filled and joined by the border of the region that they dominate, dominated points are hollow. Points of a single
     front are coloured and numbered along it, and the extremes have their own markers and names. Several fronts have a
     colour, a marker and a line each, and only extremes and chosen points are named, extremes that lie together once.
-    The zone of over-corrected points (column `alarm`, at least 0.5) is hatched.
+    The zone of points whose `alarm` rings is hatched.
 
     Parameters
     ----------

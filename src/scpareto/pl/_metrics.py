@@ -6,7 +6,9 @@ import numpy as np
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from ._alarm import ALARM, alarm_entry, alarmed, shade_alarm
+from scpareto._constants import ALARM_FROM, GENERATIVE_LOSS
+
+from ._alarm import alarm_entry, alarmed, shade_alarm
 from ._legend import chosen_entry, marker_entry
 from ._marks import RING
 from ._style import CHOSEN, COLUMN_WIDTH, INK, MUTED, NOTE_SIZE, new_axes, point_colors, tidy
@@ -21,7 +23,7 @@ from ._table import (
     objectives_of,
     require,
 )
-from ._titles import GENERATIVE, broken_title, title_of
+from ._titles import broken_title, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -52,8 +54,8 @@ def metrics_along_front(
     """Draw columns of a front against its points, one small panel each.
 
     Points have the colours and markers of :func:`front`: a square is the uncorrected extreme, diamonds are the others.
-    Intervals are shaded where `<column>_low` and `<column>_high` exist. Stretches of over-corrected points (column
-    `alarm`, at least 0.5) are hatched; they end half-way to the neighbours. The panel of `alarm` shows that limit.
+    Intervals are shaded where `<column>_low` and `<column>_high` exist. Stretches of points whose `alarm` rings are
+    hatched; they end half-way to the neighbours. The panel of `alarm` shows from where it rings.
 
     Parameters
     ----------
@@ -129,14 +131,14 @@ def metrics_along_front(
 
 
 def _default_columns(table: pd.DataFrame) -> list[str]:
-    losses = [f"{GENERATIVE}_test", *(f"{name}_test" for name in objectives_of(table)[1:])]
+    losses = [f"{GENERATIVE_LOSS}_test", *(f"{name}_test" for name in objectives_of(table)[1:])]
     known = measures(table)
     return [c for c in [*losses, *_AUDITED] if c in known]
 
 
 def _horizontal(table: pd.DataFrame, x: str) -> str:
     preferences = [str(c) for c in table.columns if str(c).startswith("preference_")]
-    nuisances = [c for c in preferences if c != f"preference_{GENERATIVE}"]
+    nuisances = [c for c in preferences if c != f"preference_{GENERATIVE_LOSS}"]
     if x == "preference" and len(nuisances) == 1:
         return nuisances[0]
     valid = ["point", *preferences, *measures(table)]
@@ -167,7 +169,7 @@ def _draw(ax: Axes, table: pd.DataFrame, horizontal: str, column: str, selected:
         ax.axvline(x[row][0], color=CHOSEN, lw=1.0, zorder=1.5).set_gid("selected")
         ax.scatter(x[row], y[row], s=60, zorder=3.5, **RING).set_gid("selected")
     if column == "alarm":
-        ax.axhline(ALARM, color=MUTED, lw=0.7, ls=":", zorder=1.2)
+        ax.axhline(ALARM_FROM, color=MUTED, lw=0.7, ls=":", zorder=1.2)
     ax.plot(x, y, color=MUTED, lw=0.8, zorder=2)
     colors, markers = point_colors(table["point"].to_numpy()), markers_of(table)
     for marker in sorted(set(markers)):

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from ._titles import GENERATIVE, name_of_objective
+from scpareto._constants import GENERATIVE_LOSS
+
+from ._titles import name_of_objective
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -80,7 +82,7 @@ def objectives_of(table: pd.DataFrame) -> list[str]:
     Names, read off the columns `preference_<objective>`.
     """
     names = [str(c).removeprefix("preference_") for c in table.columns if str(c).startswith("preference_")]
-    return [GENERATIVE, *(name for name in names if name != GENERATIVE)]
+    return [GENERATIVE_LOSS, *(name for name in names if name != GENERATIVE_LOSS)]
 
 
 def measures(table: pd.DataFrame) -> list[str]:
@@ -155,7 +157,7 @@ def default_plane(table: pd.DataFrame) -> tuple[str, str]:
     names = measures(table)
     nuisance = ["leakage_mean", *(f"{name}_test" for name in objectives_of(table)[1:])]
     x = next((name for name in nuisance if name in names), nuisance[0])
-    return x, f"{GENERATIVE}_test"
+    return x, f"{GENERATIVE_LOSS}_test"
 
 
 def _stem(column: str) -> str:

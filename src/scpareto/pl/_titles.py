@@ -3,7 +3,8 @@ from __future__ import annotations
 import re
 import textwrap
 
-GENERATIVE = "generative_loss"
+from scpareto._constants import GENERATIVE_LOSS
+
 _SPLITS = {"train": "training cells", "validation": "validation cells", "test": "test cells"}
 _NATS = re.compile(r"mine.*|smile.*|classifier.*|total_correlation.*|dv.*")
 _CODES = {"mean": "posterior mean", "sample": "samples"}
@@ -42,7 +43,7 @@ _SCIB = {
     "pcr_comparison": "PCR comparison",
 }
 _OBJECTIVES = {
-    GENERATIVE: "generative loss",
+    GENERATIVE_LOSS: "generative loss",
     "mine": "MINE",
     "mine_exact": "MINE, exact",
     "smile": "SMILE",
@@ -78,7 +79,7 @@ def title_of(column: str) -> str:
     objective, _, split = column.rpartition("_")
     if split not in _SPLITS:
         return _spaced(column)
-    unit = " (nats per cell)" if objective == GENERATIVE else " (nats)" if _NATS.fullmatch(objective) else ""
+    unit = " (nats per cell)" if objective == GENERATIVE_LOSS else " (nats)" if _NATS.fullmatch(objective) else ""
     return f"{name_of_objective(objective)}, {_SPLITS[split]}{unit}"
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from scpareto._constants import GENERATIVE_LOSS
 from scpareto._runtime import averaged
 from scpareto.pareto import preference_at
 from scpareto.train._code_bank import CodeBank
@@ -137,7 +138,7 @@ class PathPlan(FrontPlan):
             values.append(averaged(numbers(self._together(self._validation[i :: len(places)]))))
             merits.append(self.weighing.merit(values[-1]))
         self.merit = float(np.mean(merits))
-        names = ["generative_loss", *(o.label for o in self._objectives)]
+        names = [GENERATIVE_LOSS, *(o.label for o in self._objectives)]
         record = {f"{name}_validation": float(v) for name, v in zip(names, np.mean(values, axis=0), strict=True)}
         for name, at_start, at_end in zip(names, values[0], values[-1], strict=True):
             record |= {f"{name}_validation_start": float(at_start), f"{name}_validation_end": float(at_end)}

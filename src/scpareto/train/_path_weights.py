@@ -9,8 +9,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from scpareto._runtime import averaged_tensors
-from scpareto.pareto import WeightPath, coefficients_at
-from scpareto.pareto._path import VARIANCE
+from scpareto.pareto import RUNNING_VARIANCE, WeightPath, coefficients_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +101,7 @@ class PathWeights(nn.Module):
                 parts = (*self.parameters_of(control), *self.statistics_of(control))
                 torch._foreach_add_(mixed, parts, alpha=float(coefficient))
         for name, values in zip(self.statistic_names, running, strict=True):
-            if name.endswith(VARIANCE):
+            if name.endswith(RUNNING_VARIANCE):
                 # A bend may lie below zero.
                 values.clamp_(min=0.0)
         self._placed = [values.clone() for values in running]

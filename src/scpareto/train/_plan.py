@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.distributions import Normal
 
+from scpareto._constants import GENERATIVE_LOSS
 from scpareto._runtime import averaged, averaged_gradient, averaged_tensor, share_buffers
 from scpareto.objectives import Context
 from scpareto.train._code_bank import CodeBank
@@ -218,7 +219,7 @@ class FrontPlan(lightning.LightningModule):
             raise TrainingDiverged(f"The gradients of epoch {self.epoch} are not finite.")
         self._minibatch_losses += seen.tolist()
         losses, weights = seen.mean(0), np.mean([w for _, w in self._epoch], axis=0)
-        names = ["generative_loss", *(o.label for o in self._objectives)]
+        names = [GENERATIVE_LOSS, *(o.label for o in self._objectives)]
         record = {f"{name}_train": float(loss) for name, loss in zip(names, losses, strict=True)}
         record |= {f"{name}_weight": float(weight) for name, weight in zip(names, weights, strict=True)}
         record["main_phase"] = float(self.weighing.in_main_phase)
@@ -257,7 +258,7 @@ class FrontPlan(lightning.LightningModule):
         losses = self._together(self._validation)
         values = averaged(numbers(losses))
         self.merit = self.weighing.merit(values)
-        names = ["generative_loss", *(o.label for o in self._objectives)]
+        names = [GENERATIVE_LOSS, *(o.label for o in self._objectives)]
         self.history.append({f"{name}_validation": float(v) for name, v in zip(names, values, strict=True)})
         self.report(self.history[-1])
         self._validation = []

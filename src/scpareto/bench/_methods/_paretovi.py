@@ -8,11 +8,13 @@ import numpy as np
 
 from scpareto.bench._registry import Points, register_method
 from scpareto.model import ParetoVI
+from scpareto.pareto import check_which
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scpareto.bench._cells import Cells
+    from scpareto.pareto import Which
 
 
 @register_method(
@@ -30,7 +32,7 @@ def paretovi(
     n_latent: int = 10,
     n_layers: int = 2,
     gene_likelihood: Literal["zinb", "nb", "poisson", "normal"] = "zinb",
-    select: Any = "auto",
+    select: Which = "auto",
     **training: Any,
 ) -> Points:
     """Learn a front and return the posterior means of every point.
@@ -42,7 +44,8 @@ def paretovi(
     n_latent, n_layers, gene_likelihood
         Architecture.
     select
-        The point that :func:`scpareto.bench.integrate` takes, see :meth:`scpareto.model.ParetoVI.select`.
+        The point that :func:`scpareto.bench.integrate` takes: its number, a rule, or limits on columns, see
+        :meth:`scpareto.pareto.Front.find`.
     **training
         Arguments of :meth:`scpareto.model.ParetoVI.train`.
 
@@ -54,6 +57,7 @@ def paretovi(
     ----------
     :cite:p:`Li2022`.
     """
+    check_which(select)
     adata = cells.as_anndata()
     ParetoVI.setup_anndata(adata, batch_key="batch")
     model = ParetoVI(adata, seed=cells.seed, n_latent=n_latent, n_layers=n_layers, gene_likelihood=gene_likelihood)
@@ -63,16 +67,15 @@ def paretovi(
     return points_of(model, select)
 
 
-def points_of(model: ParetoVI, select: Any = "auto") -> Points:
-    """Codes of every point of a trained model, which is left in the point that it was in."""
-    front, before = model.front, model.selected
+def points_of(model: ParetoVI, select: Which = "auto") -> Points:
+    """Codes of every point of a trained model, which stays in the one that it is in."""
+    front = model.front
     if front is None or not len(front):
         raise RuntimeError("the model has no front.")
     table = front.to_dataframe().set_index("point")
     column = next(str(c) for c in table if str(c).startswith("preference_") and "generative" not in str(c))
     codes: dict[int, NDArray] = {}
     for number in front.numbers:
-        model.select(number)
-        codes[number] = np.asarray(model.get_latent_representation(), dtype=np.float64)
-    model.select(before)
+        with model.at(number):
+            codes[number] = np.asarray(model.get_latent_representation(), dtype=np.float64)
     return Points(codes, front.find(select), {n: float(table[column][n]) for n in front.numbers})

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from scpareto.model.scinfovae._infovae import InfoVAE
     from scpareto.model.scinfovae._weights import InfoVAEWeights
+    from scpareto.pareto import Front, Selection
 
 _RECLUSTER = 12
 """Seed index of the clusters of a selected point."""
@@ -31,7 +32,7 @@ _FROM_CENTRES = "centres"
 
 
 class ClusterMixin(FrontMixin):
-    """Clusters of a model whose module has centres.
+    """Clusters of a model whose module has centres; a selected point has those of its own codes, found by K-means.
 
     Comes before the scvi-tools classes among the bases.
     """
@@ -111,34 +112,20 @@ class ClusterMixin(FrontMixin):
         self._front, self.selected_, self.preference_ = front, None, None
         self.is_trained_ = True
 
-    def select(self, which: Any) -> int:
-        """Load a point of the front that :func:`scpareto.fit_front` learned, and find its clusters by K-means.
-
-        Parameters
-        ----------
-        which
-            See :meth:`ParetoVI.select`.
-
-        Returns
-        -------
-        Number of the point.
-
-        Raises
-        ------
-        RuntimeError
-            If the model has no front.
-        ValueError
-            If there is no such point.
-        """
+    def _trained_front(self) -> Front:
+        """Return the front, or refuse."""
         if self._front is None:
             raise RuntimeError("The model has no front. Learn one with scpareto.fit_front(model, ...) first.")
-        number = super().select(which)
+        return super()._trained_front()
+
+    def _enter(self, selection: Selection) -> None:
+        """Be where a selection says, with the clusters of its own codes, found by K-means."""
+        super()._enter(selection)
         if (clustering := self.module.clustering) is not None and self.minified_data_type is None:
             codes = torch.from_numpy(self.get_latent_representation())
             with seeded(child_seed(self.seed, _RECLUSTER)):
                 centres, _ = kmeans_centres(codes, clustering.n_clusters)
             clustering.centres.data.copy_(centres)
-        return number
 
     @classmethod
     def load_query_data(cls, adata: AnnData, reference_model: Any, *args: Any, **kwargs: Any) -> Self:

@@ -8,6 +8,7 @@ from scpareto.pl._embed import embed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from anndata import AnnData
     from numpy.typing import ArrayLike
@@ -28,8 +29,8 @@ class ModelWithFront(Protocol):
         """Number of the point that the model is in."""
         ...
 
-    def select(self, which: Any) -> int:
-        """Load a point into the model."""
+    def at(self, which: Any = None, *, preference: Any = None) -> AbstractContextManager[Any]:
+        """Put the model at a point or a place for the length of a block."""
         ...
 
     def get_latent_representation(self) -> np.ndarray:
@@ -56,8 +57,8 @@ def front_of(model: ModelWithFront) -> Front:
     ValueError
         If it has none yet.
     """
-    if not hasattr(model, "front") or not hasattr(model, "select"):
-        raise TypeError(f"model must have a front and select, such as ParetoVI; got {type(model).__name__}.")
+    if not hasattr(model, "front") or not hasattr(model, "at"):
+        raise TypeError(f"model must have a front and at(), such as ParetoVI; got {type(model).__name__}.")
     if model.front is None or not len(model.front):
         raise ValueError("The model has no front yet. Call train() first.")
     return model.front
@@ -102,7 +103,7 @@ def stratified(strata: np.ndarray | None, n: int, max_cells: int, seed: int) -> 
 def codes_along_front(
     model: ModelWithFront, places: Sequence[int | float], adata: AnnData, cells: np.ndarray
 ) -> dict[int | float, np.ndarray]:
-    """Encode cells with every place on the front; the model is left in the point it was in.
+    """Encode cells with every place on the front; the model stays where it is.
 
     Parameters
     ----------
@@ -124,21 +125,13 @@ def codes_along_front(
     ValueError
         If the model encodes other cells.
     """
-    before: Any = model.selected
-    if model.front is not None and model.front.path is not None:
-        # Also of a preference between points.
-        before = getattr(model, "preference", before)
     codes: dict[int | float, np.ndarray] = {}
-    try:
-        for point in places:
-            model.select(point)
+    for place in places:
+        with model.at(place) if isinstance(place, int) else model.at(preference=place):
             latent = np.asarray(model.get_latent_representation())
-            if len(latent) != adata.n_obs:
-                raise ValueError(f"adata has {adata.n_obs} cells, the model encodes {len(latent)}: they must agree.")
-            codes[point] = latent[cells]
-    finally:
-        if before is not None:
-            model.select(before)
+        if len(latent) != adata.n_obs:
+            raise ValueError(f"adata has {adata.n_obs} cells, the model encodes {len(latent)}: they must agree.")
+        codes[place] = latent[cells]
     return codes
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from scpareto._constants import ALARM_FROM
+
 from ._cells import checked_coordinates, codes_along_front, coordinates, front_of, stratified
 from ._colorings import check_names, of_column, of_genes
 from ._pack import pack
@@ -54,7 +56,7 @@ def explorer(
     adata
         The cells of the model, in their order, with raw counts.
     model
-        A model with a front, such as :class:`~scpareto.model.ParetoVI`; it is left in the point it was in.
+        A model with a front, such as :class:`~scpareto.model.ParetoVI`; it stays where it is.
     path
         Where to write the page. None returns a widget for notebooks instead (extra `explorer`).
     color
@@ -120,7 +122,10 @@ def explorer(
     >>> sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
     >>> model = sp.model.ParetoVI(adata, n_latent=2, seed=0)
     >>> model.train(1, max_epochs_pretrain=1, n_points=2, objective="mmd", progress=False)
-    >>> codes = {number: model.get_latent_representation(preference=number) for number in model.front.numbers}
+    >>> codes = {}
+    >>> for number in model.front.numbers:
+    ...     with model.at(number):
+    ...         codes[number] = model.get_latent_representation()
     >>> with TemporaryDirectory() as folder:
     ...     page = sp.pl.explorer(adata, model, f"{folder}/front.html", color=["batch", "cell_type"], embeddings=codes)
     ...     page.name, page.stat().st_size > 10_000
@@ -158,7 +163,8 @@ def explorer(
     count = f"{adata.n_obs:,} cells" if len(cells) == adata.n_obs else f"{len(cells):,} of {adata.n_obs:,} cells"
     between = f" and {len(places) - len(front)} places between" if len(places) > len(front) else ""
     note = f"{count}, {len(front)} points{between}, aligned {method}"
-    facts = with_places(describe_front(front, model.selected), places) | {"title": title, "note": note}
+    facts = with_places(describe_front(front, model.selected), places)
+    facts |= {"title": title, "note": note, "alarm_from": ALARM_FROM}
     header, data = pack(placed, colorings, facts)
     at_points = {number: placed[number] for number in front.numbers}
     pictures = static_pictures(front, model.selected, at_points, colorings)

@@ -32,7 +32,8 @@ def places_of(front: Front, preferences: ArrayLike | None) -> list[int | float]:
     Raises
     ------
     ValueError
-        If preferences are given for points that were trained apart or for more than two objectives, or lie outside.
+        If preferences are given for points that were trained apart or for more than two objectives, lie outside, or
+        cannot be told from the number of a point.
     """
     if preferences is None:
         return list(front.numbers)
@@ -49,6 +50,11 @@ def places_of(front: Front, preferences: ArrayLike | None) -> list[int | float]:
     known = dict(zip(front.numbers, front.table[f"preference_{front.objectives[1]}"].astype(float), strict=True))
     own = np.array(list(known.values()))
     between = [round(float(t), 6) for t in np.unique(wanted) if np.abs(own - t).min() > _SAME]
+    if mistaken := [t for t in between if t in known]:
+        raise ValueError(
+            f"preferences: {mistaken[0]} is the number of another point of the slider; leave it out, or add the end of "
+            "the front that it is to points."
+        )
     where: dict[int | float, float] = {t: t for t in between}
     for number, preference in known.items():
         where[number] = preference

@@ -1,0 +1,239 @@
+"""Where on its front a model is: take a point or a place for good, or for the length of a block."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scpareto.front import load_selection, refine_point
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+    import torch
+    from numpy.typing import NDArray
+
+    from scpareto.pareto import Front, Place, Selection, Which
+
+
+class SelectionMixin:
+    """Selection of a model that keeps a front.
+
+    Comes before the scvi-tools class among the bases.
+    """
+
+    _front: Front | None = None
+    selected_: int | None = None
+    preference_: list[float] | None = None
+
+    def select(self, which: Which | None = None, *, preference: Place | None = None) -> int:
+        """Load a point of the front into the model, in place; everything downstream then works on it.
+
+        Also notes the selection in ``adata.uns["scpareto"]``.
+
+        Parameters
+        ----------
+        which
+            A point: its number (int), a rule (``"knee"``, or ``"auto"``, for which
+            :meth:`scpareto.pareto.Front.explain` gives the reasons), or upper limits on columns of the front, e.g.
+            ``{"leakage_mean": 0.05}``: of the points within all limits, the one with the lowest generative loss on
+            validation cells.
+        preference
+            A place instead: a float in [0, 1], 0 uncorrected and 1 strongest, or one importance for each objective.
+            Exactly this place where all preferences were trained at once, otherwise the nearest point.
+
+        Returns
+        -------
+        Number of the point, of the nearest one where the place lies between points.
+
+        Raises
+        ------
+        RuntimeError
+            If the model has no front yet.
+        ValueError
+            If there is no such point or place, or the data are minified with the codes of another one.
+        TypeError
+            If not exactly one of the two is given, or a place is given as a point.
+        """
+        selection = self._resolved(which, preference)
+        self._enter(selection)
+        self._record()
+        return selection.number
+
+    @contextmanager
+    def at(self, which: Which | None = None, *, preference: Place | None = None) -> Iterator[Self]:
+        """Put the model at a point or place for the length of a ``with`` block; the selection stays.
+
+        Every getter works in the block as after :meth:`select`. At its end, and after an error in it, the model is
+        back where it was. Blocks may be nested. A model that is trained or minified in the block stays as it is then.
+
+        Parameters
+        ----------
+        which, preference
+            As for :meth:`select`.
+
+        Yields
+        ------
+        The model.
+
+        Raises
+        ------
+        RuntimeError, ValueError, TypeError
+            As :meth:`select`.
+        """
+        selection = self._resolved(which, preference)
+        with self._put_back():
+            self._enter(selection)
+            yield self
+
+    def get_latent_representation(self, *args: Any, preference: Place | None = None, **kwargs: Any) -> Any:
+        """Return codes of cells, of the selected point or of another place.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As in scvi-tools: ``adata``, ``indices``, ``give_mean``, ``mc_samples``, ``batch_size``, ``return_dist``.
+        preference
+            None for the selected point, or another place, for example 0.37, see :meth:`select`; the selection stays.
+            For a point by number or rule, and for other getters, see :meth:`at`.
+
+        Returns
+        -------
+        Codes, shape ``(n_cells, n_latent)``, or with ``return_dist`` mean and variance.
+
+        Raises
+        ------
+        RuntimeError, ValueError, TypeError
+            As :meth:`select`.
+        """
+        codes = super().get_latent_representation  # type: ignore[misc]
+        if preference is None:
+            return codes(*args, **kwargs)
+        selection = self._resolved(None, preference)
+        with self._put_back():
+            load_selection(self, selection)
+            return codes(*args, **kwargs)
+
+    def refine(
+        self,
+        which: Which | None = None,
+        *,
+        preference: Place | None = None,
+        max_epochs: int = 20,
+        progress: bool = True,
+        **trainer_kwargs: Any,
+    ) -> int:
+        """Train one point a few epochs further, judge it again, and select it.
+
+        Where all preferences were trained at once, a point gets weights of its own by this, and a place between points
+        takes the place of the nearest one. The front changes in place.
+
+        Parameters
+        ----------
+        which, preference
+            As for :meth:`select`.
+        max_epochs
+            Longest training; the state with the best value on validation cells is kept.
+        progress
+            Whether to show a bar.
+        **trainer_kwargs
+            Passed to :class:`scvi.train.Trainer`.
+
+        Returns
+        -------
+        Number of the point.
+
+        Raises
+        ------
+        RuntimeError
+            If the model has no front yet.
+        ValueError
+            If there is no such point, ``max_epochs`` is not positive, data are minified, or the front was trained
+            within clusters, which it does not keep.
+        TypeError
+            As :meth:`select`.
+        """
+        if self._is_minified():
+            raise ValueError("Minified data hold no counts to train on. Load the model with the full AnnData.")
+        front = self._trained_front()
+        module = self.module  # type: ignore[attr-defined]
+        before = _copied(module)
+        options = {"max_epochs": max_epochs, "progress": progress} | trainer_kwargs
+        try:
+            number = refine_point(self, front, which, preference=preference, **options)
+        except BaseException:
+            # Interrupted or refused: the selected point stays.
+            module.load_state_dict(before)
+            module.eval()
+            raise
+        return self.select(number)
+
+    def _resolved(self, which: Which | None, preference: Place | None) -> Selection:
+        """Look up a point or place; refuse what minified data do not hold."""
+        front = self._trained_front()
+        selection = front.resolve(which, preference=preference)
+        if self._is_minified() and not self._is_at(selection.number, selection.preference):
+            other = f"point {selection.number}" if preference is None else f"preference {preference!r}"
+            raise ValueError(
+                f"The data are minified with the codes of {self._place_in_words(front)}; {other} needs the counts. "
+                "Load the model with the full AnnData to select another point."
+            )
+        return selection
+
+    def _is_at(self, number: int | None, preference: NDArray[np.float64]) -> bool:
+        """Whether the model is at a point or place; a model without a preference is anywhere near its point."""
+        here = self.preference_
+        return self.selected_ == number and (here is None or bool(np.allclose(here, preference, equal_nan=True)))
+
+    def _place_in_words(self, front: Front) -> str:
+        number = self.selected_
+        if number is None:
+            return "no point of the front"
+        at_point = self._is_at(number, front.preferences[front.numbers.index(number)])
+        return f"point {number}" if at_point else f"preference {np.round(self.preference_ or [], 4).tolist()}"
+
+    def _enter(self, selection: Selection) -> None:
+        """Be where a selection says."""
+        load_selection(self, selection)
+        self.selected_ = selection.number
+        self.preference_ = [float(value) for value in selection.preference]
+
+    @contextmanager
+    def _put_back(self) -> Iterator[None]:
+        """Go back to where the model is now, unless it is another model by then."""
+        module = self.module  # type: ignore[attr-defined]
+        number, preference = self.selected_, self.preference_
+        state, note, known = _copied(module), self._noted(), self._known(number)
+        try:
+            yield
+        finally:
+            stays = all(now is then for now, then in zip(self._known(number), known, strict=True))
+            if stays:
+                module.load_state_dict(state)
+                self.selected_, self.preference_ = number, preference
+            if not stays or self._noted() is not note:
+                self._record()
+
+    def _is_minified(self) -> bool:
+        return getattr(self, "minified_data_type", None) is not None
+
+    def _known(self, number: int | None) -> tuple[Any, ...]:
+        """Return what training, refining and minifying replace: front, own weights of a point, kind of data."""
+        own = None if self._front is None or number is None else self._front.states.get(number)
+        return self._front, own, self._is_minified()
+
+    def _trained_front(self) -> Front:
+        raise NotImplementedError
+
+    def _record(self) -> None:
+        raise NotImplementedError
+
+    def _noted(self) -> dict[str, Any] | None:
+        raise NotImplementedError
+
+
+def _copied(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {key: value.clone() for key, value in module.state_dict().items()}

@@ -1,0 +1,56 @@
+"""What looking up, rules and selections need to know of a front."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import torch
+    from numpy.typing import NDArray
+
+    from scpareto.pareto._path import WeightPath
+
+
+class FrontData(Protocol):
+    """A front as those below :class:`scpareto.pareto.Front` see it."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per point."""
+        ...
+
+    @property
+    def objectives(self) -> list[str]:
+        """Names of the objectives, the generative loss first."""
+        ...
+
+    @property
+    def path(self) -> WeightPath | None:
+        """Weights of all preferences, if one training learnt them."""
+        ...
+
+    @property
+    def numbers(self) -> list[int]:
+        """Numbers of the points, ascending."""
+        ...
+
+    @property
+    def preferences(self) -> NDArray[np.float64]:
+        """Preference of each point, shape ``(n, p)``."""
+        ...
+
+    def state(self, number: int) -> dict[str, torch.Tensor]:
+        """Weights of a point."""
+        ...
+
+    def points(self, split: str = "test") -> NDArray[np.float64]:
+        """Losses of the objectives, shape ``(n, p)``."""
+        ...
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Copy of the table."""
+        ...

@@ -1,0 +1,121 @@
+"""A point of a front, or a place between its points, looked up once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scpareto.pareto._find import check_filled, find
+from scpareto.pareto._preferences import check_preferences
+
+if TYPE_CHECKING:
+    import torch
+
+    from scpareto.pareto._find import Which
+    from scpareto.pareto._front_data import FrontData
+
+Place = float | Sequence[float] | NDArray[np.floating]
+"""What names a place between points: importance of the nuisance, or of each objective."""
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What :meth:`scpareto.pareto.Front.resolve` found.
+
+    Parameters
+    ----------
+    number
+        Number of the point, of the nearest one where the place lies between points.
+    preference
+        Importance of each objective there, shape ``(p,)``; NaN where the point has none.
+    state
+        Module weights.
+
+    Examples
+    --------
+    A front of which only the two ends were trained has nothing between them:
+
+    >>> import torch
+    >>> from scpareto.pareto import Front
+    >>> front = Front(objectives=["generative_loss", "mmd"], method="scalarization")
+    >>> for point, share in enumerate((0.0, 1.0)):
+    ...     row = {"point": point, "preference_generative_loss": 1 - share, "preference_mmd": share}
+    ...     front.add(row, {"w": torch.tensor([share])})
+    >>> found = front.resolve(preference=0.8)
+    >>> found.number, found.preference.tolist(), found.state["w"].item()
+    (1, [0.0, 1.0], 1.0)
+    """
+
+    number: int
+    preference: NDArray[np.float64]
+    state: dict[str, torch.Tensor]
+
+
+def resolve(front: FrontData, which: Which | None, preference: Place | None) -> Selection:
+    """Point or place with its weights, see :meth:`Front.resolve`."""
+    if (which is None) == (preference is None):
+        given = "neither" if which is None else f"which={which!r} and preference={preference!r}"
+        raise TypeError(f"Give either a point (number, rule or limits) or a place (preference=...), got {given}.")
+    if which is not None:
+        return _of_point(front, find(front, which))
+    check_filled(front)
+    wanted = _importances(front.objectives, preference)
+    nearest = _nearest(front, wanted)
+    own = front.preferences[front.numbers.index(nearest)]
+    if front.path is None or np.allclose(wanted, own):
+        return _of_point(front, nearest)
+    return Selection(nearest, wanted, front.path.state(wanted))
+
+
+def _of_point(front: FrontData, number: int) -> Selection:
+    return Selection(number, front.preferences[front.numbers.index(number)], front.state(number))
+
+
+def _importances(objectives: Sequence[str], place: Any) -> NDArray[np.float64]:
+    """Return the importance of each objective, shape ``(p,)``, or refuse what is no place."""
+    # Arrays, tensors and numpy's numbers say what they hold.
+    held = place.tolist() if hasattr(place, "tolist") else place
+    if isinstance(held, Real) and not isinstance(held, bool):
+        importance = _importance(objectives, held)
+        return np.array([1 - importance, importance])
+    if isinstance(held, Sequence) and not isinstance(held, str):
+        try:
+            row = np.asarray(held, dtype=np.float64).reshape(1, -1)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"preference={place!r} is no place: one number per objective is.") from error
+        return check_preferences(row, len(objectives))[0]
+    words = f"preference={place!r} is no place; give a float in [0, 1], or one number per objective."
+    if isinstance(held, str | Mapping):
+        words += f" Rules and limits go without the keyword, as in select({place!r})."
+    raise TypeError(words)
+
+
+def _importance(objectives: Sequence[str], place: Real) -> float:
+    """Return the importance of the only other objective, in [0, 1]."""
+    importance, p = float(place), len(objectives)
+    if p != 2:
+        raise ValueError(f"With {p} objectives a preference is a sequence of {p} numbers, got {importance!r}.")
+    if not 0 <= importance <= 1:
+        words = f"A preference must be in [0, 1], from uncorrected to strongest, got {importance!r}."
+        if isinstance(place, Integral) and importance > 1:
+            words += f" Point {int(place)} is select({int(place)})."
+        raise ValueError(words)
+    return importance
+
+
+def _nearest(front: FrontData, wanted: NDArray[np.float64]) -> int:
+    """Point whose preference is nearest; of equals the extreme, then the less corrected."""
+    preferences = front.preferences
+    known = np.flatnonzero(~np.isnan(preferences).any(axis=1))
+    if not len(known):
+        raise ValueError(f"No point has a preference; choose by number from {front.numbers}.")
+    distances = np.linalg.norm(preferences[known] - wanted, axis=1)
+    nearest = known[distances <= distances.min() + 1e-9]
+    # The extremes share a preference with the ends of the grid: "uncorrected" means the extreme itself.
+    extreme = front.table["kind"].to_numpy()[nearest] == "extreme"
+    return front.numbers[nearest[np.argmax(extreme)]]
