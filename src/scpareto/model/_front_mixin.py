@@ -11,6 +11,7 @@ import pandas as pd
 from scpareto._constants import UNS_KEY
 from scpareto.front import audit_front
 from scpareto.model._hub import save_for_hub
+from scpareto.model._minified import refuse_minified
 from scpareto.model._plain_saving import INDICES, PlainSavingMixin
 from scpareto.model._query_mixin import QueryMixin
 from scpareto.model._selection_mixin import SelectionMixin
@@ -126,8 +127,7 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
             If scib-metrics is wanted and not installed.
         """
         front = self._trained_front()
-        if getattr(self, "minified_data_type", None) is not None:
-            raise ValueError("Minified data hold no counts to judge. Load the model with the full AnnData.")
+        refuse_minified(self, "judge")
         obs = self.adata.obs  # type: ignore[attr-defined]
         if labels_key is not None and labels_key not in obs:
             raise KeyError(f"labels_key={labels_key!r} is not in adata.obs; its columns are {', '.join(obs)}.")

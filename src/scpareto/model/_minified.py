@@ -20,5 +20,5 @@ def refuse_minified(holder: Any, verb: str) -> None:
     ValueError
         If the data are minified.
     """
-    if holder.minified_data_type is not None:
+    if getattr(holder, "minified_data_type", None) is not None:
         raise ValueError(f"Minified data hold no counts to {verb}. Load the model with the full AnnData.")

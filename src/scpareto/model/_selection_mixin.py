@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scpareto.front import load_selection, refine_point
+from scpareto.model._minified import refuse_minified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,8 +157,7 @@ class SelectionMixin:
         TypeError
             As :meth:`select`.
         """
-        if self._is_minified():
-            raise ValueError("Minified data hold no counts to train on. Load the model with the full AnnData.")
+        refuse_minified(self, "train on")
         front = self._trained_front()
         module = self.module  # type: ignore[attr-defined]
         before = _copied(module)
