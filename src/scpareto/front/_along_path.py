@@ -9,7 +9,7 @@ import torch
 
 from scpareto._runtime import child_seed, of_first_process, seeded
 from scpareto.front import _seeds
-from scpareto.front._collapse import note_collapse
+from scpareto.front._collapse import collapsed
 from scpareto.front._judging import judge_points
 from scpareto.front._points import Point, judged_part
 from scpareto.front._scalers import scaler_of_start
@@ -27,23 +27,31 @@ _UNFINISHED = "path_training"
 """Part of the store that keeps what the finished pieces of the training have come to."""
 
 
-def train_along_path(run: FrontRun, start: Start, progress: FrontProgress) -> None:
-    """Train the path and judge the points on it, the ends first; a collapse is noted in the store."""
-    spec, along = run.spec, _with_places(run)
-    complete = with_critics(along, start, progress)
+def train_along_path(run: FrontRun, start: Start, progress: FrontProgress) -> bool:
+    """Train the path and judge the points on it, the ends first.
+
+    Returns
+    -------
+    Whether the path stands; if not, the store is ready for points that are trained apart.
+    """
+    spec, on_path = run.spec, _with_places(run)
+    with_places = with_critics(on_path, start, progress)
     progress.stage("all preferences", spec.max_epochs)
     if (part := run.store.get("path")) is None:
-        part = of_first_process(_train_path(along, complete, progress))
+        part = of_first_process(_train_path(on_path, with_places, progress))
         run.store.put("path", part)
-        run.store.discard(_UNFINISHED)
+    run.store.discard(_UNFINISHED)
     run.metadata["training_scaler"] = run.metadata["scaler"] = part["scaler"]
     _judge_places(run, part, spec.extremes, progress)
-    if not note_collapse(run, start, progress):
-        _judge_places(run, part, spec.candidates, progress)
+    if collapsed(run, start, progress):
+        return False
+    _judge_places(run, part, spec.candidates, progress)
+    return True
 
 
 def _with_places(run: FrontRun) -> FrontRun:
     """Return the same run with objectives whose critics are shown the place of a cell on the path."""
+    # Seeded for the sake of the caller's generator: every training draws the weights of its twins anew.
     with seeded(run.seed(_seeds.PATH)):
         twins = tuple(objective.along_path(run.spec.n_objectives) for objective in run.problem.objectives)
     return replace(run, problem=replace(run.problem, objectives=twins))
@@ -57,8 +65,9 @@ def _train_path(run: FrontRun, start: Start, progress: FrontProgress) -> dict[st
         name="path",
         seed=seed,
         start=start,
-        weighing=AlongPath(scaler),
+        weights=AlongPath(scaler),
         max_epochs=run.spec.max_epochs,
+        learning_rate=run.problem.recipe.lr_front,
         piece_seeds=tuple(child_seed(run.seed(_seeds.PIECES), piece) for piece in range(n_pieces)),
     )
     unfinished = run.store.get(_UNFINISHED)

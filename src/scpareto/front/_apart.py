@@ -58,7 +58,7 @@ def extreme(run: FrontRun, which: int, start: Start) -> Point:
         name=f"point_{number}",
         seed=run.seed(number),
         start=start,
-        weighing=Fixed.alone(which, p),
+        weights=Fixed.alone(which, p),
         max_epochs=spec.max_epochs,
         keep_best=which == 0,
         learning_rate=recipe.lr_front,
@@ -67,7 +67,7 @@ def extreme(run: FrontRun, which: int, start: Start) -> Point:
         name=f"point_{number}",
         seed=run.seed(_seeds.REFITTING + number),
         start=Start(),
-        weighing=Fixed.alone(0, p),
+        weights=Fixed.alone(0, p),
         max_epochs=spec.max_epochs,
         frozen=True,
     )
@@ -80,7 +80,7 @@ def candidate(run: FrontRun, number: int, start: Start, scalers: tuple[Scaler, S
     """Plan one point between the extremes."""
     spec, recipe = run.spec, run.problem.recipe
     limit = recipe.safeguards.max_initial_epochs
-    weighing = BySolver(
+    weights = BySolver(
         method=spec.method,
         options={"safeguards": recipe.safeguards} | spec.solver_kwargs,
         preferences=spec.preferences,
@@ -92,7 +92,7 @@ def candidate(run: FrontRun, number: int, start: Start, scalers: tuple[Scaler, S
         name=f"point_{number}",
         seed=run.seed(number),
         start=start,
-        weighing=weighing,
+        weights=weights,
         max_epochs=spec.max_epochs,
         learning_rate=recipe.lr_front,
     )

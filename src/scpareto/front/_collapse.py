@@ -27,24 +27,24 @@ _SHORT = 0.25
 """Epochs of the training that a collapse is told by, as a share of the path's."""
 
 
-def note_collapse(run: FrontRun, start: Start, progress: FrontProgress) -> bool:
-    """Look for a collapse of a path whose ends are judged; say whether there is one, and prepare to train apart."""
-    names = collapsed_objectives(run, start, progress)
-    if not names:
-        return False
-    logger.warning(
-        "The path does not lower %s, which a short training of its own does. The points are trained apart.",
-        ", ".join(names),
-    )
-    for name in ("path", "critics", *(f"point_{number}" for number in run.spec.extremes)):
-        run.store.discard(name)
-    run.store.put(COLLAPSE, {"objectives": names})
-    return True
+def collapsed(run: FrontRun, start: Start, progress: FrontProgress) -> bool:
+    """Whether a path whose ends are judged has collapsed; if so, prepare to train apart. The verdict is kept."""
+    if run.store.get(COLLAPSE) is None:
+        names = collapsed_objectives(run, start, progress)
+        if names:
+            logger.warning(
+                "The path does not lower %s, which a short training of its own does. The points are trained apart.",
+                ", ".join(names),
+            )
+            for name in ("path", "critics", *(f"point_{number}" for number in run.spec.extremes)):
+                run.store.discard(name)
+        run.store.put(COLLAPSE, {"objectives": names})
+    return run.has_collapsed
 
 
 def collapsed_objectives(run: FrontRun, start: Start, progress: FrontProgress) -> list[str]:
     """Objectives that the path hardly lowers, by fresh critics, and that a short training of its own does lower."""
-    collapsed = []
+    names = []
     for which, objective in enumerate(run.problem.objectives, 1):
         ends = _ends(run, objective, which)
         if ends is None:
@@ -52,7 +52,7 @@ def collapsed_objectives(run: FrontRun, start: Start, progress: FrontProgress) -
         before, after = ends
         alone = value_alone(run, which, start, progress)
         if alone < _HARDLY_LOWER * after:
-            collapsed.append(objective.label)
+            names.append(objective.label)
         else:
             logger.warning(
                 "Training hardly lowers %s: %.3g uncorrected, %.3g at the strongest end, %.3g after a short "
@@ -62,7 +62,7 @@ def collapsed_objectives(run: FrontRun, start: Start, progress: FrontProgress) -
                 after,
                 alone,
             )
-    return collapsed
+    return names
 
 
 def _ends(run: FrontRun, objective: Objective, which: int) -> tuple[float, float] | None:
@@ -90,7 +90,7 @@ def value_alone(run: FrontRun, which: int, start: Start, progress: FrontProgress
         name="alone",
         seed=run.seed(_seeds.ALONE + which),
         start=with_critics(run, start, progress, keep=False),
-        weighing=Fixed.alone(which, run.spec.n_objectives),
+        weights=Fixed.alone(which, run.spec.n_objectives),
         max_epochs=n_epochs,
         keep_best=False,
         learning_rate=run.problem.recipe.lr_front,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scpareto.train import Problem
 
 COLLAPSE, APART_INSTEAD = "collapse", "scalarization"
-"""Part of the store that records a collapsed path, and the method that takes the path's place."""
+"""Part of the store that records which objectives a path does not lower, and the method that takes its place then."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class FrontRun:
     store
         Keeps finished parts.
     metadata
-        What the front records of itself.
+        What the front records of itself; parts of the story add to it.
     clusterings
         Clusters that objectives are conditioned on.
     executor
@@ -67,12 +67,16 @@ class FrontRun:
         """Return what is kept of a finished point."""
         return self.store.get(f"point_{number}")
 
+    @property
+    def has_collapsed(self) -> bool:
+        """Whether one training of all preferences was found to change nothing."""
+        verdict = self.store.get(COLLAPSE) if self.spec.along_path else None
+        return verdict is not None and bool(verdict["objectives"])
+
     def current(self) -> FrontRun:
         """Return this run, or where its path has collapsed the one that trains the same points apart."""
-        return self.apart() if self.spec.along_path and self.store.get(COLLAPSE) is not None else self
+        return self.apart() if self.has_collapsed else self
 
     def apart(self) -> FrontRun:
         """Return the run that trains the same points apart."""
-        spec = self.spec.apart(APART_INSTEAD)
-        told = {"method": spec.method, "max_epochs": spec.max_epochs, "collapsed": True}
-        return replace(self, spec=spec, metadata=self.metadata | told)
+        return replace(self, spec=self.spec.apart(APART_INSTEAD))

@@ -54,8 +54,8 @@ def train_and_judge(
 
     Returns
     -------
-    What is kept of it, as tensors and plain types: ``row`` of the table, ``structure``, ``module``, ``history`` and
-    ``minibatch_extremes`` of its first training.
+    What is kept of it, as tensors and plain types: ``row`` of the table, ``structure``, ``module``, ``history``,
+    and of its first training ``minibatch_extremes``.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def train_and_judge(
     return judged_part(point, problem.names, sum(one.n_epochs for one in trained), judgement) | {
         "module": state,
         "history": columns_of([record for one in trained for record in one.history]),
-        "minibatch_extremes": trained[0].extremes,
+        "minibatch_extremes": trained[0].loss_ranges,
     }
 
 

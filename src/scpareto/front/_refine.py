@@ -97,7 +97,7 @@ def refine_point(
             name=f"point_{number}",
             seed=run.seed(number),
             start=with_critics(run, Start(selection.state), bar),
-            weighing=BySolver(
+            weights=BySolver(
                 method=run.spec.method,
                 preferences=front.preferences,
                 preference=selection.preference,

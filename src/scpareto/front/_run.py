@@ -21,31 +21,35 @@ def train_front(run: FrontRun) -> None:
 
     Raises
     ------
+    TrainingDiverged
+        If the training of the shared start, an extreme or the path diverged.
     RuntimeError
         If the training of every candidate diverged.
+    ValueError
+        If no cluster can be mixed, because each has one level of the nuisance only.
     """
     now = run.current()
     with FrontProgress(now.spec.n_epochs, show=run.show_progress and is_first_process()) as progress:
         start = shared_start(now, progress)
         find_clusters(now, start)
-        if now.spec.along_path:
-            train_along_path(now, start, progress)
-            if (now := run.current()).spec.along_path:
-                progress.stage("done", 0)
-                return
+        if now.spec.along_path and not train_along_path(now, start, progress):
+            now = run.apart()
             progress.extend(now.spec.n_epochs - now.spec.max_epochs_pretrain)
-        train_apart(now, start, progress)
+        if not now.spec.along_path:
+            train_apart(now, start, progress)
         progress.stage("done", 0)
 
 
 def assembled(run: FrontRun) -> Front:
     """Assemble the front of all points finished so far."""
-    run = run.current()
-    spec = run.spec
+    spec = run.current().spec
+    metadata = copy.deepcopy(run.metadata) | {"method": spec.method, "max_epochs": spec.max_epochs}
+    if run.has_collapsed:
+        metadata["collapsed"] = True
     front = Front(
         objectives=run.problem.names,
         method=spec.method,
-        metadata=copy.deepcopy(run.metadata),
+        metadata=metadata,
         n_expected=spec.n_front,
     )
     for number in range(spec.n_front):

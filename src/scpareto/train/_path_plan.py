@@ -80,6 +80,8 @@ class PathPlan(FrontPlan):
         Gives the importances of a place.
     recipe
         Learning rates, critic steps and so on.
+    lr
+        Learning rate of the control points; None for that of the recipe's points.
     """
 
     weighing: PathWeighing
@@ -90,8 +92,9 @@ class PathPlan(FrontPlan):
         objectives: list[Objective],
         weighing: PathWeighing,
         recipe: Recipe,
+        lr: float | None = None,
     ) -> None:
-        super().__init__(adapter, objectives, weighing, recipe, lr=recipe.lr_front)
+        super().__init__(adapter, objectives, weighing, recipe, lr=recipe.lr_front if lr is None else lr)
         self.path = PathWeights(self.module, len(weighing.active))
         self._made: list[torch.optim.Optimizer] = []
         self.begin_piece(0)
@@ -170,8 +173,8 @@ class PathPlan(FrontPlan):
     def to_plain(self) -> dict[str, Any]:
         """Return all that :meth:`take_plain` needs, as tensors and plain types."""
         return self.snapshot() | {
-            "optimizers": [optimizer.state_dict() for optimizer in self._made],
-            "history": self.history,
+            "optimizers": [copy.deepcopy(optimizer.state_dict()) for optimizer in self._made],
+            "history": [dict(record) for record in self.history],
         }
 
     def take_plain(self, plain: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from scpareto.train._weighing import FixedWeighing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scpareto.train._loop import KeepBest
     from scpareto.train._plan import FrontPlan
     from scpareto.train._problem import Problem
     from scpareto.train._training import Training
@@ -51,11 +52,11 @@ def train(
         If the user interrupts.
     """
     with seeded(training.seed):
-        objectives = begin(problem, training.start, training.weighing.n_objectives - 1)
-        plan = training.weighing.plan(training, problem, objectives)
+        objectives = begin(problem, training.start, training.weights.n_objectives - 1)
+        plan = training.weights.plan(training, problem, objectives)
         plan.part = training.name
         if not training.piece_seeds:
-            _fit(plan, training, problem, on_epoch)
+            _fit(plan, training.max_epochs, problem, on_epoch)
             return _trained(plan)
     assert isinstance(plan, PathPlan)
     _fit_pieces(plan, training, problem, on_epoch, unfinished, keep)
@@ -63,19 +64,23 @@ def train(
 
 
 def _fit(
-    plan: FrontPlan, training: Training, problem: Problem, on_epoch: Callable[[], None] | None, **options: Any
+    plan: FrontPlan,
+    max_epochs: int,
+    problem: Problem,
+    on_epoch: Callable[[], None] | None,
+    best: KeepBest | None = None,
 ) -> None:
     """Run the loop of a plan."""
-    arguments = {"max_epochs": training.max_epochs} | options
     run_training(
         plan,
         problem.manager,
         problem.split,
+        max_epochs=max_epochs,
         max_initial_epochs=plan.weighing.max_initial_epochs,
         batch_size=problem.batch_size,
         settling=_settles(plan),
+        best=best,
         on_epoch=on_epoch,
-        **arguments,
         **problem.trainer_kwargs,
     )
 
@@ -104,7 +109,7 @@ def _fit_pieces(
         plan.begin_piece(seed)
         with seeded(seed):
             left = training.max_epochs - piece * length
-            _fit(plan, training, problem, on_epoch, max_epochs=min(length, left), best=best)
+            _fit(plan, min(length, left), problem, on_epoch, best)
         if keep is not None:
             keep({"piece": piece, "plan": plan.to_plain(), "best": None if best is None else best.to_plain()})
     if best is not None:
@@ -112,14 +117,14 @@ def _fit_pieces(
 
 
 def _settles(plan: FrontPlan) -> bool:
-    """Whether the first epochs are passed over when the best state is chosen: where a critic takes part."""
+    """Whether the first epochs are passed over when the best state is chosen: not in a training for one objective."""
     return not isinstance(plan.weighing, FixedWeighing)
 
 
 def _trained(plan: FrontPlan) -> Trained:
     losses = np.array(plan.minibatch_losses)
-    extremes = [
+    ranges = [
         [float(column[known].min()), float(column[known].max())] if (known := ~np.isnan(column)).any() else [0.0, 0.0]
         for column in losses.T
     ]
-    return Trained(plan.result(), plan.history, extremes, n_epochs_in(plan.history))
+    return Trained(plan.result(), plan.history, ranges, n_epochs_in(plan.history))

@@ -24,9 +24,9 @@ class WeightsOf(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Training:
-    """One training: equal values, equal results.
+    """One training: the same value gives the same result, on the module that it starts from.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Training:
         Seed of all that is drawn.
     start
         State that it begins from.
-    weighing
+    weights
         Where the weights of the objectives come from.
     max_epochs
         Longest main phase.
@@ -53,7 +53,7 @@ class Training:
     name: str
     seed: int
     start: Start
-    weighing: WeightsOf
+    weights: WeightsOf
     max_epochs: int
     keep_best: bool = True
     frozen: bool = False
@@ -71,13 +71,14 @@ class Trained:
         What was trained, on CPU: the state of the module, or of the control points of a path.
     history
         A record of each epoch: losses in nats per cell, and weights.
-    extremes
-        Smallest and largest loss of a minibatch, for each objective; zeros for one that did not count.
+    loss_ranges
+        Smallest and largest loss of a minibatch, for each objective; zeros for one that did not count. After a resumption
+        those of the minibatches since.
     n_epochs
         Epochs that were run.
     """
 
     state: Any
     history: list[dict[str, float]] = field(repr=False)
-    extremes: list[list[float]]
+    loss_ranges: list[list[float]]
     n_epochs: int

@@ -1,4 +1,4 @@
-"""Where the weights of a step come from: fixed for the anchors, a solver for the points between."""
+"""Where the weights of a step come from: fixed for the extremes, a solver for the points between."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from scpareto.train._weighing import FixedWeighing, SolverWeighing, Weighing
 if TYPE_CHECKING:
     from scpareto.objectives import Objective
     from scpareto.train._problem import Problem
+    from scpareto.train._recipe import Recipe
     from scpareto.train._training import Training
 
 
@@ -39,20 +40,22 @@ class Fixed:
         return _plan(FixedWeighing(self.weights), training, problem, objectives)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BySolver:
     """Weights that a solver finds for one preference, on standardised losses.
 
     Parameters
     ----------
-    method, options, preferences
-        Name and options of the solver, and the grid that it was made for, shape ``(n_points, p)``.
+    method, preferences
+        Name of the solver, and the grid that it was made for, shape ``(n_points, p)``.
     preference
         Importance of each objective, shape ``(p,)``.
     scalers
         Standardise the losses of training minibatches and of validation cells.
     max_initial_epochs
         Epochs after which an initial phase ends in any case.
+    options
+        Options of the solver.
     """
 
     method: str
@@ -80,7 +83,7 @@ class BySolver:
         return _plan(weighing, training, problem, objectives)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AlongPath:
     """Weights of another preference for every minibatch, along a path through the weights of the network.
 
@@ -98,11 +101,25 @@ class AlongPath:
         return len(self.scaler.minimum)
 
     def plan(self, training: Training, problem: Problem, objectives: list[Objective]) -> FrontPlan:
-        """Build the plan of a path."""
-        return PathPlan(problem.adapter, objectives, PathWeighing(self.scaler), problem.recipe)
+        """Build the plan of a path.
+
+        Raises
+        ------
+        ValueError
+            If encoders are to stand still: all weights of a path move.
+        """
+        if training.frozen:
+            raise ValueError("frozen=True: a path moves all weights, those of the encoders too.")
+        recipe = recipe_of(training, problem)
+        return PathPlan(problem.adapter, objectives, PathWeighing(self.scaler), recipe, lr=training.learning_rate)
+
+
+def recipe_of(training: Training, problem: Problem) -> Recipe:
+    """Recipe of a training: that of the front, without early stopping where the last state is wanted."""
+    return problem.recipe if training.keep_best else problem.recipe.with_options({"early_stopping": False})
 
 
 def _plan(weighing: Weighing, training: Training, problem: Problem, objectives: list[Objective]) -> FrontPlan:
-    recipe = problem.recipe if training.keep_best else problem.recipe.with_options({"early_stopping": False})
+    recipe = recipe_of(training, problem)
     frozen = problem.adapter.encoders() if training.frozen else None
     return FrontPlan(problem.adapter, objectives, weighing, recipe, frozen=frozen, lr=training.learning_rate)
