@@ -66,7 +66,7 @@ def train(setting: str, dataset: str, method: str, seed: int) -> pd.DataFrame:
     import torch
 
     import scpareto as sp
-    from scpareto.front._arguments import checked_split
+    from scpareto.front._checks import checked_split
 
     options = SETTINGS[setting]
     adata = load(dataset, n_genes=options["n_genes"], seed=seed)

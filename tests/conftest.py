@@ -17,7 +17,7 @@ import torch
 from hypothesis import settings
 
 from scpareto import datasets
-from scpareto.front import FrontOptions, _fit_front, _prepare, _run, fit_front
+from scpareto.front import FrontOptions, _fit_front, _prepare, _train_front, fit_front
 from scpareto.model import ParetoVI
 
 matplotlib.use("Agg")
@@ -77,7 +77,7 @@ class Prepared:
         return _fit_front.finished(self.now, self.model)
 
     def front(self):
-        return _run.assembled(self.now)
+        return _train_front.assembled(self.now)
 
 
 def _simulate(**options):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import anndata
 import numpy as np
@@ -23,7 +24,7 @@ from typer.testing import CliRunner
 
 from scpareto.cli import app
 from scpareto.datasets import simulate_batches
-from scpareto.front import _fit_front
+from scpareto.front import _options
 from scpareto.model import ParetoVI
 from scpareto.objectives import CriticSchedule
 from scpareto.train._recipe import Recipe
@@ -51,7 +52,7 @@ def short_critics():
     schedule = CriticSchedule(max_epochs=2)
     recipe = Recipe(n_bootstrap=5, critic_warmup=schedule, de_novo=schedule)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(_fit_front.RECIPES, None, recipe)
+        patch.setitem(_options.PRESETS, None, replace(_options.PRESETS[None], recipe=recipe))
         yield
 
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
     from numpy.typing import ArrayLike, NDArray
 
 
@@ -42,6 +45,11 @@ class Split:
     def held_out(self) -> NDArray[np.int64]:
         """Validation and test cells, those that no gradient has seen; sorted."""
         return np.union1d(self.validation, self.test)
+
+    @classmethod
+    def from_plain(cls, indices: Mapping[str, ArrayLike]) -> Self:
+        """Rebuild from arrays or tensors by the names of the parts, as the metadata of a front hold them."""
+        return cls(*(np.asarray(indices[name]) for name in ("train", "validation", "test")))
 
     def items(self) -> list[tuple[str, NDArray[np.int64]]]:
         """Pairs of part name and indices."""

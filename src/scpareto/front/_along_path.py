@@ -78,7 +78,7 @@ def _train_path(run: FrontRun, start: Start, progress: FrontProgress) -> dict[st
         run.problem,
         on_epoch=progress.epoch,
         unfinished=unfinished,
-        keep=lambda piece: run.store.put(_UNFINISHED, of_first_process(piece)),
+        keep=lambda piece: run.store.put(_UNFINISHED, piece),
     )
     return {
         "path": trained.state,
@@ -100,8 +100,7 @@ def _judge_places(run: FrontRun, part: dict[str, Any], numbers: list[int], progr
     spec, path = run.spec, WeightPath.from_plain(part["path"])
     missing = [number for number in numbers if run.part(number) is None]
     states = ((number, path.state(spec.preference(number))) for number in missing)
-    told = lambda number: progress.say(f"judging point {number}")  # noqa: E731
-    for number, judgement in judge_points(run.cells, states, run.judging, before=told):
+    for number, judgement in judge_points(run.cells, states, run.judging, say=progress.say):
         kind = "extreme" if number in spec.extremes else "conditional"
         point = Point(number, kind, spec.preference(number), spec.seed)
         found = judged_part(point, run.problem.names, part["n_epochs"], judgement)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from scpareto._runtime import of_first_process
 from scpareto.front import _seeds
+from scpareto.front._executor import tried
 from scpareto.front._points import Point, train_and_judge
 from scpareto.front._scalers import scalers_of_extremes
 from scpareto.front._shared_start import with_critics
 from scpareto.train import BySolver, Fixed, Start, Training, TrainingDiverged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from scpareto._runtime import FrontProgress
     from scpareto.front._front_run import FrontRun
@@ -45,7 +46,7 @@ def train_apart(run: FrontRun, start: Start, progress: FrontProgress) -> None:
         run.failures[number] = str(error)
         logger.warning("Point %d diverged and is left out: %s", number, error)
     if len(run.failures) == len(spec.candidates):
-        raise RuntimeError(f"Every candidate diverged. The first: {run.failures[1]}")
+        raise RuntimeError(f"Every candidate diverged. The first: {run.failures[spec.candidates[0]]}")
 
 
 def extreme(run: FrontRun, which: int, start: Start) -> Point:
@@ -131,16 +132,10 @@ def _train_points(run: FrontRun, points: Sequence[Point], progress: FrontProgres
 
     missing = [point for point in points if run.part(point.number) is None]
     if run.executor is not None and missing:
+        run.cells.expression  # noqa: B018 - computed once here, not by every worker
         run.executor.map(train_and_judge, shared, missing, take, progress)
     for point in points:
         progress.stage(point.description, point.n_epochs)
         if run.part(point.number) is None and point.number not in diverged:
-            take(point, _tried(train_and_judge, *shared, point, progress))
+            take(point, tried(train_and_judge, *shared, point, progress))
     return diverged
-
-
-def _tried(function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any] | TrainingDiverged:
-    try:
-        return function(*arguments)
-    except TrainingDiverged as error:
-        return error

@@ -107,8 +107,7 @@ def audit_front(
     states = ((number, front.state(number)) for number in front.numbers)
     try:
         with FrontProgress(len(front), show=progress, unit="points") as bar:
-            told = lambda number: bar.say(f"judging point {number}")  # noqa: E731
-            for number, judgement in judge_points(cells, states, judging, before=told):
+            for number, judgement in judge_points(cells, states, judging, say=bar.say):
                 front.update(number, judgement.row)
                 structures[number] = judgement.structure
                 bar.epoch()
@@ -122,7 +121,7 @@ def audit_front(
 def judged_cells_of(model: BaseModelClass, front: Front, control_genes: Sequence[str] = ()) -> JudgedCells:
     """Return the cells that a front was judged on, with the genes that a correction must not erase."""
     manager, indices = model.adata_manager, front.metadata["indices"]
-    split = Split(*(np.asarray(indices[name]) for name in ("train", "validation", "test")))
+    split = Split.from_plain(indices)
     controls = {name: _log_normalised(manager, name) for name in control_genes}
     return JudgedCells(get_adapter(model), manager, split, controls)
 

@@ -99,10 +99,15 @@ def _in_worker(there: tuple[Callable[..., Any], tuple[Any, ...]], item: Any, thr
     function, shared = there
     torch.set_num_threads(threads)
     with FrontProgress(1, show=False) as progress:
-        try:
-            return function(*shared, item, progress)
-        except TrainingDiverged as error:
-            return error
+        return tried(function, *shared, item, progress)
+
+
+def tried(function: Callable[..., T], *arguments: Any) -> T | TrainingDiverged:
+    """Call a function; return its result, or the error of a training that diverged."""
+    try:
+        return function(*arguments)
+    except TrainingDiverged as error:
+        return error
 
 
 def is_on_gpu(accelerator: str) -> bool:

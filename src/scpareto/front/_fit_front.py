@@ -10,7 +10,7 @@ from scpareto.front._documented import documented_by
 from scpareto.front._options import FrontOptions
 from scpareto.front._prepare import prepare
 from scpareto.front._report import report
-from scpareto.front._run import assembled, train_front
+from scpareto.front._train_front import assembled, train_front
 
 if TYPE_CHECKING:
     import os
@@ -130,7 +130,8 @@ def finished(run: FrontRun, model: BaseModelClass) -> Front:
         train_front(run)
     except BaseException:
         front = assembled(run)
-        logger.warning("Interrupted. Finished points: %s; missing: %s.", front.numbers or "none", front.missing)
+        if is_first_process():
+            logger.warning("Interrupted. Finished points: %s; missing: %s.", front.numbers or "none", front.missing)
         _hand_over(model, front)
         raise
     front = assembled(run)

@@ -55,7 +55,7 @@ class JudgedCells:
         self.rows, self.split = judged_cells(split, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY))
         self._manager = manager
         self._control_genes = {name: self.take(values) for name, values in (control_genes or {}).items()}
-        self._structure: Structure | None = None
+        self._structures: dict[str, Structure] = {}
 
     @cached_property
     def expression(self) -> NDArray[np.float64]:
@@ -112,11 +112,12 @@ class JudgedCells:
         """Level of a categorical nuisance of each judged cell, by number."""
         return self.take(registered_context(self.adapter, self._manager).categorical[target].numpy())
 
-    def structure(self, levels: NDArray[np.str_]) -> Structure:
-        """Differences between cells that every point is asked to keep, within levels of the nuisance."""
-        if self._structure is None:
-            self._structure = Structure(self.expression, levels, self.split.held_out, control_genes=self._control_genes)
-        return self._structure
+    def structure(self, context: Context, target: str) -> Structure:
+        """Differences between cells that every point is asked to keep, within levels of a nuisance."""
+        if target not in self._structures:
+            levels, held_out = self.level_names(context, target), self.split.held_out
+            self._structures[target] = Structure(self.expression, levels, held_out, control_genes=self._control_genes)
+        return self._structures[target]
 
     def level_names(self, context: Context, target: str) -> NDArray[np.str_]:
         """Levels of a nuisance by their names where it is the batch, else by number; shape ``(n_cells,)``."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scpareto.audit import LabelJudge
     from scpareto.front._judged_cells import JudgedCells
     from scpareto.objectives import Context, CriticSchedule, Objective
-    from scpareto.train import State
+    from scpareto.train import Problem, State
 
 _CRITICS = 1
 """Seed index of the fresh critics, after the seed of the judgement."""
@@ -41,12 +41,11 @@ class Judging:
     n_bootstrap
         Bootstrap samples of the intervals.
     objectives
-        Objectives besides the generative loss that a critic, trained from scratch, reads; their losses are given only
-        together with the generative loss.
+        Objectives besides the generative loss, whose losses are read by critics trained from scratch.
     de_novo
-        Training of these critics; None leaves all losses out.
+        Training of these critics; None leaves all losses out, the generative one too.
     labels
-        Judge by annotated types.
+        Scores codes by annotated types.
     """
 
     seed: int
@@ -55,6 +54,13 @@ class Judging:
     objectives: Sequence[Objective] = ()
     de_novo: CriticSchedule | None = None
     labels: LabelJudge | None = None
+
+    @classmethod
+    def of(cls, problem: Problem, seed: int) -> Judging:
+        """Judging of the points of a front, with all losses."""
+        objectives, recipe = problem.objectives, problem.recipe
+        target = judged_target(objectives, problem.adapter.levels)
+        return cls(seed, target, recipe.n_bootstrap, objectives, recipe.de_novo)
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ def judge_points(
     states: Iterable[tuple[int, State]],
     judging: Judging,
     *,
-    before: Callable[[int], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[int, Judgement]]:
     """Judge points one after the other, all with the same random numbers.
 
@@ -90,16 +96,16 @@ def judge_points(
         Number and weights of each point.
     judging
         How they are judged.
-    before
-        Called with each number before its point is judged.
+    say
+        Told which point is judged.
 
     Yields
     ------
     Number and judgement of each point.
     """
     for number, state in states:
-        if before is not None:
-            before(number)
+        if say is not None:
+            say(f"judging point {number}")
         cells.adapter.module.load_state_dict(state)
         yield number, _judged(cells, judging)
 
@@ -127,7 +133,7 @@ def _judged(cells: JudgedCells, judging: Judging) -> Judgement:
         row |= judging.labels(mean)
     return Judgement(
         {name: plain_number(value) for name, value in row.items()},
-        cells.structure(cells.level_names(context, judging.target))(mean),
+        cells.structure(context, judging.target)(mean),
     )
 
 

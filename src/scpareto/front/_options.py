@@ -98,7 +98,7 @@ class FrontOptions:
         Fields of :class:`scpareto.train.Recipe`.
     warm_start
         Where each point begins: at the shared ``"start"``, or along the ``"path"`` at the point before it, which takes
-        a quarter of the epochs unless ``max_epochs`` says otherwise.
+        a quarter of the default epochs.
     checkpoint_dir
         Folder that keeps every finished point; a later call with the same arguments and data goes on from there.
     accelerator, devices
@@ -165,6 +165,7 @@ class FrontOptions:
             raise ValueError(
                 f"preset={self.preset!r} is unknown. Choose None or {', '.join(f'{p!r}' for p in PRESETS if p)}."
             )
+        solver_class(self.solver)  # refuses an unknown one, and names the others
         for is_so, sentence in REFUSED:
             if is_so(self):
                 raise ValueError(sentence.format(learned=", ".join(self.learned)))

@@ -1,4 +1,4 @@
-"""From a model and arguments to a front that is ready to be trained: everything that can be wrong is found here."""
+"""From a model and arguments to a front that is ready to be trained: what can be wrong is found here."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from scvi import REGISTRY_KEYS
 from scpareto._runtime import child_seed, resolved_seed, seeded
 from scpareto._scvi_compat import get_max_epochs_heuristic
 from scpareto.front import _seeds
-from scpareto.front._arguments import checked_grid, checked_split, devices_of, positive
 from scpareto.front._build import build_objectives, check_targets, paired
+from scpareto.front._checks import checked_grid, checked_split, devices_of, positive
 from scpareto.front._executor import RayExecutor, is_on_gpu
 from scpareto.front._fingerprint import data_hash, state_hash
 from scpareto.front._front_run import FrontRun
 from scpareto.front._judged_cells import JudgedCells
-from scpareto.front._judging import Judging, judged_target
+from scpareto.front._judging import Judging
 from scpareto.front._options import NO_DATA_MODULE
 from scpareto.front._spec import FrontSpec
 from scpareto.front._store import PartStore
@@ -38,7 +38,9 @@ _LEAST_STEPS = 1000
 
 
 def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
-    """Check the arguments against the model and its data, and resolve them; nothing is trained or written yet.
+    """Check the arguments against the model and its data, and resolve them; nothing is trained yet.
+
+    Last of all the checkpoint folder is opened or begun.
 
     Raises
     ------
@@ -48,6 +50,8 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
         If ``given`` names nothing.
     TypeError
         If the model is of an unsupported family.
+    ImportError
+        If the executor is not installed.
     """
     if model.adata_manager is None:
         raise ValueError(NO_DATA_MODULE)
@@ -64,7 +68,7 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     grid = checked_grid(solver_class(options.solver), options.n_points, options.preferences, 1 + len(objectives))
     solver_kwargs = options.solver_kwargs or {}
     get_solver(options.solver, preferences=grid, **{"safeguards": recipe.safeguards} | solver_kwargs)
-    batch_size = positive("batch_size", options.batch_size, 128)
+    batch_size = positive("batch_size", options.batch_size)
     n_pretrain, n_epochs = default_lengths(options, manager.adata.n_obs, math.ceil(len(split.train) / batch_size))
     spec = FrontSpec(
         method=options.solver,
@@ -83,15 +87,8 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     settings = settings_of(options, spec, problem)
     known = [c.memberships.numpy() for c in clusterings if c.memberships is not None]
     fingerprint = {"data": data_hash(manager, split, known), "start": state_hash(adapter.module)}
-    store = PartStore(settings | fingerprint, options.checkpoint_dir)
     cells = JudgedCells(adapter, manager, split)
-    judging = Judging(
-        seed=child_seed(seed, _seeds.JUDGING),
-        target=judged_target(objectives, adapter.levels),
-        n_bootstrap=recipe.n_bootstrap,
-        objectives=problem.objectives,
-        de_novo=recipe.de_novo,
-    )
+    judging = Judging.of(problem, child_seed(seed, _seeds.JUDGING))
     metadata = settings | {
         "target": judging.target,
         "indices": {name: torch.from_numpy(index.copy()) for name, index in split.items()},
@@ -99,11 +96,12 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     if cells.rows is not None:
         metadata["n_judged"] = {name: len(index) for name, index in cells.split.items()}
         logger.info("Points are judged on %d of the %d cells.", len(cells.rows), manager.adata.n_obs)
+    store = PartStore(settings | fingerprint, options.checkpoint_dir)
     return FrontRun(problem, spec, cells, judging, store, metadata, clusterings, executor, options.progress)
 
 
 def default_lengths(options: FrontOptions, n_cells: int, n_minibatches: int) -> tuple[int, int]:
-    """Epochs of the shared start and of a point, where the user names none.
+    """Epochs of the shared start, and of a point or the one training of all, where the user names none.
 
     Parameters
     ----------

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from scpareto._cells import Split
 from scpareto._runtime import FrontProgress, child_seed
 from scpareto.audit import set_alarm
@@ -14,7 +12,7 @@ from scpareto.front import _seeds
 from scpareto.front._audit_front import judged_cells_of, judging_seed
 from scpareto.front._build import resolve_target
 from scpareto.front._front_run import FrontRun
-from scpareto.front._judging import Judging, judge_points, judged_target
+from scpareto.front._judging import Judging, judge_points
 from scpareto.front._points import Point, train_and_judge
 from scpareto.front._shared_start import with_critics
 from scpareto.front._spec import FrontSpec
@@ -131,17 +129,11 @@ def _run(
         max_epochs=max_epochs,
         seed=child_seed(metadata["seed"], _seeds.REFINING + number),
     )
-    split = Split(*(np.asarray(metadata["indices"][name]) for name in ("train", "validation", "test")))
+    split = Split.from_plain(metadata["indices"])
     options = {"accelerator": "auto", "devices": 1} | trainer_kwargs
     manager = model.adata_manager
     problem = Problem(adapter, manager, split, objectives, recipe, metadata["batch_size"], options)
-    judging = Judging(
-        seed=judging_seed(front),
-        target=judged_target(objectives, adapter.levels),
-        n_bootstrap=recipe.n_bootstrap,
-        objectives=objectives,
-        de_novo=recipe.de_novo,
-    )
+    judging = Judging.of(problem, judging_seed(front))
     return FrontRun(problem, spec, cells, judging, PartStore({}), {}, show_progress=progress)
 
 

@@ -38,7 +38,7 @@ def shared_start(run: FrontRun, progress: FrontProgress) -> Start:
             "pretraining", run.seed(_seeds.SHARED_START), Start(), Fixed((1.0,)), spec.max_epochs_pretrain
         )
         trained = train(training, run.problem, on_epoch=progress.epoch)
-        part = {"module": trained.state, "history": columns_of(trained.history)}
+        part = of_first_process({"module": trained.state, "history": columns_of(trained.history)})
         run.store.put("pretraining", part)
     return Start(part["module"])
 
@@ -61,7 +61,7 @@ def _corrected(run: FrontRun, start: Start) -> NDArray[np.float64]:
 
     A correction by marginal information would merge the types of single batches that the clusters are to protect.
     """
-    begin(run.problem, start, n_objectives=0)
+    begin(run.problem, start, n_others=0)
     return run.cells.encode(all_cells=True)[0].loc.numpy().astype(np.float64)
 
 

@@ -68,11 +68,6 @@ class PartStore:
             self._parts[name] = torch.load(self._folder / f"{name}{_SUFFIX}", map_location="cpu", weights_only=True)
         return self._parts.get(name)
 
-    @property
-    def parts(self) -> dict[str, dict[str, Any]]:
-        """Parts by name that this process has put or read."""
-        return dict(self._parts)
-
     def put(self, name: str, part: dict[str, Any]) -> None:
         """Keep a finished part of tensors and plain types."""
         self._parts[name] = part

@@ -68,7 +68,7 @@ class Start:
     objectives: tuple[State, ...] | None = None
 
 
-def begin(problem: Problem, start: Start, n_objectives: int | None = None) -> list[Objective]:
+def begin(problem: Problem, start: Start, n_others: int | None = None) -> list[Objective]:
     """Put a start into the module; return twins of the objectives, in the state that the start knows.
 
     Parameters
@@ -77,12 +77,12 @@ def begin(problem: Problem, start: Start, n_objectives: int | None = None) -> li
         What all trainings share.
     start
         The start.
-    n_objectives
+    n_others
         Number of objectives that are needed besides the generative loss; None for all.
     """
     if start.module is not None:
         problem.adapter.module.load_state_dict(start.module)
-    objectives = [objective.fresh() for objective in problem.objectives[:n_objectives]]
+    objectives = [objective.fresh() for objective in problem.objectives[:n_others]]
     if start.objectives is not None:
         for objective, state in zip(objectives, start.objectives, strict=True):
             objective.load_state_dict(state)

@@ -166,5 +166,3 @@ PUBLISHED = Recipe(
         }
     },
 )
-RECIPES: dict[str | None, Recipe] = {None: PRACTICAL, "paper": PUBLISHED}
-"""Recipes by the name of a preset."""

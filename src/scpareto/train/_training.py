@@ -72,8 +72,8 @@ class Trained:
     history
         A record of each epoch: losses in nats per cell, and weights.
     loss_ranges
-        Smallest and largest loss of a minibatch, for each objective; zeros for one that did not count. After a resumption
-        those of the minibatches since.
+        Smallest and largest loss of a minibatch, for each objective; zeros for one that did not count. After
+        a resumption those of the minibatches since.
     n_epochs
         Epochs that were run.
     """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from scpareto.model.scinfovae._infovae import InfoVAE
+    from scpareto.model.scinfovae._network import InfoVAE
     from scpareto.model.scinfovae._weights import InfoVAEWeights
     from scpareto.pareto import Front, Selection
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scvi.data import AnnDataManager
 
-    from scpareto.model.scinfovae._infovae import InfoVAE
+    from scpareto.model.scinfovae._network import InfoVAE
 
 
 def generalisability(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scvi.data import AnnDataManager
     from torch import Tensor
 
-    from scpareto.model.scinfovae._infovae import InfoVAE
+    from scpareto.model.scinfovae._network import InfoVAE
 
 
 def check_values(manager: AnnDataManager, *, continuous: bool) -> None:

@@ -16,8 +16,8 @@ from scpareto._scvi_compat import minify_type_of
 from scpareto.model._minified import refuse_minified
 from scpareto.model.scinfovae._cluster_choice import ClusterChoice
 from scpareto.model.scinfovae._cluster_mixin import ClusterMixin
-from scpareto.model.scinfovae._infovae import InfoVAE
 from scpareto.model.scinfovae._input_scaling import check_values, input_scaling
+from scpareto.model.scinfovae._network import InfoVAE
 from scpareto.model.scinfovae._training_mixin import TrainingMixin, check_restore_best
 from scpareto.model.scinfovae._weights import InfoVAEWeights
 from scpareto.objectives import PriorDivergence

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from scpareto.model.scinfovae._infovae import InfoVAE
+    from scpareto.model.scinfovae._network import InfoVAE
     from scpareto.model.scinfovae._weights import InfoVAEWeights
     from scpareto.objectives import PriorDivergence
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scvi.data import AnnDataManager
 
     from scpareto.model.scinfovae._cluster_choice import ClusterChoice
-    from scpareto.model.scinfovae._infovae import InfoVAE
+    from scpareto.model.scinfovae._network import InfoVAE
     from scpareto.model.scinfovae._weights import InfoVAEWeights
     from scpareto.pareto import Front
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scvi.data import AnnDataManager
     from torch import Tensor
 
-    from scpareto.model.scinfovae._infovae import InfoVAE
+    from scpareto.model.scinfovae._network import InfoVAE
     from scpareto.model.scinfovae._weights import InfoVAEWeights
     from scpareto.objectives import PriorDivergence
 

@@ -51,7 +51,7 @@ def checked_split(split: Sequence[ArrayLike] | None, batch: NDArray[Any], seed: 
     return Split(*parts)
 
 
-def positive(name: str, value: int | None, default: int) -> int:
+def positive(name: str, value: int | None, default: int = 1) -> int:
     """Return a number of epochs or cells, which has to be positive."""
     value = default if value is None else value
     if value < 1:
