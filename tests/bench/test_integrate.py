@@ -135,6 +135,8 @@ def test_wrong_arguments_are_refused_before_work(simulate):
         sp.bench.integrate(adata, "combat", batch_key="study")
     with pytest.raises(KeyError, match="labels_key='type' is not in adata.obs"):
         sp.bench.integrate(adata, "scanvi", batch_key="batch", labels_key="type")
+    with pytest.raises(TypeError, match=r"which=0.5: a place between the points"):
+        sp.bench.integrate(adata, "paretovi", batch_key="batch", select=0.5)
 
 
 def test_layer_and_key(simulate):
