@@ -172,15 +172,20 @@ def test_equal_seeds_give_equal_paths(cells):
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-def test_a_path_that_corrects_nothing_is_reported(cells, caplog):
+def test_a_path_that_corrects_nothing_is_reported_once(cells, caplog, tmp_path):
     model = ParetoVI(cells, n_hidden=16, n_latent=3, seed=1)
     still = PLAN | {"lr_front": 1e-12, "de_novo": {}}
     with caplog.at_level("WARNING", logger="scpareto"):
-        model.train(**SHORT | {"plan_kwargs": still, "max_epochs_pretrain": 20})
+        model.train(**SHORT | {"plan_kwargs": still, "max_epochs_pretrain": 20}, checkpoint_dir=tmp_path)
     table = model.front.to_dataframe()
     assert table["classifier_test"].min() > 0.05, table["classifier_test"].tolist()
     assert "Training hardly lowers classifier" in caplog.text
     assert model.front.path is not None
+    caplog.clear()
+    again = ParetoVI(cells, n_hidden=16, n_latent=3, seed=1)
+    with caplog.at_level("WARNING", logger="scpareto"):
+        again.train(**SHORT | {"plan_kwargs": still, "max_epochs_pretrain": 20}, checkpoint_dir=tmp_path)
+    assert "Training hardly lowers" not in caplog.text, "the verdict is kept with the points"
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +215,15 @@ def test_after_a_collapse_points_are_trained_apart(collapsed):
     assert collapsed.front.path is None
     assert collapsed.front.metadata["collapsed"]
     assert not collapsed.front.missing
+
+
+def test_a_front_after_a_collapse_has_the_scales_of_its_extremes_and_is_refined(collapsed, cells, tmp_path):
+    table = collapsed.front.to_dataframe().set_index("point")
+    assert collapsed.front.metadata["scaler"]["name"] == "payoff"
+    assert collapsed.front.scaler.minimum[0] == pytest.approx(table.loc[0, "generative_loss_validation"])
+    collapsed.save(tmp_path / "model")
+    model = ParetoVI.load(tmp_path / "model", cells)
+    assert model.refine(1, max_epochs=1, progress=False) == 1
 
 
 def test_a_front_after_a_collapse_is_saved_and_loaded(collapsed, cells, tmp_path):
