@@ -1,6 +1,7 @@
 """Numbers from arrays: what codes still tell about a label, how they mix and cluster, and what they kept."""
 
 from ._batch_entropy import batch_entropy
+from ._batch_left import BatchLeft, batch_left
 from ._cluster_codes import cluster_codes
 from ._clustering_scores import ClusteringScores, clustering_scores, unsupervised_clustering_accuracy
 from ._contrast_retention import (
@@ -12,6 +13,7 @@ from ._contrast_retention import (
 )
 from ._factor_vae_score import FactorVAEScore, factor_vae_score
 from ._factors import as_numbers, check_factors
+from ._graph_mixing import GraphMixing, graph_mixing
 from ._inception_score import InceptionScore, inception_score
 from ._latent_space_entropy import latent_space_entropy
 from ._mutual_information_gap import MutualInformationGap, mutual_information_gap
@@ -24,6 +26,7 @@ from ._number_of_clusters import (
     before_the_drop,
     number_of_clusters,
 )
+from ._populations import SharedPopulations, populations_at_resolutions, shared_populations
 from ._probe import ProbeResult, probe_information
 from ._random_forest_error import random_forest_error
 from ._robust_spectral import robust_spectral_clustering
@@ -33,6 +36,7 @@ from ._spearman_gap import SpearmanGap, spearman_gap
 from ._traversal_scores import traversal_scores
 
 __all__ = [
+    "BatchLeft",
     "ClusteringScores",
     "Contrast",
     "ContrastRetention",
@@ -43,8 +47,10 @@ __all__ = [
     "ProbeResult",
     "ScibScorer",
     "ScibScores",
+    "SharedPopulations",
     "SpearmanGap",
     "batch_entropy",
+    "batch_left",
     "cluster_codes",
     "clustering_scores",
     "contrast_of_gene",
@@ -62,6 +68,7 @@ __all__ = [
     "random_forest_error",
     "robust_spectral_clustering",
     "scib_scores",
+    "shared_populations",
     "silhouette",
     "spearman_gap",
     "traversal_scores",

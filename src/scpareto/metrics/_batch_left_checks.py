@@ -1,0 +1,114 @@
+"""What `batch_left` asks of its arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ._checks import check_count, check_labels, check_matrix
+from ._conditional_probe import PROBES
+from ._populations import SharedPopulations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+_LEAST_SAMPLES = 3
+_LEAST_CELLS = 20
+_FEWEST, _ALL = ("network",), tuple(PROBES)
+
+
+def check_codes(
+    codes: Mapping[str, ArrayLike], reference: str | ArrayLike, n: int
+) -> tuple[dict[str, NDArray[np.float64]], str]:
+    """Return the embeddings by name, the reference among them, and the name of the reference."""
+    found = {str(name): check_matrix(z, str(name)) for name, z in codes.items()}
+    chosen = reference if isinstance(reference, str) else "reference"
+    if not isinstance(reference, str):
+        if chosen in found:
+            raise ValueError("`codes` has an embedding named 'reference'; name it as the reference or otherwise.")
+        found[chosen] = check_matrix(reference, chosen)
+    if chosen not in found:
+        raise ValueError(f"`reference` is {chosen!r}; give codes, or one of {list(found)}.")
+    for name, z in found.items():
+        if len(z) != n:
+            raise ValueError(f"`{name}` has {len(z)} rows but `batch` has {n}; give codes of the same cells.")
+    return found, chosen
+
+
+def check_populations(
+    populations: SharedPopulations | ArrayLike | Sequence[SharedPopulations | ArrayLike], level: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Number the populations of each cell, one row per resolution; -1 for none, or for one of one batch."""
+    if (
+        isinstance(populations, SharedPopulations)
+        or np.ndim(populations[0]) == 0
+        and not isinstance(  # type: ignore[index]
+            populations[0], SharedPopulations
+        )
+    ):
+        populations = [populations]
+    found = []
+    for given in populations:
+        labels = np.asarray(given.labels if isinstance(given, SharedPopulations) else given)
+        if labels.shape != level.shape or labels.dtype.kind not in "iu":
+            raise ValueError(
+                f"`populations` has shape {labels.shape} and type {labels.dtype}; give one integer for each of "
+                f"{len(level)} cells, negative for cells that are not assessable."
+            )
+        labels = labels.astype(np.int64)
+        shared = [p for p in np.unique(labels[labels >= 0]) if len(np.unique(level[labels == p])) > 1]
+        if not shared:
+            raise ValueError("`populations` has none that two batches share; nothing can be judged.")
+        place = np.searchsorted(shared, labels)
+        place[place == len(shared)] = 0
+        found.append(np.where(np.asarray(shared)[place] == labels, place, -1))
+    return np.stack(found)
+
+
+def check_judged(cells: ArrayLike | None, level: NDArray[np.int64], names: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Return the mask of the cells that are judged."""
+    judged = np.ones(len(level), dtype=bool)
+    if cells is not None:
+        judged[:] = False
+        judged[np.asarray(cells)] = True
+    for name, size in zip(names, np.bincount(level[judged], minlength=len(names)), strict=True):
+        if size < _LEAST_CELLS:
+            raise ValueError(
+                f"batch {name!r} has {size} judged cells; at least {_LEAST_CELLS} are needed. Leave that batch out."
+            )
+    return judged
+
+
+def check_options(
+    kinds: Sequence[str] | None, n_repeats: int | None, margin: float, level: float, thorough: bool
+) -> tuple[tuple[str, ...], int]:
+    """Return the kinds of probe and the number of repeats."""
+    used = tuple(kinds) if kinds is not None else _ALL if thorough else _FEWEST
+    unknown = [kind for kind in used if kind not in PROBES]
+    if unknown or not used:
+        raise ValueError(f"`kinds` is {list(used)}; give one or several of {list(PROBES)}.")
+    if not 0 < margin < 1:
+        raise ValueError(f"`margin` is {margin}; give a share of the entropy between 0 and 1.")
+    if not 0 < level < 1:
+        raise ValueError(f"`level` is {level}; give a coverage between 0 and 1.")
+    repeats = n_repeats if n_repeats is not None else 4 if thorough else 2
+    return used, check_count(repeats, "n_repeats", minimum=1)
+
+
+def check_samples(
+    sample: ArrayLike | None, level: NDArray[np.int64], judged: NDArray[np.bool_], notes: list[str]
+) -> NDArray[np.int64] | None:
+    """Number each cell's sample, samples of two batches apart; None where there are too few to draw from."""
+    if sample is None:
+        return None
+    text = check_labels(sample, "sample", n_cells=len(level))
+    own = np.unique(text, return_inverse=True)[1]
+    units = np.unique(level * (own.max() + 1) + own, return_inverse=True)[1]
+    least = min(len(np.unique(units[judged & (level == b)])) for b in np.unique(level))
+    if least >= _LEAST_SAMPLES:
+        return units
+    notes.append(f"A batch has {least} sample(s) and {_LEAST_SAMPLES} are needed: intervals are of these cells only.")
+    return None

@@ -1,0 +1,202 @@
+"""From pointwise information to percentages with intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import entr
+
+from ._paired_bootstrap import interval
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ._paired_bootstrap import Draws
+
+# Kinds of probe that agree within this share of what the reference holds have reached a plateau.
+_PLATEAU = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Pointwise information of the judged cells, and what is needed to sum it up.
+
+    Attributes
+    ----------
+    names, kinds
+        Embeddings, and kinds of probe.
+    reference
+        Place of the reference among the names.
+    given
+        Given the population, ``(n_embeddings, n_kinds, n_resolutions, n_repeats, n_cells)``, in nats.
+    marginal
+        Without it, ``(n_embeddings, n_repeats, n_cells)``.
+    composition
+        What the population alone tells, ``(n_resolutions, n_repeats, n_cells)``.
+    batch
+        Batch of each cell, ``(n_cells,)``.
+    population
+        Population of each cell at each resolution, ``(n_resolutions, n_cells)``, -1 for none.
+    """
+
+    names: list[str]
+    kinds: list[str]
+    reference: int
+    given: NDArray[np.float64]
+    marginal: NDArray[np.float64]
+    composition: NDArray[np.float64]
+    batch: NDArray[np.int64]
+    population: NDArray[np.int64]
+
+    @property
+    def entropy(self) -> float:
+        """Entropy of the batches, in nats."""
+        return _entropy(self.batch)
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """The tables of the result."""
+
+    table: pd.DataFrame
+    populations: pd.DataFrame
+    differences: pd.DataFrame
+    kinds: pd.DataFrame
+
+
+def summarise(evidence: Evidence, draws: Draws, *, margin: float, level: float) -> Summary:
+    """Ratios, intervals, flags and differences of all embeddings."""
+    assessable = (evidence.population >= 0).astype(np.float64)
+    # Kinds are lower bounds of one number: the highest is nearest to it.
+    by_kind = np.einsum("ekrtn,rn->ekr", evidence.given, assessable) / assessable.sum(axis=1)
+    by_kind = by_kind.mean(axis=2) / evidence.given.shape[3]
+    best = by_kind.argmax(axis=1)
+    given = evidence.given[np.arange(len(best)), best]
+
+    total = np.einsum("ertn,rn->ert", given, assessable) / assessable.sum(axis=1)[:, None]
+    # (n_draws, n_embeddings, n_resolutions, n_repeats)
+    drawn = draws.sums(np.moveaxis(given * assessable[None, :, None], -1, 0))
+    drawn /= draws.sums(assessable.T)[:, None, :, None]
+    both = np.einsum("dert,dt->der", drawn, draws.repeats)
+    of_cells = drawn.mean(axis=3)
+    ratio = _percent(total.mean(axis=2), evidence.reference)
+    ratio_drawn = _percent(np.moveaxis(both, 0, 1), evidence.reference)
+    everywhere = _percent(given.mean(axis=(2, 3)), evidence.reference)
+    per_repeat = _percent(total.mean(axis=1), evidence.reference)
+    cells_drawn = _percent(np.moveaxis(of_cells.mean(axis=2), 0, 1), evidence.reference)
+
+    marginal_drawn = np.einsum("det,dt->de", draws.sums(np.moveaxis(evidence.marginal, -1, 0)), draws.repeats)
+    marginal_drawn /= draws.cells.sum(axis=1, dtype=np.float64)[:, None]
+    composition = evidence.composition.mean(axis=0)
+    composition_drawn = (draws.sums(composition.T) * draws.repeats).sum(axis=1)
+    composition_drawn /= draws.cells.sum(axis=1, dtype=np.float64)
+
+    least = margin * evidence.entropy
+    reference_low = interval(both[:, evidence.reference], level)[0]
+    nothing = not reference_low >= least
+    n_repeats = given.shape[2]
+    rows: list[dict[str, Any]] = []
+    for e, name in enumerate(evidence.names):
+        more_low = interval(both[:, e] - both[:, evidence.reference], level)[0]
+        beyond_high = interval(marginal_drawn[:, e] - composition_drawn, level)[1]
+        ordered = np.sort(by_kind[e])[::-1]
+        tolerance = _PLATEAU * max(by_kind[evidence.reference].max(), least)
+        ends = sorted((float(ratio[e].mean()), float(everywhere[e].mean())))
+        row = {
+            "embedding": name,
+            "batch_left": ratio[e].mean(),
+            **_ends("", ratio_drawn[e], level),
+            "range_low": ends[0],
+            "range_high": ends[1],
+            "sd_cells": cells_drawn[e].std(ddof=1),
+            "sd_repeats": per_repeat[e].std(ddof=1) / np.sqrt(n_repeats) if n_repeats > 1 else np.nan,
+            "sd_resolutions": ratio[e].std(ddof=1) if ratio.shape[1] > 1 else np.nan,
+        }
+        if nothing:
+            row = {key: np.nan if key != "embedding" else value for key, value in row.items()}
+        rows.append(
+            row
+            | {
+                "information": total[e].mean(),
+                **_ends("information_", both[:, e], level),
+                "marginal": evidence.marginal[e].mean(),
+                **_ends("marginal_", marginal_drawn[:, e], level),
+                "composition": composition.mean(),
+                **_ends("composition_", composition_drawn, level),
+                "no_batch_effect": nothing,
+                "composition_erased": bool(composition.mean() > least and beyond_high < -least),
+                "reference_leaks_less": bool(more_low > 0),
+                "kind": evidence.kinds[best[e]],
+                "plateau": bool(ordered[0] - ordered[1] <= tolerance) if len(ordered) > 1 else None,
+            }
+        )
+    differences = [
+        {
+            "first": evidence.names[a],
+            "second": evidence.names[b],
+            "difference": np.nan if nothing else float((ratio[a] - ratio[b]).mean()),
+            **_ends("", np.full(1, np.nan) if nothing else ratio_drawn[a] - ratio_drawn[b], level),
+        }
+        for a, b in combinations(range(len(evidence.names)), 2)
+    ]
+    return Summary(
+        pd.DataFrame(rows).set_index("embedding"),
+        _per_population(evidence, given, draws, margin=margin, level=level),
+        pd.DataFrame(differences, columns=["first", "second", "difference", "low", "high"]),
+        pd.DataFrame(by_kind, index=pd.Index(evidence.names, name="embedding"), columns=evidence.kinds),
+    )
+
+
+def _per_population(
+    evidence: Evidence, given: NDArray[np.float64], draws: Draws, *, margin: float, level: float
+) -> pd.DataFrame:
+    rows = []
+    for r, population in enumerate(evidence.population):
+        for c in np.unique(population[population >= 0]):
+            inside = population == c
+            here = np.where(inside, given[:, r], 0.0)
+            total = here.mean(axis=1).sum(axis=1) / inside.sum()
+            drawn = np.einsum("det,dt->de", draws.sums(np.moveaxis(here, -1, 0)), draws.repeats)
+            # A draw without any of its samples says nothing about a population.
+            weight = draws.sums(inside.astype(np.float64))
+            drawn = drawn[weight > 0] / weight[weight > 0, None]
+            entropy = _entropy(evidence.batch[inside])
+            nothing = not interval(drawn[:, evidence.reference], level)[0] >= max(margin * entropy, 1e-12)
+            ratio_drawn = _percent(drawn.T, evidence.reference)
+            ratio = _percent(total, evidence.reference)
+            rows += [
+                {
+                    "resolution": r,
+                    "population": int(c),
+                    "embedding": name,
+                    "n_cells": int(inside.sum()),
+                    "n_batches": len(np.unique(evidence.batch[inside])),
+                    "entropy": entropy,
+                    "information": total[e],
+                    **_ends("information_", drawn[:, e], level),
+                    "batch_left": np.nan if nothing else ratio[e],
+                    **_ends("", np.full(1, np.nan) if nothing else ratio_drawn[e], level),
+                    "no_batch_effect": nothing,
+                }
+                for e, name in enumerate(evidence.names)
+            ]
+    return pd.DataFrame(rows)
+
+
+def _percent(values: NDArray[np.float64], reference: int) -> NDArray[np.float64]:
+    """Shares of the reference's values along the first axis, in percent."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return 100 * values / values[reference]
+
+
+def _ends(prefix: str, draws: NDArray[np.float64], level: float) -> dict[str, float]:
+    low, high = interval(draws, level)
+    return {f"{prefix}low": low, f"{prefix}high": high}
+
+
+def _entropy(labels: NDArray[np.int64]) -> float:
+    return float(entr(np.unique(labels, return_counts=True)[1] / len(labels)).sum())

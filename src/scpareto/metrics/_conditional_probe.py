@@ -1,0 +1,207 @@
+"""What codes tell about a label beyond what a known level tells, cell by cell, from cross-fitted probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.neighbors import NearestNeighbors
+
+from ._offset_network import fit_offset_networks, probabilities
+from ._probe_classifier import stratified_parts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_INNER_PARTS = 8
+_N_NEIGHBORS = 30
+# As in the other probe: the smallest weight bounds the cost of a confident mistake.
+_MIXING_WEIGHTS = np.array([1e-3, 3e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """Which cells score, train and calibrate in each fold, and what the level tells about the label there.
+
+    Attributes
+    ----------
+    scored, training, inner
+        Rows per fold. Scored rows of a fold train no probe of it; inner rows stop and calibrate.
+    log_proportions
+        Log proportions of the labels within each level, of the training rows, ``(n_folds, n_levels, n_labels)``.
+    """
+
+    scored: list[NDArray[np.int64]]
+    training: list[NDArray[np.int64]]
+    inner: list[NDArray[np.int64]]
+    log_proportions: NDArray[np.float32]
+
+
+def deal_folds(
+    labels: NDArray[np.int64],
+    level: NDArray[np.int64],
+    scored: NDArray[np.bool_],
+    sample: NDArray[np.int64] | None,
+    *,
+    n_splits: int,
+    rng: np.random.Generator,
+) -> Folds:
+    """Deal scored cells into parts with equal shares of labels and levels, or whole samples within labels."""
+    n_labels, n_levels = int(labels.max()) + 1, int(level.max()) + 1
+    if sample is None:
+        part = np.full(len(labels), -1)
+        part[scored] = stratified_parts((labels * n_levels + level)[scored], n_splits, rng)
+    else:
+        # Cells that only train are dealt too: those of a sample that is scored stay out of its probe.
+        part = _deal_samples(labels, sample, n_splits, rng)
+    rows: dict[str, list[NDArray[np.int64]]] = {"scored": [], "training": [], "inner": []}
+    log_proportions = np.empty((n_splits, n_levels, n_labels), dtype=np.float32)
+    for fold in range(n_splits):
+        free = np.flatnonzero(part != fold)
+        if sample is None:
+            calibrates = stratified_parts((labels * n_levels + level)[free], _INNER_PARTS, rng) == 0
+        else:
+            # Cells of samples that trained would make the probe too confident about samples that did not.
+            n_left = min(len(np.unique(sample[free][labels[free] == b])) for b in range(n_labels))
+            calibrates = _deal_samples(labels[free], sample[free], min(_INNER_PARTS, n_left), rng) == 0
+        rows["scored"].append(np.flatnonzero((part == fold) & scored))
+        rows["training"].append(free[~calibrates])
+        rows["inner"].append(free[calibrates])
+        counts = np.zeros((n_levels, n_labels))
+        np.add.at(counts, (level[free[~calibrates]], labels[free[~calibrates]]), 1)
+        # One cell of the overall proportions is added to each level: a label unseen there keeps a probability.
+        overall = (counts.sum(axis=0) + 0.5) / (counts.sum() + 0.5 * n_labels)
+        log_proportions[fold] = np.log((counts + overall) / (counts.sum(axis=1, keepdims=True) + 1))
+    return Folds(rows["scored"], rows["training"], rows["inner"], log_proportions)
+
+
+def _deal_samples(
+    labels: NDArray[np.int64], sample: NDArray[np.int64], n_parts: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Part of each cell, the same for all cells of a sample; the samples of each label are spread over the parts."""
+    part_of = np.zeros(int(sample.max()) + 1, dtype=np.int64)
+    for b in np.unique(labels):
+        own = np.unique(sample[labels == b])
+        part_of[rng.permutation(own)] = np.arange(len(own)) % n_parts
+    return part_of[sample]
+
+
+def pointwise_information(
+    codes: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    level: NDArray[np.int64],
+    folds: Folds,
+    *,
+    kind: str,
+    seed: list[int],
+) -> NDArray[np.float64]:
+    """Log probability of each scored cell's label given codes and level, less that given the level; NaN elsewhere.
+
+    Initial weights and minibatches depend on ``seed`` and the folds alone.
+    """
+    scale = codes.std(axis=0)
+    z = ((codes - codes.mean(axis=0)) / np.where(scale > 1e-12 * (1 + np.abs(codes).max()), scale, np.inf)).astype(
+        np.float32
+    )
+    predict = PROBES[kind](z, labels, level, folds, np.random.default_rng(seed))
+    found = np.full(len(labels), np.nan)
+    known = np.exp(folds.log_proportions)
+    for fold, (scored, inner) in enumerate(zip(folds.scored, folds.inner, strict=True)):
+
+        def right(rows: NDArray[np.int64], fold: int = fold) -> tuple[NDArray, NDArray]:
+            at = np.arange(len(rows)), labels[rows]
+            return predict(fold, rows)[at].astype(np.float64), known[fold, level[rows], labels[rows]].astype(np.float64)
+
+        own, alone = right(inner)
+        gains = [np.log((1 - w) * own + w * alone).mean() for w in _MIXING_WEIGHTS]
+        weight = _MIXING_WEIGHTS[int(np.argmax(gains))]
+        own, alone = right(scored)
+        found[scored] = np.log((1 - weight) * own / alone + weight)
+    return found
+
+
+Predictor = Callable[[int, "NDArray[np.int64]"], "NDArray"]
+Probe = Callable[
+    ["NDArray[np.float32]", "NDArray[np.int64]", "NDArray[np.int64]", Folds, np.random.Generator], Predictor
+]
+
+
+def _network(*hidden: int) -> Probe:
+    def probe(
+        z: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        level: NDArray[np.int64],
+        folds: Folds,
+        rng: np.random.Generator,
+    ) -> Predictor:
+        one_hot = np.eye(folds.log_proportions.shape[1], dtype=np.float32)[level]
+        x = np.concatenate([z, one_hot], axis=1)
+        trained = fit_offset_networks(
+            x, labels, folds.log_proportions, level, folds.training, folds.inner, hidden=hidden, rng=rng
+        )
+        return lambda fold, rows: probabilities(trained[fold], x[rows], folds.log_proportions[fold, level[rows]])
+
+    return probe
+
+
+def _neighbors(
+    z: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    level: NDArray[np.int64],
+    folds: Folds,
+    rng: np.random.Generator,
+) -> Predictor:
+    """Proportions among the nearest training cells of the same level, and as much of one cell that says nothing."""
+
+    def predict(fold: int, rows: NDArray[np.int64]) -> NDArray:
+        known = np.exp(folds.log_proportions[fold])
+        out = known[level[rows]]
+        for at in np.unique(level[rows]):
+            near_to = np.flatnonzero(level[rows] == at)
+            others = folds.training[fold][level[folds.training[fold]] == at]
+            if not len(others):
+                continue
+            k = min(_N_NEIGHBORS, len(others))
+            near = NearestNeighbors(n_neighbors=k).fit(z[others]).kneighbors(z[rows[near_to]], return_distance=False)
+            counts = np.stack([(labels[others][near] == b).sum(axis=1) for b in range(known.shape[1])], axis=1)
+            out[near_to] = (counts + known[at]) / (k + 1)
+        return out
+
+    return predict
+
+
+def _boosting(
+    z: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    level: NDArray[np.int64],
+    folds: Folds,
+    rng: np.random.Generator,
+) -> Predictor:
+    x = np.column_stack([z, level])
+    state = int(rng.integers(2**31))
+    trained = []
+    for training in folds.training:
+        trees = HistGradientBoostingClassifier(
+            max_iter=60, max_leaf_nodes=15, l2_regularization=1.0, early_stopping=False, random_state=state
+        )
+        trained.append(trees.fit(x[training], labels[training]))
+
+    def predict(fold: int, rows: NDArray[np.int64]) -> NDArray:
+        out = np.zeros((len(rows), folds.log_proportions.shape[2]))
+        out[:, trained[fold].classes_] = trained[fold].predict_proba(x[rows])
+        return out
+
+    return predict
+
+
+# One line per kind.
+PROBES: dict[str, Probe] = {
+    "network": _network(32, 32),
+    "linear": _network(),
+    "wide network": _network(128, 64),
+    "neighbors": _neighbors,
+    "boosting": _boosting,
+}

@@ -1,0 +1,70 @@
+"""Bootstrap draws that everything which is compared shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Weights of cells and of repeats in each draw.
+
+    Attributes
+    ----------
+    cells
+        How often each cell is drawn, shape ``(n_draws, n_cells)``.
+    repeats
+        Weights of the repeats, which sum to 1, shape ``(n_draws, n_repeats)``.
+    """
+
+    cells: NDArray[np.float32]
+    repeats: NDArray[np.float64]
+
+    def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Weighted sums over cells of ``values``, shape ``(n_cells, ...)``, in each draw: ``(n_draws, ...)``."""
+        flat = np.ascontiguousarray(values.reshape(len(values), -1), dtype=np.float32)
+        return (self.cells @ flat).reshape(len(self.cells), *values.shape[1:]).astype(np.float64)
+
+
+def draw(
+    n_draws: int,
+    n_repeats: int,
+    rng: np.random.Generator,
+    *,
+    batch: NDArray[np.int64],
+    sample: NDArray[np.int64] | None,
+) -> Draws:
+    """Draw cells, or samples within batches, and repeats, with replacement.
+
+    ``n`` units drawn with replacement scatter too little, by the factor (n - 1) / n in the variance. Of many cells
+    nobody sees it; of two repeats it is a half. Deviations of samples and repeats are stretched to make up for it.
+    """
+    cells = np.empty((n_draws, len(batch)), dtype=np.float32)
+    if sample is None:
+        for row in cells:
+            row[:] = np.bincount(rng.integers(len(batch), size=len(batch)), minlength=len(batch))
+    else:
+        own = [np.unique(sample[batch == b]) for b in np.unique(batch)]
+        for row in cells:
+            weight = np.zeros(int(sample.max()) + 1)
+            for names in own:
+                times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+                weight[names] = 1 + (times - 1) * np.sqrt(len(names) / max(len(names) - 1, 1))
+            # The stretched weight of a sample that was not drawn is a little below zero; sums remain right in mean and
+            # variance.
+            row[:] = weight[sample]
+    times = np.stack([np.bincount(rng.integers(n_repeats, size=n_repeats), minlength=n_repeats) for _ in cells])
+    stretch = np.sqrt(n_repeats / max(n_repeats - 1, 1))
+    return Draws(cells, (1 + (times - 1) * stretch) / n_repeats)
+
+
+def interval(draws: NDArray[np.float64], level: float) -> tuple[float, float]:
+    """Quantiles of draws; both NaN where there is a NaN among them."""
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

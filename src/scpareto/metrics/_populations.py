@@ -1,0 +1,244 @@
+"""Populations that batches share, fixed before anything is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from threadpoolctl import threadpool_limits
+
+from ._checks import check_count, check_labels, check_matrix
+from ._population_matching import match_clusters
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+RESOLUTIONS = (8, 12, 20)
+_LEAST_CELLS_OF_A_CLUSTER = 20
+
+
+@dataclass(frozen=True, eq=False)
+class SharedPopulations:
+    """Clusters found within batches and matched across them.
+
+    Attributes
+    ----------
+    labels
+        Population of each cell, shape ``(n_cells,)``, from 0; -1 where the cell's cluster has no counterpart in
+        another batch and the cell is not assessable.
+    clusters
+        Cluster of each cell within its batch, shape ``(n_cells,)``.
+    sizes
+        Cells per population (rows) and batch (columns).
+    not_assessable
+        Share of each batch's cells that are not assessable, between 0 and 1.
+    similarity
+        Per population the least similarity of a match that it rests on, shape ``(n_populations,)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> types = np.tile(np.repeat(np.arange(4), 50), 2)
+    >>> expression = 9 * np.eye(4)[types] + rng.normal(size=(400, 4))
+    >>> found = shared_populations(expression, np.repeat(["a", "b"], 200), n_clusters=4)
+    >>> found.sizes.shape, found.spans(0)
+    ((4, 2), ('a', 'b'))
+    """
+
+    labels: NDArray[np.int64]
+    clusters: NDArray[np.int64]
+    sizes: pd.DataFrame
+    not_assessable: pd.Series
+    similarity: NDArray[np.float64]
+
+    def spans(self, population: int) -> tuple[str, ...]:
+        """Batches that have cells of a population.
+
+        Examples
+        --------
+        Nothing is shared by two batches of one cell type each, which leave no direction to compare:
+
+        >>> import numpy as np
+        >>> found = shared_populations(np.ones((80, 2)), np.repeat(["a", "b"], 40))
+        >>> len(found.sizes), found.not_assessable.to_dict()
+        (0, {'a': 1.0, 'b': 1.0})
+        """
+        row = self.sizes.loc[population]
+        return tuple(str(name) for name in row.index[row > 0])
+
+
+def shared_populations(
+    expression: ArrayLike | sparse.spmatrix | sparse.sparray,
+    batch: ArrayLike,
+    *,
+    n_clusters: int = 12,
+    n_components: int = 30,
+    min_similarity: float = 0.5,
+    min_cells: int = 10,
+    seed: int = 0,
+) -> SharedPopulations:
+    r"""Find clusters within each batch and match them across batches.
+
+    What populations batches share must be known before an embedding can be asked how much it tells about the batch
+    within them. Clusters of a joint embedding cannot say it: batches split them.
+
+    Parameters
+    ----------
+    expression
+        Log-normalised expression, shape ``(n_cells, n_genes)``, dense or sparse, or its principal components, shape
+        ``(n_cells, n_components)``. Nothing that a correction has changed.
+    batch
+        Batch of each cell, shape ``(n_cells,)``; at least two distinct ones.
+    n_clusters
+        Clusters of each batch. A batch has at most one for each 20 of its cells.
+    n_components
+        With more columns than this, the cells of a batch are clustered on principal components of their own.
+    min_similarity
+        Least similarity of two matched clusters, between 0 and 1.
+    min_cells
+        Smallest cluster that takes part; cells of smaller ones are not assessable.
+    seed
+        Seed of K-means and of the components.
+
+    Returns
+    -------
+    SharedPopulations
+
+    Raises
+    ------
+    ValueError
+        If values are not finite, lengths differ, batches are missing, there is only one, or an option is out of range.
+
+    Notes
+    -----
+    K-means within batches gives clusters :math:`k` of batch :math:`b` with mean profiles :math:`m_{bk}`. For two
+    batches, let :math:`o_a` and :math:`o_b` be the means of the profiles that are matched between them. The similarity
+    of two clusters is the cosine of their deviations
+
+    .. math:: r_{ai, bj} = \cos(m_{ai} - o_a,\, m_{bj} - o_b) ,
+
+    in which an effect that a batch has on all its cells cancels. Clusters that are each other's most similar are
+    matched; origins and matches are found in turn until both stand, from the means of all clusters. A match counts
+    where :math:`r \ge` ``min_similarity``: two clusters that have nothing in common but that they are not among the
+    :math:`K` shared ones reach about :math:`1 / (K + 1)`.
+
+    With several batches, matches are joined in the order of their similarity, and one that would bring two clusters of
+    a batch into one population is left out: populations are transitive, and no chain of weak matches joins what one
+    batch tells apart. A cluster left over joins a population at a mean similarity of at least .8 to its clusters in
+    other batches, if its nearest cluster in its own batch is in it, or none of its batch is: clustering halves a large
+    type in one batch and not in another.
+
+    Two types that differ from all others in the same way and occur in one batch each are taken for one; no method that
+    allows for effects of the batch can tell them from a type that the batch has changed.
+
+    Examples
+    --------
+    Three shared types in each of two batches far apart, and a type that only the second has:
+
+    >>> import numpy as np
+    >>> types = np.concatenate([np.repeat([0, 1, 2], 60), np.repeat([0, 1, 2, 3], 60)])
+    >>> batch = np.repeat(["a", "b"], [180, 240])
+    >>> expression = 9 * np.eye(4)[types] + 20.0 * (batch == "b")[:, None]
+    >>> expression += np.random.default_rng(0).normal(size=(420, 4))
+    >>> found = shared_populations(expression, batch, n_clusters=4)
+    >>> found.not_assessable.round(2).to_dict(), np.unique(found.labels[types == 3])
+    ({'a': 0.0, 'b': 0.25}, array([-1]))
+    """
+    x = sparse.csr_matrix(expression, dtype=np.float64) if sparse.issparse(expression) else None
+    if x is None:
+        x = check_matrix(expression, "expression")
+    elif not np.isfinite(x.data).all():
+        raise ValueError("`expression` has NaN or infinite values; remove those cells.")
+    text = check_labels(batch, "batch", n_cells=x.shape[0], min_labels=2)
+    wanted = check_count(n_clusters, "n_clusters", minimum=2)
+    columns = check_count(n_components, "n_components", minimum=2)
+    least = check_count(min_cells, "min_cells", minimum=1)
+    if not 0 < min_similarity < 1:
+        raise ValueError(f"`min_similarity` is {min_similarity}; give a number between 0 and 1.")
+
+    names, level = np.unique(text, return_inverse=True)
+    clusters = np.empty(len(text), dtype=np.int64)
+    taking_part, centroids = [], []
+    with threadpool_limits(limits=1):
+        for b in range(len(names)):
+            cells = np.flatnonzero(level == b)
+            most = min(wanted, max(1, len(cells) // _LEAST_CELLS_OF_A_CLUSTER))
+            clusters[cells] = own = _cluster(x[cells], most, columns, seed)
+            large = np.flatnonzero(np.bincount(own) >= least)
+            taking_part.append(large)
+            centroids.append(np.array([np.asarray(x[cells[own == k]].mean(axis=0)).ravel() for k in large]))
+    matched, strengths = match_clusters(
+        [found.reshape(-1, x.shape[1]) for found in centroids], min_similarity=min_similarity
+    )
+
+    labels = np.full(len(text), -1)
+    for b, (rows, population) in enumerate(zip(taking_part, matched, strict=True)):
+        for row, label in zip(rows, population, strict=True):
+            labels[(level == b) & (clusters == row)] = label
+    # The largest first, whatever the order in which they were found.
+    order = np.argsort(-np.bincount(labels[labels >= 0], minlength=len(strengths)), kind="stable")
+    rank = np.empty(len(order) + 1, dtype=np.int64)
+    rank[order], rank[-1] = np.arange(len(order)), -1
+    labels = rank[labels]
+    sizes = np.zeros((len(order), len(names)), dtype=np.int64)
+    np.add.at(sizes, (labels[labels >= 0], level[labels >= 0]), 1)
+    return SharedPopulations(
+        labels,
+        clusters,
+        pd.DataFrame(sizes, index=pd.RangeIndex(len(order), name="population"), columns=names),
+        pd.Series(np.bincount(level, labels < 0) / np.bincount(level), index=names, name="not_assessable"),
+        np.array(strengths)[order],
+    )
+
+
+def populations_at_resolutions(
+    expression: ArrayLike | sparse.spmatrix | sparse.sparray,
+    batch: ArrayLike,
+    *,
+    n_clusters: Sequence[int] = RESOLUTIONS,
+    seed: int = 0,
+) -> tuple[SharedPopulations, ...]:
+    """Shared populations at several resolutions, by default 8, 12 and 20 clusters of each batch.
+
+    Parameters
+    ----------
+    expression, batch, seed
+        As :func:`~scpareto.metrics.shared_populations` takes them.
+    n_clusters
+        Clusters of each batch, one number per resolution.
+
+    Returns
+    -------
+    tuple of SharedPopulations
+        One per resolution.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> expression = np.random.default_rng(0).normal(size=(400, 4))
+    >>> found = populations_at_resolutions(expression, np.repeat(["a", "b"], 200), n_clusters=(3, 5))
+    >>> [len(np.unique(at.clusters)) for at in found]
+    [3, 5]
+    """
+    return tuple(shared_populations(expression, batch, n_clusters=k, seed=seed) for k in n_clusters)
+
+
+def _cluster(
+    cells: NDArray[np.float64] | sparse.csr_matrix, n_clusters: int, n_components: int, seed: int
+) -> NDArray[np.int64]:
+    most = min(cells.shape) - 1
+    if cells.shape[1] > n_components and most >= 2:
+        solver = "arpack" if sparse.issparse(cells) else "auto"
+        cells = PCA(min(n_components, most), svd_solver=solver, random_state=seed).fit_transform(cells)
+    elif sparse.issparse(cells):
+        cells = cells.toarray()
+    n_distinct = len(np.unique(cells, axis=0))
+    return KMeans(min(n_clusters, n_distinct), n_init=5, random_state=seed).fit_predict(cells).astype(np.int64)
