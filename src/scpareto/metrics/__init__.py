@@ -25,11 +25,14 @@ from ._number_of_clusters import (
     number_of_clusters,
 )
 from ._probe import ProbeResult, probe_information
+from ._programmes import Programmes, programme_scores
 from ._random_forest_error import random_forest_error
 from ._robust_spectral import robust_spectral_clustering
 from ._scib_scores import ScibScorer, ScibScores, scib_scores
 from ._silhouette import silhouette
 from ._spearman_gap import SpearmanGap, spearman_gap
+from ._structure_kept import StructureKept, structure_kept
+from ._thinning import thinned_halves
 from ._traversal_scores import traversal_scores
 
 __all__ = [
@@ -41,9 +44,11 @@ __all__ = [
     "MutualInformationGap",
     "NumberOfClusters",
     "ProbeResult",
+    "Programmes",
     "ScibScorer",
     "ScibScores",
     "SpearmanGap",
+    "StructureKept",
     "batch_entropy",
     "cluster_codes",
     "clustering_scores",
@@ -59,11 +64,14 @@ __all__ = [
     "nn_mutual_information",
     "number_of_clusters",
     "probe_information",
+    "programme_scores",
     "random_forest_error",
     "robust_spectral_clustering",
     "scib_scores",
     "silhouette",
     "spearman_gap",
+    "structure_kept",
+    "thinned_halves",
     "traversal_scores",
     "unsupervised_clustering_accuracy",
 ]
