@@ -28,11 +28,14 @@ from ._number_of_clusters import (
 )
 from ._populations import SharedPopulations, populations_at_resolutions, shared_populations
 from ._probe import ProbeResult, probe_information
+from ._programmes import Programmes, programme_scores
 from ._random_forest_error import random_forest_error
 from ._robust_spectral import robust_spectral_clustering
 from ._scib_scores import ScibScorer, ScibScores, scib_scores
 from ._silhouette import silhouette
 from ._spearman_gap import SpearmanGap, spearman_gap
+from ._structure_kept import StructureKept, structure_kept
+from ._thinning import thinned_halves
 from ._traversal_scores import traversal_scores
 
 __all__ = [
@@ -45,10 +48,12 @@ __all__ = [
     "MutualInformationGap",
     "NumberOfClusters",
     "ProbeResult",
+    "Programmes",
     "ScibScorer",
     "ScibScores",
     "SharedPopulations",
     "SpearmanGap",
+    "StructureKept",
     "batch_entropy",
     "batch_left",
     "cluster_codes",
@@ -65,12 +70,15 @@ __all__ = [
     "nn_mutual_information",
     "number_of_clusters",
     "probe_information",
+    "programme_scores",
     "random_forest_error",
     "robust_spectral_clustering",
     "scib_scores",
     "shared_populations",
     "silhouette",
     "spearman_gap",
+    "structure_kept",
+    "thinned_halves",
     "traversal_scores",
     "unsupervised_clustering_accuracy",
 ]

@@ -1,0 +1,57 @@
+"""Draws of cells, or of samples within batches, that everything compared has in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ._checks import check_labels
+from ._log_components import membership
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_LEAST_SAMPLES = 3
+_DRAWS_AT_ONCE = 16
+
+
+def units_of(sample: ArrayLike | None, batch: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], str]:
+    """Return what is drawn: samples where every batch has at least three of them, else cells.
+
+    Returns
+    -------
+    The unit of each cell, the batch that each unit is drawn within, and ``"samples"`` or ``"cells"``. A sample that
+    spans batches counts once in each.
+    """
+    n = len(batch)
+    if sample is not None:
+        text = check_labels(sample, "sample", n_cells=n)
+        number = np.unique(text, return_inverse=True)[1]
+        pairs, unit = np.unique(np.stack([batch, number]), axis=1, return_inverse=True)
+        if np.bincount(pairs[0]).min() >= _LEAST_SAMPLES:
+            return unit.ravel(), pairs[0], "samples"
+    return np.arange(n), np.zeros(n, dtype=np.int64), "cells"
+
+
+def bootstrap_sums(
+    parts: NDArray[np.float64], unit: NDArray[np.int64], stratum: NDArray[np.int64], n_bootstrap: int, *, seed: int
+) -> NDArray[np.float64]:
+    """Return sums of ``parts``, shape ``(n_cells, n_columns)``, over units drawn with replacement within their strata.
+
+    Returns
+    -------
+    Shape ``(n_bootstrap, n_columns)``.
+    """
+    table = parts if len(stratum) == len(parts) else np.asarray(membership(unit, len(stratum)) @ parts)
+    members = [np.flatnonzero(stratum == s) for s in np.unique(stratum)]
+    rng = np.random.default_rng(seed)
+    sums = np.empty((n_bootstrap, parts.shape[1]))
+    for begin in range(0, n_bootstrap, _DRAWS_AT_ONCE):
+        block = slice(begin, min(begin + _DRAWS_AT_ONCE, n_bootstrap))
+        drawn = np.zeros((block.stop - block.start, len(table)), dtype=parts.dtype)
+        for row in drawn:
+            for own in members:
+                row[own] = np.bincount(rng.integers(len(own), size=len(own)), minlength=len(own))
+        sums[block] = drawn @ table
+    return sums

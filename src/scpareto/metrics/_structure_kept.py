@@ -1,0 +1,277 @@
+"""How well neighbours in an embedding tell what a cell is, in genes and counts that the embedding has not used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from ._checks import check_count
+from ._neighbor_weights import mean_degree, neighbor_weights
+from ._resampling import bootstrap_sums, units_of
+from ._saved_distance import chance_distance, influence_on_saved
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from ._programmes import Programmes
+
+Weighting = Literal["cells", "populations"]
+
+
+@dataclass(frozen=True, eq=False)
+class StructureKept:
+    """What embeddings keep of the structure between cells, in % of what a second measurement would.
+
+    Attributes
+    ----------
+    table
+        One row for each embedding: ``structure_kept`` with ``low`` and ``high``, ``ceiling``, the share of the distance
+        between random cells that neighbours in a replicate save, ``r2`` of predicting a cell by the mean of its
+        neighbours, without any correction, and ``n_neighbors``.
+    value
+        ``structure_kept`` of each embedding, by name.
+    per_population
+        One row for each embedding and population: ``n_cells``, ``structure_kept``, ``low``, ``high``. Population -1
+        holds the cells without counterpart.
+    differences
+        One row for each pair of embeddings: ``difference`` of the first less the second, in points of %, with paired
+        ``low`` and ``high``.
+    ceiling
+        Ceiling of each embedding, by name; equal for all that have as many neighbours.
+    seen
+        Whether the codes have seen the counts that they are judged by: values are then too high, in all of them.
+    resampled
+        What was redrawn for the intervals, ``"cells"`` or ``"samples"``.
+    n_cells
+        Cells that were judged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scpareto.metrics import programme_scores, structure_kept
+    >>> counts = np.random.default_rng(0).poisson(np.exp(1 + np.tile([[0, 1], [1, 0]], (100, 30))))
+    >>> programmes = programme_scores(counts, np.arange(200) // 100, n_components=2)
+    >>> kept = structure_kept({"X_types": np.arange(200)[:, None] % 2}, programmes)
+    >>> kept.resampled, kept.n_cells, kept.differences.empty
+    ('cells', 200, True)
+    """
+
+    table: pd.DataFrame
+    value: dict[str, float]
+    per_population: pd.DataFrame
+    differences: pd.DataFrame
+    ceiling: dict[str, float]
+    seen: bool
+    resampled: str
+    n_cells: int
+
+
+def structure_kept(
+    embeddings: Mapping[str, Any],
+    programmes: Programmes,
+    *,
+    cells: ArrayLike | None = None,
+    sample: ArrayLike | None = None,
+    weights: Weighting = "cells",
+    n_neighbors: int = 15,
+    n_bootstrap: int = 200,
+    level: float = 0.95,
+    seed: int = 0,
+) -> StructureKept:
+    r"""Measure how much nearer to each other, in programmes of genes, neighbours in an embedding are than random cells.
+
+    Parameters
+    ----------
+    embeddings
+        By name, codes of all cells, shape ``(n_cells, n_latent)``, or a sparse graph, shape ``(n_cells, n_cells)``,
+        whose stored entries are neighbours, for methods without codes.
+    programmes
+        Of :func:`programme_scores`, which draws the sample of cells where there are too many.
+    cells
+        Rows of all cells that are judged, for example test cells; by default all. Neighbours are sought among all.
+    sample
+        Sample, as a rule donor, of each cell, shape ``(n_cells,)``. With three or more in every batch they are redrawn
+        for the intervals, since cells of one sample are not independent.
+    weights
+        ``"cells"``, or ``"populations"``: each population counts as much as any other, cells without one not at all.
+    n_neighbors
+        Neighbours :math:`k` in codes. A graph has its own.
+    n_bootstrap
+        Draws of the intervals, the same for all embeddings.
+    level
+        Coverage of the intervals.
+    seed
+        Seed of ties and draws.
+
+    Returns
+    -------
+    StructureKept
+
+    Raises
+    ------
+    ValueError
+        If codes are not finite, numbers of cells differ, a graph is to be judged on a sample of the cells, or there
+        are no more cells than neighbours.
+
+    Notes
+    -----
+    With :math:`y` the scores of half B, :math:`N_i` the neighbours of cell :math:`i` in the codes, among cells of all
+    batches, and :math:`j` any cell, an embedding :math:`e` saves
+
+    .. math:: g_i^e = \operatorname{mean}_j |y_i - y_j|^2 - \operatorname{mean}_{j \in N_i} |y_i - y_j|^2 ,
+
+    and :math:`\text{structure\_kept} = 100 \sum_i w_i g_i^e / \sum_i w_i g_i^A`, where neighbours :math:`N_i^A` in the
+    scores of half A, a replicate of the cells, give the ceiling. Noise of half B cancels in :math:`g`, so that random
+    codes have 0 for any :math:`k`, a population of any place has a row of its own, and of two populations that
+    are merged half of the difference is lost. The coefficient of determination of predicting a cell by the mean of its
+    neighbours (column ``r2``) orders embeddings alike, but random codes have :math:`-1/k`, and it forgives: of a
+    difference that is half lost it keeps three quarters. More than 100 % is possible: an embedding may know cells
+    better, from other genes, than half of the counts of these.
+
+    Only ranks of distances within an embedding matter, not their scale or how the embedding was made. A graph is
+    compared with a ceiling of as many neighbours as it has on average.
+
+    Intervals redraw cells (or samples) both as judged cells and as neighbours of others, by the influence of each on
+    the sums; embeddings and the training that made them stay as they are.
+
+    Settled on 4,000 cells of a retina, seven studies of blood and three protocols of cell lines: with 5, 15 and 50
+    neighbours values differ by at most 4 points and the order of methods stays; 15 are enough for the noise to average
+    out, and fewer than the cells of most rare types.
+
+    See Also
+    --------
+    scpareto.metrics.programme_scores, scpareto.metrics.lost_contrasts
+
+    Examples
+    --------
+    Two batches with the same four types. Codes that tell the types keep the structure, random ones nothing:
+
+    >>> import numpy as np
+    >>> from scpareto.metrics import programme_scores, structure_kept
+    >>> rng = np.random.default_rng(0)
+    >>> types, batch = rng.integers(4, size=400), np.arange(400) % 2
+    >>> counts = rng.poisson(np.exp(1 + rng.normal(size=(4, 60))[types] + rng.normal(size=(2, 60))[batch]))
+    >>> programmes = programme_scores(counts, batch, populations=types, n_components=5)
+    >>> codes = {"types": np.eye(4)[types], "random": rng.normal(size=(400, 4))}
+    >>> kept = structure_kept(codes, programmes)
+    >>> {name: round(value / 10) * 10 for name, value in kept.value.items()}
+    {'types': 100, 'random': 0}
+    >>> bool(kept.differences["low"].item() > 80)
+    True
+    """
+    if not embeddings:
+        raise ValueError("`embeddings` is empty; give at least one, by name.")
+    if weights not in ("cells", "populations"):
+        raise ValueError(f"`weights` is {weights!r}; choose 'cells' or 'populations'.")
+    k = check_count(n_neighbors, "n_neighbors", minimum=1)
+    draws = check_count(n_bootstrap, "n_bootstrap", minimum=1)
+    if not 0 < level < 1:
+        raise ValueError(f"`level` is {level}; give a coverage between 0 and 1.")
+    n = len(programmes.rows)
+    n_all = _n_all(embeddings)
+    judged = _judged(cells, n_all)[programmes.rows]
+    units = None if sample is None else np.asarray(sample)[programmes.rows]
+    unit, stratum, resampled = units_of(units, programmes.batch)
+
+    ids, pop = np.unique(programmes.populations, return_inverse=True)
+    sizes = np.bincount(pop[judged], minlength=len(ids))
+    targets = np.zeros((n, 1 + len(ids)))
+    targets[judged, 1 + pop[judged]] = 1.0
+    if weights == "populations" and (ids[sizes > 0] >= 0).any():
+        targets[judged, 0] = np.where(ids >= 0, 1.0 / np.maximum(sizes, 1), 0.0)[pop[judged]]
+    else:
+        targets[judged, 0] = 1.0
+
+    around = {
+        name: neighbor_weights(_of_rows(e, name, programmes.rows, n_all), name, n, k, seed=seed)
+        for name, e in embeddings.items()
+    }
+    degrees = {name: max(round(mean_degree(w)), 1) for name, w in around.items()}
+    saved: dict[Any, NDArray[np.float64]] = {}
+    for degree in sorted(set(degrees.values())):
+        replicate = neighbor_weights(programmes.a, "half A", n, min(degree, n - 1), seed=seed)
+        saved[degree] = influence_on_saved(programmes.b, replicate, targets)
+    r2 = {}
+    for name, near in around.items():
+        saved[name] = influence_on_saved(programmes.b, near, targets)
+        left = programmes.b[judged] - (near[judged] @ programmes.b)
+        r2[name] = 1 - float((left**2).sum() / (programmes.b[judged] ** 2).sum())
+
+    keys = list(saved)
+    sums = np.stack([saved[key].sum(axis=0) for key in keys])
+    drawn = bootstrap_sums(np.concatenate([saved[key] for key in keys], axis=1), unit, stratum, draws, seed=seed)
+    drawn = drawn.reshape(draws, len(keys), -1)
+    index = {key: i for i, key in enumerate(keys)}
+    percent = {name: _percent(sums[index[name]], sums[index[degrees[name]]]) for name in embeddings}
+    spread = {name: _percent(drawn[:, index[name]], drawn[:, index[degrees[name]]]) for name in embeddings}
+
+    total = float(targets[:, 0] @ chance_distance(programmes.b))
+    ceiling = {name: float(sums[index[degrees[name]], 0]) / total for name in embeddings}
+    rows, rows_of_populations, rows_of_pairs = [], [], []
+    for name in embeddings:
+        low, high = _interval(spread[name], level)
+        row = {"embedding": name, "structure_kept": percent[name][0], "low": low[0], "high": high[0]}
+        rows.append(row | {"ceiling": ceiling[name], "r2": r2[name], "n_neighbors": degrees[name]})
+        for c in np.flatnonzero(sizes > 0):
+            one = {"embedding": name, "population": int(ids[c]), "n_cells": int(sizes[c])}
+            value = {"structure_kept": percent[name][1 + c], "low": low[1 + c], "high": high[1 + c]}
+            rows_of_populations.append(one | value)
+    for one, other in combinations(embeddings, 2):
+        low, high = _interval(spread[one][:, :1] - spread[other][:, :1], level)
+        difference = percent[one][0] - percent[other][0]
+        rows_of_pairs.append([one, other, difference, low[0], high[0]])
+    return StructureKept(
+        table=pd.DataFrame(rows),
+        value={name: float(percent[name][0]) for name in embeddings},
+        per_population=pd.DataFrame(rows_of_populations),
+        differences=pd.DataFrame(rows_of_pairs, columns=["first", "second", "difference", "low", "high"]),
+        ceiling=ceiling,
+        seen=programmes.seen,
+        resampled=resampled,
+        n_cells=int(judged.sum()),
+    )
+
+
+def _percent(saved: NDArray[np.float64], ceiling: NDArray[np.float64]) -> NDArray[np.float64]:
+    """In %, NaN where a replicate saves nothing: there is no structure."""
+    return np.divide(100 * saved, ceiling, out=np.full_like(saved, np.nan, dtype=np.float64), where=ceiling > 0)
+
+
+def _interval(draws: NDArray[np.float64], level: float) -> NDArray[np.float64]:
+    return np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+
+
+def _n_all(embeddings: Mapping[str, Any]) -> int:
+    numbers = {name: e.shape[0] if sparse.issparse(e) else len(np.asarray(e)) for name, e in embeddings.items()}
+    if len(set(numbers.values())) > 1:
+        raise ValueError(f"`embeddings` have different numbers of cells ({numbers}); give the same cells.")
+    return next(iter(numbers.values()))
+
+
+def _judged(cells: ArrayLike | None, n_cells: int) -> NDArray[np.bool_]:
+    if cells is None:
+        return np.ones(n_cells, dtype=bool)
+    judged = np.zeros(n_cells, dtype=bool)
+    judged[np.asarray(cells)] = True
+    return judged
+
+
+def _of_rows(embedding: Any, name: str, rows: NDArray[np.int64], n_cells: int) -> Any:
+    """Return the rows of an embedding that programmes were scored for."""
+    if rows[-1] >= n_cells:
+        raise ValueError(f"{name!r} has {n_cells} cells; `programmes` were scored for more.")
+    if sparse.issparse(embedding):
+        if len(rows) < n_cells:
+            raise ValueError(
+                f"{name!r} is a graph of {n_cells} cells and `programmes` hold a sample of {len(rows)}, in which most "
+                "neighbours are missing; score programmes with `max_cells=None`."
+            )
+        return embedding
+    return np.asarray(embedding)[rows]
