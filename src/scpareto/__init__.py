@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from scpareto import audit, bench, datasets, metrics, model, objectives, pareto, pl, pp
+from scpareto import audit, bench, datasets, metrics, model, objectives, pareto, pl, pp, tl
 from scpareto.front import apply_point, fit_front
 
 __version__ = version("scpareto")
@@ -19,4 +19,5 @@ __all__ = [
     "pareto",
     "pl",
     "pp",
+    "tl",
 ]

@@ -15,6 +15,9 @@ ALARM_FROM: Final = 0.5
 BATCH_EFFECT_KEY: Final = "batch_effect"
 ADJUST_COUNTS_KEY: Final = "adjust_counts"
 
+# The record of judged embeddings, in ``uns["scpareto"]``.
+JUDGE_KEY: Final = "judge"
+
 # Size factors that ``prepare_scinfovae`` writes into ``obs``.
 SCINFOVAE_SIZE_FACTOR_KEY: Final = "scinfovae_size_factor"
 # Registry keys of codes that a generator is conditioned on.

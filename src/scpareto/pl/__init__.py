@@ -6,6 +6,7 @@ from ._embed import embed
 from ._embedding import front_embedding
 from ._explorer import explorer
 from ._front import front, front_panels
+from ._judge import judge
 from ._metrics import metrics_along_front
 from ._table import is_higher_better
 from ._traversal import traversal
@@ -18,6 +19,7 @@ __all__ = [
     "front",
     "front_embedding",
     "front_panels",
+    "judge",
     "metrics_along_front",
     "traversal",
 ]

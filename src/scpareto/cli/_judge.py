@@ -1,0 +1,109 @@
+"""The command that judges embeddings that are there already."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from scpareto.cli._commands import Output, Overwrite, Seed, app
+from scpareto.cli._data import names, read, sha256
+from scpareto.cli._run_folder import UsageError, console, reported_errors, run_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+_SHOWN = {
+    "batch_left": "batch left (%)",
+    "structure_kept": "structure kept (%)",
+    "graph_mixing": "neighbours mixed (%)",
+}
+
+
+@app.command()
+def judge(
+    data: Annotated[Path, typer.Argument(help="AnnData file (.h5ad) with counts and embeddings.")],
+    output: Output,
+    batch_key: Annotated[str, typer.Option(help="Column of obs with the batches.")],
+    use_rep: Annotated[list[str] | None, typer.Option(help="Embeddings of obsm, one after the other.")] = None,
+    further: Annotated[list[str] | None, typer.Argument(help="Further embeddings.", hidden=True)] = None,
+    neighbors_key: Annotated[
+        list[str] | None, typer.Option(help="Neighbour graphs without an embedding, repeated or by commas.")
+    ] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer with the counts; X unless given.")] = None,
+    sample_key: Annotated[str | None, typer.Option(help="Column of obs with samples (donors).")] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Uncorrected embedding of obsm; principal components unless given.")
+    ] = None,
+    used_genes: Annotated[str | None, typer.Option(help="Column of var with the genes that were used.")] = None,
+    thorough: Annotated[bool, typer.Option("--thorough", help="All probes and three resolutions.")] = False,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Judge embeddings: how much of the batch is left in them, and how much structure they keep."""
+    arguments: dict[str, Any] = {
+        "command": "judge",
+        "use_rep": [*names(use_rep), *names(further)],
+        "batch_key": batch_key,
+        "neighbors_key": names(neighbors_key),
+        "layer": layer,
+        "sample_key": sample_key,
+        "reference": reference,
+        "used_genes": used_genes,
+        "thorough": thorough,
+        "seed": seed,
+    }
+    with reported_errors():
+        if not data.is_file():
+            raise UsageError(f"{data} does not exist.")
+        adata = read(data)
+        with run_folder(output, arguments | {"input_sha256": sha256(data)}, resume=False, overwrite=overwrite):
+            _judge(adata, data, {k: v for k, v in arguments.items() if k != "command"}, output)
+
+
+def _judge(adata: AnnData, data: Path, arguments: dict[str, Any], output: Path) -> None:
+    """Judge, then write table, picture and report."""
+    import matplotlib.pyplot as plt
+
+    import scpareto as sp
+    from scpareto.cli._judge_report import write_report
+
+    table = sp.tl.judge(adata, arguments.pop("use_rep"), **arguments)
+    record = adata.uns["scpareto"]["judge"]
+    table.to_csv(output / "judge.csv")
+    written = ["judge.csv", "report.html"]
+    picture = None
+    if table[["batch_left", "structure_kept"]].notna().all(axis=1).any():
+        picture = output / "judge.png"
+        figure = sp.pl.judge(table).figure
+        figure.savefig(picture, dpi=200)
+        plt.close(figure)
+        written.insert(1, picture.name)
+    write_report(output / "report.html", record, data.name, picture)
+    console.print(_as_table(table))
+    console.print(escape(record["sentence"]), highlight=False)
+    console.print(f"Results are in [bold]{escape(str(output))}/[/]: {', '.join(written)}")
+
+
+def _as_table(table: pd.DataFrame) -> Table:
+    """One line for each embedding, with intervals."""
+    shown = Table(padding=(0, 1), pad_edge=False)
+    shown.add_column("embedding", overflow="fold")
+    for heading in _SHOWN.values():
+        shown.add_column(heading, justify="right")
+    shown.add_column("")
+    for name, row in table.iterrows():
+        cells = [_with_interval(row, column) for column in _SHOWN]
+        shown.add_row(str(name), *cells, "recommended" if row["recommended"] else "")
+    return shown
+
+
+def _with_interval(row: pd.Series, column: str) -> str:
+    if column not in row or row[column] != row[column]:
+        return ""
+    low, high = (row.get(f"{column}_{end}", float("nan")) for end in ("low", "high"))
+    return f"{row[column]:.0f}" + (f" ({low:.0f} to {high:.0f})" if low == low else "")

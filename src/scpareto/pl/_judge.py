@@ -1,0 +1,103 @@
+"""Judged embeddings on one plane: how much batch is left, how much structure is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scpareto._constants import JUDGE_KEY, UNS_KEY
+
+from ._labels import place_labels
+from ._style import CHOSEN, COLUMN_WIDTH, INK, LABEL_SIZE, MUTED, NOTE_SIZE, PALETTE, new_axes, settle, tidy
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+
+_HEIGHT = 3.0
+_AXES = {
+    "batch_left": "batch left (%)   better \N{LEFTWARDS ARROW}",
+    "structure_kept": "structure kept (%)   better \N{RIGHTWARDS ARROW}",
+}
+
+
+def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | None = None) -> Axes:
+    """Draw what :func:`scpareto.tl.judge` found: a point for each embedding, the recommended one ringed.
+
+    Parameters
+    ----------
+    adata
+        Cells whose embeddings were judged, or the table that was returned.
+    key
+        Where in ``adata.uns["scpareto"]`` the record is.
+    ax
+        Where to draw; by default a new figure of one journal column.
+
+    Returns
+    -------
+    The axes. Artists carry the ids ``"interval"``, ``"embedding"`` and ``"recommended"``.
+
+    Raises
+    ------
+    KeyError
+        If no embedding of ``adata`` was judged.
+    ValueError
+        If no embedding has a value on both axes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import scpareto.pl as pl
+    >>> table = pd.DataFrame(
+    ...     {"batch_left": [100.0, 15.0], "structure_kept": [89.0, 91.0], "recommended": [False, True]},
+    ...     index=["X_pca", "X_harmony"],
+    ... )
+    >>> pl.judge(table).get_title()
+    'X_harmony: 15 % of the batch left, 91 % of the structure kept'
+    """
+    table = adata if isinstance(adata, pd.DataFrame) else _table_of(adata, key)
+    known = table[table["batch_left"].notna() & table["structure_kept"].notna()]
+    if not len(known):
+        raise ValueError("No embedding has both batch_left and structure_kept: see the notes of the record.")
+    if ax is None:
+        ax = new_axes(figsize=(COLUMN_WIDTH, _HEIGHT))[1][0, 0]
+        tidy(ax)
+    xy = known[["batch_left", "structure_kept"]].to_numpy(dtype=float)
+    ends = [_draw_interval(ax, known, axis, xy) for axis in (0, 1)]
+    colors = [PALETTE[i % len(PALETTE)] for i in range(len(known))]
+    ax.scatter(*xy.T, s=30, c=colors, zorder=3).set_gid("embedding")
+    chosen = known["recommended"].to_numpy(dtype=bool)
+    ax.scatter(*xy[chosen].T, s=95, facecolors="none", edgecolors=CHOSEN, linewidths=1.4, zorder=4).set_gid("recommended")
+    for axis, column in zip((ax.xaxis, ax.yaxis), _AXES, strict=True):
+        axis.set_label_text(_AXES[column], fontsize=LABEL_SIZE)
+    ax.margins(0.12)
+    ax.axvline(0, lw=0.6, color=MUTED, zorder=1)
+    if chosen.any():
+        name, row = known.index[chosen][0], known[chosen].iloc[0]
+        told = f"{row['batch_left']:.0f} % of the batch left, {row['structure_kept']:.0f} % of the structure kept"
+        ax.set_title(f"{name}: {told}", fontsize=NOTE_SIZE, loc="left")
+    settle(ax)
+    obstacles = np.concatenate([end for end in ends if end is not None] or [np.empty((0, 2))])
+    place_labels(ax, xy, [str(name) for name in known.index], obstacles=obstacles, fontsize=NOTE_SIZE, color=INK)
+    return ax
+
+
+def _draw_interval(ax: Axes, table: pd.DataFrame, axis: int, xy: np.ndarray) -> np.ndarray | None:
+    """Draw the intervals along one axis; return their ends, shape ``(n, 2)``, if there are any."""
+    column = list(_AXES)[axis]
+    if not {f"{column}_low", f"{column}_high"} <= set(table):
+        return None
+    low, high = xy.copy(), xy.copy()
+    low[:, axis], high[:, axis] = table[f"{column}_low"], table[f"{column}_high"]
+    for start, end in zip(low, high, strict=True):
+        ax.plot(*np.stack([start, end]).T, lw=0.8, color=MUTED, zorder=2)[0].set_gid("interval")
+    return np.concatenate([low, high])
+
+
+def _table_of(adata: AnnData, key: str) -> pd.DataFrame:
+    records = adata.uns.get(UNS_KEY, {})
+    if key not in records or "table" not in records[key]:
+        raise KeyError(f"adata.uns[{UNS_KEY!r}] holds no {key!r}: run sp.tl.judge(adata, [...], batch_key=...) first.")
+    return records[key]["table"]

@@ -1,0 +1,173 @@
+"""What is judged, taken from an AnnData and checked before any work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from scpareto._cells import in_memory, row_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+    from numpy.typing import ArrayLike, NDArray
+
+_LEAST_CELLS = 20
+"""Cells of a batch below which nothing can be said about it."""
+_HIGHLY_VARIABLE = "highly_variable"
+"""Column of ``var`` in which scanpy notes the genes that it uses."""
+
+
+@dataclass(frozen=True)
+class JudgeInputs:
+    """Arrays of what is judged.
+
+    Parameters
+    ----------
+    codes, graphs
+        Embeddings, shape ``(n_cells, n_latent)``, and neighbour graphs, shape ``(n_cells, n_cells)``, by name.
+    batch, sample
+        Batch and sample of each cell, shape ``(n_cells,)``; no samples if none are known.
+    expression
+        The registered matrix, shape ``(n_cells, n_genes)``.
+    is_counts
+        Whether it holds counts.
+    used_genes
+        Mask of the genes that the embeddings have used; None where that is not known.
+    """
+
+    codes: dict[str, NDArray[np.float64]]
+    graphs: dict[str, sparse.csr_matrix]
+    batch: NDArray[np.str_]
+    sample: NDArray[np.str_] | None
+    expression: Any
+    is_counts: bool
+    used_genes: NDArray[np.bool_] | None
+
+
+def judge_inputs(
+    adata: AnnData,
+    use_rep: Sequence[str],
+    *,
+    batch_key: str,
+    layer: str | None,
+    sample_key: str | None,
+    neighbors_key: Sequence[str],
+    used_genes: str | ArrayLike | None,
+) -> JudgeInputs:
+    """Take what is judged from an AnnData.
+
+    Raises
+    ------
+    KeyError
+        If a key does not exist; the message names those that do.
+    ValueError
+        If codes, batches or counts cannot be judged; the message says why.
+    """
+    if not use_rep and not neighbors_key:
+        raise ValueError(f"use_rep is empty: name embeddings of adata.obsm; it holds {_listed(adata.obsm)}.")
+    batch = _column(adata, batch_key, "batch_key")
+    levels, sizes = np.unique(batch, return_counts=True)
+    if len(levels) < 2:
+        raise ValueError(f"batch_key={batch_key!r} has one batch only ({levels[0]}): there is nothing to judge.")
+    small = [f"{level} ({n})" for level, n in zip(levels, sizes, strict=True) if n < _LEAST_CELLS]
+    if small:
+        raise ValueError(
+            f"batch_key={batch_key!r}: {', '.join(small)} has fewer than {_LEAST_CELLS} cells, too few to judge. Leave "
+            "such batches out, or merge them with others."
+        )
+    codes = {name: _codes(adata, name) for name in dict.fromkeys(use_rep)}
+    graphs = {key: _graph(adata, key) for key in dict.fromkeys(neighbors_key)}
+    if both := sorted(codes.keys() & graphs.keys()):
+        raise ValueError(f"{both[0]!r} is named as an embedding and as a graph: rename one.")
+    sample = None if sample_key is None else _column(adata, sample_key, "sample_key")
+    if layer is not None and layer not in adata.layers:
+        raise KeyError(f"layer={layer!r} is not in adata.layers; it holds {_listed(adata.layers)}.")
+    expression = adata.X if layer is None else adata.layers[layer]
+    if expression is None:
+        raise ValueError("adata.X is empty: name the layer with the counts.")
+    return JudgeInputs(codes, graphs, batch, sample, expression, holds_counts(expression), _used(adata, used_genes))
+
+
+def holds_counts(expression: Any) -> bool:
+    """Whether a matrix holds whole, non-negative numbers.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite.
+    """
+    for _, block in row_blocks(expression):
+        values = block.data if sparse.issparse(block) else np.asarray(block)
+        if not np.isfinite(values).all():
+            raise ValueError("The expression holds values that are not finite. Fill or remove them.")
+        if (values < 0).any() or (values != np.round(values)).any():
+            return False
+    return True
+
+
+def where_counts_are(adata: AnnData) -> str:
+    """Say where an AnnData may hold counts besides the matrix that was read; empty if nowhere."""
+    likely = [f"layer={name!r}" for name in adata.layers if name and holds_counts(adata.layers[name])]
+    if adata.raw is not None and in_memory(adata.raw.X) and holds_counts(adata.raw.X):
+        likely.append("adata.raw (adata.raw.to_adata() gives an AnnData of them)")
+    return f" Counts are in {' and '.join(likely)}." if likely else ""
+
+
+def _codes(adata: AnnData, name: str) -> NDArray[np.float64]:
+    if name not in adata.obsm:
+        raise KeyError(f"use_rep={name!r} is not in adata.obsm; it holds {_listed(adata.obsm)}.")
+    stored = adata.obsm[name]
+    stored = stored.toarray() if sparse.issparse(stored) else stored
+    try:
+        codes = np.asarray(stored, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"use_rep={name!r}: adata.obsm[{name!r}] does not hold numbers.") from error
+    if codes.ndim != 2 or codes.shape[1] == 0:
+        raise ValueError(f"use_rep={name!r} has shape {codes.shape}; a matrix of cells by dimensions is needed.")
+    if not np.isfinite(codes).all():
+        cell = adata.obs_names[int(np.flatnonzero(~np.isfinite(codes).all(axis=1))[0])]
+        raise ValueError(f"use_rep={name!r} is not finite, first in cell {cell!r}.")
+    return codes
+
+
+def _graph(adata: AnnData, key: str) -> sparse.csr_matrix:
+    name = key if key in adata.obsp else adata.uns.get(key, {}).get("connectivities_key")
+    if name is None or name not in adata.obsp:
+        raise KeyError(
+            f"neighbors_key={key!r} names no neighbour graph; adata.obsp holds {_listed(adata.obsp)}. "
+            "sc.pp.neighbors(adata, key_added=...) writes one."
+        )
+    return sparse.csr_matrix(adata.obsp[name])
+
+
+def _column(adata: AnnData, key: str, argument: str) -> NDArray[np.str_]:
+    if key not in adata.obs:
+        raise KeyError(f"{argument}={key!r} is not in adata.obs; it holds {_listed(adata.obs)}.")
+    column = adata.obs[key]
+    if column.isna().any():
+        cell = adata.obs_names[int(np.flatnonzero(column.isna())[0])]
+        raise ValueError(f"{argument}={key!r} is missing for {column.isna().sum()} cells, first for {cell!r}.")
+    return column.astype(str).to_numpy().astype(str)
+
+
+def _used(adata: AnnData, used_genes: str | ArrayLike | None) -> NDArray[np.bool_] | None:
+    if used_genes is None:
+        return None if _HIGHLY_VARIABLE not in adata.var else adata.var[_HIGHLY_VARIABLE].to_numpy(dtype=bool)
+    if isinstance(used_genes, str):
+        if used_genes not in adata.var or not pd.api.types.is_bool_dtype(adata.var[used_genes]):
+            raise KeyError(f"used_genes={used_genes!r} is no column of True and False of adata.var.")
+        return adata.var[used_genes].to_numpy(dtype=bool)
+    mask = np.asarray(used_genes)
+    if mask.dtype != bool or mask.shape != (adata.n_vars,):
+        raise ValueError(f"used_genes must be a mask of the {adata.n_vars} genes, or the name of a column of adata.var.")
+    return mask
+
+
+def _listed(mapping: Any) -> str:
+    return ", ".join(repr(name) for name in mapping if name is not None) or "nothing"
