@@ -67,8 +67,6 @@ def judge(
 
 def _judge(adata: AnnData, data: Path, arguments: dict[str, Any], output: Path) -> None:
     """Judge, then write table, picture and report."""
-    import matplotlib.pyplot as plt
-
     import scpareto as sp
     from scpareto.cli._judge_report import write_report
 
@@ -79,9 +77,8 @@ def _judge(adata: AnnData, data: Path, arguments: dict[str, Any], output: Path) 
     picture = None
     if table[["batch_left", "structure_kept"]].notna().all(axis=1).any():
         picture = output / "judge.png"
-        figure = sp.pl.judge(table).figure
-        figure.savefig(picture, dpi=200)
-        plt.close(figure)
+        axes = sp.pl.judge(table)
+        axes.figure.savefig(picture, dpi=200)  # type: ignore[union-attr]
         written.insert(1, picture.name)
     write_report(output / "report.html", record, data.name, picture)
     console.print(_as_table(table))

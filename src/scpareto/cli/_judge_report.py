@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _METHODS = (
-    "Embeddings were judged with scpareto {version}. Populations that batches share were found by clustering the cells of "
-    "each batch and matching clusters reciprocally across batches. The share of the batch that is left is the information "
-    "about the batch within these populations, estimated by cross-fitted classifiers with common random numbers for all "
-    "embeddings, as a share of what {reference} hold. The structure kept is how much nearer the neighbours of a cell are "
-    "than random cells in genes, or halves of the counts split binomially, that the embedding has not used, relative to "
-    "neighbours in the other half. Intervals are 95 % bootstrap intervals over {interval_of}."
+    "Embeddings were judged with scpareto {version}. Populations that batches share were found by clustering the cells "
+    "of each batch and matching clusters reciprocally across batches. The share of the batch that is left is the "
+    "information about the batch within these populations, estimated by cross-fitted classifiers with common random "
+    "numbers for all embeddings, as a share of what {reference} hold. The structure kept is how much nearer the "
+    "neighbours of a cell are than random cells in genes, or halves of the counts split binomially, that the embedding "
+    "has not used, relative to neighbours in the other half. Intervals are 95 % bootstrap intervals over {interval_of}."
 )
 _STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}"
-    "table{border-collapse:collapse;font-size:14px;display:block;overflow-x:auto}"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#222;"
+    "background:#fff}table{border-collapse:collapse;font-size:14px;display:block;overflow-x:auto}"
     "th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #ddd}"
     "th:first-child,td:first-child{text-align:left}img{max-width:100%}h2{margin-top:2rem}"
 )
@@ -71,8 +71,8 @@ def write_report(path: Path, record: dict[str, Any], data: str, picture: Path | 
         f"<h1>Embeddings of {escape(data)}</h1><p><strong>{escape(record['sentence'])}</strong></p>{image}"
         f"<p>Judged: {arguments['n_cells']:,} cells, batches by <code>{escape(arguments['batch_key'])}</code>.</p>"
         f"<h2>Numbers</h2>{_html(_shown(record['table']))}"
-        f"<h2>Cells that cannot be assessed</h2><p>Share of each batch's cells whose kind no other batch has: what is left "
-        f"of the batch in them may be biology.</p>{_html(missing)}"
+        "<h2>Cells that cannot be assessed</h2><p>Share of each batch's cells whose kind no other batch has: what is "
+        f"left of the batch in them may be biology.</p>{_html(missing)}"
         + (f"<h2>Notes</h2><ul>{notes}</ul>" if notes else "")
         + f"<h2>Methods, to paste</h2><p>{escape(told)}</p>"
     )

@@ -69,7 +69,9 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
     colors = [PALETTE[i % len(PALETTE)] for i in range(len(known))]
     ax.scatter(*xy.T, s=30, c=colors, zorder=3).set_gid("embedding")
     chosen = known["recommended"].to_numpy(dtype=bool)
-    ax.scatter(*xy[chosen].T, s=95, facecolors="none", edgecolors=CHOSEN, linewidths=1.4, zorder=4).set_gid("recommended")
+    ax.scatter(*xy[chosen].T, s=95, facecolors="none", edgecolors=CHOSEN, linewidths=1.4, zorder=4).set_gid(
+        "recommended"
+    )
     for axis, column in zip((ax.xaxis, ax.yaxis), _AXES, strict=True):
         axis.set_label_text(_AXES[column], fontsize=LABEL_SIZE)
     ax.margins(0.12)

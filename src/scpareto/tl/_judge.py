@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from scpareto._cells import as_rows, principal_components, rows_of
 from scpareto._constants import JUDGE_KEY, UNS_KEY
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from anndata import AnnData
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from scpareto.metrics import BatchLeft, StructureKept
     from scpareto.tl._judge_inputs import JudgeInputs
@@ -225,7 +224,7 @@ def _record(
     notes: list[str],
     arguments: dict[str, Any],
 ) -> dict[str, Any]:
-    """What is written into ``uns``: types that h5ad can hold."""
+    """Return what is written into ``uns``: types that h5ad can hold."""
     record: dict[str, Any] = {
         "table": _plain(table),
         "sentence": told,
@@ -259,5 +258,3 @@ def _plain(table: pd.DataFrame) -> pd.DataFrame:
 
 def _place(layer: str | None) -> str:
     return "adata.X" if layer is None else f"adata.layers[{layer!r}]"
-
-

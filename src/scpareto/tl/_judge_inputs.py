@@ -165,7 +165,9 @@ def _used(adata: AnnData, used_genes: str | ArrayLike | None) -> NDArray[np.bool
         return adata.var[used_genes].to_numpy(dtype=bool)
     mask = np.asarray(used_genes)
     if mask.dtype != bool or mask.shape != (adata.n_vars,):
-        raise ValueError(f"used_genes must be a mask of the {adata.n_vars} genes, or the name of a column of adata.var.")
+        raise ValueError(
+            f"used_genes must be a mask of the {adata.n_vars} genes, or the name of a column of adata.var."
+        )
     return mask
 
 

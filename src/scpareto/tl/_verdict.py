@@ -35,7 +35,7 @@ def recommended(table: pd.DataFrame, left: BatchLeft, kept: StructureKept | None
     judged = table[~table["composition_erased"]]
     if judged["structure_kept"].notna().any():
         best = judged["structure_kept"].idxmax()
-        judged = judged[[not _loses(name, best, kept) for name in judged.index]]
+        judged = judged[[not _loses(str(name), str(best), kept) for name in judged.index]]
         if table["no_batch_effect"].any() or not judged["batch_left"].notna().any():
             return str(best)
     known = judged["batch_left"].dropna()
