@@ -14,6 +14,7 @@ from ._factor_vae_score import FactorVAEScore, factor_vae_score
 from ._factors import as_numbers, check_factors
 from ._inception_score import InceptionScore, inception_score
 from ._latent_space_entropy import latent_space_entropy
+from ._lost_contrasts import LostContrasts, lost_contrasts
 from ._mutual_information_gap import MutualInformationGap, mutual_information_gap
 from ._neighbor_preservation import neighbor_preservation
 from ._neighborhood_retention import neighborhood_overlaps, neighborhood_retention
@@ -41,6 +42,7 @@ __all__ = [
     "ContrastRetention",
     "FactorVAEScore",
     "InceptionScore",
+    "LostContrasts",
     "MutualInformationGap",
     "NumberOfClusters",
     "ProbeResult",
@@ -58,6 +60,7 @@ __all__ = [
     "factor_vae_score",
     "inception_score",
     "latent_space_entropy",
+    "lost_contrasts",
     "mutual_information_gap",
     "neighbor_preservation",
     "neighborhood_retention",
