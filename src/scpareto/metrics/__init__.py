@@ -16,6 +16,7 @@ from ._factors import as_numbers, check_factors
 from ._graph_mixing import GraphMixing, graph_mixing
 from ._inception_score import InceptionScore, inception_score
 from ._latent_space_entropy import latent_space_entropy
+from ._lost_contrasts import LostContrasts, lost_contrasts
 from ._mutual_information_gap import MutualInformationGap, mutual_information_gap
 from ._neighbor_preservation import neighbor_preservation
 from ._neighborhood_retention import neighborhood_overlaps, neighborhood_retention
@@ -45,6 +46,7 @@ __all__ = [
     "ContrastRetention",
     "FactorVAEScore",
     "InceptionScore",
+    "LostContrasts",
     "MutualInformationGap",
     "NumberOfClusters",
     "ProbeResult",
@@ -64,6 +66,7 @@ __all__ = [
     "factor_vae_score",
     "inception_score",
     "latent_space_entropy",
+    "lost_contrasts",
     "mutual_information_gap",
     "neighbor_preservation",
     "neighborhood_retention",

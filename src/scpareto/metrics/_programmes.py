@@ -148,6 +148,34 @@ def programme_scores(
     >>> programmes.seen, int(programmes.genes.sum()), programmes.b.shape
     (False, 20, (300, 20))
     """
+    return scores_and_half(
+        counts,
+        batch,
+        used_genes=used_genes,
+        populations=populations,
+        n_components=n_components,
+        min_cells=min_cells,
+        min_genes=min_genes,
+        max_depth_share=max_depth_share,
+        max_cells=max_cells,
+        seed=seed,
+    )[0]
+
+
+def scores_and_half(
+    counts: Any,
+    batch: ArrayLike,
+    *,
+    used_genes: ArrayLike | None,
+    populations: ArrayLike | None,
+    n_components: int,
+    min_cells: int,
+    min_genes: int,
+    max_depth_share: float,
+    max_cells: int | None,
+    seed: int,
+) -> tuple[Programmes, Any]:
+    """Return the programmes and log-normalised half A, shape ``(n_rows, n_genes_used)``, that their axes come from."""
     matrix = check_counts(counts)
     n_cells, n_genes = matrix.shape
     text = check_labels(batch, "batch", n_cells=n_cells)
@@ -174,7 +202,8 @@ def programme_scores(
     mask[genes] = True
     b_kept = b[:, kept] - b[:, kept].mean(axis=0)
     a_kept = a[:, kept] - a[:, kept].mean(axis=0)
-    return Programmes(a_kept, b_kept, rows, number, population, mask, axes[:, kept], share, seen)
+    found = Programmes(a_kept, b_kept, rows, number, population, mask, axes[:, kept], share, seen)
+    return found, halves[0]
 
 
 def check_populations(populations: ArrayLike | None, n_cells: int) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ def chance_distance(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def influence_on_saved(
     scores: NDArray[np.float64], near: sparse.csr_matrix, targets: NDArray[np.float64]
-) -> NDArray[np.float32]:
+) -> NDArray[np.float64]:
     r"""Return the influence of each cell on weighted sums of what neighbours save, shape ``(n_cells, n_targets)``.
 
     Parameters
@@ -33,9 +33,9 @@ def influence_on_saved(
 
     Notes
     -----
-    With squared distances :math:`D`, their means :math:`\bar D_i` to all cells and :math:`d_i` to the neighbours of cell
-    :math:`i`, each sum is :math:`\sum_i w_i (\bar D_i - d_i)`. Cell :math:`j` adds to it what it saves itself, and as
-    one of those that other cells are compared with:
+    With squared distances :math:`D`, their means :math:`\bar D_i` to all cells and :math:`d_i` to the neighbours of
+    cell :math:`i`, each sum is :math:`\sum_i w_i (\bar D_i - d_i)`. Cell :math:`j` adds to it what it saves itself, and
+    as one of those that other cells are compared with:
 
     .. math::
         w_j (\bar D_j - d_j)
@@ -49,7 +49,7 @@ def influence_on_saved(
     distance = square - 2 * (scores * (near @ scores)).sum(axis=1) + near @ square
     distance = np.where(connected, distance, chance)
     back = near.T.tocsr()
-    found = np.empty((len(scores), targets.shape[1]), dtype=np.float32)
+    found = np.empty((len(scores), targets.shape[1]))
     for column, weight in enumerate(targets.T):
         w = weight * connected
         among_all = w @ square - 2 * scores @ (w @ scores) + square * w.sum() - w @ chance

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ._programmes import Programmes
 
 Weighting = Literal["cells", "populations"]
+_VALUE = ("structure_kept", "low", "high")
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,20 +218,18 @@ def structure_kept(
     rows, rows_of_populations, rows_of_pairs = [], [], []
     for name in embeddings:
         low, high = _interval(spread[name], level)
-        row = {"embedding": name, "structure_kept": percent[name][0], "low": low[0], "high": high[0]}
-        rows.append(row | {"ceiling": ceiling[name], "r2": r2[name], "n_neighbors": degrees[name]})
+        whole = [percent[name][0], low[0], high[0]]
+        rows.append([name, *whole, ceiling[name], r2[name], degrees[name]])
         for c in np.flatnonzero(sizes > 0):
-            one = {"embedding": name, "population": int(ids[c]), "n_cells": int(sizes[c])}
-            value = {"structure_kept": percent[name][1 + c], "low": low[1 + c], "high": high[1 + c]}
-            rows_of_populations.append(one | value)
-    for one, other in combinations(embeddings, 2):
-        low, high = _interval(spread[one][:, :1] - spread[other][:, :1], level)
-        difference = percent[one][0] - percent[other][0]
-        rows_of_pairs.append([one, other, difference, low[0], high[0]])
+            own = [percent[name][1 + c], low[1 + c], high[1 + c]]
+            rows_of_populations.append([name, int(ids[c]), int(sizes[c]), *own])
+    for first, second in combinations(embeddings, 2):
+        low, high = _interval(spread[first][:, :1] - spread[second][:, :1], level)
+        rows_of_pairs.append([first, second, percent[first][0] - percent[second][0], low[0], high[0]])
     return StructureKept(
-        table=pd.DataFrame(rows),
+        table=pd.DataFrame(rows, columns=["embedding", *_VALUE, "ceiling", "r2", "n_neighbors"]),
         value={name: float(percent[name][0]) for name in embeddings},
-        per_population=pd.DataFrame(rows_of_populations),
+        per_population=pd.DataFrame(rows_of_populations, columns=["embedding", "population", "n_cells", *_VALUE]),
         differences=pd.DataFrame(rows_of_pairs, columns=["first", "second", "difference", "low", "high"]),
         ceiling=ceiling,
         seen=programmes.seen,

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 
 def thinned_halves(counts: ArrayLike | sparse.spmatrix | sparse.sparray, *, seed: int = 0) -> tuple[Any, Any]:
@@ -68,10 +68,10 @@ def thinned_halves(counts: ArrayLike | sparse.spmatrix | sparse.sparray, *, seed
 
 def check_counts(counts: Any, name: str = "counts") -> Any:
     """Return ``counts`` as a CSR or dense matrix of exact whole numbers that are not negative."""
-    matrix = counts.tocsr() if sparse.issparse(counts) else np.asarray(counts)
+    matrix: Any = counts.tocsr() if sparse.issparse(counts) else np.asarray(counts)
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise ValueError(f"`{name}` has shape {matrix.shape}; give one row per cell and one column per gene.")
-    values = matrix.data if sparse.issparse(matrix) else matrix
+    values: NDArray[Any] = matrix.data if sparse.issparse(matrix) else matrix
     if values.dtype.kind not in "iuf":
         raise ValueError(f"`{name}` has dtype {values.dtype}; give whole numbers of molecules.")
     if values.size and (not np.isfinite(values).all() or values.min() < 0 or (values != np.floor(values)).any()):

@@ -1,0 +1,144 @@
+"""Small groups of cells within each batch, and which of them lie side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import cdist
+from sklearn.cluster import KMeans
+
+from ._log_components import group_means, membership
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LINKED = 0.05
+"""Share of a group's neighbours in another group from which on cells pass gradually from the one to the other."""
+
+
+@dataclass(frozen=True, eq=False)
+class BatchGroups:
+    """Groups of cells within batches.
+
+    Attributes
+    ----------
+    of_cell
+        Group of each cell, -1 where it is in none.
+    batch
+        Batch of each group.
+    number
+        Number of each group within its batch, from 1.
+    size
+        Cells of each group.
+    pairs
+        Pairs of groups of one batch that are near each other, shape ``(n_pairs, 2)``.
+    island
+        Number that groups share which cells connect, in one batch, directly or by way of other groups.
+    """
+
+    of_cell: NDArray[np.int64]
+    batch: NDArray[np.int64]
+    number: NDArray[np.int64]
+    size: NDArray[np.int64]
+    pairs: NDArray[np.int64]
+    island: NDArray[np.int64]
+
+
+def groups_within_batches(
+    scores: NDArray[np.float64],
+    batch: NDArray[np.int64],
+    near: sparse.csr_matrix,
+    *,
+    group_size: int,
+    max_groups: int,
+    min_cells: int,
+    n_nearest: int,
+    seed: int,
+) -> BatchGroups:
+    """Split the cells of each batch in two by K-means, each half again, until groups are small.
+
+    Parameters
+    ----------
+    scores
+        What cells are, shape ``(n_cells, n_components)``.
+    batch
+        Batch of each cell, numbers from 0.
+    near
+        Weights of the neighbours of each cell in ``scores``.
+    group_size, max_groups
+        Groups of up to ``group_size`` cells are not split, or of up to a quarter of the cells of a small batch, or of
+        up to ``n / max_groups`` of a large one.
+    min_cells
+        Smaller groups are left out.
+    n_nearest
+        Groups, nearest by their means, that each one is paired with.
+    seed
+        Seed of K-means.
+    """
+    of_cell = np.full(len(batch), -1)
+    of_batch: list[int] = []
+    numbers: list[int] = []
+    pairs: list[tuple[int, int]] = []
+    for own in np.unique(batch):
+        cells = np.flatnonzero(batch == own)
+        largest = max(min(group_size, max(2 * min_cells, len(cells) // 4)), len(cells) // max_groups)
+        groups = [group for group in _split(scores, cells, largest, seed) if len(group) >= min_cells]
+        if len(groups) < 2:
+            continue
+        first = len(of_batch)
+        for number, group in enumerate(groups):
+            of_cell[group] = first + number
+        of_batch += [int(own)] * len(groups)
+        numbers += range(1, len(groups) + 1)
+        means = np.array([scores[group].mean(axis=0) for group in groups])
+        distance = cdist(means, means)
+        np.fill_diagonal(distance, np.inf)
+        nearest = np.argsort(distance, axis=1, kind="stable")[:, : min(n_nearest, len(groups) - 1)]
+        found = {(min(i, j), max(i, j)) for i, row in enumerate(nearest) for j in row.tolist()}
+        pairs += [(first + i, first + j) for i, j in sorted(found)]
+    size = np.bincount(of_cell[of_cell >= 0], minlength=len(of_batch))
+    island = _islands(of_cell, np.array(of_batch, dtype=np.int64), near)
+    return BatchGroups(
+        of_cell,
+        np.array(of_batch, dtype=np.int64),
+        np.array(numbers, dtype=np.int64),
+        size,
+        np.array(pairs, dtype=np.int64).reshape(-1, 2),
+        island,
+    )
+
+
+def axes_of_pairs(scores: NDArray[np.float64], groups: BatchGroups) -> NDArray[np.float64]:
+    """Return the direction from the first to the second mean of each pair, along which these differ by 1."""
+    means = group_means(scores, groups.of_cell, len(groups.size))
+    axes = means[groups.pairs[:, 1]] - means[groups.pairs[:, 0]]
+    length = (axes**2).sum(axis=1, keepdims=True)
+    return np.divide(axes, length, out=np.zeros_like(axes), where=length > 0)
+
+
+def _split(x: NDArray[np.float64], cells: NDArray[np.int64], largest: int, seed: int) -> list[NDArray[np.int64]]:
+    waiting, groups = [cells], []
+    while waiting:
+        group = waiting.pop(0)
+        if len(group) <= largest or len(np.unique(x[group], axis=0)) < 2:
+            groups.append(group)
+            continue
+        half = KMeans(2, n_init=3, random_state=seed).fit_predict(x[group])
+        waiting += [group[half == 0], group[half == 1]]
+    return groups
+
+
+def _islands(of_cell: NDArray[np.int64], batch: NDArray[np.int64], near: sparse.csr_matrix) -> NDArray[np.int64]:
+    """Return a number for each of the sets of groups of one batch between which cells pass gradually."""
+    if not len(batch):
+        return np.empty(0, dtype=np.int64)
+    member = membership(of_cell, len(batch))
+    between = np.asarray((member @ near @ member.T).todense())
+    between = np.where(batch[:, None] == batch[None], between, 0.0)
+    share = between / np.maximum(between.sum(axis=1, keepdims=True), 1e-12)
+    linked = np.maximum(share, share.T) >= _LINKED
+    return connected_components(sparse.csr_matrix(linked), directed=False)[1].astype(np.int64)

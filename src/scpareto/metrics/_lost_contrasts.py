@@ -1,0 +1,438 @@
+"""Which differences between groups of cells an embedding has lost, told with a stated rate of false alarms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.stats import norm
+from threadpoolctl import threadpool_limits
+
+from ._batch_groups import BatchGroups, axes_of_pairs, groups_within_batches
+from ._checks import check_count
+from ._log_components import group_means
+from ._neighbor_weights import neighbor_weights
+from ._programmes import scores_and_half
+from ._technical import explained_differences, technical_covariates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+_BLOCK = 32
+_DRAWS_AT_ONCE = 64
+_N_MARKERS = 5
+_POWER = 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class LostContrasts:
+    """Differences between groups of cells within batches, and what embeddings have lost of them.
+
+    Attributes
+    ----------
+    table
+        One row for each contrast and embedding. ``contrast``: unique name; ``batch``, ``n_first``, ``n_second``;
+        ``kind``: ``"type"`` where no cells of the batch connect the two groups, ``"state"`` where they pass gradually
+        into each other; ``shown_by_reference`` and ``shown``: share of the difference that neighbourhoods show;
+        ``lost``: what is lost of the reference's, with ``low`` and ``high``; ``p_adjusted`` and ``rings``;
+        ``markers_first``, ``markers_second``: genes that are higher on either side; ``explained``: share of the
+        difference that technical covariates explain, and ``explained_by``, the one that explains most; ``status``:
+        ``"judged"``, ``"technical"``, or ``"not shown"`` where the reference does not show the contrast.
+    value
+        For each embedding whether the alarm rings.
+    groups
+        Group of each cell, shape ``(n_cells,)``, -1 where it is in none, and ``names`` of the groups.
+    names
+        Names of the groups.
+    smallest_population
+        Cells that a population of one batch needs for its merging with its neighbour to be seen in four of five cases;
+        NaN where no contrast is judged.
+    n_judged
+        Contrasts that could ring.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scpareto.metrics import lost_contrasts
+    >>> rng = np.random.default_rng(0)
+    >>> types = np.repeat([0, 1], 100)
+    >>> counts = rng.poisson(np.exp(1 + rng.normal(size=(2, 60))[types]))
+    >>> found = lost_contrasts(counts, {"X": np.eye(2)[types]}, np.repeat("a", 200), reference="X")
+    >>> found.value, found.table.empty
+    ({}, True)
+    """
+
+    table: pd.DataFrame
+    value: dict[str, bool]
+    groups: NDArray[np.int64]
+    names: list[str]
+    smallest_population: float
+    n_judged: int
+
+
+def lost_contrasts(
+    counts: Any,
+    embeddings: Mapping[str, Any],
+    batch: ArrayLike,
+    *,
+    reference: str,
+    gene_names: Sequence[str] | None = None,
+    populations: ArrayLike | None = None,
+    covariates: Mapping[str, ArrayLike] | None = None,
+    margin: float = 0.1,
+    level: float = 0.95,
+    max_explained: float = 0.5,
+    min_shown: float = 0.4,
+    group_size: int = 60,
+    max_groups: int = 64,
+    min_cells: int = 15,
+    n_nearest: int = 5,
+    n_neighbors: int = 15,
+    n_bootstrap: int = 1000,
+    max_cells: int | None = 100_000,
+    seed: int = 0,
+) -> LostContrasts:
+    r"""Find differences between groups of cells, of one batch each, that embeddings have lost against a reference.
+
+    Parameters
+    ----------
+    counts
+        Counts, shape ``(n_cells, n_genes)``, dense or sparse.
+    embeddings
+        By name, codes of all cells, shape ``(n_cells, n_latent)``, or sparse neighbour graphs, with the reference.
+    batch
+        Batch of each cell, shape ``(n_cells,)``.
+    reference
+        Name of the embedding that losses are measured against: fixed before anything is judged, as a rule principal
+        components that know nothing of batches. It has no rows of its own.
+    gene_names
+        Names of the genes, for markers, mitochondrial share and cell cycle.
+    populations
+        Population of each cell, as in :func:`programme_scores`.
+    covariates
+        Further values of each cell, by name, that explain a contrast away, for example doublet scores.
+    margin
+        Share of a contrast that may be lost without harm.
+    level
+        The alarm of embeddings that have lost no contrast by more than the margin stays silent, over all contrasts and
+        embeddings together, with this probability.
+    max_explained
+        Contrasts that covariates explain by more than this share are listed and do not ring.
+    min_shown
+        Contrasts of which the reference shows less are listed and do not ring.
+    group_size, max_groups
+        Groups of up to ``group_size`` cells are not split, nor those of up to ``n / max_groups`` cells of a batch.
+    min_cells
+        Smaller groups are not looked at.
+    n_nearest
+        Groups that each one is contrasted with.
+    n_neighbors
+        Neighbours in codes.
+    n_bootstrap
+        Draws of the largest of all test statistics.
+    max_cells
+        With more cells a stratified sample is judged, as in :func:`programme_scores`.
+    seed
+        Seed of halves, groups, ties and draws.
+
+    Returns
+    -------
+    LostContrasts
+
+    Raises
+    ------
+    ValueError
+        If the reference is not among the embeddings, counts are no counts, lengths differ or codes are not finite.
+
+    Notes
+    -----
+    Groups, their axes :math:`a` and markers are found in half A of the counts, everything else is half B. With
+    :math:`\bar y_{N_i}` the mean scores of the neighbours of cell :math:`i`, an embedding shows of the contrast between
+    groups :math:`F` and :math:`S`
+
+    .. math:: v = \operatorname{mean}_{i \in S} a^\top \bar y_{N_i} - \operatorname{mean}_{i \in F} a^\top \bar y_{N_i},
+
+    and has lost :math:`1 - v / v_r` of what the reference :math:`r` shows. With margin :math:`m` the statistic is
+    :math:`T = ((1 - m) v_r - v) / \mathrm{se}`; its standard error is that of the influence of each cell, as one of the
+    groups and as a neighbour of others. The largest of all :math:`T` under the null is drawn with Gaussian multipliers
+    of the influences, common to all contrasts and embeddings, so that their dependence is kept (max-T).
+
+    Cells of one donor are taken as independent: the alarm speaks of these cells. The smallest population takes the
+    standard error to fall with the root of the cells, and no population of fewer than ``min_cells`` is ever seen.
+
+    References
+    ----------
+    Westfall, P. H. and Young, S. S. (1993). Resampling-based multiple testing. Wiley.
+    Chernozhukov, V., Chetverikov, D. and Kato, K. (2013). Gaussian approximations and multiplier bootstrap for maxima
+    of sums of high-dimensional random vectors. Annals of Statistics 41, 2786-2819.
+
+    Examples
+    --------
+    Codes that have laid two of four types onto each other:
+
+    >>> import numpy as np
+    >>> from scpareto.metrics import lost_contrasts
+    >>> rng = np.random.default_rng(0)
+    >>> types, batch = rng.integers(4, size=600), np.repeat(["a", "b"], 300)
+    >>> counts = rng.poisson(np.exp(1 + rng.normal(size=(4, 80))[types]))
+    >>> codes = {"X_pca": np.eye(4)[types], "X_good": np.eye(4)[types] @ rng.normal(size=(4, 4))}
+    >>> codes["X_merged"] = np.eye(4)[np.maximum(types, 1)]
+    >>> found = lost_contrasts(counts, codes, batch, reference="X_pca")
+    >>> found.value
+    {'X_good': False, 'X_merged': True}
+    """
+    if reference not in embeddings:
+        raise ValueError(f"`reference` is {reference!r}; choose one of the embeddings: {', '.join(embeddings)}.")
+    for name, share in (("margin", margin), ("min_shown", min_shown)):
+        if not 0 <= share < 1:
+            raise ValueError(f"`{name}` is {share}; give a share of at least 0 and below 1.")
+    if not 0 < level < 1:
+        raise ValueError(f"`level` is {level}; give a probability between 0 and 1.")
+    check_count(n_bootstrap, "n_bootstrap", minimum=100)
+    programmes, logged = scores_and_half(
+        counts,
+        batch,
+        used_genes=None,
+        populations=populations,
+        n_components=30,
+        min_cells=min_cells,
+        min_genes=1,
+        max_depth_share=1.0,
+        max_cells=max_cells,
+        seed=seed,
+    )
+    rows, n = programmes.rows, len(programmes.rows)
+    own_counts = counts[rows] if sparse.issparse(counts) else np.asarray(counts)[rows]
+    with threadpool_limits(limits=1):
+        near_a = neighbor_weights(programmes.a, "half A", n, min(n_neighbors, n - 1), seed=seed)
+        groups = groups_within_batches(
+            programmes.a,
+            programmes.batch,
+            near_a,
+            group_size=check_count(group_size, "group_size", minimum=2),
+            max_groups=check_count(max_groups, "max_groups", minimum=2),
+            min_cells=check_count(min_cells, "min_cells", minimum=2),
+            n_nearest=check_count(n_nearest, "n_nearest", minimum=1),
+            seed=seed,
+        )
+        axes = axes_of_pairs(programmes.a, groups)
+        told = _technical(own_counts, gene_names, covariates, programmes.batch, rows)
+        explained = explained_differences(
+            programmes.b, np.column_stack(list(told.values())), groups.of_cell, groups.batch, groups.pairs, axes
+        )
+        around = {
+            name: neighbor_weights(_rows_of(e, name, rows, _length(counts)), name, n, n_neighbors, seed=seed)
+            for name, e in embeddings.items()
+        }
+        shown = {name: _shown(programmes.b, near, groups, axes) for name, near in around.items()}
+        judged = (shown[reference] >= min_shown) & (explained[0] <= max_explained)
+        others = [name for name in embeddings if name != reference]
+        test = _max_t(programmes.b, around, groups, axes, shown, reference, others, judged, margin, n_bootstrap, seed)
+    text = np.asarray(batch).astype(str)[rows]
+    batch_names = [text[np.flatnonzero(programmes.batch == b)[0]] for b in range(int(programmes.batch.max()) + 1)]
+    names = [f"{batch_names[b]}: group {i}" for b, i in zip(groups.batch, groups.number, strict=True)]
+    genes = np.flatnonzero(programmes.genes).tolist()
+    gene_text = [f"gene {i}" for i in genes] if gene_names is None else [str(gene_names[i]) for i in genes]
+    described = _describe(groups, names, batch_names, logged, gene_text, explained, list(told))
+    status = np.where(explained[0] > max_explained, "technical", np.where(judged, "judged", "not shown"))
+    z = norm.ppf((1 + level) / 2)
+    tables = []
+    for i, name in enumerate(others):
+        part = described.copy()
+        part.insert(1, "embedding", name)
+        before, now = shown[reference], shown[name]
+        lost = np.divide(before - now, before, out=np.full_like(now, np.nan), where=before > 0)
+        part["shown_by_reference"], part["shown"], part["lost"] = before, now, lost
+        part["low"], part["high"] = lost - z * test.error_of_lost[i], lost + z * test.error_of_lost[i]
+        part["p_adjusted"], part["rings"] = test.p[i], test.p[i] <= 1 - level
+        part["status"] = status
+        tables.append(part)
+    table = pd.concat(tables, ignore_index=True) if tables else described.iloc[:0].assign(rings=False)
+    everywhere = np.full(_length(counts), -1)
+    everywhere[rows] = groups.of_cell
+    return LostContrasts(
+        table=table,
+        value={name: bool((test.p[i] <= 1 - level).any()) for i, name in enumerate(others)},
+        groups=everywhere,
+        names=names,
+        smallest_population=_smallest(test, groups, shown[reference], judged, margin, level, min_cells),
+        n_judged=int(judged.sum()),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _MaxT:
+    p: NDArray[np.float64]
+    error: NDArray[np.float64]
+    error_of_lost: NDArray[np.float64]
+    largest: NDArray[np.float64]
+
+
+def _shown(
+    scores: NDArray[np.float64], near: sparse.csr_matrix, groups: BatchGroups, axes: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    means = group_means(near @ scores, groups.of_cell, len(groups.size))
+    return ((means[groups.pairs[:, 1]] - means[groups.pairs[:, 0]]) * axes).sum(axis=1)
+
+
+def _max_t(
+    scores: NDArray[np.float64],
+    around: Mapping[str, sparse.csr_matrix],
+    groups: BatchGroups,
+    axes: NDArray[np.float64],
+    shown: Mapping[str, NDArray[np.float64]],
+    reference: str,
+    others: Sequence[str],
+    judged: NDArray[np.bool_],
+    margin: float,
+    n_bootstrap: int,
+    seed: int,
+) -> _MaxT:
+    """Test all contrasts in all embeddings but the reference; p values are NaN where a contrast is not judged."""
+    shape = (len(others), len(axes))
+    statistic, error, error_of_lost = np.full(shape, -np.inf), np.full(shape, np.nan), np.full(shape, np.nan)
+    largest = np.full(n_bootstrap, -np.inf)
+    back = {name: near.T.tocsr() for name, near in around.items()}
+    means = {name: near @ scores for name, near in around.items()}
+    columns = np.flatnonzero(shown[reference] > 0)
+    for begin in range(0, len(columns), _BLOCK):
+        block = columns[begin : begin + _BLOCK]
+        weight = _sides(groups, block)
+        projected = scores @ axes[block].T
+        part = {name: _influence(projected, means[name] @ axes[block].T, back[name], weight) for name in around}
+        before = shown[reference][block]
+        for i, name in enumerate(others):
+            now = shown[name][block]
+            effect = (1 - margin) * part[reference] - part[name]
+            error[i, block] = np.sqrt((effect**2).sum(axis=0))
+            lost = part[reference] * (now / before) - part[name]
+            error_of_lost[i, block] = np.sqrt((lost**2).sum(axis=0)) / before
+            used = np.flatnonzero(judged[block] & (error[i, block] > 0))
+            if not len(used):
+                continue
+            chosen = block[used]
+            statistic[i, chosen] = ((1 - margin) * before[used] - now[used]) / error[i, chosen]
+            drawn = (effect[:, used] / error[i, chosen]).astype(np.float32)
+            np.maximum(largest, _largest(drawn, n_bootstrap, seed), out=largest)
+    p = (1 + (largest[None, None] >= statistic[..., None]).sum(axis=-1)) / (1 + n_bootstrap)
+    return _MaxT(np.where(np.isfinite(statistic), p, np.nan), error, error_of_lost, largest)
+
+
+def _sides(groups: BatchGroups, block: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weights of the cells in each contrast of a block: means of the second group less those of the first."""
+    weight = np.zeros((len(groups.of_cell), len(block)))
+    for column, (first, second) in enumerate(groups.pairs[block]):
+        weight[groups.of_cell == first, column] = -1 / groups.size[first]
+        weight[groups.of_cell == second, column] = 1 / groups.size[second]
+    return weight
+
+
+def _influence(
+    projected: NDArray[np.float64], around: NDArray[np.float64], back: sparse.csr_matrix, weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Influence of each cell on what is shown of each contrast, as one of its groups and as a neighbour of these."""
+    found = projected * (back @ weight) - back @ (weight * around)
+    for sign in (-1, 1):
+        side = weight * sign > 0
+        n = np.maximum(side.sum(axis=0), 2)
+        mean = (around * side).sum(axis=0) / n
+        # Cells of a group vary around a mean of their own: n - 1 of them are free.
+        found += weight * side * (around - mean) * np.sqrt(n / (n - 1))
+    return found
+
+
+def _largest(effects: NDArray[np.float32], n_bootstrap: int, seed: int) -> NDArray[np.float64]:
+    """Return the largest standardised sum of each draw; equal seeds draw equal multipliers for all blocks."""
+    rng = np.random.default_rng(seed)
+    found = np.empty(n_bootstrap)
+    for begin in range(0, n_bootstrap, _DRAWS_AT_ONCE):
+        end = min(begin + _DRAWS_AT_ONCE, n_bootstrap)
+        drawn = rng.standard_normal((end - begin, len(effects)), dtype=np.float32)
+        found[begin:end] = (drawn @ effects).max(axis=1)
+    return found
+
+
+def _smallest(
+    test: _MaxT,
+    groups: BatchGroups,
+    before: NDArray[np.float64],
+    judged: NDArray[np.bool_],
+    margin: float,
+    level: float,
+    min_cells: int,
+) -> float:
+    if not judged.any() or not len(test.error) or not np.isfinite(test.largest).all():
+        return float("nan")
+    needed = np.quantile(test.largest, level) + norm.ppf(_POWER)
+    smaller = groups.size[groups.pairs].min(axis=1)[judged]
+    cells = smaller * (np.median(test.error[:, judged], axis=0) * needed / ((1 - margin) * before[judged])) ** 2
+    return float(max(np.ceil(np.median(cells)), min_cells))
+
+
+def _technical(
+    counts: Any,
+    gene_names: Sequence[str] | None,
+    covariates: Mapping[str, ArrayLike] | None,
+    batch: NDArray[np.int64],
+    rows: NDArray[np.int64],
+) -> dict[str, NDArray[np.float64]]:
+    if gene_names is not None and len(gene_names) != counts.shape[1]:
+        raise ValueError(f"`gene_names` has {len(gene_names)} names but there are {counts.shape[1]} genes.")
+    told = technical_covariates(counts, gene_names, batch)
+    for name, values in (covariates or {}).items():
+        told[name] = np.asarray(values, dtype=np.float64)[rows]
+        if not np.isfinite(told[name]).all():
+            raise ValueError(f"the covariate {name!r} is NaN or infinite in some cells; give a number for each.")
+    return told
+
+
+def _describe(
+    groups: BatchGroups,
+    names: Sequence[str],
+    batch_names: Sequence[str],
+    logged: Any,
+    genes: Sequence[str],
+    explained: NDArray[np.float64],
+    covariates: Sequence[str],
+) -> pd.DataFrame:
+    """One row for each contrast: what does not depend on any embedding."""
+    means = group_means(logged, groups.of_cell, len(groups.size))
+    rows = []
+    for column, (first, second) in enumerate(groups.pairs):
+        difference = means[second] - means[first]
+        order = np.argsort(difference)
+        rows.append(
+            {
+                "contrast": f"{names[first]} | group {groups.number[second]}",
+                "batch": batch_names[groups.batch[first]],
+                "n_first": int(groups.size[first]),
+                "n_second": int(groups.size[second]),
+                "kind": "state" if groups.island[first] == groups.island[second] else "type",
+                "markers_first": ", ".join(genes[g] for g in order[:_N_MARKERS] if difference[g] < 0),
+                "markers_second": ", ".join(genes[g] for g in order[::-1][:_N_MARKERS] if difference[g] > 0),
+                "explained": float(explained[0, column]),
+                "explained_by": covariates[int(explained[1:, column].argmax())] if explained[1:, column].any() else "",
+            }
+        )
+    columns = ["contrast", "batch", "n_first", "n_second", "kind", "markers_first", "markers_second"]
+    return pd.DataFrame(rows, columns=[*columns, "explained", "explained_by"])
+
+
+def _length(counts: Any) -> int:
+    return int(counts.shape[0]) if sparse.issparse(counts) else len(np.asarray(counts))
+
+
+def _rows_of(embedding: Any, name: str, rows: NDArray[np.int64], n_cells: int) -> Any:
+    n = embedding.shape[0] if sparse.issparse(embedding) else len(np.asarray(embedding))
+    if n != n_cells:
+        raise ValueError(f"{name!r} has {n} rows but there are {n_cells} cells; give the same cells.")
+    if not sparse.issparse(embedding):
+        return np.asarray(embedding)[rows]
+    if len(rows) < n_cells:
+        raise ValueError(f"{name!r} is a graph of {n_cells} cells, more than `max_cells`; raise it to judge all.")
+    return embedding
