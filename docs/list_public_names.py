@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # The order in which a user meets the rooms; a room that is not listed comes last.
 ORDER = (
+    "tl",
     "model",
     "datasets",
     "pareto",
@@ -28,6 +29,7 @@ ORDER = (
     "module",
 )
 TITLES = {
+    "tl": "Tools",
     "model": "Models",
     "model.betatcvae": "Inside BetaTCVAE",
     "model.michigan": "Inside MichiGAN",

@@ -27,6 +27,7 @@ ROOMS = [*TOP, *(f"{room}.{name}" for room in TOP for name in packages_in([f"{sc
 # What users import; `cli` is reached through the command `scpareto`.
 PROMISED = {
     "": ("fit_front", "apply_point"),
+    "tl": ("judge", "lost"),
     "bench": ("Benchmark", "DESC", "SAUCIE", "integrate", "methods"),
     "datasets": (
         "simulate_batches",
@@ -55,6 +56,7 @@ PROMISED = {
         "explorer",
         "front",
         "front_embedding",
+        "judge",
         "metrics_along_front",
         "traversal",
     ),

@@ -53,6 +53,28 @@ def test_the_batch_is_left_where_it_is_and_structure_where_cells_are(judged):
     assert (known["batch_left"] <= known["batch_left_high"]).all()
 
 
+def test_the_alarm_rings_for_noise_and_names_what_it_lost(judged):
+    adata, table = judged
+    assert table["alarm"].tolist() == [False, False, True]
+    rows = sp.tl.lost(adata, "X_random")
+    assert rows["rings"].all()
+    assert rows["lost"].is_monotonic_decreasing
+    assert rows["contrast"].is_unique
+    assert sp.tl.lost(adata, "X_pca").empty
+    assert len(sp.tl.lost(adata, all_contrasts=True)) > len(rows)
+    with pytest.raises(KeyError, match="X_umap.* was not judged; judged were 'X_pca', 'X_corrected', 'X_random'"):
+        sp.tl.lost(adata, "X_umap")
+
+
+def test_without_a_batch_effect_there_is_nothing_to_remove(cells):
+    adata = cells[cells.obs["batch"] == cells.obs["batch"].iloc[0]].copy()
+    adata.obs["half"] = np.where(np.random.default_rng(0).random(adata.n_obs) < 0.5, "a", "b")
+    table = sp.tl.judge(adata, ["X_pca", "X_random"], batch_key="half", n_bootstrap=50)
+    assert table["no_batch_effect"].all()
+    assert "There is no batch effect to remove on these cells" in adata.uns["scpareto"]["judge"]["sentence"]
+    assert table.index[table["recommended"]].tolist() == ["X_pca"]
+
+
 def test_the_record_says_it_and_survives_a_file(judged, tmp_path):
     adata, table = judged
     record = adata.uns["scpareto"]["judge"]

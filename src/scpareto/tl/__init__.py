@@ -1,5 +1,6 @@
 """What one does to an AnnData in a line, in the manner of scanpy's tools."""
 
 from scpareto.tl._judge import judge
+from scpareto.tl._lost import lost
 
-__all__ = ["judge"]
+__all__ = ["judge", "lost"]

@@ -8,21 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import scanpy as sc
+from anndata import AnnData
 
 from scpareto._cells import as_rows, principal_components, rows_of
 from scpareto._constants import JUDGE_KEY, UNS_KEY
 from scpareto._runtime import torch_threads_kept
-from scpareto.metrics import batch_left, populations_at_resolutions, programme_scores, structure_kept
+from scpareto.metrics import (
+    batch_left,
+    lost_contrasts,
+    populations_at_resolutions,
+    programme_scores,
+    structure_kept,
+)
 from scpareto.tl._judge_inputs import judge_inputs, where_counts_are
 from scpareto.tl._verdict import recommended, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from anndata import AnnData
     from numpy.typing import ArrayLike
 
-    from scpareto.metrics import BatchLeft, StructureKept
+    from scpareto.metrics import BatchLeft, LostContrasts, StructureKept
     from scpareto.tl._judge_inputs import JudgeInputs
 
 REFERENCE = "components"
@@ -69,8 +76,8 @@ def judge(
         Column of ``adata.obs`` with the samples (donors). With at least three in each batch, intervals are about other
         samples; without, about these cells.
     reference
-        Key of ``adata.obsm`` that nothing has corrected, which ``batch_left`` is a share of; None for principal
-        components of the log-normalised counts.
+        Key of ``adata.obsm`` that nothing has corrected: ``batch_left`` is a share of what it holds, and the alarm
+        compares with it. None for principal components of the log-normalised counts of the used genes.
     used_genes
         Genes that the embeddings have used: a mask, shape ``(n_genes,)``, or a column of ``adata.var``; None for
         ``adata.var["highly_variable"]`` where it exists, else all. Structure is judged on the other genes.
@@ -87,10 +94,11 @@ def judge(
 
     Returns
     -------
-    One row per embedding, best recommended first: ``batch_left`` and ``structure_kept`` in % with 95 % intervals
-    (``_low``, ``_high``), ``graph_mixing`` in %, information in nats (``information`` within populations, ``marginal``,
-    ``composition``), the flags ``composition_erased``, ``reference_leaks_less``, ``no_batch_effect``, and
-    ``recommended``. With ``copy=True`` the copy.
+    One row per embedding: ``batch_left`` and ``structure_kept`` in % with 95 % intervals (``_low``, ``_high``),
+    ``graph_mixing`` in %, information in nats (``information`` within populations, ``marginal``, ``composition``), and
+    the flags ``composition_erased``, ``reference_leaks_less``, ``no_batch_effect``, ``alarm`` (differences between
+    groups of cells were lost against the reference; :func:`lost` names them) and ``recommended``. With ``copy=True``
+    the copy.
 
     Raises
     ------
@@ -104,7 +112,9 @@ def judge(
     ``batch_left`` is :math:`100\, I(z; s \mid c) / I(r; s \mid c)` with codes :math:`z`, batch :math:`s`, populations
     :math:`c` that batches share and reference :math:`r`, see :func:`scpareto.metrics.batch_left`. ``structure_kept`` is
     how much nearer neighbours are than random cells, in genes or halves of the counts that the embedding has not used,
-    relative to neighbours in the other half, see :func:`scpareto.metrics.structure_kept`. Embeddings are judged on the
+    relative to neighbours in the other half, see :func:`scpareto.metrics.structure_kept`. The alarm is that of
+    :func:`scpareto.metrics.lost_contrasts`. Recommended is, of the embeddings without alarm, the one with the least
+    batch left; of those that cannot be told from it, the one that keeps most structure. Embeddings are judged on the
     cells that they were made of: they are compared with each other, not with cells that they have not seen.
 
     Examples
@@ -136,14 +146,16 @@ def judge(
         where = where_counts_are(target)
         notes.append(f"structure_kept is not measured: {_place(layer)} holds no counts.{where}")
         warnings.warn(notes[-1], UserWarning, stacklevel=2)
-    left, kept = _measured(inputs, reference, thorough=thorough, n_bootstrap=n_bootstrap, seed=seed)
+    left, kept, lost = _measured(inputs, reference, thorough=thorough, n_bootstrap=n_bootstrap, seed=seed)
     table = _table(names, graph_keys, left, kept)
-    table["recommended"] = table.index == recommended(table, left, kept)
-    told = sentence(table, left, kept)
+    table["alarm"] = [bool(lost is not None and lost.value.get(name, False)) for name in table.index]
+    table["recommended"] = table.index == recommended(table, left.differences)
+    told = sentence(table, left, kept, lost)
     target.uns.setdefault(UNS_KEY, {})[key_added] = _record(
         table,
         left,
         kept,
+        lost,
         told,
         notes,
         {
@@ -161,10 +173,13 @@ def judge(
 
 def _measured(
     inputs: JudgeInputs, reference: str | None, *, thorough: bool, n_bootstrap: int, seed: int
-) -> tuple[BatchLeft, StructureKept | None]:
-    """Measure both numbers of all embeddings, with common random numbers."""
-    values = as_rows(inputs.expression)
-    components = principal_components(values, counts=inputs.is_counts, seed=seed)
+) -> tuple[BatchLeft, StructureKept | None, LostContrasts | None]:
+    """Measure all embeddings, with common random numbers."""
+    values = rows_of(as_rows(inputs.expression), slice(None))
+    # Of the genes that the embeddings have used: what they never saw they cannot have lost.
+    normal = _log_normalised(values) if inputs.is_counts else values
+    of_genes = normal if inputs.used_genes is None else normal[:, inputs.used_genes]
+    components = principal_components(of_genes, counts=False, seed=seed)
     populations = populations_at_resolutions(components, inputs.batch, seed=seed)
     populations = populations if thorough else populations[1:2]
     codes = dict(inputs.codes)
@@ -183,16 +198,23 @@ def _measured(
         seed=seed,
     )
     if not inputs.is_counts:
-        return left, None
-    programmes = programme_scores(
-        rows_of(values, slice(None)),
-        inputs.batch,
-        used_genes=inputs.used_genes,
-        populations=populations[len(populations) // 2].labels,
-        seed=seed,
-    )
+        return left, None, None
+    shared = populations[len(populations) // 2].labels
+    programmes = programme_scores(values, inputs.batch, used_genes=inputs.used_genes, populations=shared, seed=seed)
     judged = codes | inputs.graphs
-    return left, structure_kept(judged, programmes, sample=inputs.sample, n_bootstrap=n_bootstrap, seed=seed)
+    kept = structure_kept(judged, programmes, sample=inputs.sample, n_bootstrap=n_bootstrap, seed=seed)
+    lost = lost_contrasts(
+        values, judged, inputs.batch, reference=chosen, gene_names=inputs.genes, populations=shared, seed=seed
+    )
+    return left, kept, lost
+
+
+def _log_normalised(counts: Any) -> Any:
+    """Copy of counts, normalised to 10,000 a cell over all genes and log-transformed."""
+    cells = AnnData(counts.astype(np.float32, copy=True))
+    sc.pp.normalize_total(cells, target_sum=1e4)
+    sc.pp.log1p(cells)
+    return cells.X
 
 
 def _table(names: list[str], graphs: list[str], left: BatchLeft, kept: StructureKept | None) -> pd.DataFrame:
@@ -212,7 +234,7 @@ def _table(names: list[str], graphs: list[str], left: BatchLeft, kept: Structure
     flags = ["no_batch_effect", "composition_erased", "reference_leaks_less"]
     table = table.join(first[[name for name in [*rest, *flags] if name in first]])
     for flag in flags:
-        table[flag] = table[flag].fillna(False).astype(bool)
+        table[flag] = table[flag].eq(True)
     return table
 
 
@@ -220,6 +242,7 @@ def _record(
     table: pd.DataFrame,
     left: BatchLeft,
     kept: StructureKept | None,
+    lost: LostContrasts | None,
     told: str,
     notes: list[str],
     arguments: dict[str, Any],
@@ -242,6 +265,8 @@ def _record(
             "populations_structure_kept": _plain(kept.per_population),
             "codes_have_seen_the_counts": bool(kept.seen),
         }
+    if lost is not None:
+        record |= {"lost": _plain(lost.table), "smallest_population": float(lost.smallest_population)}
     return record
 
 

@@ -39,6 +39,8 @@ class JudgeInputs:
         Whether it holds counts.
     used_genes
         Mask of the genes that the embeddings have used; None where that is not known.
+    genes
+        Names of the genes.
     """
 
     codes: dict[str, NDArray[np.float64]]
@@ -48,6 +50,7 @@ class JudgeInputs:
     expression: Any
     is_counts: bool
     used_genes: NDArray[np.bool_] | None
+    genes: list[str]
 
 
 def judge_inputs(
@@ -91,7 +94,8 @@ def judge_inputs(
     expression = adata.X if layer is None else adata.layers[layer]
     if expression is None:
         raise ValueError("adata.X is empty: name the layer with the counts.")
-    return JudgeInputs(codes, graphs, batch, sample, expression, holds_counts(expression), _used(adata, used_genes))
+    used, genes = _used(adata, used_genes), [str(name) for name in adata.var_names]
+    return JudgeInputs(codes, graphs, batch, sample, expression, holds_counts(expression), used, genes)
 
 
 def holds_counts(expression: Any) -> bool:

@@ -9,64 +9,66 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-    from scpareto.metrics import BatchLeft, StructureKept
+    from scpareto.metrics import BatchLeft, LostContrasts, StructureKept
 
-_WORTH = 1.0
-"""Points of structure kept that a difference has to exceed, beyond its interval, to count as a loss."""
+_N_MARKERS = 3
 
 
-def recommended(table: pd.DataFrame, left: BatchLeft, kept: StructureKept | None) -> str:
-    """Name the embedding with the least batch left among those that keep as much structure as any other.
+def recommended(table: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """Name the embedding with the least batch left of those without alarm.
 
-    An embedding is passed over if another one keeps more structure, beyond the paired interval of their difference and
-    by more than a point, or if it has erased composition. Without a batch effect the one that keeps most is named.
+    Of embeddings that the paired interval of their difference cannot tell from it, the one that keeps most structure is
+    named; without a batch effect, the one that keeps most structure of all.
 
     Parameters
     ----------
     table
         One row per embedding, with ``batch_left``, ``structure_kept`` and the flags.
-    left, kept
-        What they were taken from, with the paired differences.
+    differences
+        Paired differences of ``batch_left``, with intervals.
 
     Returns
     -------
     Name of the embedding; empty if there is none to recommend.
     """
-    judged = table[~table["composition_erased"]]
-    if judged["structure_kept"].notna().any():
-        best = judged["structure_kept"].idxmax()
-        judged = judged[[not _loses(str(name), str(best), kept) for name in judged.index]]
-        if table["no_batch_effect"].any() or not judged["batch_left"].notna().any():
-            return str(best)
-    known = judged["batch_left"].dropna()
+    nothing = table["no_batch_effect"].any()
+    sound = table[~table["alarm"] & (nothing | ~table["composition_erased"])]
+    known = sound["batch_left"].dropna()
+    if nothing:
+        alike = list(sound.index)
+    elif len(known):
+        alike = [name for name in known.index if _alike(str(name), str(known.idxmin()), differences)]
+    else:
+        return ""
+    structure = sound.loc[alike, "structure_kept"].dropna()
+    if len(structure):
+        return str(structure.idxmax())
     return str(known.idxmin()) if len(known) else ""
 
 
-def _loses(name: str, best: str, kept: StructureKept | None) -> bool:
-    """Whether an embedding keeps less structure than the best one, beyond chance."""
-    if kept is None or name == best:
-        return False
-    for row in kept.differences.itertuples(index=False):
-        first, second, _, low, high = row[:5]
+def _alike(name: str, best: str, differences: pd.DataFrame) -> bool:
+    """Whether chance may be all that lies between what two embeddings have left."""
+    if name == best:
+        return True
+    for first, second, low, high in differences[["first", "second", "low", "high"]].itertuples(index=False):
         if {first, second} == {name, best}:
-            return (low if first == best else -high) > 0 and _gap(row, best) > _WORTH
+            return bool(low <= 0 <= high)
     return False
 
 
-def _gap(row: tuple, best: str) -> float:
-    return float(row[2] if row[0] == best else -row[2])
-
-
-def sentence(table: pd.DataFrame, left: BatchLeft, kept: StructureKept | None) -> str:
-    """Say of each embedding what is left and kept, and what follows."""
-    parts = [f"{name}: {_numbers(row)}" for name, row in table.iterrows()]
+def sentence(table: pd.DataFrame, left: BatchLeft, kept: StructureKept | None, lost: LostContrasts | None) -> str:
+    """Say of each embedding what is left, kept and lost, and what follows."""
+    parts = [f"{name}: {_numbers(row)}{_what_is_lost(str(name), lost)}" for name, row in table.iterrows()]
     chosen = table.index[table["recommended"]]
     if table["no_batch_effect"].any():
         parts.append("There is no batch effect to remove on these cells")
+    elif table["alarm"].all():
+        parts.append("The over-correction alarm rings for all of them: none is recommended")
     elif len(chosen) and len(table) > 1:
         parts.append(f"Recommended: {chosen[0]}")
-    if (erased := table.index[table["composition_erased"]]).size:
-        parts.append(f"{', '.join(erased)} tell less of the batch than its composition does: composition was erased")
+    if (erased := table.index[table["composition_erased"] & ~table["no_batch_effect"]]).size:
+        tell = "tells" if len(erased) == 1 else "tell"
+        parts.append(f"{', '.join(erased)} {tell} less of the batch than its composition: composition was erased")
     if left.interval_of != "samples":
         parts.append("Intervals are of these cells, not of other samples")
     if kept is not None and kept.seen:
@@ -77,12 +79,22 @@ def sentence(table: pd.DataFrame, left: BatchLeft, kept: StructureKept | None) -
 def _numbers(row: pd.Series) -> str:
     told = []
     if np.isfinite(row["batch_left"]):
-        told.append(
-            f"{row['batch_left']:.0f} % of the batch left ({row['batch_left_low']:.0f} to {row['batch_left_high']:.0f})"
-        )
+        ends = f"{row['batch_left_low']:.0f} to {row['batch_left_high']:.0f}"
+        told.append(f"{row['batch_left'] + 0.0:.0f} % of the batch left ({ends})".replace("-0 ", "0 "))
     elif np.isfinite(row["graph_mixing"]):
         told.append(f"neighbours mixed to {row['graph_mixing']:.0f} %")
     if np.isfinite(row["structure_kept"]):
         ends = f"{row['structure_kept_low']:.0f} to {row['structure_kept_high']:.0f}"
         told.append(f"{row['structure_kept']:.0f} % of the structure kept ({ends})")
     return ", ".join(told) or "not judged"
+
+
+def _what_is_lost(name: str, lost: LostContrasts | None) -> str:
+    """Say how many differences are lost, and the genes of the largest loss."""
+    if lost is None or not lost.value.get(name, False):
+        return ""
+    rows = lost.table[(lost.table["embedding"] == name) & lost.table["rings"]]
+    worst = rows.sort_values("lost", ascending=False).iloc[0]
+    genes = [gene for side in ("first", "second") for gene in str(worst[f"markers_{side}"]).split(", ")[:_N_MARKERS]]
+    count = f"{len(rows)} difference{'s' if len(rows) > 1 else ''} between cells lost"
+    return f"; ALARM: {count}, the largest {worst['contrast']} ({', '.join(genes)})"
