@@ -41,7 +41,7 @@ def check_codes(
 def check_populations(
     populations: SharedPopulations | ArrayLike | Sequence[SharedPopulations | ArrayLike], level: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Number the populations of each cell, one row per resolution; -1 for none, or for one of one batch."""
+    """Return numbers of populations, one row per resolution; -1 for none, or for one of one batch."""
     if (
         isinstance(populations, SharedPopulations)
         or np.ndim(populations[0]) == 0
@@ -101,7 +101,7 @@ def check_options(
 def check_samples(
     sample: ArrayLike | None, level: NDArray[np.int64], judged: NDArray[np.bool_], notes: list[str]
 ) -> NDArray[np.int64] | None:
-    """Number each cell's sample, samples of two batches apart; None where there are too few to draw from."""
+    """Return the number of each cell's sample within its batch, or None where there are too few to draw from."""
     if sample is None:
         return None
     text = check_labels(sample, "sample", n_cells=len(level))
