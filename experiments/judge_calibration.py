@@ -85,12 +85,13 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
     row: dict[str, Any] = dict(zip(KEYS, (setting, case, seed), strict=True))
     row |= {"seconds": time.perf_counter() - begun, "no_batch_effect": bool(found.table["no_batch_effect"].iloc[0])}
     row |= {"not_assessable": float(found.not_assessable[0].mean()), "interval_of": found.interval_of}
-    whole = information(1.0, options["shift"], options["n_batches"], bool(options.get("samples")))
+    known = {k: bool(options.get(k)) for k in ("unequal", "samples")}
+    whole = information(1.0, options["shift"], options["n_batches"], **known)
     for name, judged in found.table.iterrows():
         row |= {f"{name}_{key}": judged[key] for key in ("information", "batch_left", "low", "high", "graph_mixing")}
         row[f"{name}_erased"] = judged["composition_erased"]
     for name, left in {"reference": 1.0, **LEFT}.items():
-        row[f"{name}_true"] = information(left, options["shift"], options["n_batches"], bool(options.get("samples")))
+        row[f"{name}_true"] = information(left, options["shift"], options["n_batches"], **known)
         row[f"{name}_share"] = 100 * row[f"{name}_true"] / whole if whole > 0 else np.nan
     return pd.DataFrame([row])
 
@@ -106,13 +107,10 @@ def simulate(
 ) -> dict[str, Any]:
     """Gaussian types in batches, and what the batch (and the sample) adds."""
     batch = np.arange(n_cells) % n_batches
-    shares = np.full((n_batches, N_TYPES), 1 / N_TYPES)
-    if unequal:
-        shares[0], shares[1] = (0.55, 0.25, 0.15, 0.05), (0.1, 0.15, 0.25, 0.5)
+    shares = composition(n_batches, unequal=unequal)
     types = np.array([rng.choice(N_TYPES, p=shares[b]) for b in batch])
     pure = TYPE_DISTANCE * np.eye(N_LATENT)[types] + rng.normal(size=(n_cells, N_LATENT))
     effect = np.zeros_like(pure)
-    # Equally spaced along the last column; balanced batches within a type keep the integral in one dimension.
     effect[:, -1] = shift * batch
     sample = None
     if samples:
@@ -122,17 +120,27 @@ def simulate(
     return {"batch": batch, "types": types, "pure": pure, "effect": effect, "sample": sample}
 
 
-def information(left: float, shift: float, n_batches: int, samples: bool) -> float:
-    """Information about the batch within a type of equally many cells per batch, in nats."""
+def composition(n_batches: int, *, unequal: bool) -> np.ndarray:
+    """Shares of the types (columns) in batches."""
+    shares = np.full((n_batches, N_TYPES), 1 / N_TYPES)
+    if unequal:
+        shares[0], shares[1] = (0.55, 0.25, 0.15, 0.05), (0.1, 0.15, 0.25, 0.5)
+    return shares
+
+
+def information(left: float, shift: float, n_batches: int, *, unequal: bool, samples: bool) -> float:
+    """Information about the batch given the type, in nats: an integral along the direction of the shift."""
     from scipy.stats import norm
 
     scale = np.sqrt(1 + SAMPLE_SD**2) if samples else 1.0
     means = left * shift * np.arange(n_batches)
     z = np.linspace(-10 * scale, means[-1] + 10 * scale, 20001)
-    density = norm.pdf(z[:, None], means, scale)
-    mixture = density.mean(axis=1)
-    ratio = np.log(np.maximum(density, 1e-300) / np.maximum(mixture, 1e-300)[:, None])
-    return float(np.trapezoid((density * ratio).mean(axis=1), z))
+    density = np.maximum(norm.pdf(z[:, None], means, scale), 1e-300)
+    total = 0.0
+    for column in composition(n_batches, unequal=unequal).T / n_batches:
+        mixture = density @ (column / column.sum())
+        total += np.trapezoid((density * np.log(density / mixture[:, None])) @ column, z)
+    return float(total)
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -42,16 +42,9 @@ def check_populations(
     populations: SharedPopulations | ArrayLike | Sequence[SharedPopulations | ArrayLike], level: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Return numbers of populations, one row per resolution; -1 for none, or for one of one batch."""
-    if (
-        isinstance(populations, SharedPopulations)
-        or np.ndim(populations[0]) == 0
-        and not isinstance(  # type: ignore[index]
-            populations[0], SharedPopulations
-        )
-    ):
-        populations = [populations]
+    several = isinstance(populations, (list, tuple)) and len(populations) > 0 and not np.isscalar(populations[0])
     found = []
-    for given in populations:
+    for given in cast("Sequence[Any]", populations) if several else [populations]:
         labels = np.asarray(given.labels if isinstance(given, SharedPopulations) else given)
         if labels.shape != level.shape or labels.dtype.kind not in "iu":
             raise ValueError(

@@ -190,7 +190,7 @@ def _per_population(
 def _percent(values: NDArray[np.float64], reference: int) -> NDArray[np.float64]:
     """Shares of the reference's values along the first axis, in percent."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return 100 * values / values[reference]
+        return 100 * (values / values[reference])
 
 
 def _ends(prefix: str, draws: NDArray[np.float64], level: float) -> dict[str, float]:

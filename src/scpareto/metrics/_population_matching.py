@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAX_ROUNDS = 20
-# A cluster left over is a part of a population only if it resembles it far better than a match must.
-_ADOPTION = 0.8
 
 
 def match_clusters(
@@ -34,10 +32,8 @@ def match_clusters(
     """
     nodes = [(batch, row) for batch, found in enumerate(centroids) for row in range(len(found))]
     edges: list[tuple[float, tuple[int, int], tuple[int, int]]] = []
-    similarity: dict[tuple[int, int], NDArray[np.float64]] = {}
     for a, b in combinations(range(len(centroids)), 2):
         alike, pairs = _reciprocal(centroids[a], centroids[b], min_similarity)
-        similarity[a, b], similarity[b, a] = alike, alike.T
         edges += [(float(alike[i, j]), (a, int(i)), (b, int(j))) for i, j in pairs if alike[i, j] >= min_similarity]
 
     group = {node: {node} for node in nodes}
@@ -55,7 +51,6 @@ def match_clusters(
         if len(group[node]) > 1 and group[node] not in members:
             members.append(group[node])
     strengths = [min(weakest[node] for node in joined) for joined in members]
-    _adopt(nodes, members, centroids, similarity)
 
     labels = [np.full(len(found), -1) for found in centroids]
     for population, joined in enumerate(members):
@@ -75,7 +70,7 @@ def _reciprocal(
     matched = np.arange(len(one)), np.arange(len(other))
     alike, pairs = np.zeros((len(one), len(other))), np.empty((0, 2), dtype=np.int64)
     for _ in range(_MAX_ROUNDS):
-        alike = _cosine(one - one[matched[0]].mean(axis=0), other - other[matched[1]].mean(axis=0))
+        alike = _concordance(one - one[matched[0]].mean(axis=0), other - other[matched[1]].mean(axis=0))
         best = alike.argmax(axis=1)
         mutual = alike.argmax(axis=0)[best] == np.arange(len(one))
         found = np.column_stack([np.flatnonzero(mutual), best[mutual]])
@@ -89,33 +84,7 @@ def _reciprocal(
     return alike, pairs
 
 
-def _cosine(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    lengths = np.linalg.norm(one, axis=1)[:, None] * np.linalg.norm(other, axis=1)
-    return np.divide(one @ other.T, lengths, out=np.zeros_like(lengths), where=lengths > 1e-12)
-
-
-def _adopt(
-    nodes: list[tuple[int, int]],
-    members: list[set[tuple[int, int]]],
-    centroids: list[NDArray[np.float64]],
-    similarity: dict[tuple[int, int], NDArray[np.float64]],
-) -> None:
-    """Give a cluster that is left over to the population of which it is a part.
-
-    Clustering halves a large type in one batch and not in another. The second half resembles the population in the
-    other batches, and its nearest cluster in its own batch is the first half.
-    """
-    taken = {node for joined in members for node in joined}
-    fixed = [set(joined) for joined in members]
-    for batch, row in (node for node in nodes if node not in taken):
-        likeness = [
-            np.mean([similarity[batch, b][row, r] for b, r in joined if b != batch] or [-1.0]) for joined in fixed
-        ]
-        if not likeness or max(likeness) < _ADOPTION:
-            continue
-        best = int(np.argmax(likeness))
-        own = {r for b, r in fixed[best] if b == batch}
-        distance = np.linalg.norm(centroids[batch] - centroids[batch][row], axis=1)
-        distance[row] = np.inf
-        if not own or int(distance.argmin()) in own:
-            members[best].add((batch, row))
+def _concordance(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the cosine, lowered where lengths differ: a type half-way to another is not that other."""
+    squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)
+    return np.divide(2 * one @ other.T, squares, out=np.zeros_like(squares), where=squares > 1e-24)

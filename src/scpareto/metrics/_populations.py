@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -72,8 +72,8 @@ class SharedPopulations:
         >>> len(found.sizes), found.not_assessable.to_dict()
         (0, {'a': 1.0, 'b': 1.0})
         """
-        row = self.sizes.loc[population]
-        return tuple(str(name) for name in row.index[row > 0])
+        sizes = self.sizes.to_numpy()[self.sizes.index.get_loc(population)]
+        return tuple(str(name) for name, size in zip(self.sizes.columns, sizes, strict=True) if size > 0)
 
 
 def shared_populations(
@@ -122,9 +122,9 @@ def shared_populations(
     -----
     K-means within batches gives clusters :math:`k` of batch :math:`b` with mean profiles :math:`m_{bk}`. For two
     batches, let :math:`o_a` and :math:`o_b` be the means of the profiles that are matched between them. The similarity
-    of two clusters is the cosine of their deviations
+    of two clusters is the concordance of their deviations :math:`u = m_{ai} - o_a` and :math:`v = m_{bj} - o_b`
 
-    .. math:: r_{ai, bj} = \cos(m_{ai} - o_a,\, m_{bj} - o_b) ,
+    .. math:: r_{ai, bj} = \frac{2\, u^\top v}{u^\top u + v^\top v} ,
 
     in which an effect that a batch has on all its cells cancels. Clusters that are each other's most similar are
     matched; origins and matches are found in turn until both stand, from the means of all clusters. A match counts
@@ -133,12 +133,10 @@ def shared_populations(
 
     With several batches, matches are joined in the order of their similarity, and one that would bring two clusters of
     a batch into one population is left out: populations are transitive, and no chain of weak matches joins what one
-    batch tells apart. A cluster left over joins a population at a mean similarity of at least .8 to its clusters in
-    other batches, if its nearest cluster in its own batch is in it, or none of its batch is: clustering halves a large
-    type in one batch and not in another.
+    batch tells apart.
 
     Matched clusters fix the centres, not the borders, which clustering draws by chance and otherwise in each batch.
-    Cells are assigned anew, in rounds, to the nearest centre of a population, moved by what their batch adds to all, and by
+    Cells are assigned anew, in rounds, to the nearest centre of a population, moved by what their batch adds to all and
     what it adds to that population as far as that stands out from the variance within clusters: between batches that
     differ in nothing, borders are the same. Clusters still without a match join in if another batch has cells where
     they are, at a tenth of the density or more; the others keep their centres, and their cells are not assessable.
@@ -238,15 +236,16 @@ def _space(
 ) -> NDArray[np.float64]:
     """Return the columns as they are if they are few, else components of the variation within batches."""
     if not sparse.issparse(expression):
-        x = check_matrix(expression, "expression")
+        x: Any = check_matrix(expression, "expression")
     else:
         x = sparse.csr_matrix(expression, dtype=np.float64)
         if not np.isfinite(x.data).all():
             raise ValueError("`expression` has NaN or infinite values; remove those cells.")
     if min(x.shape) <= n_components:
-        return x.toarray() if sparse.issparse(x) else x
+        return np.asarray(x.toarray() if sparse.issparse(x) else x)
     of_batch = sparse.csr_matrix((np.ones(len(level)), (level, np.arange(len(level)))))
-    means = np.asarray((of_batch @ x) / of_batch.sum(axis=1))
+    sums = of_batch @ x
+    means = (sums.toarray() if sparse.issparse(sums) else sums) / np.bincount(level)[:, None]
     # Centred on the fly: a sparse matrix stays sparse.
     centred = LinearOperator(
         x.shape,
