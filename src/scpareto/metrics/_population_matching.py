@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAX_ROUNDS = 20
+# A cluster left over is a part of a population only if it resembles it far better than a match must.
+_ADOPTION = 0.8
 
 
 def match_clusters(
@@ -32,8 +34,10 @@ def match_clusters(
     """
     nodes = [(batch, row) for batch, found in enumerate(centroids) for row in range(len(found))]
     edges: list[tuple[float, tuple[int, int], tuple[int, int]]] = []
+    similarity: dict[tuple[int, int], NDArray[np.float64]] = {}
     for a, b in combinations(range(len(centroids)), 2):
         alike, pairs = _reciprocal(centroids[a], centroids[b], min_similarity)
+        similarity[a, b], similarity[b, a] = alike, alike.T
         edges += [(float(alike[i, j]), (a, int(i)), (b, int(j))) for i, j in pairs if alike[i, j] >= min_similarity]
 
     group = {node: {node} for node in nodes}
@@ -51,6 +55,8 @@ def match_clusters(
         if len(group[node]) > 1 and group[node] not in members:
             members.append(group[node])
     strengths = [min(weakest[node] for node in joined) for joined in members]
+
+    _adopt(nodes, members, centroids, similarity)
 
     labels = [np.full(len(found), -1) for found in centroids]
     for population, joined in enumerate(members):
@@ -88,3 +94,30 @@ def _concordance(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArra
     """Return the cosine, lowered where lengths differ: a type half-way to another is not that other."""
     squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)
     return np.divide(2 * one @ other.T, squares, out=np.zeros_like(squares), where=squares > 1e-24)
+
+
+def _adopt(
+    nodes: list[tuple[int, int]],
+    members: list[set[tuple[int, int]]],
+    centroids: list[NDArray[np.float64]],
+    similarity: dict[tuple[int, int], NDArray[np.float64]],
+) -> None:
+    """Give a cluster that is left over to the population of which it is a part.
+
+    Clustering halves a large type in one batch and not in another. The second half resembles the population in the
+    other batches, and its nearest cluster in its own batch is the first half.
+    """
+    taken = {node for joined in members for node in joined}
+    fixed = [set(joined) for joined in members]
+    for batch, row in (node for node in nodes if node not in taken):
+        likeness = [
+            np.mean([similarity[batch, b][row, r] for b, r in joined if b != batch] or [-1.0]) for joined in fixed
+        ]
+        if not likeness or max(likeness) < _ADOPTION:
+            continue
+        best = int(np.argmax(likeness))
+        own = {r for b, r in fixed[best] if b == batch}
+        distance = np.linalg.norm(centroids[batch] - centroids[batch][row], axis=1)
+        distance[row] = np.inf
+        if not own or int(distance.argmin()) in own:
+            members[best].add((batch, row))

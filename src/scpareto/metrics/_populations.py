@@ -133,7 +133,9 @@ def shared_populations(
 
     With several batches, matches are joined in the order of their similarity, and one that would bring two clusters of
     a batch into one population is left out: populations are transitive, and no chain of weak matches joins what one
-    batch tells apart.
+    batch tells apart. A cluster left over joins a population at a mean similarity of at least .8 to its clusters in
+    other batches, if its nearest cluster in its own batch is in it, or none of its batch is: clustering halves a large
+    type in one batch and not in another.
 
     Matched clusters fix the centres, not the borders, which clustering draws by chance and otherwise in each batch.
     Cells are assigned anew, in rounds, to the nearest centre of a population, moved by what their batch adds to all and
