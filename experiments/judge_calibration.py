@@ -30,6 +30,7 @@ SHIFT, N_LATENT, N_TYPES, TYPE_DISTANCE = 2.0, 8, 4, 8.0
 LEFT = {"half": 0.5, "fifth": 0.2, "none": 0.0}
 SETTINGS = {"small": 1200, "full": 5000}
 N_SAMPLES, SAMPLE_SD = 6, 0.5
+NUMERICAL = 1e-9
 CASES: dict[str, dict[str, Any]] = {
     "equal": {},
     "unequal": {"unequal": True},
@@ -140,7 +141,7 @@ def information(left: float, shift: float, n_batches: int, *, unequal: bool, sam
     for column in composition(n_batches, unequal=unequal).T / n_batches:
         mixture = density @ (column / column.sum())
         total += np.trapezoid((density * np.log(density / mixture[:, None])) @ column, z)
-    return float(total)
+    return float(total) if total > NUMERICAL else 0.0
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
@@ -148,6 +149,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (setting, case), runs in table.groupby(["setting", "case"]):
         for name in LEFT:
+            # Both ends may be exactly zero, as the truth is.
             inside = (runs[f"{name}_low"] <= runs[f"{name}_share"]) & (runs[f"{name}_share"] <= runs[f"{name}_high"])
             rows.append(
                 {

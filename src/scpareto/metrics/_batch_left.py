@@ -183,8 +183,8 @@ def batch_left(
     Cells that are not assessable are one more population to the probes. They do not enter ``batch_left``; with them
     the ratio is the other end of the range.
 
-    ``composition_erased``: the upper end of :math:`I(z; s) - I(c; s)` is below zero by more than the margin. Codes that
-    keep populations apart hold at least :math:`I(c; s)`.
+    ``composition_erased``: the upper end of :math:`I(z; s) - I(c; s)` is below zero by more than the margin and a
+    fifth of :math:`I(c; s)`, of which codes that keep populations apart hold all; a probe falls a little short.
 
     Examples
     --------
