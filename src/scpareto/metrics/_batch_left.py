@@ -171,9 +171,9 @@ def batch_left(
         I(z; s \mid c) \ge \frac{1}{n} \sum_i \left[ \log q(s_i \mid z_i, c_i) - \log \pi(s_i \mid c_i) \right] ,
 
     over cells that have a population, with :math:`\pi` the proportions of the batches in a population and :math:`q` a
-    probe, both from cells of other folds. The probe is given the log proportions and learns what codes add, from zero;
-    on inner held-out cells its probabilities are mixed with the proportions. Of several kinds, each a lower bound, the
-    highest counts.
+    probe, both from cells of other folds. The probe is given the log proportions and learns what codes add, from zero.
+    Its over-confidence is taken back by two numbers chosen for all judged cells at once, which adds about :math:`1/n`
+    nats; a probe that finds nothing gives exactly zero. Of several kinds, each a lower bound, the highest counts.
 
     Folds, initial weights, minibatches and draws are the same for all embeddings: equal codes get equal numbers. In
     each draw of the bootstrap cells (or samples) and repeats are drawn, the same for numerator, denominator and all
@@ -183,8 +183,8 @@ def batch_left(
     Cells that are not assessable are one more population to the probes. They do not enter ``batch_left``; with them
     the ratio is the other end of the range.
 
-    ``composition_erased``: the upper end of :math:`I(z; s) - I(c; s)` is below zero by more than the margin. Codes that
-    keep populations apart hold at least :math:`I(c; s)`.
+    ``composition_erased``: the upper end of :math:`I(z; s) - I(c; s)` is below zero by more than the margin and a
+    fifth of :math:`I(c; s)`, of which codes that keep populations apart hold all; a probe falls a little short.
 
     Examples
     --------
@@ -252,7 +252,7 @@ def batch_left(
         )
     mixing = {}
     for name in [*embeddings, *(graphs or {})]:
-        if name in (graphs or {}):
+        if graphs is not None and name in graphs:
             mixing[name] = np.mean([graph_mixing(text, p, graph=graphs[name]).value for p in populated])
         else:
             mixing[name] = np.mean([graph_mixing(s, p, codes=embeddings[name][kept]).value for p in c])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -41,17 +41,10 @@ def check_codes(
 def check_populations(
     populations: SharedPopulations | ArrayLike | Sequence[SharedPopulations | ArrayLike], level: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Number the populations of each cell, one row per resolution; -1 for none, or for one of one batch."""
-    if (
-        isinstance(populations, SharedPopulations)
-        or np.ndim(populations[0]) == 0
-        and not isinstance(  # type: ignore[index]
-            populations[0], SharedPopulations
-        )
-    ):
-        populations = [populations]
+    """Return numbers of populations, one row per resolution; -1 for none, or for one of one batch."""
+    several = isinstance(populations, (list, tuple)) and len(populations) > 0 and not np.isscalar(populations[0])
     found = []
-    for given in populations:
+    for given in cast("Sequence[Any]", populations) if several else [populations]:
         labels = np.asarray(given.labels if isinstance(given, SharedPopulations) else given)
         if labels.shape != level.shape or labels.dtype.kind not in "iu":
             raise ValueError(
@@ -101,7 +94,7 @@ def check_options(
 def check_samples(
     sample: ArrayLike | None, level: NDArray[np.int64], judged: NDArray[np.bool_], notes: list[str]
 ) -> NDArray[np.int64] | None:
-    """Number each cell's sample, samples of two batches apart; None where there are too few to draw from."""
+    """Return the number of each cell's sample within its batch, or None where there are too few to draw from."""
     if sample is None:
         return None
     text = check_labels(sample, "sample", n_cells=len(level))

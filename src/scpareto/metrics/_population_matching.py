@@ -55,6 +55,7 @@ def match_clusters(
         if len(group[node]) > 1 and group[node] not in members:
             members.append(group[node])
     strengths = [min(weakest[node] for node in joined) for joined in members]
+
     _adopt(nodes, members, centroids, similarity)
 
     labels = [np.full(len(found), -1) for found in centroids]
@@ -75,7 +76,7 @@ def _reciprocal(
     matched = np.arange(len(one)), np.arange(len(other))
     alike, pairs = np.zeros((len(one), len(other))), np.empty((0, 2), dtype=np.int64)
     for _ in range(_MAX_ROUNDS):
-        alike = _cosine(one - one[matched[0]].mean(axis=0), other - other[matched[1]].mean(axis=0))
+        alike = _concordance(one - one[matched[0]].mean(axis=0), other - other[matched[1]].mean(axis=0))
         best = alike.argmax(axis=1)
         mutual = alike.argmax(axis=0)[best] == np.arange(len(one))
         found = np.column_stack([np.flatnonzero(mutual), best[mutual]])
@@ -89,9 +90,10 @@ def _reciprocal(
     return alike, pairs
 
 
-def _cosine(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    lengths = np.linalg.norm(one, axis=1)[:, None] * np.linalg.norm(other, axis=1)
-    return np.divide(one @ other.T, lengths, out=np.zeros_like(lengths), where=lengths > 1e-12)
+def _concordance(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the cosine, lowered where lengths differ: a type half-way to another is not that other."""
+    squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)
+    return np.divide(2 * one @ other.T, squares, out=np.zeros_like(squares), where=squares > 1e-24)
 
 
 def _adopt(

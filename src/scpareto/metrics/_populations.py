@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.sparse.linalg import LinearOperator, svds
 from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from ._checks import check_count, check_labels, check_matrix
+from ._population_borders import common_borders
 from ._population_matching import match_clusters
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class SharedPopulations:
         Population of each cell, shape ``(n_cells,)``, from 0; -1 where the cell's cluster has no counterpart in
         another batch and the cell is not assessable.
     clusters
-        Cluster of each cell within its batch, shape ``(n_cells,)``.
+        Cluster of each cell within its batch, shape ``(n_cells,)``, as first found.
     sizes
         Cells per population (rows) and batch (columns).
     not_assessable
@@ -71,8 +72,8 @@ class SharedPopulations:
         >>> len(found.sizes), found.not_assessable.to_dict()
         (0, {'a': 1.0, 'b': 1.0})
         """
-        row = self.sizes.loc[population]
-        return tuple(str(name) for name in row.index[row > 0])
+        sizes = self.sizes.to_numpy()[self.sizes.index.get_loc(population)]
+        return tuple(str(name) for name, size in zip(self.sizes.columns, sizes, strict=True) if size > 0)
 
 
 def shared_populations(
@@ -100,11 +101,11 @@ def shared_populations(
     n_clusters
         Clusters of each batch. A batch has at most one for each 20 of its cells.
     n_components
-        With more columns than this, the cells of a batch are clustered on principal components of their own.
+        With more columns than this, cells are clustered on principal components of what varies within batches.
     min_similarity
         Least similarity of two matched clusters, between 0 and 1.
     min_cells
-        Smallest cluster that takes part; cells of smaller ones are not assessable.
+        Cells that a population must have in each of two batches; smaller clusters are not matched.
     seed
         Seed of K-means and of the components.
 
@@ -121,9 +122,9 @@ def shared_populations(
     -----
     K-means within batches gives clusters :math:`k` of batch :math:`b` with mean profiles :math:`m_{bk}`. For two
     batches, let :math:`o_a` and :math:`o_b` be the means of the profiles that are matched between them. The similarity
-    of two clusters is the cosine of their deviations
+    of two clusters is the concordance of their deviations :math:`u = m_{ai} - o_a` and :math:`v = m_{bj} - o_b`
 
-    .. math:: r_{ai, bj} = \cos(m_{ai} - o_a,\, m_{bj} - o_b) ,
+    .. math:: r_{ai, bj} = \frac{2\, u^\top v}{u^\top u + v^\top v} ,
 
     in which an effect that a batch has on all its cells cancels. Clusters that are each other's most similar are
     matched; origins and matches are found in turn until both stand, from the means of all clusters. A match counts
@@ -135,6 +136,12 @@ def shared_populations(
     batch tells apart. A cluster left over joins a population at a mean similarity of at least .8 to its clusters in
     other batches, if its nearest cluster in its own batch is in it, or none of its batch is: clustering halves a large
     type in one batch and not in another.
+
+    Matched clusters fix the centres, not the borders, which clustering draws by chance and otherwise in each batch.
+    Cells are assigned anew, in rounds, to the nearest centre of a population, moved by what their batch adds to all and
+    what it adds to that population as far as that stands out from the variance within clusters: between batches that
+    differ in nothing, borders are the same. Clusters still without a match join in if another batch has cells where
+    they are, at a tenth of the density or more; the others keep their centres, and their cells are not assessable.
 
     Two types that differ from all others in the same way and occur in one batch each are taken for one; no method that
     allows for effects of the batch can tell them from a type that the batch has changed.
@@ -152,48 +159,43 @@ def shared_populations(
     >>> found.not_assessable.round(2).to_dict(), np.unique(found.labels[types == 3])
     ({'a': 0.0, 'b': 0.25}, array([-1]))
     """
-    x = sparse.csr_matrix(expression, dtype=np.float64) if sparse.issparse(expression) else None
-    if x is None:
-        x = check_matrix(expression, "expression")
-    elif not np.isfinite(x.data).all():
-        raise ValueError("`expression` has NaN or infinite values; remove those cells.")
-    text = check_labels(batch, "batch", n_cells=x.shape[0], min_labels=2)
+    text = check_labels(batch, "batch", n_cells=np.shape(expression)[0], min_labels=2)
     wanted = check_count(n_clusters, "n_clusters", minimum=2)
-    columns = check_count(n_components, "n_components", minimum=2)
     least = check_count(min_cells, "min_cells", minimum=1)
     if not 0 < min_similarity < 1:
         raise ValueError(f"`min_similarity` is {min_similarity}; give a number between 0 and 1.")
-
     names, level = np.unique(text, return_inverse=True)
+    x = _space(expression, level, check_count(n_components, "n_components", minimum=2), seed)
+
     clusters = np.empty(len(text), dtype=np.int64)
     taking_part, centroids = [], []
     with threadpool_limits(limits=1):
         for b in range(len(names)):
             cells = np.flatnonzero(level == b)
-            most = min(wanted, max(1, len(cells) // _LEAST_CELLS_OF_A_CLUSTER))
-            clusters[cells] = own = _cluster(x[cells], most, columns, seed)
+            most = min(wanted, max(1, len(cells) // _LEAST_CELLS_OF_A_CLUSTER), len(np.unique(x[cells], axis=0)))
+            clusters[cells] = own = KMeans(most, n_init=5, random_state=seed).fit_predict(x[cells])
             large = np.flatnonzero(np.bincount(own) >= least)
             taking_part.append(large)
-            centroids.append(np.array([np.asarray(x[cells[own == k]].mean(axis=0)).ravel() for k in large]))
-    matched, strengths = match_clusters(
-        [found.reshape(-1, x.shape[1]) for found in centroids], min_similarity=min_similarity
-    )
+            centroids.append(np.array([x[cells[own == k]].mean(axis=0) for k in large]).reshape(-1, x.shape[1]))
+        matched, strengths = match_clusters(centroids, min_similarity=min_similarity)
 
-    labels = np.full(len(text), -1)
-    for b, (rows, population) in enumerate(zip(taking_part, matched, strict=True)):
-        for row, label in zip(rows, population, strict=True):
-            labels[(level == b) & (clusters == row)] = label
+        labels = np.full(len(text), -1)
+        for b, (rows, population) in enumerate(zip(taking_part, matched, strict=True)):
+            for row, label in zip(rows, population, strict=True):
+                labels[(level == b) & (clusters == row)] = label
+        labels = common_borders(x, level, clusters, labels)
+    sizes = np.zeros((len(strengths) + 1, len(names)), dtype=np.int64)
+    np.add.at(sizes, (labels, level), 1)
+    shared = np.flatnonzero((sizes[:-1] >= least).sum(axis=1) > 1)
     # The largest first, whatever the order in which they were found.
-    order = np.argsort(-np.bincount(labels[labels >= 0], minlength=len(strengths)), kind="stable")
-    rank = np.empty(len(order) + 1, dtype=np.int64)
-    rank[order], rank[-1] = np.arange(len(order)), -1
+    order = shared[np.argsort(-sizes[shared].sum(axis=1), kind="stable")]
+    rank = np.full(len(strengths) + 1, -1)
+    rank[order] = np.arange(len(order))
     labels = rank[labels]
-    sizes = np.zeros((len(order), len(names)), dtype=np.int64)
-    np.add.at(sizes, (labels[labels >= 0], level[labels >= 0]), 1)
     return SharedPopulations(
         labels,
         clusters,
-        pd.DataFrame(sizes, index=pd.RangeIndex(len(order), name="population"), columns=names),
+        pd.DataFrame(sizes[order], index=pd.RangeIndex(len(order), name="population"), columns=names),
         pd.Series(np.bincount(level, labels < 0) / np.bincount(level), index=names, name="not_assessable"),
         np.array(strengths)[order],
     )
@@ -231,14 +233,27 @@ def populations_at_resolutions(
     return tuple(shared_populations(expression, batch, n_clusters=k, seed=seed) for k in n_clusters)
 
 
-def _cluster(
-    cells: NDArray[np.float64] | sparse.csr_matrix, n_clusters: int, n_components: int, seed: int
-) -> NDArray[np.int64]:
-    most = min(cells.shape) - 1
-    if cells.shape[1] > n_components and most >= 2:
-        solver = "arpack" if sparse.issparse(cells) else "auto"
-        cells = PCA(min(n_components, most), svd_solver=solver, random_state=seed).fit_transform(cells)
-    elif sparse.issparse(cells):
-        cells = cells.toarray()
-    n_distinct = len(np.unique(cells, axis=0))
-    return KMeans(min(n_clusters, n_distinct), n_init=5, random_state=seed).fit_predict(cells).astype(np.int64)
+def _space(
+    expression: ArrayLike | sparse.spmatrix | sparse.sparray, level: NDArray[np.int64], n_components: int, seed: int
+) -> NDArray[np.float64]:
+    """Return the columns as they are if they are few, else components of the variation within batches."""
+    if not sparse.issparse(expression):
+        x: Any = check_matrix(expression, "expression")
+    else:
+        x = sparse.csr_matrix(expression, dtype=np.float64)
+        if not np.isfinite(x.data).all():
+            raise ValueError("`expression` has NaN or infinite values; remove those cells.")
+    if min(x.shape) <= n_components:
+        return np.asarray(x.toarray() if sparse.issparse(x) else x)
+    of_batch = sparse.csr_matrix((np.ones(len(level)), (level, np.arange(len(level)))))
+    sums = of_batch @ x
+    means = (sums.toarray() if sparse.issparse(sums) else sums) / np.bincount(level)[:, None]
+    # Centred on the fly: a sparse matrix stays sparse.
+    centred = LinearOperator(
+        x.shape,
+        matvec=lambda v: x @ v.ravel() - (means @ v.ravel())[level],
+        rmatvec=lambda v: x.T @ v.ravel() - means.T @ (of_batch @ v.ravel()),
+        dtype=np.float64,
+    )
+    directions = svds(centred, k=n_components, random_state=seed)[2]
+    return np.asarray(x @ directions.T)
