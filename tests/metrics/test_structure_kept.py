@@ -241,6 +241,7 @@ def test_a_large_set_is_judged_on_a_sample(cells):
         structure_kept({"graph": kneighbors_graph(cells.z, 5)}, scores)
 
 
+@pytest.mark.slow
 def test_descent_finds_nearly_all_neighbours():
     points = np.random.default_rng(0).normal(size=(2000, 8)).astype(np.float32)
     found = _descent(points, 15, 0)
@@ -255,7 +256,7 @@ def test_descent_finds_nearly_all_neighbours():
     [
         ({"embeddings": {}}, "empty"),
         ({"embeddings": {"z": np.full((600, 2), np.nan)}}, "NaN"),
-        ({"embeddings": {"z": np.zeros((10, 2))}}, "10 cells"),
+        ({"embeddings": {"z": np.zeros((10, 2))}}, "have 10 cells"),
         ({"embeddings": {"z": np.zeros((600, 2)), "y": np.zeros((599, 2))}}, "different numbers"),
         ({"embeddings": {"g": sparse.csr_matrix((600, 599))}}, "graph 'g'"),
         ({"weights": "types"}, "choose 'cells' or 'populations'"),
