@@ -96,7 +96,7 @@ def lost_contrasts(
     n_nearest: int = 5,
     n_neighbors: int = 15,
     n_bootstrap: int = 1000,
-    max_cells: int | None = 100_000,
+    max_cells: int | None = 20_000,
     seed: int = 0,
 ) -> LostContrasts:
     r"""Find differences between groups of cells, of one batch each, that embeddings have lost against a reference.
