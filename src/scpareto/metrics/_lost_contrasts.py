@@ -11,9 +11,10 @@ from scipy import sparse
 from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
-from ._batch_groups import BatchGroups, axes_of_pairs, groups_within_batches
+from ._batch_groups import contrasts_of, groups_within_batches
 from ._checks import check_count
 from ._log_components import group_means
+from ._max_t import max_t, shown_contrasts
 from ._neighbor_weights import neighbor_weights
 from ._programmes import scores_and_half
 from ._technical import explained_differences, technical_covariates
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-_BLOCK = 32
-_DRAWS_AT_ONCE = 64
+    from ._batch_groups import BatchGroups, Contrasts
+    from ._max_t import MaxT
+
 _N_MARKERS = 5
 _POWER = 0.8
 
@@ -94,7 +96,7 @@ def lost_contrasts(
     n_nearest: int = 5,
     n_neighbors: int = 15,
     n_bootstrap: int = 1000,
-    max_cells: int | None = 100_000,
+    max_cells: int | None = 20_000,
     seed: int = 0,
 ) -> LostContrasts:
     r"""Find differences between groups of cells, of one batch each, that embeddings have lost against a reference.
@@ -162,8 +164,20 @@ def lost_contrasts(
     groups and as a neighbour of others. The largest of all :math:`T` under the null is drawn with Gaussian multipliers
     of the influences, common to all contrasts and embeddings, so that their dependence is kept (max-T).
 
+    Beside pairs of near groups, each group is contrasted with the rest of its batch, and so are groups that cells
+    connect with each other but not with the rest: pairs alone missed types that were laid onto a far one.
+
+    The kind of a contrast tells a lost type from a shifted state: two sides are of different types if no chain of
+    groups, each with a twentieth of its neighbours in the next, connects them. Against the labels of three real sets
+    this is cautious: 130 of 204 pairs of groups of unlike labels were called types, and 29 of 361 of one label.
+
+    Measured on 60 simulations of five types in two batches, three embeddings of equal noise, about 77 contrasts each:
+    one false alarm without a margin. Of types merged into the nearest one, those of 20 to 45 cells in a batch were all
+    found (54 simulations), those of 15 to 20 cells in 12 of 17, smaller ones in none of 9.
+
     Cells of one donor are taken as independent: the alarm speaks of these cells. The smallest population takes the
-    standard error to fall with the root of the cells, and no population of fewer than ``min_cells`` is ever seen.
+    standard error to fall with the root of the cells, and is at least twice ``min_cells``, since K-means may split
+    smaller populations or join them to others.
 
     References
     ----------
@@ -220,25 +234,27 @@ def lost_contrasts(
             n_nearest=check_count(n_nearest, "n_nearest", minimum=1),
             seed=seed,
         )
-        axes = axes_of_pairs(programmes.a, groups)
+        contrasts = contrasts_of(groups)
+        axes = contrasts.differences(group_means(programmes.a, groups.of_cell, len(groups.size)))
+        axes = axes / np.maximum((axes**2).sum(axis=1, keepdims=True), 1e-12)
         told = _technical(own_counts, gene_names, covariates, programmes.batch, rows)
-        explained = explained_differences(
-            programmes.b, np.column_stack(list(told.values())), groups.of_cell, groups.batch, groups.pairs, axes
-        )
+        explained = explained_differences(programmes.b, np.column_stack(list(told.values())), groups, contrasts, axes)
         around = {
             name: neighbor_weights(_rows_of(e, name, rows, _length(counts)), name, n, n_neighbors, seed=seed)
             for name, e in embeddings.items()
         }
-        shown = {name: _shown(programmes.b, near, groups, axes) for name, near in around.items()}
+        shown = {name: shown_contrasts(programmes.b, near, groups, contrasts, axes) for name, near in around.items()}
         judged = (shown[reference] >= min_shown) & (explained[0] <= max_explained)
         others = [name for name in embeddings if name != reference]
-        test = _max_t(programmes.b, around, groups, axes, shown, reference, others, judged, margin, n_bootstrap, seed)
+        test = max_t(
+            programmes.b, around, groups, contrasts, axes, shown, reference, others, judged, margin, n_bootstrap, seed
+        )
     text = np.asarray(batch).astype(str)[rows]
     batch_names = [text[np.flatnonzero(programmes.batch == b)[0]] for b in range(int(programmes.batch.max()) + 1)]
     names = [f"{batch_names[b]}: group {i}" for b, i in zip(groups.batch, groups.number, strict=True)]
     genes = np.flatnonzero(programmes.genes).tolist()
     gene_text = [f"gene {i}" for i in genes] if gene_names is None else [str(gene_names[i]) for i in genes]
-    described = _describe(groups, names, batch_names, logged, gene_text, explained, list(told))
+    described = _describe(groups, contrasts, batch_names, logged, gene_text, explained, list(told))
     status = np.where(explained[0] > max_explained, "technical", np.where(judged, "judged", "not shown"))
     z = norm.ppf((1 + level) / 2)
     tables = []
@@ -260,106 +276,16 @@ def lost_contrasts(
         value={name: bool((test.p[i] <= 1 - level).any()) for i, name in enumerate(others)},
         groups=everywhere,
         names=names,
-        smallest_population=_smallest(test, groups, shown[reference], judged, margin, level, min_cells),
+        smallest_population=_smallest(
+            test, np.minimum(*contrasts.sizes(groups.size)), shown[reference], judged, margin, level, min_cells
+        ),
         n_judged=int(judged.sum()),
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _MaxT:
-    p: NDArray[np.float64]
-    error: NDArray[np.float64]
-    error_of_lost: NDArray[np.float64]
-    largest: NDArray[np.float64]
-
-
-def _shown(
-    scores: NDArray[np.float64], near: sparse.csr_matrix, groups: BatchGroups, axes: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    means = group_means(near @ scores, groups.of_cell, len(groups.size))
-    return ((means[groups.pairs[:, 1]] - means[groups.pairs[:, 0]]) * axes).sum(axis=1)
-
-
-def _max_t(
-    scores: NDArray[np.float64],
-    around: Mapping[str, sparse.csr_matrix],
-    groups: BatchGroups,
-    axes: NDArray[np.float64],
-    shown: Mapping[str, NDArray[np.float64]],
-    reference: str,
-    others: Sequence[str],
-    judged: NDArray[np.bool_],
-    margin: float,
-    n_bootstrap: int,
-    seed: int,
-) -> _MaxT:
-    """Test all contrasts in all embeddings but the reference; p values are NaN where a contrast is not judged."""
-    shape = (len(others), len(axes))
-    statistic, error, error_of_lost = np.full(shape, -np.inf), np.full(shape, np.nan), np.full(shape, np.nan)
-    largest = np.full(n_bootstrap, -np.inf)
-    back = {name: near.T.tocsr() for name, near in around.items()}
-    means = {name: near @ scores for name, near in around.items()}
-    columns = np.flatnonzero(shown[reference] > 0)
-    for begin in range(0, len(columns), _BLOCK):
-        block = columns[begin : begin + _BLOCK]
-        weight = _sides(groups, block)
-        projected = scores @ axes[block].T
-        part = {name: _influence(projected, means[name] @ axes[block].T, back[name], weight) for name in around}
-        before = shown[reference][block]
-        for i, name in enumerate(others):
-            now = shown[name][block]
-            effect = (1 - margin) * part[reference] - part[name]
-            error[i, block] = np.sqrt((effect**2).sum(axis=0))
-            lost = part[reference] * (now / before) - part[name]
-            error_of_lost[i, block] = np.sqrt((lost**2).sum(axis=0)) / before
-            used = np.flatnonzero(judged[block] & (error[i, block] > 0))
-            if not len(used):
-                continue
-            chosen = block[used]
-            statistic[i, chosen] = ((1 - margin) * before[used] - now[used]) / error[i, chosen]
-            drawn = (effect[:, used] / error[i, chosen]).astype(np.float32)
-            np.maximum(largest, _largest(drawn, n_bootstrap, seed), out=largest)
-    p = (1 + (largest[None, None] >= statistic[..., None]).sum(axis=-1)) / (1 + n_bootstrap)
-    return _MaxT(np.where(np.isfinite(statistic), p, np.nan), error, error_of_lost, largest)
-
-
-def _sides(groups: BatchGroups, block: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Weights of the cells in each contrast of a block: means of the second group less those of the first."""
-    weight = np.zeros((len(groups.of_cell), len(block)))
-    for column, (first, second) in enumerate(groups.pairs[block]):
-        weight[groups.of_cell == first, column] = -1 / groups.size[first]
-        weight[groups.of_cell == second, column] = 1 / groups.size[second]
-    return weight
-
-
-def _influence(
-    projected: NDArray[np.float64], around: NDArray[np.float64], back: sparse.csr_matrix, weight: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Influence of each cell on what is shown of each contrast, as one of its groups and as a neighbour of these."""
-    found = projected * (back @ weight) - back @ (weight * around)
-    for sign in (-1, 1):
-        side = weight * sign > 0
-        n = np.maximum(side.sum(axis=0), 2)
-        mean = (around * side).sum(axis=0) / n
-        # Cells of a group vary around a mean of their own: n - 1 of them are free.
-        found += weight * side * (around - mean) * np.sqrt(n / (n - 1))
-    return found
-
-
-def _largest(effects: NDArray[np.float32], n_bootstrap: int, seed: int) -> NDArray[np.float64]:
-    """Return the largest standardised sum of each draw; equal seeds draw equal multipliers for all blocks."""
-    rng = np.random.default_rng(seed)
-    found = np.empty(n_bootstrap)
-    for begin in range(0, n_bootstrap, _DRAWS_AT_ONCE):
-        end = min(begin + _DRAWS_AT_ONCE, n_bootstrap)
-        drawn = rng.standard_normal((end - begin, len(effects)), dtype=np.float32)
-        found[begin:end] = (drawn @ effects).max(axis=1)
-    return found
-
-
 def _smallest(
-    test: _MaxT,
-    groups: BatchGroups,
+    test: MaxT,
+    smaller: NDArray[np.int64],
     before: NDArray[np.float64],
     judged: NDArray[np.bool_],
     margin: float,
@@ -369,9 +295,8 @@ def _smallest(
     if not judged.any() or not len(test.error) or not np.isfinite(test.largest).all():
         return float("nan")
     needed = np.quantile(test.largest, level) + norm.ppf(_POWER)
-    smaller = groups.size[groups.pairs].min(axis=1)[judged]
-    cells = smaller * (np.median(test.error[:, judged], axis=0) * needed / ((1 - margin) * before[judged])) ** 2
-    return float(max(np.ceil(np.median(cells)), min_cells))
+    cells = smaller[judged] * (np.median(test.error[:, judged], axis=0) * needed / ((1 - margin) * before[judged])) ** 2
+    return float(max(np.ceil(np.median(cells)), 2 * min_cells))
 
 
 def _technical(
@@ -393,32 +318,28 @@ def _technical(
 
 def _describe(
     groups: BatchGroups,
-    names: Sequence[str],
+    contrasts: Contrasts,
     batch_names: Sequence[str],
     logged: Any,
     genes: Sequence[str],
     explained: NDArray[np.float64],
     covariates: Sequence[str],
 ) -> pd.DataFrame:
-    """One row for each contrast: what does not depend on any embedding."""
+    """Return one row for each contrast: what does not depend on any embedding."""
     means = group_means(logged, groups.of_cell, len(groups.size))
+    n_first, n_second = contrasts.sizes(groups.size)
     rows = []
-    for column, (first, second) in enumerate(groups.pairs):
-        difference = means[second] - means[first]
+    for column, (first, second) in enumerate(zip(contrasts.first, contrasts.second, strict=True)):
+        difference = contrasts.sides[column] @ means
         order = np.argsort(difference)
-        rows.append(
-            {
-                "contrast": f"{names[first]} | group {groups.number[second]}",
-                "batch": batch_names[groups.batch[first]],
-                "n_first": int(groups.size[first]),
-                "n_second": int(groups.size[second]),
-                "kind": "state" if groups.island[first] == groups.island[second] else "type",
-                "markers_first": ", ".join(genes[g] for g in order[:_N_MARKERS] if difference[g] < 0),
-                "markers_second": ", ".join(genes[g] for g in order[::-1][:_N_MARKERS] if difference[g] > 0),
-                "explained": float(explained[0, column]),
-                "explained_by": covariates[int(explained[1:, column].argmax())] if explained[1:, column].any() else "",
-            }
-        )
+        own = batch_names[contrasts.batch[column]]
+        main = covariates[int(explained[1:, column].argmax())] if explained[1:, column].any() else ""
+        lower = ", ".join(genes[g] for g in order[:_N_MARKERS] if difference[g] < 0)
+        higher = ", ".join(genes[g] for g in order[::-1][:_N_MARKERS] if difference[g] > 0)
+        kind = "type" if contrasts.is_type[column] else "state"
+        sizes = (int(n_first[column]), int(n_second[column]))
+        name = f"{own}: {first} | {second}"
+        rows.append((name, own, *sizes, kind, lower, higher, float(explained[0, column]), main))
     columns = ["contrast", "batch", "n_first", "n_second", "kind", "markers_first", "markers_second"]
     return pd.DataFrame(rows, columns=[*columns, "explained", "explained_by"])
 

@@ -74,7 +74,7 @@ def programme_scores(
     min_cells: int = 30,
     min_genes: int = 200,
     max_depth_share: float = 0.5,
-    max_cells: int | None = 100_000,
+    max_cells: int | None = 20_000,
     seed: int = 0,
 ) -> Programmes:
     r"""Score programmes of genes that an embedding did not use, in two independent halves of the counts.

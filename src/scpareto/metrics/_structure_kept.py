@@ -177,6 +177,8 @@ def structure_kept(
         raise ValueError(f"`level` is {level}; give a coverage between 0 and 1.")
     n = len(programmes.rows)
     n_all = _n_all(embeddings)
+    if programmes.rows[-1] >= n_all:
+        raise ValueError(f"`embeddings` have {n_all} cells; `programmes` were scored for more.")
     judged = _judged(cells, n_all)[programmes.rows]
     units = None if sample is None else np.asarray(sample)[programmes.rows]
     unit, stratum, resampled = units_of(units, programmes.batch)
@@ -264,8 +266,6 @@ def _judged(cells: ArrayLike | None, n_cells: int) -> NDArray[np.bool_]:
 
 def _of_rows(embedding: Any, name: str, rows: NDArray[np.int64], n_cells: int) -> Any:
     """Return the rows of an embedding that programmes were scored for."""
-    if rows[-1] >= n_cells:
-        raise ValueError(f"{name!r} has {n_cells} cells; `programmes` were scored for more.")
     if sparse.issparse(embedding):
         if len(rows) < n_cells:
             raise ValueError(

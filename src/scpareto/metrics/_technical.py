@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ._batch_groups import BatchGroups, Contrasts
+
 S_PHASE = frozenset(
     "ATAD2 BLM BRIP1 CCNE2 CDC45 CDC6 CDCA7 CHAF1B CLSPN DSCC1 DTL E2F8 EXO1 FEN1 GINS2 GMNN HELLS MCM2 MCM4 MCM5 MCM6 "
     "MSH2 NASP PCNA POLA1 POLD3 PRIM1 RAD51 RAD51AP1 RFC2 RRM1 RRM2 SLBP TIPIN TYMS UBR7 UHRF1 UNG USP1 WDR76".split()
@@ -60,16 +62,15 @@ def technical_covariates(
 def explained_differences(
     scores: NDArray[np.float64],
     covariates: NDArray[np.float64],
-    group: NDArray[np.int64],
-    batch_of_group: NDArray[np.int64],
-    pairs: NDArray[np.int64],
+    groups: BatchGroups,
+    contrasts: Contrasts,
     axes: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    r"""Share of the difference between two groups, along an axis, that covariates explain together and one by one.
+    r"""Return the share of each contrast, along its axis, that covariates explain together and one by one.
 
     Returns
     -------
-    Shape ``(1 + n_covariates, n_pairs)``, in [0, 1]: all together first.
+    Shape ``(1 + n_covariates, n_contrasts)``, in [0, 1]: all together first.
 
     Notes
     -----
@@ -77,16 +78,16 @@ def explained_differences(
     that types that happen to differ in depth are not taken for depth; the share of a contrast with axis :math:`a` is
     :math:`(\bar u_2 - \bar u_1)^\top \beta a / (\bar y_2 - \bar y_1)^\top a`.
     """
-    n_groups = len(batch_of_group)
+    group, n_groups = groups.of_cell, len(groups.size)
     means, levels = group_means(scores, group, n_groups), group_means(covariates, group, n_groups)
     inside = group >= 0
     y, u = scores[inside] - means[group[inside]], covariates[inside] - levels[group[inside]]
-    batch = batch_of_group[group[inside]]
-    rise = levels[pairs[:, 1]] - levels[pairs[:, 0]]
-    whole = ((means[pairs[:, 1]] - means[pairs[:, 0]]) * axes).sum(axis=1)
-    told = np.zeros((1 + covariates.shape[1], len(pairs)))
-    for own in np.unique(batch_of_group):
-        cells, columns = batch == own, np.flatnonzero(batch_of_group[pairs[:, 0]] == own)
+    batch = groups.batch[group[inside]]
+    rise = contrasts.differences(levels)
+    whole = (contrasts.differences(means) * axes).sum(axis=1)
+    told = np.zeros((1 + covariates.shape[1], len(axes)))
+    for own in np.unique(groups.batch):
+        cells, columns = batch == own, np.flatnonzero(contrasts.batch == own)
         together = np.linalg.lstsq(u[cells], y[cells], rcond=1e-6)[0]
         told[0, columns] = ((rise[columns] @ together) * axes[columns]).sum(axis=1)
         for c in range(covariates.shape[1]):

@@ -1,0 +1,166 @@
+"""Differences that embeddings have lost, with a stated rate of false alarms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.neighbors import kneighbors_graph
+
+from scpareto.metrics import lost_contrasts
+
+SHARES = np.array([0.3, 0.25, 0.2, 0.1, 0.15])
+
+
+class World:
+    """Five types in two batches, with a batch effect on genes; ``z`` is the true state."""
+
+    def __init__(self, seed, n=600, *, n_genes=100, depth=600, spread=0.3):
+        rng = self.rng = np.random.default_rng(seed)
+        self.types, self.batch = rng.choice(5, n, p=SHARES), rng.integers(2, size=n)
+        self.centres = 1.5 * rng.normal(size=(5, 6))
+        self.z = self.centres[self.types] + 0.7 * rng.normal(size=(n, 6))
+        genes = 0.3 * rng.normal(size=(6, n_genes))
+        base = rng.normal(size=n_genes) + 0.3 * rng.normal(size=(2, n_genes))[self.batch]
+        level = np.exp(self.z @ genes + base)
+        self.depth = depth * rng.lognormal(0, spread, n)
+        self.counts = rng.poisson(level / level.sum(axis=1, keepdims=True) * self.depth[:, None])
+
+    def noisy(self, z=None, sd=0.4):
+        z = self.z if z is None else z
+        return z + sd * self.rng.normal(size=z.shape)
+
+    def merged(self, one, other):
+        z, own = self.z.copy(), np.flatnonzero(self.types == one)
+        z[own] = self.z[self.rng.choice(np.flatnonzero(self.types == other), len(own))]
+        return self.noisy(z)
+
+
+def test_embeddings_of_equal_truth_ring_in_at_most_one_of_twenty_worlds():
+    """Two embeddings against a third of equal noise, without any margin: the hardest null there is."""
+    false = 0
+    for seed in range(60):
+        world = World(seed, n=400, n_genes=60)
+        codes = {name: world.noisy() for name in ("reference", "one", "other")}
+        found = lost_contrasts(world.counts, codes, world.batch, reference="reference", margin=0.0, seed=seed)
+        assert found.n_judged > 5
+        false += any(found.value.values())
+    assert false <= 3
+
+
+def test_a_merged_type_rings_and_is_named():
+    found_by_seed = []
+    for seed in range(5):
+        world = World(100 + seed)
+        nearest = int(np.argsort(((world.centres - world.centres[4]) ** 2).sum(axis=1))[1])
+        codes = {"reference": world.noisy(), "merged": world.merged(4, nearest), "whole": world.noisy()}
+        names = [f"gene_{i}" for i in range(100)]
+        found = lost_contrasts(world.counts, codes, world.batch, reference="reference", gene_names=names, seed=seed)
+        assert not found.value["whole"]
+        found_by_seed.append(found.value["merged"])
+        table = found.table
+        assert not table.duplicated(["contrast", "embedding"]).any()
+        rings = table[table["rings"]]
+        if len(rings):
+            assert (rings["lost"] > 0.1).all()
+            assert (rings["status"] == "judged").all()
+            assert rings["markers_first"].str.startswith("gene_").all()
+            # The group that was merged is of the merged type.
+            top = rings.sort_values("lost").iloc[-1]["contrast"].split(" | ")
+            batch = top[0].split(":")[0]
+            sides = [found.names.index(name) for name in (top[0], f"{batch}: {top[1]}") if name in found.names]
+            labels = [np.bincount(world.types[found.groups == g]).argmax() for g in sides]
+            assert {4, nearest} & set(labels)
+    assert sum(found_by_seed) >= 4
+
+
+def test_graphs_are_judged_too():
+    world = World(7)
+    nearest = int(np.argsort(((world.centres - world.centres[4]) ** 2).sum(axis=1))[1])
+    codes = {"reference": world.noisy(), "graph": kneighbors_graph(world.merged(4, nearest), 15)}
+    found = lost_contrasts(sparse.csr_matrix(world.counts), codes, world.batch, reference="reference")
+    assert found.value == {"graph": True}
+
+
+def test_losing_depth_does_not_ring():
+    """One population in which nothing but depth differs, and it moves genes: a method that drops it loses no type."""
+    rng = np.random.default_rng(0)
+    n, batch = 600, np.arange(600) % 2
+    log_depth = rng.normal(size=n)
+    level = np.exp(np.outer(log_depth, 0.5 + 0.4 * rng.normal(size=100)) + rng.normal(size=100) + 1.5)
+    counts = rng.poisson(level)
+    codes = {"reference": np.column_stack([log_depth, 0.1 * rng.normal(size=n)]), "without": rng.normal(size=(n, 2))}
+    found = lost_contrasts(counts, codes, batch, reference="reference")
+    assert not found.value["without"]
+    technical = found.table[found.table["status"] == "technical"]
+    assert len(technical) > 0
+    assert technical["explained_by"].isin(["depth", "detected genes", "doublet-like depth"]).all()
+    unaware = lost_contrasts(counts, codes, batch, reference="reference", max_explained=1.0)
+    assert unaware.value["without"], "it is the covariates that keep it silent"
+
+
+def test_mitochondrial_share_and_given_covariates_explain():
+    world = World(1)
+    rng, n = np.random.default_rng(1), 600
+    stress = rng.gamma(2.0, 0.5, size=n)
+    mitochondrial = rng.poisson(60 * stress[:, None] * rng.uniform(0.5, 1.5, size=10))
+    names = [f"gene_{i}" for i in range(100)] + [f"mt-{i}" for i in range(10)]
+    counts = np.column_stack([world.counts, mitochondrial])
+    codes = {"reference": np.column_stack([world.noisy(), 4 * stress]), "without": world.noisy()}
+    found = lost_contrasts(counts, codes, world.batch, reference="reference", gene_names=names)
+    technical = found.table[found.table["status"] == "technical"]
+    assert (technical["explained_by"] == "mitochondrial share").any()
+    told = lost_contrasts(counts, codes, world.batch, reference="reference", covariates={"stress": stress})
+    assert (told.table["explained_by"] == "stress").any()
+
+
+def test_a_gradient_is_a_state_and_a_gap_a_type():
+    rng = np.random.default_rng(0)
+    place = np.sort(rng.uniform(-2, 2, size=400))
+    separate = np.repeat([0.0, 6.0], 200)
+    genes = rng.normal(size=(1, 80))
+    for z, kind in ((place, "state"), (separate, "type")):
+        counts = rng.poisson(np.exp(0.4 * z[:, None] @ genes + 1.5))
+        codes = {"reference": z[:, None] + 0.01 * rng.normal(size=(400, 1)), "lost": rng.normal(size=(400, 1))}
+        found = lost_contrasts(counts, codes, np.repeat("a", 400), reference="reference")
+        rings = found.table[found.table["rings"]]
+        assert rings["kind"].eq(kind).any(), kind
+        if kind == "state":
+            assert rings["kind"].eq("state").all()
+
+
+def test_smallest_population_falls_with_the_noise_and_is_never_below_what_is_looked_at():
+    found = [
+        lost_contrasts(w.counts, {"a": w.noisy(sd=sd), "b": w.noisy(sd=sd)}, w.batch, reference="a").smallest_population
+        for w, sd in ((World(0), 0.2), (World(0), 1.5))
+    ]
+    assert 30 <= found[0] <= found[1]
+
+
+def test_groups_are_small_within_one_batch_and_named():
+    world = World(2)
+    found = lost_contrasts(world.counts, {"a": world.noisy(), "b": world.noisy()}, world.batch, reference="a")
+    assert found.groups.shape == (600,)
+    for group in range(found.groups.max() + 1):
+        own = found.groups == group
+        assert 15 <= own.sum() <= 75
+        assert len(np.unique(world.batch[own])) == 1
+        assert found.names[group].startswith(f"{world.batch[own][0]}: group ")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"reference": "X_pca"}, "choose one of the embeddings: a, b"),
+        ({"margin": 1.0}, "margin"),
+        ({"level": 5}, "level"),
+        ({"gene_names": ["a"]}, "gene_names"),
+        ({"covariates": {"doublets": np.full(600, np.nan)}}, "'doublets' is NaN"),
+        ({"embeddings": {"a": np.zeros((3, 2))}}, "3 rows"),
+    ],
+)
+def test_bad_input_is_named(change, message):
+    world = World(0)
+    options = {"embeddings": {"a": world.z, "b": world.z}, "reference": "a"} | change
+    with pytest.raises(ValueError, match=message):
+        lost_contrasts(world.counts, options.pop("embeddings"), world.batch, **options)
