@@ -67,11 +67,11 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
     xy = known[["batch_left", "structure_kept"]].to_numpy(dtype=float)
     ends = [_draw_interval(ax, known, axis, xy) for axis in (0, 1)]
     colors = [PALETTE[i % len(PALETTE)] for i in range(len(known))]
-    ax.scatter(*xy.T, s=30, c=colors, zorder=3).set_gid("embedding")
+    ax.scatter(xy[:, 0], xy[:, 1], s=30, c=colors, zorder=3).set_gid("embedding")
     chosen = known["recommended"].to_numpy(dtype=bool)
-    ax.scatter(*xy[chosen].T, s=95, facecolors="none", edgecolors=CHOSEN, linewidths=1.4, zorder=4).set_gid(
-        "recommended"
-    )
+    ax.scatter(
+        xy[chosen, 0], xy[chosen, 1], s=95, facecolors="none", edgecolors=CHOSEN, linewidths=1.4, zorder=4
+    ).set_gid("recommended")
     for axis, column in zip((ax.xaxis, ax.yaxis), _AXES, strict=True):
         axis.set_label_text(_AXES[column], fontsize=LABEL_SIZE)
     ax.margins(0.12)

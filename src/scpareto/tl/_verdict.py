@@ -31,8 +31,9 @@ def recommended(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     -------
     Name of the embedding; empty if there is none to recommend.
     """
-    nothing = table["no_batch_effect"].any()
-    sound = table[~table["alarm"] & (nothing | ~table["composition_erased"])]
+    nothing = bool(table["no_batch_effect"].any())
+    sound = table[~table["alarm"]]
+    sound = sound if nothing else sound[~sound["composition_erased"]]
     known = sound["batch_left"].dropna()
     if nothing:
         alike = list(sound.index)
