@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -54,7 +54,7 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
     ...     {"batch_left": [100.0, 15.0], "structure_kept": [89.0, 91.0], "recommended": [False, True]},
     ...     index=["X_pca", "X_harmony"],
     ... )
-    >>> pl.judge(table).get_title()
+    >>> pl.judge(table).get_title(loc="left")
     'X_harmony: 15 % of the batch left, 91 % of the structure kept'
     """
     table = adata if isinstance(adata, pd.DataFrame) else _table_of(adata, key)
@@ -69,9 +69,8 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
     colors = [PALETTE[i % len(PALETTE)] for i in range(len(known))]
     ax.scatter(xy[:, 0], xy[:, 1], s=30, c=colors, zorder=3).set_gid("embedding")
     chosen = known["recommended"].to_numpy(dtype=bool)
-    ax.scatter(
-        xy[chosen, 0], xy[chosen, 1], s=95, facecolors="none", edgecolors=CHOSEN, linewidths=1.4, zorder=4
-    ).set_gid("recommended")
+    ring: dict[str, Any] = {"facecolors": "none", "edgecolors": CHOSEN, "linewidths": 1.4}
+    ax.scatter(xy[chosen, 0], xy[chosen, 1], s=95, zorder=4, **ring).set_gid("recommended")
     for axis, column in zip((ax.xaxis, ax.yaxis), _AXES, strict=True):
         axis.set_label_text(_AXES[column], fontsize=LABEL_SIZE)
     ax.margins(0.12)
