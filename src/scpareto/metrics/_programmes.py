@@ -58,7 +58,7 @@ class Programmes:
     rows: NDArray[np.int64]
     batch: NDArray[np.int64]
     populations: NDArray[np.int64]
-    genes: NDArray[np.bool_]
+    genes: NDArray[Any]
     axes: NDArray[np.float64]
     depth_share: NDArray[np.float64]
     seen: bool
