@@ -24,7 +24,9 @@ _AXES = {
 
 
 def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | None = None) -> Axes:
-    """Draw what :func:`scpareto.tl.judge` found: a point for each embedding, the recommended one ringed.
+    """Draw what :func:`scpareto.tl.judge` found: a point for each embedding.
+
+    The recommended one is ringed; those whose over-correction alarm rings are crossed out.
 
     Parameters
     ----------
@@ -37,7 +39,7 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
 
     Returns
     -------
-    The axes. Artists carry the ids ``"interval"``, ``"embedding"`` and ``"recommended"``.
+    The axes. Artists carry the ids ``"interval"``, ``"embedding"``, ``"recommended"`` and ``"alarm"``.
 
     Raises
     ------
@@ -71,6 +73,14 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
     chosen = known["recommended"].to_numpy(dtype=bool)
     ring: dict[str, Any] = {"facecolors": "none", "edgecolors": CHOSEN, "linewidths": 1.4}
     ax.scatter(xy[chosen, 0], xy[chosen, 1], s=95, zorder=4, **ring).set_gid("recommended")
+    if chosen.any():
+        ax.collections[-1].set_label("recommended")
+    rings = known["alarm"].to_numpy(dtype=bool) if "alarm" in known else np.zeros(len(known), dtype=bool)
+    if rings.any():
+        alarmed = ax.scatter(xy[rings, 0], xy[rings, 1], s=70, marker="x", c=INK, lw=0.9, zorder=4, label="alarm rings")
+        alarmed.set_gid("alarm")
+    if chosen.any() or rings.any():
+        ax.legend(fontsize=NOTE_SIZE, frameon=False, loc="upper right", bbox_to_anchor=(1.0, 0.9), handletextpad=0.3)
     for axis, column in zip((ax.xaxis, ax.yaxis), _AXES, strict=True):
         axis.set_label_text(_AXES[column], fontsize=LABEL_SIZE)
     ax.margins(0.12)

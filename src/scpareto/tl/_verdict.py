@@ -7,18 +7,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
     from scpareto.metrics import BatchLeft, LostContrasts, StructureKept
 
 _N_MARKERS = 3
+_MOST_TOLD = 3
+"""Embeddings up to which each is told with its numbers; of more, the recommended one is."""
+_UNCORRECTED = 90.0
+"""Percent of the batch left from which an embedding counts as uncorrected."""
 
 
 def recommended(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     """Name the embedding with the least batch left of those without alarm.
 
     Of embeddings that the paired interval of their difference cannot tell from it, the one that keeps most structure is
-    named; without a batch effect, the one that keeps most structure of all.
+    named; without a batch effect, the one that keeps most structure of all. What has removed next to nothing is not
+    recommended where there is something to remove.
 
     Parameters
     ----------
@@ -31,20 +38,19 @@ def recommended(table: pd.DataFrame, differences: pd.DataFrame) -> str:
     -------
     Name of the embedding; empty if there is none to recommend.
     """
-    nothing = bool(table["no_batch_effect"].any())
     sound = table[~table["alarm"]]
-    sound = sound if nothing else sound[~sound["composition_erased"]]
-    known = sound["batch_left"].dropna()
-    if nothing:
+    if table["no_batch_effect"].any():
         alike = list(sound.index)
-    elif len(known):
-        alike = [name for name in known.index if _alike(str(name), str(known.idxmin()), differences)]
     else:
-        return ""
+        sound = sound[~sound["composition_erased"] & (sound["batch_left"] < _UNCORRECTED)]
+        if sound.empty:
+            return ""
+        best = str(sound["batch_left"].idxmin())
+        alike = [name for name in sound.index if _alike(str(name), best, differences)]
     structure = sound.loc[alike, "structure_kept"].dropna()
     if len(structure):
         return str(structure.idxmax())
-    return str(known.idxmin()) if len(known) else ""
+    return "" if sound["batch_left"].isna().all() else str(sound["batch_left"].idxmin())
 
 
 def _alike(name: str, best: str, differences: pd.DataFrame) -> bool:
@@ -58,23 +64,47 @@ def _alike(name: str, best: str, differences: pd.DataFrame) -> bool:
 
 
 def sentence(table: pd.DataFrame, left: BatchLeft, kept: StructureKept | None, lost: LostContrasts | None) -> str:
-    """Say of each embedding what is left, kept and lost, and what follows."""
-    parts = [f"{name}: {_numbers(row)}{_what_is_lost(str(name), lost)}" for name, row in table.iterrows()]
-    chosen = table.index[table["recommended"]]
-    if table["no_batch_effect"].any():
+    """Say what is left, kept and lost, and what follows."""
+    chosen = table[table["recommended"]]
+    told = table if len(table) <= _MOST_TOLD else chosen
+    parts = [f"{name}: {_numbers(row)}" for name, row in told.iterrows()]
+    nothing = bool(table["no_batch_effect"].any())
+    if nothing:
         parts.append("There is no batch effect to remove on these cells")
-    elif table["alarm"].all():
-        parts.append("The over-correction alarm rings for all of them: none is recommended")
     elif len(chosen) and len(table) > 1:
-        parts.append(f"Recommended: {chosen[0]}")
+        parts.append(f"Recommended: {chosen.index[0]}")
+    parts += _alarms(table, lost)
+    if not nothing and not len(chosen):
+        parts.append("None is recommended: each has an alarm, has erased composition, or has removed next to nothing")
     if (erased := table.index[table["composition_erased"] & ~table["no_batch_effect"]]).size:
         tell = "tells" if len(erased) == 1 else "tell"
-        parts.append(f"{', '.join(erased)} {tell} less of the batch than its composition: composition was erased")
+        parts.append(f"{_listed(erased)} {tell} less of the batch than its composition: composition was erased")
     if left.interval_of != "samples":
         parts.append("Intervals are of these cells, not of other samples")
     if kept is not None and kept.seen:
         parts.append("The codes have seen the counts that structure was judged on")
     return ". ".join(parts) + "."
+
+
+def _alarms(table: pd.DataFrame, lost: LostContrasts | None) -> list[str]:
+    """One sentence for each difference that is the largest loss of some embeddings."""
+    if lost is None:
+        return []
+    by_contrast: dict[tuple[str, str], list[str]] = {}
+    for name in table.index[table["alarm"]]:
+        rows = lost.table[(lost.table["embedding"] == name) & lost.table["rings"]]
+        worst = rows.sort_values("lost", ascending=False).iloc[0]
+        sides = (str(worst[f"markers_{side}"]).split(", ")[:_N_MARKERS] for side in ("first", "second"))
+        genes = " against ".join(", ".join(side) for side in sides)
+        by_contrast.setdefault((str(worst["contrast"]), genes), []).append(str(name))
+    return [
+        f"Alarm: {_listed(names)} lost differences between cells, most of all {contrast} ({genes})"
+        for (contrast, genes), names in by_contrast.items()
+    ]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(str, names))
 
 
 def _numbers(row: pd.Series) -> str:
@@ -88,14 +118,3 @@ def _numbers(row: pd.Series) -> str:
         ends = f"{row['structure_kept_low']:.0f} to {row['structure_kept_high']:.0f}"
         told.append(f"{row['structure_kept']:.0f} % of the structure kept ({ends})")
     return ", ".join(told) or "not judged"
-
-
-def _what_is_lost(name: str, lost: LostContrasts | None) -> str:
-    """Say how many differences are lost, and the genes of the largest loss."""
-    if lost is None or not lost.value.get(name, False):
-        return ""
-    rows = lost.table[(lost.table["embedding"] == name) & lost.table["rings"]]
-    worst = rows.sort_values("lost", ascending=False).iloc[0]
-    genes = [gene for side in ("first", "second") for gene in str(worst[f"markers_{side}"]).split(", ")[:_N_MARKERS]]
-    count = f"{len(rows)} difference{'s' if len(rows) > 1 else ''} between cells lost"
-    return f"; ALARM: {count}, the largest {worst['contrast']} ({', '.join(genes)})"
