@@ -62,7 +62,10 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
     table = adata if isinstance(adata, pd.DataFrame) else _table_of(adata, key)
     known = table[table["batch_left"].notna() & table["structure_kept"].notna()]
     if not len(known):
-        raise ValueError("No embedding has both batch_left and structure_kept: see the notes of the record.")
+        raise ValueError(
+            "No embedding has both batch_left and structure_kept. Without a batch effect, or without counts, one has no "
+            "value: the sentence and the notes of the record say why."
+        )
     if ax is None:
         ax = new_axes(figsize=(COLUMN_WIDTH, _HEIGHT))[1][0, 0]
         tidy(ax)
@@ -80,7 +83,8 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
         alarmed = ax.scatter(xy[rings, 0], xy[rings, 1], s=70, marker="x", c=INK, lw=0.9, zorder=4, label="alarm rings")
         alarmed.set_gid("alarm")
     if chosen.any() or rings.any():
-        ax.legend(fontsize=NOTE_SIZE, frameon=False, loc="upper right", bbox_to_anchor=(1.0, 0.9), handletextpad=0.3)
+        place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.02, 0.98), "ncols": 2}
+        ax.legend(fontsize=NOTE_SIZE, frameon=False, handletextpad=0.2, columnspacing=0.8, **place)
     for axis, column in zip((ax.xaxis, ax.yaxis), _AXES, strict=True):
         axis.set_label_text(_AXES[column], fontsize=LABEL_SIZE)
     ax.margins(0.12)
@@ -88,7 +92,7 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
     if chosen.any():
         name, row = known.index[chosen][0], known[chosen].iloc[0]
         told = f"{row['batch_left']:.0f} % of the batch left, {row['structure_kept']:.0f} % of the structure kept"
-        ax.set_title(f"{name}: {told}", fontsize=NOTE_SIZE, loc="left")
+        ax.set_title(f"{name}: {told}", fontsize=NOTE_SIZE, loc="left", pad=16)
     settle(ax)
     obstacles = np.concatenate([end for end in ends if end is not None] or [np.empty((0, 2))])
     place_labels(ax, xy, [str(name) for name in known.index], obstacles=obstacles, fontsize=NOTE_SIZE, color=INK)
