@@ -63,7 +63,7 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
     known = table[table["batch_left"].notna() & table["structure_kept"].notna()]
     if not len(known):
         raise ValueError(
-            "No embedding has both batch_left and structure_kept. Without a batch effect, or without counts, one has no "
+            "No embedding has both batch_left and structure_kept. Without a batch effect or counts one of them has no "
             "value: the sentence and the notes of the record say why."
         )
     if ax is None:
