@@ -82,6 +82,33 @@ def test_other_settings_are_refused_by_name(tmp_path, changed, message):
     PartStore(SETTINGS | {"preferences": [[0.5, 0.5], [0.2, 0.8]]}, tmp_path)
 
 
+def test_what_changes_by_rounding_only_is_warned_of(tmp_path):
+    PartStore(SETTINGS, tmp_path, noted={"threads": 1, "versions": {"torch": "2.4"}}).put("point_0", part())
+    with pytest.warns(UserWarning, match="threads was 1, now 2.*may differ by rounding"):
+        store = PartStore(SETTINGS, tmp_path, noted={"threads": 2, "versions": {"torch": "2.4"}})
+    assert store.get("point_0") is not None
+
+
+def test_parts_of_nobody_knows_which_run_are_refused(tmp_path):
+    PartStore(SETTINGS, tmp_path).put("point_0", part())
+    (tmp_path / "settings.json").unlink()
+    with pytest.raises(ValueError, match=r"holds point_0\.pt without settings\.json"):
+        PartStore(SETTINGS, tmp_path)
+
+
+@pytest.mark.parametrize("length", [0, 40, -40])
+def test_a_damaged_part_is_named_and_made_again(tmp_path, caplog, length):
+    PartStore(SETTINGS, tmp_path).put("point_0", part())
+    file = tmp_path / "point_0.pt"
+    file.write_bytes(file.read_bytes()[:length])
+    store = PartStore(SETTINGS, tmp_path)
+    with caplog.at_level("WARNING", "scpareto"):
+        assert store.get("point_0") is None
+    assert "point_0.pt is damaged and is made again" in caplog.text
+    store.put("point_0", part(2.0))
+    assert float(PartStore(SETTINGS, tmp_path).get("point_0")["module"]["w"][0]) == 2.0
+
+
 class Malicious:
     def __init__(self, path):
         self.path = path

@@ -16,7 +16,7 @@ from scpareto.front import _seeds
 from scpareto.front._build import build_objectives, check_targets, paired
 from scpareto.front._checks import checked_grid, checked_split, devices_of, positive
 from scpareto.front._executor import RayExecutor, is_on_gpu
-from scpareto.front._fingerprint import data_hash, state_hash
+from scpareto.front._fingerprint import data_hash, model_settings, state_hash, trainer_settings
 from scpareto.front._front_run import FrontRun
 from scpareto.front._judged_cells import JudgedCells
 from scpareto.front._judging import Judging
@@ -86,17 +86,21 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     executor = None if options.executor is None else RayExecutor(on_gpu=on_gpu, **options.executor_kwargs or {})
     settings = settings_of(options, spec, problem)
     known = [c.memberships.numpy() for c in clusterings if c.memberships is not None]
-    fingerprint = {"data": data_hash(manager, split, known), "start": state_hash(adapter.module)}
+    changing, place = trainer_settings(trainer_kwargs)
+    fingerprint: dict[str, Any] = {"data": data_hash(manager, split, known), "start": state_hash(adapter.module)}
+    fingerprint |= {"model": model_settings(model), "trainer": changing}
+    noted: dict[str, Any] = place | {"versions": settings.pop("versions"), "threads": torch.get_num_threads()}
     cells = JudgedCells(adapter, manager, split)
     judging = Judging.of(problem, child_seed(seed, _seeds.JUDGING))
     metadata = settings | {
+        "versions": noted["versions"],
         "target": judging.target,
         "indices": {name: torch.from_numpy(index.copy()) for name, index in split.items()},
     }
     if cells.rows is not None:
         metadata["n_judged"] = {name: len(index) for name, index in cells.split.items()}
         logger.info("Points are judged on %d of the %d cells.", len(cells.rows), manager.adata.n_obs)
-    store = PartStore(settings | fingerprint, options.checkpoint_dir)
+    store = PartStore(settings | fingerprint, options.checkpoint_dir, noted=noted)
     return FrontRun(problem, spec, cells, judging, store, metadata, clusterings, executor, options.progress)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,9 @@ from scpareto._runtime import is_first_process, of_first_process
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SETTINGS, _SUFFIX = "settings.json", ".pt"
+logger = logging.getLogger("scpareto")
+
+_SETTINGS, _SUFFIX, _NOTED = "settings.json", ".pt", "noted"
 
 
 class PartStore:
@@ -30,14 +34,28 @@ class PartStore:
         Everything that determines the results, as plain types: a folder that was begun with other settings is refused.
     folder
         Where parts are written; None keeps them in memory only.
+    noted
+        What changes results by rounding only, such as threads and versions of libraries: a difference is warned of.
 
     Raises
     ------
     ValueError
-        If the folder belongs to a run with other settings; the message names what differs.
+        If the folder belongs to a run with other settings, or its parts to nobody knows which; the message names what
+        differs.
+
+    Warns
+    -----
+    UserWarning
+        If something that is noted differs.
     """
 
-    def __init__(self, settings: Mapping[str, Any], folder: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        noted: Mapping[str, Any] | None = None,
+    ) -> None:
         self._parts: dict[str, dict[str, Any]] = {}
         self._present: set[str] = set()
         self._folder = None if folder is None else Path(folder)
@@ -45,10 +63,12 @@ class PartStore:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         # Through JSON and back, so that what is compared is what was written.
-        present = json.loads(json.dumps(settings, sort_keys=True))
+        present, beside = json.loads(json.dumps([settings, noted or {}], sort_keys=True))
         path = self._folder / _SETTINGS
+        found = sorted(file.stem for file in self._folder.glob(f"*{_SUFFIX}"))
         if path.exists():
             begun = json.loads(path.read_text())
+            before = begun.pop(_NOTED, {})
             changed = sorted(k for k in begun.keys() | present.keys() if begun.get(k) != present.get(k))
             if changed:
                 differences = "; ".join(f"{k} was {begun.get(k)!r}, now {present.get(k)!r}" for k in changed)
@@ -56,16 +76,34 @@ class PartStore:
                     f"{self._folder} holds points of a run with other settings ({differences}). Use those settings, "
                     "or another folder."
                 )
+            if others := sorted(k for k in before.keys() & beside.keys() if before[k] != beside[k]):
+                differences = "; ".join(f"{k} was {before[k]!r}, now {beside[k]!r}" for k in others)
+                warnings.warn(
+                    f"{self._folder} was begun elsewhere ({differences}): what is trained now may differ by rounding.",
+                    UserWarning,
+                    stacklevel=5,
+                )
+        elif found and is_first_process():
+            raise ValueError(
+                f"{self._folder} holds {', '.join(found)}{_SUFFIX} without {_SETTINGS}, so that nobody knows which run "
+                "they are of. Use another folder, or empty this one."
+            )
         elif is_first_process():
-            _write_whole(path, lambda file: Path(file).write_text(json.dumps(present, indent=2, sort_keys=True)))
-        self._present = set(of_first_process([file.stem for file in self._folder.glob(f"*{_SUFFIX}")]))
+            text = json.dumps(present | {_NOTED: beside}, indent=2, sort_keys=True)
+            _write_whole(path, lambda file: Path(file).write_text(text))
+        self._present = set(of_first_process(found))
 
     def get(self, name: str) -> dict[str, Any] | None:
-        """Return a finished part, or None."""
+        """Return a finished part; None if there is none, or only a damaged file."""
         if name not in self._parts and name in self._present:
             assert self._folder is not None
-            # Tensors and plain types only: a checkpoint folder may come from elsewhere.
-            self._parts[name] = torch.load(self._folder / f"{name}{_SUFFIX}", map_location="cpu", weights_only=True)
+            file = self._folder / f"{name}{_SUFFIX}"
+            try:
+                # Tensors and plain types only: a checkpoint folder may come from elsewhere.
+                self._parts[name] = torch.load(file, map_location="cpu", weights_only=True)
+            except (RuntimeError, EOFError) as error:
+                logger.warning("%s is damaged and is made again (%s).", file, str(error).split("\n")[0])
+                self._present.discard(name)
         return self._parts.get(name)
 
     def put(self, name: str, part: dict[str, Any]) -> None:
