@@ -63,7 +63,7 @@ def test_titles_are_those_of_the_authors_or_the_name(register):
 
     assert [method_title(name) for name in ("seurat_cca", "plain", "my front")] == ["Seurat v3", "plain", "my front"]
     known = (sp.bench.get_method(name) for name in sp.bench.methods()["name"])
-    ours = [method for method in known if method.run.__module__.startswith("scpareto.bench.")]
+    ours = [method for method in known if method.run.__module__.startswith("scpareto.bench._methods.")]
     assert len(ours) > 10
     assert all(method.title for method in ours)
 
