@@ -165,6 +165,11 @@ def same(adata):
     return adata
 
 
+def named_as_the_reference(adata):
+    adata.obsm["components"] = adata.obsm["X_pca"]
+    return adata
+
+
 BAD = [
     (same, {"use_rep": "X_umap"}, KeyError, "X_umap.* is not in adata.obsm; it holds 'X_pca'"),
     (same, {"use_rep": []}, ValueError, "use_rep is empty: name embeddings"),
@@ -176,6 +181,7 @@ BAD = [
     (same, {"reference": "X_none"}, KeyError, "X_none"),
     (same, {"used_genes": "none"}, KeyError, "no column of True and False"),
     (same, {"used_genes": [True, False]}, ValueError, "a mask of the 150 genes"),
+    (named_as_the_reference, {"use_rep": "components"}, ValueError, "rename the embedding"),
     (empty_codes, {"use_rep": "X_bad"}, ValueError, "not finite, first in cell"),
     (text_codes, {"use_rep": "X_bad"}, ValueError, "does not hold numbers"),
 ]

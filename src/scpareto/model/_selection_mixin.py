@@ -225,6 +225,8 @@ class SelectionMixin:
         own = None if self._front is None or number is None else self._front.states.get(number)
         return self._front, own, self._is_minified()
 
+    # What FrontMixin, the only class that is built on this one, gives.
+
     def _trained_front(self) -> Front:
         raise NotImplementedError
 

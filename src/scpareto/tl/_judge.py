@@ -105,7 +105,13 @@ def judge(
     KeyError
         If a key does not exist; the message names those that do.
     ValueError
-        If there is one batch, a batch is too small, codes are not finite, or no population is shared by batches.
+        If there is one batch, a batch is too small, codes are not finite, an embedding is called ``"components"`` as
+        the computed reference is, or no population is shared by batches.
+
+    Warns
+    -----
+    UserWarning
+        If the matrix holds no counts; the message says where counts are.
 
     Notes
     -----
@@ -141,6 +147,8 @@ def judge(
         neighbors_key=graph_keys,
         used_genes=used_genes,
     )
+    if reference is None and REFERENCE in inputs.codes | inputs.graphs:
+        raise ValueError(f"{REFERENCE!r} is the name of the reference that is computed here: rename the embedding.")
     notes: list[str] = []
     if not inputs.is_counts:
         where = where_counts_are(target)
@@ -226,8 +234,8 @@ def _table(names: list[str], graphs: list[str], left: BatchLeft, kept: Structure
     table = table.join(first[["batch_left", "batch_left_low", "batch_left_high"]])
     if kept is not None:
         ends = {"low": "structure_kept_low", "high": "structure_kept_high"}
-        found_too = kept.table.set_index("embedding") if "embedding" in kept.table else kept.table
-        table = table.join(found_too.rename(columns=ends)[["structure_kept", *ends.values()]])
+        of_structure = kept.table.set_index("embedding").rename(columns=ends)
+        table = table.join(of_structure[["structure_kept", *ends.values()]])
     else:
         table["structure_kept"] = np.nan
     rest = ["graph_mixing", "range_low", "range_high", "information", "marginal", "composition"]
