@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _HEIGHT = 3.0
+_LEAST_SPAN = 10.0
+"""Smallest range of the axis of structure kept, in percent."""
 _AXES = {
     "batch_left": "batch left (%)   better \N{LEFTWARDS ARROW}",
     "structure_kept": "structure kept (%)   better \N{RIGHTWARDS ARROW}",
@@ -89,6 +91,9 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
         axis.set_label_text(_AXES[column], fontsize=LABEL_SIZE)
     ax.margins(0.12)
     ax.axvline(0, lw=0.6, color=MUTED, zorder=1)
+    low, high = ax.get_ylim()
+    if high - low < _LEAST_SPAN:  # so that a tenth of a percent does not look like a loss
+        ax.set_ylim((low + high - _LEAST_SPAN) / 2, (low + high + _LEAST_SPAN) / 2)
     if chosen.any():
         name, row = known.index[chosen][0], known[chosen].iloc[0]
         told = f"{row['batch_left']:.0f} % of the batch left, {row['structure_kept']:.0f} % of the structure kept"
