@@ -1,7 +1,9 @@
 """Judge codes and fronts with fresh probes, never with the critics that trained them."""
 
 from ._alarm import alarm, contrast_lost
+from ._frame import Frame, frame_of
 from ._judge import judge_codes
+from ._judge_embeddings import COMPONENTS, Judged, judge_embeddings
 from ._judge_labels import LabelJudge
 from ._structure import Structure, set_alarm
 

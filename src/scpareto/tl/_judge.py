@@ -8,32 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import scanpy as sc
-from anndata import AnnData
 
-from scpareto._cells import as_rows, principal_components, rows_of
+from scpareto._cells import as_rows, rows_of
 from scpareto._constants import JUDGE_KEY, UNS_KEY
 from scpareto._runtime import torch_threads_kept
-from scpareto.metrics import (
-    batch_left,
-    lost_contrasts,
-    populations_at_resolutions,
-    programme_scores,
-    structure_kept,
-)
+from scpareto.audit import COMPONENTS, frame_of, judge_embeddings
 from scpareto.tl._judge_inputs import judge_inputs, where_counts_are
 from scpareto.tl._verdict import recommended, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from anndata import AnnData
     from numpy.typing import ArrayLike
 
     from scpareto.metrics import BatchLeft, LostContrasts, StructureKept
-    from scpareto.tl._judge_inputs import JudgeInputs
-
-REFERENCE = "components"
-"""Name of the reference that is computed here."""
 
 
 @torch_threads_kept()
@@ -147,14 +136,27 @@ def judge(
         neighbors_key=graph_keys,
         used_genes=used_genes,
     )
-    if reference is None and REFERENCE in inputs.codes | inputs.graphs:
-        raise ValueError(f"{REFERENCE!r} is the name of the reference that is computed here: rename the embedding.")
+    if reference is None and COMPONENTS in inputs.codes | inputs.graphs:
+        raise ValueError(f"{COMPONENTS!r} is the name of the reference that is computed here: rename the embedding.")
     notes: list[str] = []
     if not inputs.is_counts:
         where = where_counts_are(target)
         notes.append(f"structure_kept is not measured: {_place(layer)} holds no counts.{where}")
         warnings.warn(notes[-1], UserWarning, stacklevel=2)
-    left, kept, lost = _measured(inputs, reference, thorough=thorough, n_bootstrap=n_bootstrap, seed=seed)
+    frame = frame_of(
+        rows_of(as_rows(inputs.expression), slice(None)),
+        inputs.batch,
+        is_counts=inputs.is_counts,
+        genes=inputs.genes,
+        used_genes=inputs.used_genes,
+        sample=inputs.sample,
+        thorough=thorough,
+        seed=seed,
+    )
+    judged = judge_embeddings(
+        frame, inputs.codes, graphs=inputs.graphs, reference=reference or COMPONENTS, n_bootstrap=n_bootstrap
+    )
+    left, kept, lost = judged.left, judged.kept, judged.lost
     table = _table(names, graph_keys, left, kept)
     table["alarm"] = [bool(lost is not None and lost.value.get(name, False)) for name in table.index]
     table["recommended"] = table.index == recommended(table, left.differences)
@@ -170,59 +172,13 @@ def judge(
             "batch_key": batch_key,
             "layer": layer or "",
             "sample_key": sample_key or "",
-            "reference": reference or REFERENCE,
+            "reference": reference or COMPONENTS,
             "thorough": thorough,
             "seed": seed,
             "n_cells": target.n_obs,
         },
     )
     return target if copy else table
-
-
-def _measured(
-    inputs: JudgeInputs, reference: str | None, *, thorough: bool, n_bootstrap: int, seed: int
-) -> tuple[BatchLeft, StructureKept | None, LostContrasts | None]:
-    """Measure all embeddings, with common random numbers."""
-    values = rows_of(as_rows(inputs.expression), slice(None))
-    # Of the genes that the embeddings have used: what they never saw they cannot have lost.
-    normal = _log_normalised(values) if inputs.is_counts else values
-    of_genes = normal if inputs.used_genes is None else normal[:, inputs.used_genes]
-    components = principal_components(of_genes, counts=False, seed=seed)
-    populations = populations_at_resolutions(components, inputs.batch, seed=seed)
-    populations = populations if thorough else populations[1:2]
-    codes = dict(inputs.codes)
-    chosen = reference or REFERENCE
-    if reference is None:
-        codes[REFERENCE] = components
-    left = batch_left(
-        codes,
-        reference=chosen,
-        batch=inputs.batch,
-        populations=populations,
-        sample=inputs.sample,
-        graphs=inputs.graphs,
-        thorough=thorough,
-        n_bootstrap=n_bootstrap,
-        seed=seed,
-    )
-    if not inputs.is_counts:
-        return left, None, None
-    shared = populations[len(populations) // 2].labels
-    programmes = programme_scores(values, inputs.batch, used_genes=inputs.used_genes, populations=shared, seed=seed)
-    judged = codes | inputs.graphs
-    kept = structure_kept(judged, programmes, sample=inputs.sample, n_bootstrap=n_bootstrap, seed=seed)
-    lost = lost_contrasts(
-        values, judged, inputs.batch, reference=chosen, gene_names=inputs.genes, populations=shared, seed=seed
-    )
-    return left, kept, lost
-
-
-def _log_normalised(counts: Any) -> Any:
-    """Copy of counts, normalised to 10,000 a cell over all genes and log-transformed."""
-    cells = AnnData(counts.astype(np.float32, copy=True))
-    sc.pp.normalize_total(cells, target_sum=1e4)
-    sc.pp.log1p(cells)
-    return cells.X
 
 
 def _table(names: list[str], graphs: list[str], left: BatchLeft, kept: StructureKept | None) -> pd.DataFrame:

@@ -1,0 +1,106 @@
+"""The judge of embeddings: one for fronts, for sweeps and for embeddings made elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scpareto.metrics import batch_left, lost_contrasts, structure_kept
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+    from scpareto.audit._frame import Frame
+    from scpareto.metrics import BatchLeft, LostContrasts, StructureKept
+
+COMPONENTS = "components"
+"""Name of the reference that a frame holds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What was found of embeddings of the same cells.
+
+    Attributes
+    ----------
+    left
+        What is left of the batch.
+    kept
+        What is kept of the structure; None without counts.
+    lost
+        Differences between cells that are lost; None without counts.
+    """
+
+    left: BatchLeft
+    kept: StructureKept | None
+    lost: LostContrasts | None
+
+
+def judge_embeddings(
+    frame: Frame,
+    codes: Mapping[str, NDArray[np.float64]],
+    *,
+    graphs: Mapping[str, sparse.csr_matrix] | None = None,
+    reference: str = COMPONENTS,
+    alarm_reference: str | None = None,
+    cells: NDArray[np.int64] | None = None,
+    alarm: bool = True,
+    n_bootstrap: int = 300,
+) -> Judged:
+    """Judge embeddings, all with the same random numbers.
+
+    Parameters
+    ----------
+    frame
+        What they are judged by.
+    codes, graphs
+        Codes, shape ``(n_cells, n_latent)``, and neighbour graphs, shape ``(n_cells, n_cells)``, by name.
+    reference
+        Name of the codes that ``batch_left`` is a share of; by default the components of the frame.
+    alarm_reference
+        Name of the embedding that losses are measured against; None for ``reference``.
+    cells
+        Rows that are judged, for example those that no training has seen; None for all. The alarm looks at all cells.
+    alarm
+        Whether to look for lost differences.
+    n_bootstrap
+        Draws of the intervals.
+    """
+    judged = dict(codes)
+    if reference == COMPONENTS:
+        judged[COMPONENTS] = frame.components
+    left = batch_left(
+        judged,
+        reference=reference,
+        batch=frame.batch,
+        populations=frame.populations,
+        cells=cells,
+        sample=frame.sample,
+        graphs=graphs,
+        thorough=frame.thorough,
+        n_bootstrap=n_bootstrap,
+        seed=frame.seed,
+    )
+    if frame.programmes is None:
+        return Judged(left, None, None)
+    everything = judged | dict(graphs or {})
+    kept = structure_kept(
+        everything, frame.programmes, cells=cells, sample=frame.sample, n_bootstrap=n_bootstrap, seed=frame.seed
+    )
+    lost = None
+    if alarm:
+        lost = lost_contrasts(
+            frame.counts,
+            everything,
+            frame.batch,
+            reference=alarm_reference or reference,
+            gene_names=frame.genes,
+            populations=frame.labels,
+            covariates=frame.covariates,
+            seed=frame.seed,
+        )
+    return Judged(left, kept, lost)
