@@ -31,8 +31,8 @@ CASES: dict[str, dict[str, Any]] = {
     "thirty": {"unequal": True, "n_latent": 30},
     "found": {"unequal": True, "found": True},
     "samples": {"samples": True, "left": {**LEFT, "none": 0.0}},
-    "null": {"shift": 0.0, "left": {}},
-    "null, found": {"shift": 0.0, "left": {}, "unequal": True, "found": True},
+    "no effect": {"shift": 0.0, "left": {}},
+    "no effect, found": {"shift": 0.0, "left": {}, "unequal": True, "found": True},
 }
 
 

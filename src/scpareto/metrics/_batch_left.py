@@ -190,6 +190,11 @@ def batch_left(
     information grows with the square of an effect. Those of few samples are stretched as by Student's t. Where a probe
     finds no more than chance, the upper end is that of the most that it could have found.
 
+    Measured on 1,200 simulated cells with known truth, five or six draws of each of five cases: 31.9 to 41.0 % were
+    found as 30.4 to 34.7 % and 41.8 %, 5.5 to 8.2 % as 3.1 to 8.7 %, and the 95 % intervals covered the truth in 44 of
+    52, fewer than they should. With six samples a batch intervals covered it in 12 of 12 and were wide: a share of
+    32 % was not told from chance. Batches that differ in nothing were told in 10 of 10.
+
     Cells that are not assessable are one more population to the probes. They do not enter ``batch_left``; with them
     the ratio is the other end of the range.
 
