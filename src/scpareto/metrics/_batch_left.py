@@ -168,23 +168,42 @@ def batch_left(
 
     .. math::
         100 \, \frac{I(z; s \mid c)}{I(r; s \mid c)}, \qquad
-        I(z; s \mid c) \ge \frac{1}{n} \sum_i \left[ \log q(s_i \mid z_i, c_i) - \log \pi(s_i \mid c_i) \right] ,
+        I(z; s \mid c) \approx \frac{1}{n} \sum_i \left[ \log q(s_i \mid z_i, c_i) - \log \pi(s_i \mid c_i) \right] ,
 
     over cells that have a population, with :math:`\pi` the proportions of the batches in a population and :math:`q` a
-    probe, both from cells of other folds. The probe is given the log proportions and learns what codes add, from zero.
-    Its over-confidence is taken back by two numbers chosen for all judged cells at once, which adds about :math:`1/n`
-    nats; a probe that finds nothing gives exactly zero. Of several kinds, each a lower bound, the highest counts.
+    probe. The probe is given the log proportions and learns what codes add, from zero. Its over-confidence is taken
+    back by two numbers chosen for all held-out cells at once, which adds about :math:`1/n` nats; a probe that finds no
+    more than chance gives exactly zero. What one kind of probe can tell is a lower bound: of several kinds the highest
+    counts.
+
+    On cells that it has not seen a probe tells too little, by what it has fitted to chance; on the cells that trained
+    it too much, by the same amount to first order :cite:p:`Efron2004`. This also holds for a probe that is held back as
+    much as held-out cells advise. The terms of the sum are therefore the mean of both: of the fold in which a cell is
+    held out and of the folds in which it trains. Boosted trees know their training cells by heart: only held-out cells
+    count for them.
 
     Folds, initial weights, minibatches and draws are the same for all embeddings: equal codes get equal numbers. In
     each draw of the bootstrap cells (or samples) and repeats are drawn, the same for numerator, denominator and all
-    embeddings; the draws of all resolutions together are the interval. It covers the choice of the judged cells and
-    the training of the probes.
+    embeddings; the draws of all resolutions together are the interval. A probe that is held back to a share :math:`a`
+    of the log ratios scatters too little from cell to cell: deviations are stretched by :math:`\sqrt{(1 + a) / 2} / a`,
+    with :math:`a` the held-out information as a share of the estimate, and taken on the scale of the root, as
+    information grows with the square of an effect. Those of few samples are stretched as by Student's t. Where a probe
+    finds no more than chance, the upper end is that of the most that it could have found.
+
+    Measured on 1,200 simulated cells with known truth, five or six draws of each of five cases: 31.9 to 41.0 % were
+    found as 30.4 to 34.7 % and 41.8 %, 5.5 to 8.2 % as 3.1 to 8.7 %, and the 95 % intervals covered the truth in 44 of
+    52, fewer than they should. With six samples a batch intervals covered it in 12 of 12 and were wide: a share of
+    32 % was not told from chance. Batches that differ in nothing were told in 10 of 10.
 
     Cells that are not assessable are one more population to the probes. They do not enter ``batch_left``; with them
     the ratio is the other end of the range.
 
     ``composition_erased``: the upper end of :math:`I(z; s) - I(c; s)` is below zero by more than the margin and a
     fifth of :math:`I(c; s)`, of which codes that keep populations apart hold all; a probe falls a little short.
+
+    References
+    ----------
+    :cite:p:`Efron2004`.
 
     Examples
     --------
@@ -243,6 +262,7 @@ def batch_left(
         np.random.default_rng([seed, 2]),
         batch=s[rows],
         sample=None if own_units is None else own_units[rows],
+        level=level,
     )
     found = summarise(evidence, draws, margin=margin, level=level)
     if bool(found.table["no_batch_effect"].iloc[0]):
@@ -290,7 +310,8 @@ def _gather(
 ) -> Evidence:
     """Train the probes of all embeddings on the same folds."""
     n = int(rows.sum())
-    given = np.empty((len(embeddings), len(kinds), len(c), n_repeats, n))
+    given = np.empty((2, len(embeddings), len(kinds), len(c), n_repeats, n))
+    stretch = np.empty(given.shape[1:-1])
     marginal = np.empty((len(embeddings), n_repeats, n))
     composition = np.empty((len(c), n_repeats, n))
     nowhere = np.zeros_like(s)
@@ -302,22 +323,23 @@ def _gather(
                 folds = deal_folds(s, at, rows, units, n_splits=n_splits, rng=np.random.default_rng([seed, 3, t]))
                 for e, z in enumerate(embeddings.values()):
                     if population is None:
-                        marginal[e, t] = pointwise_information(z, s, at, folds, kind="network", seed=[seed, 4, t])[rows]
+                        found = pointwise_information(z, s, at, folds, kind="network", seed=[seed, 4, t])
+                        marginal[e, t] = found.values[0, rows]
                         continue
                     for k, kind in enumerate(kinds):
-                        given[e, k, r, t] = pointwise_information(z, s, at, folds, kind=kind, seed=[seed, 4, t])[rows]
-                for fold, scored in enumerate(folds.scored):
-                    if population is not None:
-                        composition[r, t, np.cumsum(rows)[scored] - 1] = folds.log_proportions[
-                            fold, at[scored], s[scored]
-                        ]
-                    else:
-                        composition[:, t, np.cumsum(rows)[scored] - 1] -= folds.log_proportions[fold, 0, s[scored]]
+                        found = pointwise_information(z, s, at, folds, kind=kind, seed=[seed, 4, t])
+                        given[:, e, k, r, t], stretch[e, k, r, t] = found.values[:, rows], found.stretch
+                told = folds.both_ways(folds.log_proportions[:, at[rows], s[rows]].astype(np.float64), folds.rows)
+                if population is None:
+                    composition[:, t] -= told
+                else:
+                    composition[r, t] = told
     return Evidence(
         list(embeddings),
         list(kinds),
         list(embeddings).index(reference),
         given,
+        stretch,
         marginal,
         composition,
         s[rows],
