@@ -157,6 +157,8 @@ def judge(
         frame, inputs.codes, graphs=inputs.graphs, reference=reference or COMPONENTS, n_bootstrap=n_bootstrap
     )
     left, kept, lost = judged.left, judged.kept, judged.lost
+    if left is None:
+        raise ValueError(frame.reason)
     table = _table(names, graph_keys, left, kept)
     table["alarm"] = [bool(lost is not None and lost.value.get(name, False)) for name in table.index]
     table["recommended"] = table.index == recommended(table, left.differences)
