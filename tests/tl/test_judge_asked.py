@@ -92,7 +92,7 @@ def test_populations_are_named_by_genes_and_told_by_embedding(judged):
     named = rows.drop_duplicates("population")
     assert named["name"].is_unique
     assert all(name.split(", ")[0] in adata.var_names for name in named.loc[named["population"] >= 0, "name"])
-    assert named[[name for name in named if name.startswith("n_batch")]].to_numpy().sum() == adata.n_obs
+    assert named[[name for name in named if name.startswith("cells_")]].to_numpy().sum() == adata.n_obs
     pca = rows[(rows["embedding"] == "X_pca") & (rows["population"] >= 0)]
     assert pca["batch_left"].mean() > 80
     assert not pca["structure_lost"].any()

@@ -63,7 +63,7 @@ def per_population(
     -------
     ``population``, ``name``, ``embedding``, ``n_cells``, ``markers``, with labels ``label`` and ``label_share``,
     ``batch_left`` and ``structure_kept`` with ``_low`` and ``_high``, ``structure_of_reference``, the flags
-    ``batch_stays`` and ``structure_lost``, and cells of each batch as ``n_<batch>``.
+    ``batch_stays`` and ``structure_lost``, and cells of each batch as ``cells_<batch>``.
     """
     numbers = [int(p) for p in np.unique(frame.labels)]
     numbers = [p for p in numbers if p >= 0] + [p for p in numbers if p < 0]
@@ -80,7 +80,8 @@ def per_population(
         about["label"], about["label_share"] = [name for name, _ in found], [share for _, share in found]
     about["name"] = _names(about)
     for name in np.unique(batch):
-        about[f"n_{name}"] = [int(((frame.labels == p) & (batch == name)).sum()) for p in numbers]
+        column = f"cells_{name}".replace("/", "_")  # h5ad takes no slash in a name
+        about[column] = [int(((frame.labels == p) & (batch == name)).sum()) for p in numbers]
 
     left = judged.left.populations
     left = left[left["resolution"] == len(frame.populations) // 2]
@@ -153,7 +154,8 @@ def _names(about: pd.DataFrame) -> list[str]:
     for row, (population, markers) in enumerate(zip(about["population"], about["markers"], strict=True)):
         genes = ", ".join(markers.split(", ")[:_NAMED_BY])
         if population < 0:
-            names.append(NO_COUNTERPART)
+            kind = labelled.iloc[row] if labelled is not None and labelled.iloc[row] else genes
+            names.append(f"{NO_COUNTERPART} ({kind})" if kind else NO_COUNTERPART)
         elif labelled is not None and labelled.iloc[row]:
             label = labelled.iloc[row]
             names.append(f"{label} ({genes})" if (labelled == label).sum() > 1 and genes else label)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _HEIGHT = 3.0
 _LINE = 62
 """Letters of a line of text across the axes."""
+_PARTS = 9
+"""Places along an interval that labels keep clear of."""
 _LEAST_SPAN = 10.0
 """Smallest range of the axis of structure kept, in percent."""
 _AXES = {
@@ -120,7 +122,7 @@ def _title(known: pd.DataFrame, table: pd.DataFrame) -> str:
 
 
 def _draw_interval(ax: Axes, table: pd.DataFrame, axis: int, xy: np.ndarray) -> np.ndarray | None:
-    """Draw the intervals along one axis; return their ends, shape ``(n, 2)``, if there are any."""
+    """Draw the intervals along one axis; return places along them, shape ``(n, 2)``, if there are any."""
     column = list(_AXES)[axis]
     if not {f"{column}_low", f"{column}_high"} <= set(table):
         return None
@@ -128,7 +130,7 @@ def _draw_interval(ax: Axes, table: pd.DataFrame, axis: int, xy: np.ndarray) -> 
     low[:, axis], high[:, axis] = table[f"{column}_low"], table[f"{column}_high"]
     for start, end in zip(low, high, strict=True):
         ax.plot(*np.stack([start, end]).T, lw=0.9, color=MUTED, zorder=2)[0].set_gid("interval")
-    return np.concatenate([low, high])
+    return np.concatenate([low + share * (high - low) for share in np.linspace(0, 1, _PARTS)])
 
 
 def _table_of(adata: AnnData, key: str) -> pd.DataFrame:

@@ -110,6 +110,7 @@ def answer(
             labelled = with_labels(judged.lost, np.asarray(frame.batch).astype(str), asked.labels)
             found.lost = replace(judged.lost, table=labelled)
     _populations(found, asked, frame, judged, expression, names, reference)
+    found.told.sort(key=lambda text: not text.startswith("Alarm"))
     return found
 
 
@@ -148,14 +149,13 @@ def _condition(
             found.rings(str(name), key)
     alarmed = rows["alarm"].astype(bool)
     for name, row in rows[alarmed].iterrows():
-        found.told.append(f"Alarm: {name} keeps only {_percent(row)} of what tells {key}")
+        found.told.append(f"Alarm: {name} keeps only {_percent(row)} of the information about {key}")
     if len(well := rows[~alarmed]) > _MOST_TOLD:
-        found.told.append(
-            f"{len(well)} of {len(rows)} embeddings keep what tells {key} ({well['kept'].min():.0f} % or more)"
-        )
+        least = f"{well['kept'].min():.0f} % or more"
+        found.told.append(f"{len(well)} of {len(rows)} embeddings keep the information about {key} ({least})")
     elif len(well):
-        listed = ", ".join(f"{name} keeps {_percent(row)}" for name, row in well.iterrows())
-        found.told.append(f"Of what tells {key}, {listed}")
+        listed = ", ".join(f"{name} {_percent(row)}" for name, row in well.iterrows())
+        found.told.append(f"Information about {key} kept: {listed}")
 
 
 def _percent(row: pd.Series) -> str:

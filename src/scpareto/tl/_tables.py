@@ -26,7 +26,7 @@ def populations(adata: AnnData, use_rep: str | None = None, *, key: str = JUDGE_
     Returns
     -------
     One row per population and embedding. ``name``: the commonest label, or marker genes; ``n_cells`` and, for each
-    batch, ``n_<batch>``; ``batch_left`` in % of what the reference holds in that population (NaN where it holds
+    batch, ``cells_<batch>``; ``batch_left`` in % of what the reference holds in that population (NaN where it holds
     nothing) and ``structure_kept`` in %, with intervals; ``structure_of_reference``, what uncorrected data keep there.
     ``batch_stays``: the interval lies above that of all cells. ``structure_lost``: the interval lies below that of the
     reference, and the value by five points or more. Population -1 holds the cells without counterpart.

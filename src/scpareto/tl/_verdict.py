@@ -114,7 +114,7 @@ def _alarms(table: pd.DataFrame, lost: LostContrasts | None) -> list[str]:
 def _side(contrast: pd.Series, side: str) -> str:
     """One side of a difference in words: its label where it is known, and its marker genes."""
     genes = ", ".join(str(contrast[f"markers_{side}"]).split(", ")[:_N_MARKERS])
-    label = str(contrast.get(f"label_{side}", ""))
+    label = str(contrast.get(f"label_{side}", "")).rpartition(" (")[0]
     return f"{label} with {genes}" if label and genes else label or genes
 
 
