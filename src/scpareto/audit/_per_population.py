@@ -65,28 +65,35 @@ def per_population(
     ``batch_left`` and ``structure_kept`` with ``_low`` and ``_high``, ``structure_of_reference``, the flags
     ``batch_stays`` and ``structure_lost``, and cells of each batch as ``cells_<batch>``.
     """
-    numbers = [int(p) for p in np.unique(frame.labels)]
+    shared = np.full(len(frame.batch), -1) if frame.labels is None else frame.labels
+    numbers = [int(p) for p in np.unique(shared)]
     numbers = [p for p in numbers if p >= 0] + [p for p in numbers if p < 0]
     batch = np.asarray(frame.batch).astype(str)
     # A sample tells markers as well, and its normalised copy is small.
-    rows = stratified_rows(np.unique(batch, return_inverse=True)[1], frame.labels, _MOST_CELLS, seed=frame.seed)
+    rows = stratified_rows(np.unique(batch, return_inverse=True)[1], shared, _MOST_CELLS, seed=frame.seed)
     normal = log_expression(expression[rows], is_counts=frame.counts is not None)
-    markers = markers_of(normal, frame.labels[rows], batch[rows], frame.genes)
+    markers = markers_of(normal, shared[rows], batch[rows], frame.genes)
     about = pd.DataFrame({"population": numbers, "name": ""})
-    about["n_cells"] = [int((frame.labels == p).sum()) for p in numbers]
+    about["n_cells"] = [int((shared == p).sum()) for p in numbers]
     about["markers"] = [", ".join(markers.get(p, [])) for p in numbers]
     if labels is not None:
-        found = [commonest(labels, frame.labels == p) for p in numbers]
+        found = [commonest(labels, shared == p) for p in numbers]
         about["label"], about["label_share"] = [name for name, _ in found], [share for _, share in found]
     about["name"] = _names(about)
     for name in np.unique(batch):
         column = f"cells_{name}".replace("/", "_")  # h5ad takes no slash in a name
-        about[column] = [int(((frame.labels == p) & (batch == name)).sum()) for p in numbers]
+        about[column] = [int(((shared == p) & (batch == name)).sum()) for p in numbers]
 
-    left = judged.left.populations
-    left = left[left["resolution"] == len(frame.populations) // 2]
     renamed = {"low": "batch_left_low", "high": "batch_left_high"}
-    values = left[["population", "embedding", "batch_left", "low", "high"]].rename(columns=renamed)
+    values, overall = (
+        pd.DataFrame(columns=["population", "embedding", "batch_left", *renamed.values()]),
+        pd.Series(dtype=float),
+    )
+    if judged.left is not None:
+        left = judged.left.populations
+        left = left[left["resolution"] == len(frame.populations) // 2]
+        values = left[["population", "embedding", "batch_left", "low", "high"]].rename(columns=renamed)
+        overall = judged.left.table["high"]
     if judged.kept is not None:
         ends = {"low": "structure_kept_low", "high": "structure_kept_high"}
         kept = judged.kept.per_population.rename(columns=ends).drop(columns="n_cells")
@@ -96,8 +103,8 @@ def per_population(
         values = values.assign(structure_kept=np.nan, structure_kept_low=np.nan, structure_kept_high=np.nan)
         of_reference = pd.DataFrame(columns=["structure_kept", "structure_kept_low"])
     values["structure_of_reference"] = values["population"].map(of_reference["structure_kept"]).astype(float)
-    overall = judged.left.table.reindex(values["embedding"])["high"].to_numpy(dtype=float)
-    values["batch_stays"] = values["batch_left_low"] > np.maximum(overall, _LEAST_LEFT)
+    above = np.maximum(overall.reindex(values["embedding"]).to_numpy(dtype=float), _LEAST_LEFT)
+    values["batch_stays"] = values["batch_left_low"].to_numpy(dtype=float) > above
     floor = values["population"].map(of_reference["structure_kept_low"]).astype(float)
     below = values["structure_of_reference"] - values["structure_kept"] > _LEAST_LOSS
     values["structure_lost"] = below & (values["structure_kept_high"] < floor)
