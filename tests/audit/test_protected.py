@@ -72,7 +72,7 @@ def test_with_three_batches_of_each_condition_what_holds_in_unseen_batches_is_to
     ("batches_of", "design", "told"),
     [
         ({"ctrl": ["a"], "stim": ["b"]}, "confounded", "the same partition of the cells"),
-        ({"ctrl": ["a"], "stim": ["b", "c", "d"]}, "few batches", "fewer than three batches"),
+        ({"ctrl": ["a"], "stim": ["b", "c", "d"]}, "few batches", "not every condition has three batches"),
     ],
 )
 def test_no_percentage_is_given_where_batch_and_condition_cannot_be_told_apart(batches_of, design, told):

@@ -113,8 +113,9 @@ def per_population(
     first = ["population", "name", "embedding", "n_cells", "batch_left", "batch_left_low", "batch_left_high"]
     first += ["structure_kept", "structure_kept_low", "structure_kept_high", "structure_of_reference"]
     first += ["batch_stays", "structure_lost", "markers"]
-    order = {p: i for i, p in enumerate(numbers)}
-    table = table.sort_values("population", key=lambda values: values.map(order), kind="stable", ignore_index=True)
+    # In the order in which they were given: pictures give colours by it.
+    order = {key: i for keys in (numbers, names) for i, key in enumerate(keys)}
+    table = table.sort_values(["population", "embedding"], key=lambda values: values.map(order), ignore_index=True)
     return table[first + [name for name in table if name not in first]]
 
 

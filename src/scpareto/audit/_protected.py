@@ -155,8 +155,8 @@ _TOLD: dict[Design, str] = {
         "seen; what is particular to one batch cannot be told from {condition}."
     ),
     "few batches": (
-        "Each batch has one {condition}, and a {condition} has fewer than three batches: differences between batches "
-        "cannot be told from {condition}. No percentage is given. Three batches of each {condition} would allow one."
+        "Each batch has one {condition}, and not every {condition} has three batches: what differs between batches "
+        "cannot be told from {condition}, and no percentage is given. With three batches of each there would be one."
     ),
     "confounded": (
         "{condition} and batch are the same partition of the cells: whatever removes the batch removes {condition}, "

@@ -102,8 +102,8 @@ def _judge(adata: AnnData, data: Path, arguments: dict[str, Any], output: Path) 
         written.append(files[name].name)
     write_report(output / "report.html", record, data.name, files)
     console.print(_as_table(table, arguments["protect_key"]))
-    console.print(escape(record["sentence"]), highlight=False)
-    console.print(escape(record["populations_sentence"]), highlight=False)
+    for told in (record["sentence"], record["populations_sentence"]):
+        console.print(escape(told.replace(". ", ".\n")), highlight=False)
     console.print(f"Results are in [bold]{escape(str(output))}/[/]: {', '.join([*written, 'report.html'])}")
 
 

@@ -20,7 +20,7 @@ _STYLE = (
     "background:#fff}h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:2px solid #eee}"
     "table{border-collapse:collapse;font-size:14px;display:block;overflow-x:auto;margin:.8rem 0}"
     "th,td{padding:.3rem .7rem;text-align:right;border-bottom:1px solid #ddd;vertical-align:top}"
-    "th{font-weight:600}td:not(.text){white-space:nowrap}td.text,th.text{text-align:left;min-width:5.5rem}"
+    "th{font-weight:600;overflow-wrap:anywhere}td:not(.text){white-space:nowrap}td.text,th.text{text-align:left;min-width:5.5rem}"
     "img{max-width:100%}img.plane{max-width:30rem}"
     ".verdict{background:#f4f7fb;border-left:4px solid #0072b2;padding:.7rem 1rem}"
     ".verdict ul{margin:0;padding-left:1.1rem}"

@@ -137,8 +137,8 @@ def _condition(
         return
     if kept.design == "few batches":
         found.first.append(
-            f"What is kept of {key} is not given: each batch has one {key}, and fewer than three batches have it, so "
-            "that batch and condition cannot be told apart"
+            f"What is kept of {key} cannot be said: each batch has one {key}, and not every {key} has three batches, "
+            f"so that nothing tells batch from {key}"
         )
         return
     rows = kept.table.reindex(found.columns.index).dropna(subset=["kept"])
