@@ -103,7 +103,7 @@ def protected(
     effect of the condition shrunk to three quarters, a half, a quarter and nothing, 68, 35, 10 and 0 %, and 12 of 12
     alarms each.
     """
-    text = np.asarray(frame.batch).astype(str)
+    text, condition = np.asarray(frame.batch).astype(str), np.asarray(condition).astype(str)
     design = design_of(condition, text)
     notes = [_TOLD[design].format(condition=name)]
     nothing = pd.DataFrame(
