@@ -19,6 +19,7 @@ def data(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "cells.h5ad"
     adata = sp.datasets.simulate_batches(400, 80, n_batches=2, n_types=3, seed=0)
     rng = np.random.default_rng(0)
+    adata.obs["condition"] = np.where(rng.random(400) < 0.5, "ctrl", "stim")
     adata.obsm["X_random"] = rng.normal(size=(400, 5))
     adata.obsm["X_types"] = np.asarray(pd.get_dummies(adata.obs["cell_type"]), float) + 0.1 * rng.normal(size=(400, 3))
     adata.write_h5ad(path)
@@ -37,7 +38,8 @@ def test_table_picture_and_report_are_left(data, tmp_path):
     output = tmp_path / "judged"
     result = run(data, "--use-rep", "X_types", "X_random", "--batch-key", "batch", "--output", output)
     assert result.exit_code == 0, result.output
-    assert {path.name for path in output.iterdir()} == {"judge.csv", "judge.png", "report.html", "run.json", "log.txt"}
+    written = {"judge.csv", "judge.png", "populations.csv", "populations.png", "lost.csv", "report.html"}
+    assert {path.name for path in output.iterdir()} == written | {"run.json", "log.txt"}
     table = pd.read_csv(output / "judge.csv", index_col=0)
     assert table.index.tolist() == ["X_types", "X_random"]
     assert table["structure_kept"]["X_types"] > 50 > table["structure_kept"]["X_random"]
@@ -45,13 +47,34 @@ def test_table_picture_and_report_are_left(data, tmp_path):
     assert "cells.h5ad" in page
     assert "data:image/png;base64," in page
     assert "http" not in page, "no network is needed"
-    assert "Methods, to paste" in page
+    for heading in ("Numbers", "What is lost", "Population by population", "Methods, to paste", "References, to paste"):
+        assert f"<h2>{heading}</h2>" in page
+    assert "cells without counterpart (%)" in page
+    assert f"scpareto {sp.__version__}" in page
+    assert page.count("<img") == 2
     assert json.loads((output / "run.json").read_text())["arguments"]["use_rep"] == ["X_types", "X_random"]
+
+
+def test_condition_labels_and_genes_reach_table_and_report(data, tmp_path):
+    output = tmp_path / "judged"
+    asked = ["--protect-key", "condition", "--control-genes", "gene_0,gene_1", "--control-genes", "gene_2"]
+    result = run(data, "--use-rep", "X_types", "X_random", "--batch-key", "batch", *asked, "--output", output)
+    assert result.exit_code == 0, result.output
+    assert "do not tell condition within populations" in said(result)
+    assert "condition_kept" in pd.read_csv(output / "judge.csv", index_col=0)
+    assert set(pd.read_csv(output / "control_genes.csv")["gene"]) == {"gene_0", "gene_1", "gene_2"}
+    page = (output / "report.html").read_text()
+    assert "<h2>What is kept of condition</h2>" in page
+    assert "<h2>Control genes</h2>" in page
+    assert "For control genes (gene_0, gene_1, gene_2)" in page
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (["--use-rep", "X_types", "--labels-key", "type"], "labels_key='type' is not in adata.obs"),
+        (["--use-rep", "X_types", "--protect-key", "batch"], "cannot be removed and kept"),
+        (["--use-rep", "X_types", "--control-genes", "XIST"], "'XIST' is not in adata.var_names"),
         (["--use-rep", "X_umap"], "X_umap' is not in adata.obsm; it holds 'X_random', 'X_types'"),
         ([], "use_rep is empty: name embeddings of adata.obsm"),
         (["--use-rep", "X_types", "--layer", "raw"], "layer='raw' is not in adata.layers"),

@@ -7,6 +7,7 @@ from typing import Final
 UNS_KEY: Final = "scpareto"
 GENERATIVE_LOSS: Final = "generative_loss"
 BATCH: Final = "batch"
+BATCH_LEFT, STRUCTURE_KEPT = "batch_left", "structure_kept"
 
 ALARM_FROM: Final = 0.5
 """Value of the over-correction alarm from which on it rings."""

@@ -6,7 +6,7 @@ from scpareto._cells._in_memory import InMemoryBatches, batches
 from scpareto._cells._indexed import CELL_INDEX, IndexedDataset, with_cell_index
 from scpareto._cells._resident import ResidentDataset, resident_dataset
 from scpareto._cells._split import MOST_JUDGED, Split, judged_cells, stratified_split
-from scpareto._cells._validate import check_anndata, check_counts
+from scpareto._cells._validate import check_anndata, check_counts, holds_counts
 
 __all__ = [
     "CELL_INDEX",
@@ -23,6 +23,7 @@ __all__ = [
     "batches",
     "check_anndata",
     "check_counts",
+    "holds_counts",
     "in_memory",
     "judged_cells",
     "principal_components",

@@ -179,3 +179,20 @@ def _warn_if_confounded(batches: pd.Series, labels: pd.Series, batch_key: str, l
             UserWarning,
             stacklevel=4,
         )
+
+
+def holds_counts(expression: Any) -> bool:
+    """Whether a matrix holds whole, non-negative numbers.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite.
+    """
+    for _, block in row_blocks(expression):
+        values = block.data if sparse.issparse(block) else np.asarray(block)
+        if not np.isfinite(values).all():
+            raise ValueError("The expression holds values that are not finite. Fill or remove them.")
+        if (values < 0).any() or (values != np.round(values)).any():
+            return False
+    return True

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scanpy as sc
 from anndata import AnnData
+from scipy import sparse
 
 from scpareto._cells import principal_components
-from scpareto.metrics import populations_at_resolutions, programme_scores
+from scpareto.metrics import populations_at_resolutions, programme_scores, shared_populations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from scpareto.metrics import Programmes, SharedPopulations
+
+_N_CLUSTERS = 12
+"""Clusters of each batch that populations are matched from, where one resolution is used: the middle of three."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,7 @@ class Frame:
         Principal components of the log-normalised expression of the used genes, shape ``(n_cells, n_components)``: the
         reference that nothing has corrected.
     populations
-        Populations that batches share, at one or three resolutions.
+        Populations that batches share, at one or three resolutions; empty where there are none.
     programmes
         Scores of gene programmes in two halves of the counts; None without counts.
     counts
@@ -49,6 +53,8 @@ class Frame:
         Whether all kinds of probes are used.
     seed
         Seed of everything that is drawn.
+    reason
+        Why there are no populations.
     """
 
     batch: NDArray[Any]
@@ -61,11 +67,12 @@ class Frame:
     covariates: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     thorough: bool = False
     seed: int = 0
+    reason: str = ""
 
     @property
-    def labels(self) -> NDArray[np.int64]:
+    def labels(self) -> NDArray[np.int64] | None:
         """Population of each cell at the middle resolution, -1 where it has no counterpart in another batch."""
-        return self.populations[len(self.populations) // 2].labels
+        return self.populations[len(self.populations) // 2].labels if self.populations else None
 
 
 def frame_of(
@@ -107,11 +114,24 @@ def frame_of(
     normal = _log_normalised(expression) if is_counts else expression
     of_genes = normal if used_genes is None else normal[:, used_genes]
     components = principal_components(of_genes, counts=False, seed=seed)
-    found = populations_at_resolutions(components, np.asarray(batch), seed=seed)
-    populations = tuple(found if thorough else found[1:2])
+    levels = np.asarray(batch)
+    found = (
+        populations_at_resolutions(components, levels, seed=seed)
+        if thorough
+        else (shared_populations(components, levels, n_clusters=_N_CLUSTERS, seed=seed),)
+    )
+    populations = tuple(at for at in found if (at.labels >= 0).any())
+    reason = (
+        ""
+        if populations
+        else (
+            "No population is shared: no cluster of a batch has a counterpart in another one. What differs between "
+            "batches cannot be told from what differs between their cells."
+        )
+    )
     programmes = None
     if is_counts:
-        shared = populations[len(populations) // 2].labels
+        shared = populations[len(populations) // 2].labels if populations else None
         programmes = programme_scores(expression, batch, used_genes=used_genes, populations=shared, seed=seed)
     return Frame(
         np.asarray(batch),
@@ -124,7 +144,30 @@ def frame_of(
         {name: np.asarray(values, dtype=np.float64) for name, values in (covariates or {}).items()},
         thorough,
         seed,
+        reason,
     )
+
+
+def log_expression(expression: Any, *, is_counts: bool, genes: Sequence[int] | None = None) -> Any:
+    """Return log-normalised expression, of all genes or, dense, of some, shape ``(n_cells, n_genes)``.
+
+    Parameters
+    ----------
+    expression
+        Counts or log-normalised values, shape ``(n_cells, n_genes)``; not changed.
+    is_counts
+        Whether it holds counts.
+    genes
+        Columns; None for all.
+    """
+    if genes is None:
+        return _log_normalised(expression) if is_counts else expression
+    own = expression[:, list(genes)]
+    values = np.asarray(own.toarray() if sparse.issparse(own) else own, dtype=np.float64)
+    if not is_counts:
+        return values
+    total = np.asarray(expression.sum(axis=1), dtype=np.float64).reshape(-1, 1)
+    return np.log1p(1e4 * values / np.maximum(total, 1))
 
 
 def _log_normalised(counts: Any) -> Any:

@@ -28,14 +28,14 @@ class Judged:
     Attributes
     ----------
     left
-        What is left of the batch.
+        What is left of the batch; None where batches share no population.
     kept
         What is kept of the structure; None without counts.
     lost
         Differences between cells that are lost; None without counts.
     """
 
-    left: BatchLeft
+    left: BatchLeft | None
     kept: StructureKept | None
     lost: LostContrasts | None
 
@@ -73,18 +73,20 @@ def judge_embeddings(
     judged = dict(codes)
     if reference == COMPONENTS:
         judged[COMPONENTS] = frame.components
-    left = batch_left(
-        judged,
-        reference=reference,
-        batch=frame.batch,
-        populations=frame.populations,
-        cells=cells,
-        sample=frame.sample,
-        graphs=graphs,
-        thorough=frame.thorough,
-        n_bootstrap=n_bootstrap,
-        seed=frame.seed,
-    )
+    left = None
+    if frame.populations:
+        left = batch_left(
+            judged,
+            reference=reference,
+            batch=frame.batch,
+            populations=frame.populations,
+            cells=cells,
+            sample=frame.sample,
+            graphs=graphs,
+            thorough=frame.thorough,
+            n_bootstrap=n_bootstrap,
+            seed=frame.seed,
+        )
     if frame.programmes is None:
         return Judged(left, None, None)
     everything = judged | dict(graphs or {})

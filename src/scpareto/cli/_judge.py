@@ -22,6 +22,7 @@ _SHOWN = {
     "structure_kept": "structure kept (%)",
     "graph_mixing": "neighbours mixed (%)",
 }
+_TABLES = {"populations": "populations.csv", "lost": "lost.csv", "control_genes": "control_genes.csv"}
 
 
 @app.command()
@@ -36,6 +37,15 @@ def judge(
     ] = None,
     layer: Annotated[str | None, typer.Option(help="Layer with the counts; X unless given.")] = None,
     sample_key: Annotated[str | None, typer.Option(help="Column of obs with samples (donors).")] = None,
+    labels_key: Annotated[
+        str | None, typer.Option(help="Column of obs with cell types: scib-metrics, and names for populations.")
+    ] = None,
+    protect_key: Annotated[
+        str | None, typer.Option(help="Column of obs that must survive, such as condition or disease.")
+    ] = None,
+    control_genes: Annotated[
+        list[str] | None, typer.Option(help="Genes whose pattern must survive, repeated or by commas.")
+    ] = None,
     reference: Annotated[
         str | None, typer.Option(help="Uncorrected embedding of obsm; principal components unless given.")
     ] = None,
@@ -52,6 +62,9 @@ def judge(
         "neighbors_key": names(neighbors_key),
         "layer": layer,
         "sample_key": sample_key,
+        "labels_key": labels_key,
+        "protect_key": protect_key,
+        "control_genes": names(control_genes),
         "reference": reference,
         "used_genes": used_genes,
         "thorough": thorough,
@@ -73,29 +86,41 @@ def _judge(adata: AnnData, data: Path, arguments: dict[str, Any], output: Path) 
     table = sp.tl.judge(adata, arguments.pop("use_rep"), **arguments)
     record = adata.uns["scpareto"]["judge"]
     table.to_csv(output / "judge.csv")
-    written = ["judge.csv", "report.html"]
-    picture = None
+    written = ["judge.csv"]
+    for name, file in _TABLES.items():
+        if name in record and len(record[name]):
+            record[name].to_csv(output / file, index=False)
+            written.append(file)
+    pictures = {}
     if table[["batch_left", "structure_kept"]].notna().all(axis=1).any():
-        picture = output / "judge.png"
-        axes = sp.pl.judge(table)
-        axes.figure.savefig(picture, dpi=200)  # type: ignore[union-attr]
-        written.insert(1, picture.name)
-    write_report(output / "report.html", record, data.name, picture)
-    console.print(_as_table(table))
-    console.print(escape(record["sentence"]), highlight=False)
-    console.print(f"Results are in [bold]{escape(str(output))}/[/]: {', '.join(written)}")
+        pictures["judge"] = sp.pl.judge(table)
+    if record["populations"][["batch_left", "structure_kept"]].notna().any(axis=None):
+        pictures["populations"] = sp.pl.judge_populations(adata)[0]
+    files = {name: output / f"{name}.png" for name in pictures}
+    for name, axes in pictures.items():
+        axes.figure.savefig(files[name], dpi=200)  # type: ignore[union-attr]
+        written.append(files[name].name)
+    write_report(output / "report.html", record, data.name, files)
+    console.print(_as_table(table, arguments["protect_key"]))
+    for told in (record["sentence"], record["populations_sentence"]):
+        console.print(escape(told.replace(". ", ".\n")), highlight=False)
+    console.print(f"Results are in [bold]{escape(str(output))}/[/]: {', '.join([*written, 'report.html'])}")
 
 
-def _as_table(table: pd.DataFrame) -> Table:
+def _as_table(table: pd.DataFrame, protect_key: str | None) -> Table:
     """One line for each embedding, with intervals."""
     shown = Table(padding=(0, 1), pad_edge=False)
     shown.add_column("embedding", overflow="fold")
-    for heading in _SHOWN.values():
+    columns = dict(_SHOWN)
+    if protect_key is not None:
+        columns[f"{protect_key}_kept"] = f"{protect_key} kept (%)"
+    for heading in columns.values():
         shown.add_column(heading, justify="right")
     shown.add_column("")
     for name, row in table.iterrows():
-        cells = [_with_interval(row, column) for column in _SHOWN]
-        shown.add_row(str(name), *cells, "recommended" if row["recommended"] else "")
+        cells = [_with_interval(row, column) for column in columns]
+        verdict = "recommended" if row["recommended"] else "alarm" if row["alarm"] else ""
+        shown.add_row(str(name), *cells, verdict)
     return shown
 
 
@@ -103,4 +128,4 @@ def _with_interval(row: pd.Series, column: str) -> str:
     if column not in row or row[column] != row[column]:
         return ""
     low, high = (row.get(f"{column}_{end}", float("nan")) for end in ("low", "high"))
-    return f"{row[column]:.0f}" + (f" ({low:.0f} to {high:.0f})" if low == low else "")
+    return f"{row[column] + 0.0:.0f}" + (f" ({low:.0f} to {high:.0f})" if low == low else "")

@@ -9,7 +9,9 @@ import torch
 
 from scpareto._runtime import child_seed, of_first_process, seeded
 from scpareto.front import _seeds
-from scpareto.front._collapse import collapsed
+from scpareto.front._collapse import given_up
+from scpareto.front._curve import judged_curve
+from scpareto.front._front_run import CURVE
 from scpareto.front._judging import judge_points
 from scpareto.front._points import Point, judged_part
 from scpareto.front._scalers import scaler_of_start
@@ -42,10 +44,16 @@ def train_along_path(run: FrontRun, start: Start, progress: FrontProgress) -> bo
         run.store.put("path", part)
     run.store.discard(_UNFINISHED)
     run.metadata["training_scaler"] = run.metadata["scaler"] = part["scaler"]
-    _judge_places(run, part, spec.extremes, progress)
-    if collapsed(run, start, progress):
+    if (curve := run.store.get(CURVE)) is None:
+        progress.say("judging the path")
+        curve = of_first_process(judged_curve(run, WeightPath.from_plain(part["path"])))
+        run.store.put(CURVE, curve)
+    run = run.current()
+    if not curve:
+        _judge_places(run, part, spec.extremes, progress)
+    if given_up(run, curve, start, progress):
         return False
-    _judge_places(run, part, spec.candidates, progress)
+    _judge_places(run, part, list(range(spec.n_front)), progress)
     return True
 
 
@@ -101,7 +109,8 @@ def _judge_places(run: FrontRun, part: dict[str, Any], numbers: list[int], progr
     missing = [number for number in numbers if run.part(number) is None]
     states = ((number, path.state(spec.preference(number))) for number in missing)
     for number, judgement in judge_points(run.cells, states, run.judging, say=progress.say):
-        kind = "extreme" if number in spec.extremes else "conditional"
+        is_extreme = number in spec.extremes and bool(spec.preference(number).max() == 1.0)
+        kind = "extreme" if is_extreme else "conditional"
         point = Point(number, kind, spec.preference(number), spec.seed)
         found = judged_part(point, run.problem.names, part["n_epochs"], judgement)
         run.store.put(f"point_{number}", of_first_process(found))

@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
 
 def apply_point(
-    model: BaseModelClass, front: Front, which: Which | None = None, *, preference: Place | None = None
+    model: BaseModelClass,
+    front: Front,
+    which: Which | None = None,
+    *,
+    batch_left: float | None = None,
+    preference: Place | None = None,
+    allow_alarm: bool = False,
 ) -> int:
     """Load a point of a front into a model, in place.
 
@@ -23,9 +29,13 @@ def apply_point(
         The front.
     which
         A point: its number, a rule, or limits on columns, see :meth:`scpareto.pareto.Front.find`.
+    batch_left
+        A place instead: what may be left of the batch, in %, see :meth:`scpareto.pareto.Front.resolve`.
     preference
         A place instead: a float in [0, 1], or one number per objective. It is taken exactly where all preferences were
         trained at once, otherwise the nearest point is, see :meth:`scpareto.pareto.Front.resolve`.
+    allow_alarm
+        Whether limits may take a point whose over-correction alarm rings.
 
     Returns
     -------
@@ -51,7 +61,8 @@ def apply_point(
     >>> sp.apply_point(model, front, preference=0.4)
     1
     """
-    return load_selection(model, front.resolve(which, preference=preference))
+    selection = front.resolve(which, batch_left=batch_left, preference=preference, allow_alarm=allow_alarm)
+    return load_selection(model, selection)
 
 
 def load_selection(model: BaseModelClass, selection: Selection) -> int:

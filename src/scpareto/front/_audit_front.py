@@ -11,10 +11,11 @@ from scvi import REGISTRY_KEYS
 from scpareto._cells import Split, row_blocks
 from scpareto._constants import BATCH
 from scpareto._runtime import FrontProgress, child_seed
-from scpareto.audit import LabelJudge, set_alarm
+from scpareto.audit import LabelJudge
 from scpareto.front import _seeds
+from scpareto.front._judge_all import judged_together, put_judgement
 from scpareto.front._judged_cells import JudgedCells
-from scpareto.front._judging import Judging, judge_points
+from scpareto.front._judging import FRAME_SEED, Judging, judge_points
 from scpareto.train import get_adapter
 
 if TYPE_CHECKING:
@@ -85,35 +86,36 @@ def audit_front(
     >>> front = Front(objectives=["generative_loss", "mmd"], method="scalarization", metadata={"indices": indices})
     >>> front.add({"point": 0, "kind": "extreme", "preference_generative_loss": 1.0}, model.module.state_dict())
     >>> sp.front.audit_front(model, front, labels=adata.obs["cell_type"], scib=False, n_bootstrap=10, progress=False)
-    >>> {"leakage_mean", "batch_entropy", "nmi", "alarm"} <= set(front.table)
+    >>> {"batch_left", "structure_kept", "leakage_sample", "nmi", "alarm"} <= set(front.table)
     True
     >>> bool(front.table["leakage_mean"].max() < 1.1)  # what is known of three batches is at most log 3
     True
     """
     cells = judged_cells_of(model, front, control_genes)
-    target = str(front.metadata.get("target", BATCH))
-    target = target if target in cells.adapter.levels else BATCH
-    seed = judging_seed(front) if seed is None else seed
-    judging = Judging(seed, target, n_bootstrap)
+    target = front.metadata.get("target", BATCH)
+    target = target if target is None or target in cells.adapter.levels else BATCH
+    seeds = (judging_seed(front), FRAME_SEED) if seed is None else (seed, seed)
+    judging = Judging(seeds[0], target, n_bootstrap, nats=True, frame_seed=seeds[1])
     if labels is not None:
         n_cells = model.adata_manager.adata.n_obs
         if len(given := np.asarray(labels, dtype=object)) != n_cells:
             raise ValueError(f"labels has {len(given)} entries but {n_cells} are needed, one for each cell.")
-        levels = cells.levels(target)
-        by_labels = LabelJudge(cells.take(given), levels, cells.split.test, cells.expression, scib=scib, seed=seed)
+        levels = cells.levels(BATCH if target is None else target)
+        by_labels = LabelJudge(cells.take(given), levels, cells.split.test, cells.expression, scib=scib, seed=seeds[0])
         judging = replace(judging, labels=by_labels)
     before = {key: value.clone() for key, value in model.module.state_dict().items()}
-    structures = {}
     states = ((number, front.state(number)) for number in front.numbers)
+    codes = {}
     try:
-        with FrontProgress(len(front), show=progress, unit="points") as bar:
+        with FrontProgress(len(front) + 1, show=progress, unit="points") as bar:
             for number, judgement in judge_points(cells, states, judging, say=bar.say):
                 front.update(number, judgement.row)
-                structures[number] = judgement.structure
+                codes[number] = judgement.codes
                 bar.epoch()
-        front.structures = structures
+            bar.say("judging all points")
+            put_judgement(front, judged_together(cells, judging, codes))
+            bar.epoch()
         front.metadata["control_genes"] = list(control_genes)
-        set_alarm(front, structures)
     finally:
         model.module.load_state_dict(before)
 

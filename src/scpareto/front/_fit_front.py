@@ -41,6 +41,7 @@ def fit_front(
     solver_kwargs: dict[str, Any] | None = FrontOptions.solver_kwargs,
     plan_kwargs: dict[str, Any] | None = FrontOptions.plan_kwargs,
     warm_start: Literal["start", "path"] | str = FrontOptions.warm_start,
+    on_collapse: Literal["keep", "apart"] | str = FrontOptions.on_collapse,
     checkpoint_dir: str | os.PathLike[str] | None = FrontOptions.checkpoint_dir,
     accelerator: str = FrontOptions.accelerator,
     devices: int | list[int] | str = FrontOptions.devices,
@@ -64,7 +65,8 @@ def fit_front(
     model
         A set-up SCVI, SCANVI, LinearSCVI, PEAKVI, TOTALVI or MULTIVI, or a model of scpareto, baselines included.
     {options: objective; method; n_points; preferences; max_epochs; max_epochs_pretrain; batch_size; split}
-    {options: objective_kwargs; solver_kwargs; plan_kwargs; warm_start; checkpoint_dir; accelerator, devices; executor}
+    {options: objective_kwargs; solver_kwargs; plan_kwargs; warm_start; on_collapse; checkpoint_dir}
+    {options: accelerator, devices; executor}
     {options: executor_kwargs; progress; seed; preset}
     **trainer_kwargs
         Passed to :class:`scvi.train.Trainer`.
@@ -137,7 +139,7 @@ def finished(run: FrontRun, model: BaseModelClass) -> Front:
     front = assembled(run)
     _hand_over(model, front)
     if is_first_process():
-        report(front, "knee", run.problem.trainer_kwargs)
+        report(front, front.recommended, run.problem.trainer_kwargs)
     return front
 
 

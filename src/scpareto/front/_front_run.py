@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from scpareto._runtime import child_seed
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 COLLAPSE, APART_INSTEAD = "collapse", "scalarization"
 """Part of the store that records which objectives a path does not lower, and the method that takes its place then."""
+CURVE = "curve"
+"""Part of the store that records what was judged along a path, and where its points lie."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class FrontRun:
         Whether a bar is drawn.
     failures
         Why points are missing whose training diverged, by number.
+    on_collapse
+        What is done where nothing falls along a path: ``"keep"`` it, or train the points ``"apart"``.
     """
 
     problem: Problem
@@ -58,6 +64,7 @@ class FrontRun:
     executor: RayExecutor | None = None
     show_progress: bool = True
     failures: dict[int, str] = field(default_factory=dict)
+    on_collapse: str = "keep"
 
     def seed(self, index: int) -> int:
         """Seed of a part of the front; see :mod:`scpareto.front._seeds`."""
@@ -71,11 +78,22 @@ class FrontRun:
     def has_collapsed(self) -> bool:
         """Whether one training of all preferences was found to change nothing."""
         verdict = self.store.get(COLLAPSE) if self.spec.along_path else None
-        return verdict is not None and bool(verdict["objectives"])
+        return verdict is not None and bool(verdict["apart"])
 
     def current(self) -> FrontRun:
-        """Return this run, or where its path has collapsed the one that trains the same points apart."""
-        return self.apart() if self.has_collapsed else self
+        """Return this run with the places of its points, or where its path was given up the one that trains apart."""
+        if self.has_collapsed:
+            return self.apart()
+        curve = self.store.get(CURVE) if self.spec.along_path else None
+        if curve is None or not curve.get("preferences"):
+            return self
+        return replace(self, spec=replace(self.spec, places=np.asarray(curve["preferences"])))
+
+    @property
+    def is_on_axis(self) -> bool:
+        """Whether what is left of one nuisance with levels is what the front trades."""
+        objectives = self.problem.objectives
+        return len(objectives) == 1 and objectives[0].needs_nuisance and self.judging.target == objectives[0].target
 
     def apart(self) -> FrontRun:
         """Return the run that trains the same points apart."""

@@ -11,9 +11,9 @@ from scvi import REGISTRY_KEYS
 from scvi.dataloaders import AnnDataLoader
 from torch.distributions import Normal
 
-from scpareto._cells import judged_cells, principal_components, with_cell_index
+from scpareto._cells import as_rows, holds_counts, judged_cells, principal_components, rows_of, with_cell_index
 from scpareto._constants import BATCH
-from scpareto.audit import Structure
+from scpareto.front._judged_frame import judged_frame
 from scpareto.objectives import Context
 from scpareto.train import registered_context
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from scvi.data import AnnDataManager
 
     from scpareto._cells import Split
+    from scpareto.front._judged_frame import JudgedFrame
     from scpareto.train import VAEAdapter
 
 
@@ -55,7 +56,7 @@ class JudgedCells:
         self.rows, self.split = judged_cells(split, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY))
         self._manager = manager
         self._control_genes = {name: self.take(values) for name, values in (control_genes or {}).items()}
-        self._structures: dict[str, Structure] = {}
+        self._frames: dict[tuple[str, int], JudgedFrame | None] = {}
 
     @cached_property
     def expression(self) -> NDArray[np.float64]:
@@ -112,16 +113,28 @@ class JudgedCells:
         """Level of a categorical nuisance of each judged cell, by number."""
         return self.take(registered_context(self.adapter, self._manager).categorical[target].numpy())
 
-    def structure(self, context: Context, target: str) -> Structure:
-        """Differences between cells that every point is asked to keep, within levels of a nuisance."""
-        if target not in self._structures:
-            levels, held_out = self.level_names(context, target), self.split.held_out
-            self._structures[target] = Structure(self.expression, levels, held_out, control_genes=self._control_genes)
-        return self._structures[target]
+    def frame(self, target: str, seed: int = 0) -> JudgedFrame | None:
+        """Return what codes are judged by, within levels of a nuisance; None where too few cells have two levels."""
+        key = target, seed
+        if key not in self._frames:
+            values = rows_of(
+                as_rows(self._manager.get_from_registry(REGISTRY_KEYS.X_KEY)),
+                slice(None) if self.rows is None else self.rows,
+            )
+            genes = self._manager.get_state_registry(REGISTRY_KEYS.X_KEY)["column_names"]
+            self._frames[key] = judged_frame(
+                values,
+                self.level_names(target),
+                self.split.test,
+                is_counts=self.adapter.takes_counts and holds_counts(values),
+                genes=[str(name) for name in genes],
+                seed=seed,
+            )
+        return self._frames[key]
 
-    def level_names(self, context: Context, target: str) -> NDArray[np.str_]:
+    def level_names(self, target: str) -> NDArray[np.str_]:
         """Levels of a nuisance by their names where it is the batch, else by number; shape ``(n_cells,)``."""
-        numbers = context.categorical[target].numpy()
+        numbers = self.levels(target)
         if target != BATCH:
             return numbers.astype(str)
         names = self._manager.get_state_registry(REGISTRY_KEYS.BATCH_KEY)["categorical_mapping"]

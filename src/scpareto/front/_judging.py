@@ -1,4 +1,4 @@
-"""One judge for every point: its codes, its losses on every part, and an audit by fresh probes."""
+"""How points are judged: what is judged of each by itself, and of all of them together."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from scpareto._constants import BATCH, GENERATIVE_LOSS
+from scpareto._constants import BATCH, BATCH_LEFT, GENERATIVE_LOSS
 from scpareto._runtime import child_seed, seeded
 from scpareto.audit import judge_codes
 from scpareto.objectives import estimate
 from scpareto.train import plain_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
     from torch.distributions import Normal
 
     from scpareto.audit import LabelJudge
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _CRITICS = 1
 """Seed index of the fresh critics, after the seed of the judgement."""
+FRAME_SEED = 0
+"""Seed of the judge of codes: that of :func:`scpareto.tl.judge`, so that equal codes have equal numbers there."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,9 @@ class Judging:
     Parameters
     ----------
     seed
-        Seed of everything that is drawn, the same for all points: what differs between them is the points.
+        Seed of everything that is drawn for each point by itself, the same for all points.
     target
-        Categorical nuisance that leakage is about.
+        Categorical nuisance that is judged; None where none is.
     n_bootstrap
         Bootstrap samples of the intervals.
     objectives
@@ -46,14 +49,20 @@ class Judging:
         Training of these critics; None leaves all losses out, the generative one too.
     labels
         Scores codes by annotated types.
+    nats
+        Whether to measure what samples of the posterior tell of the nuisance, mixing and neighbourhoods as well.
+    frame_seed
+        Seed of the judge of all codes together.
     """
 
     seed: int
-    target: str = BATCH
+    target: str | None = BATCH
     n_bootstrap: int = 200
     objectives: Sequence[Objective] = ()
     de_novo: CriticSchedule | None = None
     labels: LabelJudge | None = None
+    nats: bool = False
+    frame_seed: int = FRAME_SEED
 
     @classmethod
     def of(cls, problem: Problem, seed: int) -> Judging:
@@ -62,21 +71,26 @@ class Judging:
         target = judged_target(objectives, problem.adapter.levels)
         return cls(seed, target, recipe.n_bootstrap, objectives, recipe.de_novo)
 
+    @property
+    def column(self) -> str:
+        """Column of what is left of the judged nuisance."""
+        return left_column(self.target)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Judgement:
-    """What was found of a point.
+    """What was found of a point by itself.
 
     Parameters
     ----------
     row
         Columns of the front table.
-    structure
-        What is kept of differences between cells, see :class:`scpareto.audit.Structure`.
+    codes
+        Posterior means of the judged cells, shape ``(n_cells, n_latent)``.
     """
 
     row: dict[str, Any]
-    structure: dict[str, Any]
+    codes: NDArray[np.float32]
 
 
 def judge_points(
@@ -119,22 +133,28 @@ def _judged(cells: JudgedCells, judging: Judging) -> Judgement:
     if judging.de_novo is not None:
         with seeded(child_seed(judging.seed, _CRITICS)):
             row |= losses_of(cells, qz, context, generative, judging.objectives, judging.de_novo)
-    row |= judge_codes(
-        qz.loc.numpy(),
-        sample,
-        context.categorical[judging.target].numpy(),
-        test_indices=cells.split.test,
-        expression=cells.expression,
-        seed=judging.seed,
-        n_bootstrap=judging.n_bootstrap,
-    )
-    mean = qz.loc.numpy().astype(np.float64)
+    if judging.nats and judging.target is not None:
+        row |= judge_codes(
+            qz.loc.numpy(),
+            sample,
+            context.categorical[judging.target].numpy(),
+            test_indices=cells.split.test,
+            expression=cells.expression,
+            seed=judging.seed,
+            n_bootstrap=judging.n_bootstrap,
+        )
     if judging.labels is not None:
-        row |= judging.labels(mean)
-    return Judgement(
-        {name: plain_number(value) for name, value in row.items()},
-        cells.structure(context, judging.target)(mean),
-    )
+        row |= judging.labels(qz.loc.numpy().astype(np.float64))
+    return Judgement({name: plain_number(value) for name, value in row.items()}, qz.loc.numpy())
+
+
+def codes_of(cells: JudgedCells, states: Mapping[Any, State]) -> dict[Any, NDArray[np.float32]]:
+    """Posterior means of the judged cells by each of several weights; the module is left in the last state."""
+    codes = {}
+    for name, state in states.items():
+        cells.adapter.module.load_state_dict(state)
+        codes[name] = cells.encode()[0].loc.numpy()
+    return codes
 
 
 def losses_of(
@@ -154,8 +174,16 @@ def losses_of(
     return found
 
 
-def judged_target(objectives: Sequence[Objective], levels: Iterable[str]) -> str:
-    """Nuisance that leakage is about: the first traded one with levels, or batch."""
-    traded = (objective.target for objective in objectives if objective.needs_nuisance)
+def judged_target(objectives: Sequence[Objective], levels: Iterable[str]) -> str | None:
+    """Nuisance that is judged: the first traded one with levels; the batch if none is traded, None if none has levels.
+
+    What a continuous nuisance leaves in the codes is not judged: batches say nothing about it.
+    """
+    traded = [objective.target for objective in objectives if objective.needs_nuisance]
     known = set(levels)
-    return next((target for target in traded if target in known), BATCH)
+    return next((target for target in traded if target in known), None if traded else BATCH)
+
+
+def left_column(target: str | None) -> str:
+    """Column of what is left of a nuisance: ``batch_left``, or that of its name."""
+    return BATCH_LEFT if target in (None, BATCH) else f"{target}_left"

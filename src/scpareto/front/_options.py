@@ -23,6 +23,8 @@ NO_DATA_MODULE = (
 )
 WARM_STARTS = ("start", "path")
 """Where points begin."""
+ON_COLLAPSE = ("keep", "apart")
+"""What happens where nothing falls along a path."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,10 @@ class FrontOptions:
     warm_start
         Where each point begins: at the shared ``"start"``, or along the ``"path"`` at the point before it, which takes
         a quarter of the default epochs.
+    on_collapse
+        What happens if one training of all preferences lowers nothing along its path. ``"keep"`` keeps the front and
+        says so. ``"apart"`` trains a short while for the objective alone and, where that lowers it, trains every point
+        apart, which takes several times as long.
     checkpoint_dir
         Folder that keeps every finished point; a later call with the same arguments and data goes on from there.
     accelerator, devices
@@ -148,6 +154,7 @@ class FrontOptions:
     solver_kwargs: dict[str, Any] | None = None
     plan_kwargs: dict[str, Any] | None = None
     warm_start: str = "start"
+    on_collapse: str = "keep"
     checkpoint_dir: str | os.PathLike[str] | None = None
     accelerator: str = "auto"
     devices: int | list[int] | str = "auto"
@@ -161,6 +168,7 @@ class FrontOptions:
     def __post_init__(self) -> None:
         _check_choice("executor", self.executor, (None, *EXECUTORS))
         _check_choice("warm_start", self.warm_start, WARM_STARTS)
+        _check_choice("on_collapse", self.on_collapse, ON_COLLAPSE)
         if self.preset not in PRESETS:
             raise ValueError(
                 f"preset={self.preset!r} is unknown. Choose None or {', '.join(f'{p!r}' for p in PRESETS if p)}."

@@ -54,8 +54,8 @@ def train_and_judge(
 
     Returns
     -------
-    What is kept of it, as tensors and plain types: ``row`` of the table, ``structure``, ``module``, ``history``,
-    and of its first training ``minibatch_extremes``.
+    What is kept of it, as tensors and plain types: ``row`` of the table, ``module``, ``history``, and of its first
+    training ``minibatch_extremes``.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def train_and_judge(
 
 
 def judged_part(point: Point, names: list[str], n_epochs: int, judgement: Judgement) -> dict[str, Any]:
-    """Row and structure of a judged point.
+    """Row of a judged point.
 
     Parameters
     ----------
@@ -85,9 +85,9 @@ def judged_part(point: Point, names: list[str], n_epochs: int, judgement: Judgem
     n_epochs
         Epochs that it was trained for.
     judgement
-        What was found of it.
+        What was found of it by itself.
     """
     row: dict[str, Any] = {"point": point.number, "kind": point.kind}
     row |= {f"preference_{name}": float(value) for name, value in zip(names, point.preference, strict=True)}
     row |= judgement.row | {"seed": point.seed, "n_epochs": n_epochs}
-    return {"row": row, "structure": judgement.structure}
+    return {"row": row}

@@ -78,6 +78,7 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
         max_epochs=positive("max_epochs", options.max_epochs, n_epochs),
         seed=seed,
         warm_start=options.warm_start,
+        grid_given=options.preferences is not None,
     )
     devices = devices_of(options.accelerator, options.devices)
     trainer_kwargs = {"accelerator": options.accelerator, "devices": devices} | options.trainer_kwargs
@@ -101,7 +102,18 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
         metadata["n_judged"] = {name: len(index) for name, index in cells.split.items()}
         logger.info("Points are judged on %d of the %d cells.", len(cells.rows), manager.adata.n_obs)
     store = PartStore(settings | fingerprint, options.checkpoint_dir, noted=noted)
-    return FrontRun(problem, spec, cells, judging, store, metadata, clusterings, executor, options.progress)
+    return FrontRun(
+        problem,
+        spec,
+        cells,
+        judging,
+        store,
+        metadata,
+        clusterings,
+        executor,
+        options.progress,
+        on_collapse=options.on_collapse,
+    )
 
 
 def default_lengths(options: FrontOptions, n_cells: int, n_minibatches: int) -> tuple[int, int]:
@@ -139,6 +151,8 @@ def settings_of(options: FrontOptions, spec: FrontSpec, problem: Problem) -> dic
         "max_epochs": spec.max_epochs,
         "batch_size": problem.batch_size,
         "warm_start": spec.warm_start,
+        "grid_given": spec.grid_given,
+        "on_collapse": options.on_collapse,
         "seed": spec.seed,
         "versions": {name: version(name) for name in ("scpareto", "scvi-tools", "torch")},
     }

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scpareto._cells import Split
 from scpareto._runtime import FrontProgress, child_seed
-from scpareto.audit import set_alarm
 from scpareto.front import _seeds
 from scpareto.front._audit_front import judged_cells_of, judging_seed
 from scpareto.front._build import resolve_target
 from scpareto.front._front_run import FrontRun
-from scpareto.front._judging import Judging, judge_points
+from scpareto.front._judge_all import judged_together, put_judgement
+from scpareto.front._judging import Judging, codes_of
 from scpareto.front._points import Point, train_and_judge
 from scpareto.front._shared_start import with_critics
 from scpareto.front._spec import FrontSpec
@@ -34,6 +33,7 @@ def refine_point(
     front: Front,
     which: Which | None = None,
     *,
+    batch_left: float | None = None,
     preference: Place | None = None,
     max_epochs: int = 20,
     progress: bool = True,
@@ -50,7 +50,7 @@ def refine_point(
         The model that the front was learnt with, on the same data; it is left in the refined state.
     front
         The front.
-    which, preference
+    which, batch_left, preference
         A point, or a place instead, see :meth:`scpareto.pareto.Front.resolve`.
     max_epochs
         Longest training; the state with the best value on validation cells is kept.
@@ -85,7 +85,7 @@ def refine_point(
     """
     if max_epochs < 1:
         raise ValueError(f"max_epochs={max_epochs} must be at least 1.")
-    selection, metadata = front.resolve(which, preference=preference), front.metadata
+    selection, metadata = front.resolve(which, batch_left=batch_left, preference=preference), front.metadata
     number = selection.number
     kind, before = (front.table.set_index("point")[name][number] for name in ("kind", "n_epochs"))
     run = _run(model, front, number, max_epochs, progress, trainer_kwargs)
@@ -107,7 +107,8 @@ def refine_point(
         point = Point(number, kind, selection.preference, metadata["seed"], (training,))
         part = train_and_judge(run.problem, run.cells, run.judging, point, bar)
         _put(front, number, part, int(before))
-        _complete_structures(front, run)
+        codes = codes_of(run.cells, {n: front.state(n) for n in front.numbers})
+        put_judgement(front, judged_together(run.cells, run.judging, codes))
     model.module.load_state_dict(front.state(number))
     return number
 
@@ -142,17 +143,7 @@ def _put(front: Front, number: int, part: dict[str, Any], n_epochs_before: int) 
     row = {key: value for key, value in part["row"].items() if key != "point"}
     front.update(number, row | {"n_epochs": n_epochs_before + row["n_epochs"]})
     front.states[number] = part["module"]
-    front.structures[number] = part["structure"]
     front.metadata.setdefault("history", {})[f"point_{number}"] = part["history"]
-
-
-def _complete_structures(front: Front, run: FrontRun) -> None:
-    """Compare all points again; those of a front that was saved before fronts kept structures are measured first."""
-    missing = [number for number in front.numbers if number not in front.structures]
-    states = ((number, front.state(number)) for number in missing)
-    for number, judgement in judge_points(run.cells, states, replace(run.judging, de_novo=None)):
-        front.structures[number] = judgement.structure
-    set_alarm(front, front.structures)
 
 
 def _objectives(front: Front, adapter: VAEAdapter) -> list[Objective]:

@@ -29,6 +29,11 @@ class FrontSpec:
         Seed of the front.
     warm_start
         Where each point begins: at the shared ``"start"``, or, along the ``"path"``, at the point before it.
+    grid_given
+        Whether the user named the grid.
+    places
+        Preferences of all points, extremes included, shape ``(n_front, p)``, where they were chosen after the training;
+        None for the grid.
     """
 
     method: str
@@ -38,6 +43,8 @@ class FrontSpec:
     max_epochs: int
     seed: int
     warm_start: str = "start"
+    grid_given: bool = False
+    places: NDArray[np.float64] | None = None
 
     @property
     def along_path(self) -> bool:
@@ -72,9 +79,11 @@ class FrontSpec:
 
     def preference(self, number: int) -> NDArray[np.float64]:
         """Return the importance of each objective at a point, shape ``(p,)``."""
+        if self.places is not None:
+            return self.places[number]
         corners = dict(zip(self.extremes, np.eye(self.n_objectives), strict=True))
         return corners[number] if number in corners else self.preferences[number - 1]
 
     def apart(self, method: str) -> FrontSpec:
         """Return the same points, trained one by one, each for half as long as all of them together."""
-        return replace(self, method=method, max_epochs=-(-self.max_epochs // 2))
+        return replace(self, method=method, max_epochs=-(-self.max_epochs // 2), places=None)

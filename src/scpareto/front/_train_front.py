@@ -6,11 +6,12 @@ import copy
 from typing import TYPE_CHECKING
 
 from scpareto._runtime import FrontProgress, is_first_process
-from scpareto.audit import set_alarm
 from scpareto.front._along_path import train_along_path
 from scpareto.front._apart import train_apart
+from scpareto.front._front_run import CURVE
+from scpareto.front._judge_all import JUDGED, judge_run, put_judgement
 from scpareto.front._shared_start import find_clusters, shared_start
-from scpareto.pareto import Front, WeightPath
+from scpareto.pareto import Front, WeightPath, table_from_plain
 
 if TYPE_CHECKING:
     from scpareto.front._front_run import FrontRun
@@ -37,6 +38,9 @@ def train_front(run: FrontRun) -> None:
             progress.extend(now.spec.n_epochs - now.spec.max_epochs_pretrain)
         if not now.spec.along_path:
             train_apart(now, start, progress)
+        if is_first_process():
+            progress.say("judging all points")
+            judge_run(now.current())
         progress.stage("done", 0)
 
 
@@ -44,6 +48,7 @@ def assembled(run: FrontRun) -> Front:
     """Assemble the front of all points finished so far."""
     spec = run.current().spec
     metadata = copy.deepcopy(run.metadata) | {"method": spec.method, "max_epochs": spec.max_epochs}
+    metadata["on_axis"] = run.is_on_axis
     if run.has_collapsed:
         metadata["collapsed"] = True
     front = Front(
@@ -55,12 +60,14 @@ def assembled(run: FrontRun) -> Front:
     for number in range(spec.n_front):
         if (part := run.part(number)) is not None:
             front.add(part["row"], part.get("module"))
-            front.structures[number] = part["structure"]
-    set_alarm(front, front.structures)
     names = ["pretraining", *(f"point_{number}" for number in range(spec.n_front)), "path"]
     parts = {name: run.store.get(name) for name in names}
     front.metadata["history"] = {name: part["history"] for name, part in parts.items() if part and "history" in part}
     front.metadata["failures"] = {str(number): reason for number, reason in run.failures.items()}
     if spec.along_path and (path := parts["path"]) is not None:
         front.path = WeightPath.from_plain(path["path"])
+    if (judged := run.store.get(JUDGED)) is not None and judged["numbers"] == front.numbers:
+        put_judgement(front, judged)
+    if spec.along_path and (curve := run.store.get(CURVE)):
+        front.tables["curve"] = table_from_plain(curve["table"])
     return front

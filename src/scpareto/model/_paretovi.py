@@ -281,6 +281,7 @@ class ParetoVI(FrontMixin, SCVI):
         solver_kwargs: dict[str, Any] | None = FrontOptions.solver_kwargs,
         plan_kwargs: dict[str, Any] | None = FrontOptions.plan_kwargs,
         warm_start: Literal["start", "path"] | str = FrontOptions.warm_start,
+        on_collapse: Literal["keep", "apart"] | str = FrontOptions.on_collapse,
         checkpoint_dir: str | os.PathLike[str] | None = FrontOptions.checkpoint_dir,
         accelerator: str = FrontOptions.accelerator,
         devices: int | list[int] | str = FrontOptions.devices,
@@ -289,7 +290,7 @@ class ParetoVI(FrontMixin, SCVI):
         progress: bool = FrontOptions.progress,
         **trainer_kwargs: Any,
     ) -> None:
-        """Learn the front, then select its knee; writes a record to ``adata.uns["scpareto"]["paretovi"]``.
+        """Learn the front, then select the recommended point; writes a record to ``adata.uns["scpareto"]["paretovi"]``.
 
         Training again starts from the same weights as the first training of this model object, so that equal arguments
         give equal fronts; after loading, from the selected point.
@@ -297,8 +298,8 @@ class ParetoVI(FrontMixin, SCVI):
         Parameters
         ----------
         {options: max_epochs; method; objective; n_points; preferences; max_epochs_pretrain; batch_size; split}
-        {options: objective_kwargs; solver_kwargs; plan_kwargs; warm_start; checkpoint_dir; accelerator, devices}
-        {options: executor; executor_kwargs; progress}
+        {options: objective_kwargs; solver_kwargs; plan_kwargs; warm_start; on_collapse; checkpoint_dir}
+        {options: accelerator, devices; executor; executor_kwargs; progress}
         **trainer_kwargs
             Passed to :class:`scvi.train.Trainer`.
 
@@ -323,12 +324,12 @@ class ParetoVI(FrontMixin, SCVI):
         learn_front(self, FrontOptions(seed=self.seed, preset=self._preset, **given))
 
     def take_front(self, front: Front) -> None:
-        """Keep a front that was learnt with this model, finished or not, and select its knee."""
+        """Keep a front that was learnt with this model, finished or not, and select the recommended point."""
         self._front = front
         self.is_trained_ = True
         for name, part in front.metadata["indices"].items():
             setattr(self, f"{name}_indices_", np.asarray(part))
-        self.select("knee")
+        self.select(front.recommended)
 
 
 def _is_continuous(column: pd.Series) -> bool:

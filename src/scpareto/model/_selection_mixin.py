@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,14 @@ class SelectionMixin:
     selected_: int | None = None
     preference_: list[float] | None = None
 
-    def select(self, which: Which | None = None, *, preference: Place | None = None) -> int:
+    def select(
+        self,
+        which: Which | None = None,
+        *,
+        batch_left: float | None = None,
+        preference: Place | None = None,
+        allow_alarm: bool = False,
+    ) -> int:
         """Load a point of the front into the model, in place; everything downstream then works on it.
 
         Also notes the selection in ``adata.uns["scpareto"]``.
@@ -38,13 +46,18 @@ class SelectionMixin:
         Parameters
         ----------
         which
-            A point: its number (int), a rule (``"knee"``, or ``"auto"``, for which
-            :meth:`scpareto.pareto.Front.explain` gives the reasons), or upper limits on columns of the front, e.g.
-            ``{"leakage_mean": 0.05}``: of the points within all limits, the one with the lowest generative loss on
-            validation cells.
+            A point: its number (int), a rule (``"auto"``, the recommended point, for which
+            :meth:`scpareto.pareto.Front.explain` gives the reasons, or ``"knee"``), or limits on columns of the front,
+            in their better direction, e.g. ``{"batch_left": 5}`` (at most) or ``{"structure_kept": 95}`` (at least):
+            the least corrected point within all of them.
+        batch_left
+            A place instead: what may be left of the batch, in %. Exactly this place where all preferences were trained
+            at once, otherwise the nearest point.
         preference
-            A place instead: a float in [0, 1], 0 uncorrected and 1 strongest, or one importance for each objective.
-            Exactly this place where all preferences were trained at once, otherwise the nearest point.
+            A place instead, in the coordinate of the training: a float in [0, 1], 0 uncorrected and 1 strongest, or one
+            importance for each objective.
+        allow_alarm
+            Whether limits may take a point whose over-correction alarm rings.
 
         Returns
         -------
@@ -57,15 +70,29 @@ class SelectionMixin:
         ValueError
             If there is no such point or place, or the data are minified with the codes of another one.
         TypeError
-            If not exactly one of the two is given, or a place is given as a point.
+            If not exactly one of the three is given, or a place is given as a point.
+
+        Warns
+        -----
+        UserWarning
+            If the over-correction alarm of the point rings; the message names genes of what is lost.
         """
-        selection = self._resolved(which, preference)
+        selection = self._resolved(which, preference, batch_left, allow_alarm=allow_alarm)
         self._enter(selection)
         self._record()
+        if words := self._trained_front().warning(selection.number):
+            warnings.warn(words, UserWarning, stacklevel=2)
         return selection.number
 
     @contextmanager
-    def at(self, which: Which | None = None, *, preference: Place | None = None) -> Iterator[Self]:
+    def at(
+        self,
+        which: Which | None = None,
+        *,
+        batch_left: float | None = None,
+        preference: Place | None = None,
+        allow_alarm: bool = False,
+    ) -> Iterator[Self]:
         """Put the model at a point or place for the length of a ``with`` block; the selection stays.
 
         Every getter works in the block as after :meth:`select`. At its end, and after an error in it, the model is
@@ -73,7 +100,7 @@ class SelectionMixin:
 
         Parameters
         ----------
-        which, preference
+        which, batch_left, preference, allow_alarm
             As for :meth:`select`.
 
         Yields
@@ -85,21 +112,23 @@ class SelectionMixin:
         RuntimeError, ValueError, TypeError
             As :meth:`select`.
         """
-        selection = self._resolved(which, preference)
+        selection = self._resolved(which, preference, batch_left, allow_alarm=allow_alarm)
         with self._put_back():
             self._enter(selection)
             yield self
 
-    def get_latent_representation(self, *args: Any, preference: Place | None = None, **kwargs: Any) -> Any:
+    def get_latent_representation(
+        self, *args: Any, batch_left: float | None = None, preference: Place | None = None, **kwargs: Any
+    ) -> Any:
         """Return codes of cells, of the selected point or of another place.
 
         Parameters
         ----------
         *args, **kwargs
             As in scvi-tools: ``adata``, ``indices``, ``give_mean``, ``mc_samples``, ``batch_size``, ``return_dist``.
-        preference
-            None for the selected point, or another place, for example 0.37, see :meth:`select`; the selection stays.
-            For a point by number or rule, and for other getters, see :meth:`at`.
+        batch_left, preference
+            None for the selected point, or another place, for example ``batch_left=10``, see :meth:`select`; the
+            selection stays. For a point by number or rule, and for other getters, see :meth:`at`.
 
         Returns
         -------
@@ -111,9 +140,9 @@ class SelectionMixin:
             As :meth:`select`.
         """
         codes = super().get_latent_representation  # type: ignore[misc]
-        if preference is None:
+        if preference is None and batch_left is None:
             return codes(*args, **kwargs)
-        selection = self._resolved(None, preference)
+        selection = self._resolved(None, preference, batch_left)
         with self._put_back():
             load_selection(self, selection)
             return codes(*args, **kwargs)
@@ -122,6 +151,7 @@ class SelectionMixin:
         self,
         which: Which | None = None,
         *,
+        batch_left: float | None = None,
         preference: Place | None = None,
         max_epochs: int = 20,
         progress: bool = True,
@@ -134,7 +164,7 @@ class SelectionMixin:
 
         Parameters
         ----------
-        which, preference
+        which, batch_left, preference
             As for :meth:`select`.
         max_epochs
             Longest training; the state with the best value on validation cells is kept.
@@ -163,7 +193,7 @@ class SelectionMixin:
         before = _copied(module)
         options = {"max_epochs": max_epochs, "progress": progress} | trainer_kwargs
         try:
-            number = refine_point(self, front, which, preference=preference, **options)
+            number = refine_point(self, front, which, batch_left=batch_left, preference=preference, **options)
         except BaseException:
             # Interrupted or refused: the selected point stays.
             module.load_state_dict(before)
@@ -171,12 +201,20 @@ class SelectionMixin:
             raise
         return self.select(number)
 
-    def _resolved(self, which: Which | None, preference: Place | None) -> Selection:
+    def _resolved(
+        self,
+        which: Which | None,
+        preference: Place | None,
+        batch_left: float | None = None,
+        *,
+        allow_alarm: bool = False,
+    ) -> Selection:
         """Look up a point or place; refuse what minified data do not hold."""
         front = self._trained_front()
-        selection = front.resolve(which, preference=preference)
+        selection = front.resolve(which, batch_left=batch_left, preference=preference, allow_alarm=allow_alarm)
         if self._is_minified() and not self._is_at(selection.number, selection.preference):
-            other = f"point {selection.number}" if preference is None else f"preference {preference!r}"
+            other = f"point {selection.number}" if which is not None else f"batch_left {batch_left!r}"
+            other = f"preference {preference!r}" if preference is not None else other
             raise ValueError(
                 f"The data are minified with the codes of {self._place_in_words(front)}; {other} needs the counts. "
                 "Load the model with the full AnnData to select another point."

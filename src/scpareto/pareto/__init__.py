@@ -2,13 +2,15 @@
 
 # Importing a solver's or a rule's file registers it.
 from scpareto.pareto import _auto, _conditional, _epo, _mgda, _pareto_mtl, _scalarization, _tchebycheff, _torchjd
+from scpareto.pareto._axis import falling_fit, place_of
+from scpareto.pareto._directions import is_higher_better
 from scpareto.pareto._find import Which, check_which
 from scpareto.pareto._front import Front
 from scpareto.pareto._indicators import hypervolume, non_dominated, number_of_distinct_choices
 from scpareto.pareto._knee import knee_index
 from scpareto.pareto._min_norm import min_norm_combination, min_norm_weights
 from scpareto.pareto._path import RUNNING_VARIANCE, WeightPath, coefficients_at, preference_at, shares_of
-from scpareto.pareto._plain import to_plain
+from scpareto.pareto._plain import table_from_plain, table_to_plain, to_plain
 from scpareto.pareto._preferences import preference_rays, preference_vectors
 from scpareto.pareto._registry import (
     get_solver,

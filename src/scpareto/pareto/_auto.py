@@ -2,88 +2,152 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import norm
 
-from scpareto._constants import ALARM_FROM
-from scpareto.pareto._rules import register_rule
+from scpareto.pareto._judged import left_column, paired, rings
+from scpareto.pareto._rules import apply_rule, register_rule
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from numpy.typing import NDArray
 
     from scpareto.pareto._front_data import FrontData
 
-_NEEDED = ("leakage_mean", "leakage_mean_high")
+_LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A point, the rule that found it, and the reason in words."""
+
+    number: int
+    rule: str
+    reason: str
 
 
 @register_rule("auto")
 def auto(front: FrontData) -> int:
-    """Point that an audited front recommends without labels, see :func:`reasons`."""
-    return _steps(front)[0]
+    """Point that a judged front recommends without labels, see :func:`recommend`."""
+    return _by_judge(front).number
 
 
-def reasons(front: FrontData) -> str:
-    """Say in words which point ``"auto"`` picks and why.
+def recommend(front: FrontData) -> Recommendation:
+    """Recommend a point: by the judge, or where it says nothing the knee without alarm, or the least corrected point.
+
+    By the judge it is the least corrected point whose excess of ``batch_left`` over the best point without alarm has a
+    simultaneous upper bound below the margin: the larger of what repeated probes differ by and 1 % of the batch
+    entropy. Points whose alarm rings, or that erased composition, are never recommended.
 
     Parameters
     ----------
     front
-        An audited front.
-
-    Returns
-    -------
-    A paragraph with the figures that decided.
-
-    Raises
-    ------
-    ValueError
-        If the front has no point with the columns of the audit.
+        A front with at least one point.
     """
-    point, table, safe, even = _steps(front)
-    chosen, first = table.iloc[table.index.tolist().index(point)], table.iloc[0]
-    told = [f"Point {point} of {len(table)}. Its posterior means tell {_interval(chosen)} nats about the nuisance"]
-    if point == table.index[0]:
-        told[0] += ": it is the least corrected one, and none of the others without alarm leaks less."
-    else:
-        told[0] += f", against {_interval(first)} at point {table.index[0]}."
-    rung = [int(number) for number in table.index if number not in safe]
-    if rung:
-        worst = table.loc[rung, "structure_lost"].max() if "structure_lost" in table else float("nan")
+    try:
+        return _by_judge(front)
+    except ValueError as error:
+        why = str(error)
+    try:
+        return Recommendation(apply_rule("knee", front), "knee", f"{why} The knee of the losses is taken instead.")
+    except ValueError:
+        first = front.numbers[0]
+        return Recommendation(first, "first", f"{why} Point {first}, the least corrected one, is taken instead.")
+
+
+def _by_judge(front: FrontData) -> Recommendation:
+    column = left_column(front)
+    record = front.metadata.get("judged", {})
+    first = front.numbers[0]
+    if record.get("no_batch_effect"):
+        told = "There is no batch effect to remove" if record.get("none_at_all") else "No batch effect was shown"
+        return Recommendation(first, "auto", f"Point {first}. {told} with {record['n_cells']} cells.")
+    if column not in front.table or not front.table[column].notna().any():
+        reason = record.get("reason", "the points were not judged")
+        raise ValueError(f"The rule 'auto' needs a judged front ({reason}); audit() judges it.")
+    left = front.table[column].to_numpy(dtype=np.float64)
+    alarmed = rings(front)
+    erased = np.zeros(len(left), dtype=bool)
+    if "composition_erased" in front.table:
+        erased = front.table["composition_erased"].fillna(0).to_numpy(dtype=np.float64) > 0
+    allowed = np.flatnonzero(np.isfinite(left) & ~alarmed & ~erased)
+    if not len(allowed):
+        raise ValueError("The rule 'auto' finds no point without alarm.")
+    best = int(allowed[left[allowed].argmin()])
+    excess, upper = _excess(front, left, best, allowed)
+    margin = float(record.get("margin", 0.0))
+    near = allowed[(upper[allowed] < margin) | (allowed == best)]
+    chosen = int(near.min())
+    undecided = [int(row) for row in allowed if row < chosen and excess[row] < margin]
+    return Recommendation(
+        front.numbers[chosen], "auto", _reason(front, left, chosen, best, alarmed, erased, undecided, margin)
+    )
+
+
+def _excess(
+    front: FrontData, left: NDArray[np.float64], best: int, allowed: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Excess over the best point, and its upper bound, which holds for all allowed points together."""
+    excess = left - left[best]
+    low, high = paired(front, "left")
+    error = (high[:, best] - low[:, best]) / (2 * norm.ppf(0.975))
+    bound = norm.ppf(1 - _LEVEL / max(len(allowed) - 1, 1))
+    return excess, excess + bound * np.where(np.isfinite(error), error, np.inf)
+
+
+def _reason(
+    front: FrontData,
+    left: NDArray[np.float64],
+    chosen: int,
+    best: int,
+    alarmed: NDArray[np.bool_],
+    erased: NDArray[np.bool_],
+    undecided: list[int],
+    margin: float,
+) -> str:
+    numbers, table = front.numbers, front.table
+    nuisance = "batch" if left_column(front) == "batch_left" else left_column(front).removesuffix("_left")
+    told = [f"Point {numbers[chosen]} of {len(numbers)}: {_percent(front, chosen)} of the {nuisance} effect is left"]
+    if chosen != 0:
+        told[0] += f", against {_percent(front, 0)} at point {numbers[0]}, the least corrected one"
+    told[0] += "."
+    if (kept := table.get("structure_kept")) is not None and np.isfinite(kept.iloc[chosen]):
+        told.append(f"It keeps {kept.iloc[chosen]:.0f} % of the structure.")
+    if chosen != best:
         told.append(
-            f"{_listed(rung).capitalize()} left out: the over-correction alarm rings, since differences between "
-            f"cells of one batch are lost there (up to {worst:.0%})."
+            f"Point {numbers[best]} has least left of the points without alarm ({left[best]:.1f} %); the difference is "
+            f"certainly below {margin:.1f} %."
+        )
+    elif undecided:
+        told.append(f"Too few cells to decide between it and {_listed([numbers[row] for row in undecided])}.")
+    if alarmed.any():
+        rang = np.flatnonzero(alarmed)
+        worst = ""
+        if {"structure_lost", "structure_lost_most"} <= set(table):
+            row = int(rang[table["structure_lost"].to_numpy(dtype=np.float64)[rang].argmax()])
+            worst = f", most of all {table['structure_lost_most'].iloc[row]} at point {numbers[row]}"
+        told.append(
+            f"The over-correction alarm rings at {_listed([numbers[row] for row in rang])}: differences between cells "
+            f"are lost there{worst}."
         )
     elif "alarm" in table and table["alarm"].notna().any():
         told.append("The over-correction alarm rings at no point.")
-    if point != table.index[0]:
-        told.append("Of the points without alarm it leaks least.")
-    if even:
-        told.append(f"Within its interval, {_listed(even)} cannot be told from it.")
+    if erased.any():
+        lost = _listed([numbers[row] for row in np.flatnonzero(erased)])
+        told.append(f"{lost.capitalize()} tell less of the {nuisance} than composition alone: composition was erased.")
     return " ".join(told)
 
 
-def _steps(front: FrontData) -> tuple[int, pd.DataFrame, list[int], list[int]]:
-    """Point, the audited points, those without alarm, and those of these that leak as little within the interval."""
-    table = front.to_dataframe().set_index("point")
-    missing = [name for name in _NEEDED if name not in table]
-    table = table if missing else table[table[list(_NEEDED)].notna().all(axis=1)]
-    if missing or not len(table):
-        raise ValueError(
-            "The rule 'auto' needs an audited front: no point has leakage_mean, its interval and retention."
-        )
-    alarm = table["alarm"].fillna(0) if "alarm" in table else table["leakage_mean"] * 0
-    quiet = alarm < ALARM_FROM
-    safe = table[quiet] if quiet.any() else table[alarm == alarm.min()]
-    best = int(safe["leakage_mean"].argmin())
-    point = int(safe.index[best])
-    even = safe.index[(safe["leakage_mean"] <= safe["leakage_mean_high"].iloc[best]) & (safe.index != point)]
-    return point, table, safe.index.astype(int).tolist(), even.astype(int).tolist()
-
-
-def _interval(row: pd.Series) -> str:
-    low = row.get("leakage_mean_low", np.nan)
-    return f"{row['leakage_mean']:.2f} (95 % interval {low:.2f} to {row['leakage_mean_high']:.2f})"
+def _percent(front: FrontData, row: int) -> str:
+    column, table = left_column(front), front.table
+    ends = [f"{column}_low", f"{column}_high"]
+    words = f"{table[column].iloc[row]:.1f} %"
+    if set(ends) <= set(table):
+        low, high = (table[end].iloc[row] for end in ends)
+        words += f" (95 % interval {low:.1f} to {high:.1f})"
+    return words
 
 
 def _listed(numbers: list[int]) -> str:

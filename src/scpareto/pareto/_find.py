@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._constants import GENERATIVE_LOSS
+from scpareto.pareto._directions import is_higher_better
+from scpareto.pareto._judged import rings
 from scpareto.pareto._rules import apply_rule, rule_names
-from scpareto.pareto._table import loss_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from scpareto.pareto._front_data import FrontData
 
 Which = int | np.integer | str | Mapping[str, float]
-"""What names a point: its number, a rule, or limits on columns."""
+"""What names a point: its number, a rule, or limits on columns in their better direction."""
 
 
-def find(front: FrontData, which: Which) -> int:
+def find(front: FrontData, which: Which, *, allow_alarm: bool = False) -> int:
     """Point number for every form of ``which``, see :meth:`Front.find`."""
     check_which(which)
     check_filled(front)
     if isinstance(which, str):
         return apply_rule(which, front)
-    return _by_limits(front, which) if isinstance(which, Mapping) else numbered(front, which)
+    return _by_limits(front, which, allow_alarm) if isinstance(which, Mapping) else numbered(front, which)
 
 
 def numbered(front: FrontData, number: Any) -> int:
@@ -61,8 +61,8 @@ def check_which(which: Any) -> None:
         raise TypeError(_place_meant([round(float(n), 6) for n in held]))
     raise TypeError(
         f"Cannot look up a point by {which!r}; give a point number (int), a rule from {rule_names()}, or a dict of "
-        "upper limits on columns. A place between the points is preference=, a float in [0, 1] or one number per "
-        "objective."
+        "limits on columns. A place between the points is batch_left=, in %, or preference=, a float in [0, 1] or one "
+        "number per objective."
     )
 
 
@@ -74,21 +74,29 @@ def _place_meant(place: float | list[float]) -> str:
     return f"{words}."
 
 
-def _by_limits(front: FrontData, which: Mapping[str, float]) -> int:
+def _by_limits(front: FrontData, which: Mapping[str, float], allow_alarm: bool) -> int:
+    """Least corrected point within all limits, without alarm unless it is allowed."""
     limits = {column: _limit(front, column, limit) for column, limit in which.items()}
     if not limits:
         raise ValueError("Limits must name at least one column, got {}.")
-    values = front.table[list(limits)].to_numpy(dtype=np.float64)
-    bounds = np.array(list(limits.values()))
+    signs = np.array([-1.0 if is_higher_better(column, front.objectives) else 1.0 for column in limits])
+    values = signs * front.table[list(limits)].to_numpy(dtype=np.float64)
+    bounds = signs * np.array(list(limits.values()))
     for column, known in zip(limits, ~np.isnan(values).all(axis=0), strict=True):
         if not known:
             raise ValueError(f"Column {column!r} is still empty, so no limit on it can be checked.")
-    allowed = np.flatnonzero((values <= bounds).all(axis=1))
-    if not len(allowed):
-        raise ValueError(_closest(front, limits, values, bounds))
-    losses = front.table[loss_columns([GENERATIVE_LOSS], "validation")[0]].to_numpy()[allowed]
-    # Unknown losses come last; of equals the less corrected point.
-    return front.numbers[allowed[np.argmin(np.where(np.isnan(losses), np.inf, losses))]]
+    within = (values <= bounds).all(axis=1)
+    alarmed = rings(front)
+    allowed = np.flatnonzero(within & (allow_alarm | ~alarmed))
+    if len(allowed):
+        return front.numbers[allowed[0]]
+    if within.any():
+        numbers = ", ".join(str(front.numbers[row]) for row in np.flatnonzero(within))
+        raise ValueError(
+            f"The over-correction alarm rings at every point with {_in_words(limits, signs)} ({numbers}). "
+            "allow_alarm=True takes the least corrected of them."
+        )
+    raise ValueError(_closest(front, limits, signs, values, bounds))
 
 
 def _limit(front: FrontData, column: Any, limit: Any) -> float:
@@ -101,13 +109,21 @@ def _limit(front: FrontData, column: Any, limit: Any) -> float:
     return float(limit)
 
 
+def _in_words(limits: Mapping[str, float], signs: NDArray[np.float64]) -> str:
+    sides = zip(limits.items(), signs, strict=True)
+    return ", ".join(f"{column} {'<=' if sign > 0 else '>='} {limit:g}" for (column, limit), sign in sides)
+
+
 def _closest(
-    front: FrontData, limits: Mapping[str, float], values: NDArray[np.float64], bounds: NDArray[np.float64]
+    front: FrontData,
+    limits: Mapping[str, float],
+    signs: NDArray[np.float64],
+    values: NDArray[np.float64],
+    bounds: NDArray[np.float64],
 ) -> str:
     """Say which point misses the limits least, in units of each column's range."""
     spread = np.nanmax(values, axis=0) - np.nanmin(values, axis=0)
     excess = np.maximum(values - bounds, 0) / np.where(spread > 0, spread, 1)
     row = int(np.argmin(np.where(np.isnan(excess), np.inf, excess).sum(axis=1)))
-    wanted = ", ".join(f"{column} <= {limit:g}" for column, limit in limits.items())
-    found = ", ".join(f"{column} = {value:g}" for column, value in zip(limits, values[row], strict=True))
-    return f"No point has {wanted}; the closest is point {front.numbers[row]} with {found}."
+    found = ", ".join(f"{column} = {value:g}" for column, value in zip(limits, signs * values[row], strict=True))
+    return f"No point has {_in_words(limits, signs)}; the closest is point {front.numbers[row]} with {found}."

@@ -9,27 +9,24 @@ import numpy as np
 import pandas as pd
 
 from scpareto._constants import GENERATIVE_LOSS
-from scpareto.pareto import _indicators, _plain
-from scpareto.pareto._auto import reasons
-from scpareto.pareto._find import find, numbered
+from scpareto.pareto import _plain
+from scpareto.pareto._find import numbered
+from scpareto.pareto._front_indicators import Indicators
+from scpareto.pareto._front_lookup import Lookup
+from scpareto.pareto._judged import is_judged
 from scpareto.pareto._path import WeightPath
 from scpareto.pareto._scaler import Scaler
-from scpareto.pareto._selection import Selection, resolve
-from scpareto.pareto._steps import falling_steps
 from scpareto.pareto._table import loss_columns, preference_columns, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import torch
-    from numpy.typing import ArrayLike, NDArray
-
-    from scpareto.pareto._find import Which
-    from scpareto.pareto._selection import Place
+    from numpy.typing import NDArray
 
 
 @dataclass(eq=False, repr=False)
-class Front:
+class Front(Lookup, Indicators):
     """Every trained point: its preference, losses, audit and weights.
 
     Points are numbered from uncorrected (0) to most strongly corrected. A front may be incomplete.
@@ -37,8 +34,8 @@ class Front:
     Parameters
     ----------
     table
-        One row per point. Missing standard columns are added as NaN, further columns are kept, and ``non_dominated``
-        always refers to the test losses.
+        One row per point. Missing standard columns are added as NaN and further columns are kept. ``non_dominated``
+        refers to what the judge found, or where it found nothing to the test losses.
     states
         Module weights of each point, on CPU; those that lie on the ``path`` need none.
     objectives
@@ -51,16 +48,17 @@ class Front:
         Number of points of the complete front, if known.
     path
         Weights of all preferences, if one training learnt them; points without weights of their own lie on it.
-    structures
-        What each point keeps of differences between cells, by number, see :class:`scpareto.audit.Structure`: with it a
-        further point is compared with the others without encoding them again.
+    tables
+        What the judge found of all points together: ``"curve"``, the judged path; ``"differences"`` of ``batch_left``
+        and ``"differences_structure"`` of ``structure_kept``, with paired intervals; ``"populations"`` and
+        ``"populations_structure"``; ``"lost"``, differences between cells.
 
     Examples
     --------
     >>> front = Front(objectives=["generative_loss", "mine"], method="scalarization", n_expected=2)
     >>> front.add({"point": 0, "kind": "extreme", "generative_loss_test": 330.0, "mine_test": 1.5})
     >>> front
-    Front of generative_loss, mine by scalarization: 1 of 2 points, 1 non-dominated (test)
+    Front of generative_loss, mine by scalarization: 1 of 2 points, 1 non-dominated (test losses)
     """
 
     table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"point": []}))
@@ -70,7 +68,7 @@ class Front:
     metadata: dict[str, Any] = field(default_factory=dict)
     n_expected: int | None = None
     path: WeightPath | None = None
-    structures: dict[int, dict[str, Any]] = field(default_factory=dict)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.objectives = list(self.objectives)
@@ -85,7 +83,8 @@ class Front:
     def __repr__(self) -> str:
         count = f"{len(self)} points" if self.n_expected is None else f"{len(self)} of {self.n_expected} points"
         names = ", ".join(self.objectives)
-        return f"Front of {names} by {self.method}: {count}, {self.non_dominated().sum()} non-dominated (test)"
+        plane = "judged" if is_judged(self) else "test losses"
+        return f"Front of {names} by {self.method}: {count}, {self.non_dominated().sum()} non-dominated ({plane})"
 
     def _repr_html_(self) -> str:
         return f"<p>{self!r}</p>{self.table.to_html(index=False, na_rep='')}"
@@ -155,117 +154,6 @@ class Front:
             return self.path.state(self.preferences[self.numbers.index(number)])
         raise KeyError(f"Point {number} has no weights; points with weights are {sorted(self.states)}.")
 
-    def find(self, which: Which) -> int:
-        """Look up a point.
-
-        Parameters
-        ----------
-        which
-            An integer is a point number. A string is a rule: ``"knee"``, on validation losses, or ``"auto"``: of the
-            points without over-correction alarm, the one whose posterior means leak least; see :meth:`explain`. A dict
-            holds upper limits on columns; of the points within all of them, the one with the lowest generative loss on
-            validation cells is taken.
-
-        Returns
-        -------
-        Number of the point.
-
-        Raises
-        ------
-        ValueError
-            If there is no such point.
-        TypeError
-            If ``which`` is of another type: a place between the points is the ``preference`` of :meth:`resolve`.
-        """
-        return find(self, which)
-
-    def resolve(self, which: Which | None = None, *, preference: Place | None = None) -> Selection:
-        """Look up a point, or a place between points, and its weights.
-
-        Parameters
-        ----------
-        which
-            A point: number, rule or limits, see :meth:`find`.
-        preference
-            A place instead. A float in [0, 1] is the importance of the nuisance, 0 uncorrected and 1 strongest; with
-            more than two objectives a sequence says the importance of each. Where there is a ``path`` it is taken
-            exactly, otherwise the point with the nearest preference is taken, of equals the extreme, then the less
-            corrected.
-
-        Returns
-        -------
-        Number of the point or of the nearest one, preference and weights.
-
-        Raises
-        ------
-        ValueError
-            If there is no such point or place.
-        TypeError
-            If not exactly one of the two is given, or one is of another type.
-        KeyError
-            If the point has no weights.
-
-        Examples
-        --------
-        >>> import torch
-        >>> from scpareto.pareto import Front, WeightPath
-        >>> ends = [{"w": torch.tensor([value])} for value in (0.0, 1.0, 4.0)]
-        >>> front = Front(objectives=["generative_loss", "mmd"], path=WeightPath(ends[0], ends[1:]))
-        >>> for point, share in enumerate((0.0, 0.5, 1.0)):
-        ...     front.add({"point": point, "preference_generative_loss": 1 - share, "preference_mmd": share})
-        >>> front.resolve(1).preference.tolist()
-        [0.5, 0.5]
-        >>> found = front.resolve(preference=0.6)
-        >>> found.number, round(found.state["w"].item(), 2)
-        (1, 1.65)
-        """
-        return resolve(self, which, preference)
-
-    def explain(self) -> str:
-        """Say in words which point the rule ``"auto"`` picks without labels, and why.
-
-        Returns
-        -------
-        A paragraph with the figures that decided: leakage with its interval, points with an over-correction alarm, and
-        retention.
-
-        Raises
-        ------
-        ValueError
-            If the front has no audited point.
-        """
-        return reasons(self)
-
-    def steps(self, column: str = "leakage_mean") -> list[int]:
-        """Points along which a stronger correction certainly means a lower value: a slider that can be trusted.
-
-        Neighbouring points of a front often differ by less than the noise of their trainings. This is the longest chain
-        of points, from weak to strong correction, of which each lies below the one before it by more than their
-        intervals allow for chance.
-
-        Parameters
-        ----------
-        column
-            A column with ``<column>_low`` and ``<column>_high``, its 95 % interval.
-
-        Returns
-        -------
-        Numbers of the points, rising.
-
-        Raises
-        ------
-        KeyError
-            If there is no such column, or no interval for it.
-        """
-        ends = [f"{column}_low", f"{column}_high"]
-        for name in (column, *ends):
-            if name not in self.table:
-                known = [c for c in self.table if {f"{c}_low", f"{c}_high"} <= set(self.table)]
-                raise KeyError(f"The front has no column {name!r}; columns with intervals are {known}.")
-        low, high = (self.table[name].to_numpy(dtype=np.float64) for name in ends)
-        chain = falling_steps(self.table[column].to_numpy(dtype=np.float64), (high - low) / 2)
-        return [self.numbers[place] for place in chain]
-
     def only(self, points: Sequence[int]) -> Front:
         """Front of some of the points, for example of :meth:`steps`, with their weights.
 
@@ -277,8 +165,7 @@ class Front:
         numbers = [numbered(self, point) for point in points]
         table = self.table[self.table["point"].isin(numbers)]
         states = {n: self.states[n] for n in numbers if n in self.states}
-        structures = {n: self.structures[n] for n in numbers if n in self.structures}
-        return Front(table, states, self.objectives, self.method, self.metadata, path=self.path, structures=structures)
+        return Front(table, states, self.objectives, self.method, self.metadata, path=self.path, tables=self.tables)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Copy of the table."""
@@ -311,29 +198,9 @@ class Front:
             return losses
         return losses[[self.numbers.index(numbered(self, point)) for point in points]]
 
-    def non_dominated(self, split: str = "test") -> NDArray[np.bool_]:
-        """Which points no other point beats, shape ``(n,)``; points with unknown losses are not among them."""
-        losses = self.points(split)
-        known = np.flatnonzero(~np.isnan(losses).any(axis=1))
-        keep = np.zeros(len(losses), dtype=bool)
-        keep[known] = _indicators.non_dominated(losses[known])
-        return keep
-
-    def hypervolume(self, reference: ArrayLike | None = None, split: str = "test", *, scaled: bool = False) -> float:
-        """Volume between the points and a reference point, by default just beyond the largest losses of this front.
-
-        Volumes of several fronts compare only with one common reference.
-        """
-        losses = self._known(split, scaled)
-        if not len(losses):
-            return 0.0
-        return _indicators.hypervolume(
-            losses, losses.max(axis=0) + _indicators.MARGIN if reference is None else reference
-        )
-
-    def number_of_distinct_choices(self, width: float = 0.05, split: str = "test", *, scaled: bool = True) -> int:
-        """Count the grid cells of the given width that hold a non-dominated point; ``scaled`` as in :meth:`points`."""
-        return _indicators.number_of_distinct_choices(self._known(split, scaled), width)
+    def refresh(self) -> None:
+        """Find again which points no other one beats, after the judge wrote its tables."""
+        self._set_table(self.table)
 
     def to_plain(self) -> dict[str, Any]:
         """Tensors and plain values only, safe to load; :meth:`from_plain` rebuilds an equal front.
@@ -351,19 +218,18 @@ class Front:
             "metadata": _plain.to_plain(self.metadata, "metadata"),
             "n_expected": self.n_expected,
             "path": None if self.path is None else self.path.to_plain(),
-            "structures": _plain.to_plain(self.structures, "structures"),
+            "tables": {name: _plain.table_to_plain(table) for name, table in self.tables.items()},
         }
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Front:
         """Rebuild from :meth:`to_plain`."""
         path = plain.get("path")
-        further = {"table": _plain.table_from_plain(plain["table"]), "path": path and WeightPath.from_plain(path)}
-        return cls(**{**plain, **further})
-
-    def _known(self, split: str, scaled: bool) -> NDArray[np.float64]:
-        losses = self.points(split, scaled=scaled)
-        return losses[~np.isnan(losses).any(axis=1)]
+        further: dict[str, Any] = {"path": path and WeightPath.from_plain(path)}
+        further["table"] = _plain.table_from_plain(plain["table"])
+        # The first fronts kept what single points keep of differences between cells: audit() judges them anew.
+        further["tables"] = {name: _plain.table_from_plain(table) for name, table in plain.get("tables", {}).items()}
+        return cls(**{**{name: value for name, value in plain.items() if name != "structures"}, **further})
 
     def _set_table(self, table: pd.DataFrame) -> None:
         self.table = tidy(table, self.objectives)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import pandas as pd
     import torch
@@ -34,6 +36,16 @@ class FrontData(Protocol):
         ...
 
     @property
+    def metadata(self) -> dict[str, Any]:
+        """Anything else that is known of the front."""
+        ...
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """What was found of all points together."""
+        ...
+
+    @property
     def numbers(self) -> list[int]:
         """Numbers of the points, ascending."""
         ...
@@ -47,7 +59,9 @@ class FrontData(Protocol):
         """Weights of a point."""
         ...
 
-    def points(self, split: str = "test") -> NDArray[np.float64]:
+    def points(
+        self, split: str = "test", points: Sequence[int] | None = None, *, scaled: bool = False
+    ) -> NDArray[np.float64]:
         """Losses of the objectives, shape ``(n, p)``."""
         ...
 

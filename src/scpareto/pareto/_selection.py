@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scpareto.pareto._axis import preference_of
 from scpareto.pareto._find import check_filled, find
 from scpareto.pareto._preferences import check_preferences
 
@@ -56,18 +57,35 @@ class Selection:
     state: dict[str, torch.Tensor]
 
 
-def resolve(front: FrontData, which: Which | None, preference: Place | None) -> Selection:
+def resolve(
+    front: FrontData,
+    which: Which | None,
+    preference: Place | None,
+    batch_left: float | None = None,
+    *,
+    allow_alarm: bool = False,
+) -> Selection:
     """Point or place with its weights, see :meth:`Front.resolve`."""
-    if (which is None) == (preference is None):
-        given = "neither" if which is None else f"which={which!r} and preference={preference!r}"
-        raise TypeError(f"Give either a point (number, rule or limits) or a place (preference=...), got {given}.")
+    given = {"which": which, "batch_left": batch_left, "preference": preference}
+    named = [f"{name}={value!r}" for name, value in given.items() if value is not None]
+    if len(named) != 1:
+        raise TypeError(
+            "Give either a point (number, rule or limits) or a place (batch_left=... or preference=...), got "
+            f"{' and '.join(named) or 'neither'}."
+        )
     if which is not None:
-        return _of_point(front, find(front, which))
+        return _of_point(front, find(front, which, allow_alarm=allow_alarm))
     check_filled(front)
-    wanted = _importances(front.objectives, preference)
+    if batch_left is not None:
+        place = preference_of(front, batch_left)
+        if isinstance(place, int):
+            return _of_point(front, place)
+        wanted = place
+    else:
+        wanted = _importances(front.objectives, preference)
     nearest = _nearest(front, wanted)
     own = front.preferences[front.numbers.index(nearest)]
-    if front.path is None or np.allclose(wanted, own):
+    if front.path is None or np.allclose(wanted, own, atol=1e-6):
         return _of_point(front, nearest)
     return Selection(nearest, wanted, front.path.state(wanted))
 

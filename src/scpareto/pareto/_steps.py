@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-def falling_steps(value: ArrayLike, half_width: ArrayLike) -> list[int]:
+def falling_steps(value: ArrayLike, half_width: ArrayLike, certain: ArrayLike | None = None) -> list[int]:
     r"""Longest chain of points, in order, of which each lies certainly below the one before it.
 
     Parameters
@@ -19,6 +19,9 @@ def falling_steps(value: ArrayLike, half_width: ArrayLike) -> list[int]:
         Measured values in the order of the points, shape ``(n,)``; points without one (NaN) are left out.
     half_width
         Half of the width of their 95 % intervals, shape ``(n,)``.
+    certain
+        Whether each point (row) lies certainly above each other one (column), shape ``(n, n)``, where differences were
+        measured together; None to tell it from the intervals.
 
     Returns
     -------
@@ -36,10 +39,11 @@ def falling_steps(value: ArrayLike, half_width: ArrayLike) -> list[int]:
     """
     v, h = np.asarray(value, dtype=np.float64), np.asarray(half_width, dtype=np.float64)
     known = np.flatnonzero(np.isfinite(v) & np.isfinite(h))
+    above = v[:, None] - v[None, :] > np.hypot(h[:, None], h[None, :]) if certain is None else np.asarray(certain)
     # the best chain that ends at each point: its length, its highest value, and the points
     chains: dict[int, tuple[int, float, list[int]]] = {}
     for j in known:
-        before = [chains[i] for i in known[known < j] if v[i] - v[j] > np.hypot(h[i], h[j])]
+        before = [chains[i] for i in known[known < j] if above[i, j]]
         length, first, places = max(before, key=lambda chain: chain[:2], default=(0, v[j], []))
         chains[int(j)] = (length + 1, first, [*places, int(j)])
     ends = ((length, first - v[places[-1]], places) for length, first, places in chains.values())

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 KINDS = ("extreme", "candidate", "conditional")
 
-_AUDIT = (
-    *("leakage_mean", "leakage_mean_low", "leakage_mean_high"),
-    *("leakage_sample", "leakage_sample_low", "leakage_sample_high"),
-    "retention",
+_JUDGED = (
+    *("batch_left", "batch_left_low", "batch_left_high"),
+    *("structure_kept", "structure_kept_low", "structure_kept_high"),
+    "alarm",
 )
 
 
@@ -40,7 +40,7 @@ def tidy(table: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
     if "point" not in table:
         raise ValueError(f"The table of a front needs a column 'point', got {list(table.columns)}.")
     losses = [f"{objective}_{split}" for objective in objectives for split in SPLITS]
-    numbers = [*preference_columns(objectives), *losses, *_AUDIT]
+    numbers = [*preference_columns(objectives), *losses, *_JUDGED]
     tidied = pd.DataFrame(index=table.index)
     tidied["point"] = table["point"].astype(np.int64)
     kinds = table["kind"] if "kind" in table else pd.Series(index=table.index, dtype=object)

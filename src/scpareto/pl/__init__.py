@@ -7,6 +7,7 @@ from ._embedding import front_embedding
 from ._explorer import explorer
 from ._front import front, front_panels
 from ._judge import judge
+from ._judge_populations import judge_populations
 from ._metrics import metrics_along_front
 from ._table import is_higher_better
 from ._traversal import traversal
@@ -20,6 +21,7 @@ __all__ = [
     "front_embedding",
     "front_panels",
     "judge",
+    "judge_populations",
     "metrics_along_front",
     "traversal",
 ]

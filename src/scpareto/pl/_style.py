@@ -82,6 +82,12 @@ def category_colors(categories: Sequence[str]) -> dict[str, str]:
     return {category: PALETTE[i % len(PALETTE)] for i, category in enumerate(categories)}
 
 
+def unchosen_color(number: int) -> str:
+    """Colour of the palette by its number, leaving out the colour of the chosen point."""
+    free = [color for color in PALETTE if color != CHOSEN]
+    return free[number % len(free)]
+
+
 def point_colors(points: np.ndarray) -> np.ndarray:
     """Colour points of a front by their number, the same in every plot.
 

@@ -13,6 +13,8 @@ from scpareto._cells import as_rows, rows_of
 from scpareto._constants import JUDGE_KEY, UNS_KEY
 from scpareto._runtime import torch_threads_kept
 from scpareto.audit import COMPONENTS, frame_of, judge_embeddings
+from scpareto.tl._answers import answer
+from scpareto.tl._asked import what_is_asked
 from scpareto.tl._judge_inputs import judge_inputs, where_counts_are
 from scpareto.tl._verdict import recommended, sentence
 
@@ -34,6 +36,9 @@ def judge(
     neighbors_key: str | Sequence[str] = (),
     layer: str | None = None,
     sample_key: str | None = None,
+    labels_key: str | None = None,
+    protect_key: str | None = None,
+    control_genes: str | Sequence[str] = (),
     reference: str | None = None,
     used_genes: str | ArrayLike | None = None,
     thorough: bool = False,
@@ -64,6 +69,13 @@ def judge(
     sample_key
         Column of ``adata.obs`` with the samples (donors). With at least three in each batch, intervals are about other
         samples; without, about these cells.
+    labels_key
+        Column of ``adata.obs`` with cell types: adds the scores of scib-metrics, and names for populations and lost
+        differences. Cells without a label are left out of that.
+    protect_key
+        Column of ``adata.obs`` that must survive, such as condition or disease: adds what is kept of it.
+    control_genes
+        Genes of ``adata.var_names`` whose pattern across cells must survive, for example ``["XIST"]``.
     reference
         Key of ``adata.obsm`` that nothing has corrected: ``batch_left`` is a share of what it holds, and the alarm
         compares with it. None for principal components of the log-normalised counts of the used genes.
@@ -85,9 +97,11 @@ def judge(
     -------
     One row per embedding: ``batch_left`` and ``structure_kept`` in % with 95 % intervals (``_low``, ``_high``),
     ``graph_mixing`` in %, information in nats (``information`` within populations, ``marginal``, ``composition``), and
-    the flags ``composition_erased``, ``reference_leaks_less``, ``no_batch_effect``, ``alarm`` (differences between
-    groups of cells were lost against the reference; :func:`lost` names them) and ``recommended``. With ``copy=True``
-    the copy.
+    the flags ``composition_erased``, ``reference_leaks_less``, ``no_batch_effect``, ``alarm`` (``alarm_by`` says what
+    was lost against the reference: differences between groups of cells, which :func:`lost` names, the condition or
+    control genes) and ``recommended``. With ``protect_key="condition"`` ``condition_kept`` in % with interval, with
+    ``labels_key`` ``scib_bio``, ``scib_batch`` and ``scib_total``. With ``copy=True`` the copy. :func:`populations` and
+    :func:`control_genes` read further tables.
 
     Raises
     ------
@@ -136,6 +150,9 @@ def judge(
         neighbors_key=graph_keys,
         used_genes=used_genes,
     )
+    asked = what_is_asked(
+        target, batch_key=batch_key, labels_key=labels_key, protect_key=protect_key, control_genes=control_genes
+    )
     if reference is None and COMPONENTS in inputs.codes | inputs.graphs:
         raise ValueError(f"{COMPONENTS!r} is the name of the reference that is computed here: rename the embedding.")
     notes: list[str] = []
@@ -143,8 +160,9 @@ def judge(
         where = where_counts_are(target)
         notes.append(f"structure_kept is not measured: {_place(layer)} holds no counts.{where}")
         warnings.warn(notes[-1], UserWarning, stacklevel=2)
+    expression = rows_of(as_rows(inputs.expression), slice(None))
     frame = frame_of(
-        rows_of(as_rows(inputs.expression), slice(None)),
+        expression,
         inputs.batch,
         is_counts=inputs.is_counts,
         genes=inputs.genes,
@@ -156,11 +174,27 @@ def judge(
     judged = judge_embeddings(
         frame, inputs.codes, graphs=inputs.graphs, reference=reference or COMPONENTS, n_bootstrap=n_bootstrap
     )
-    left, kept, lost = judged.left, judged.kept, judged.lost
+    left, kept = judged.left, judged.kept
+    if left is None:
+        raise ValueError(frame.reason)
     table = _table(names, graph_keys, left, kept)
-    table["alarm"] = [bool(lost is not None and lost.value.get(name, False)) for name in table.index]
+    answers = answer(
+        asked,
+        frame,
+        judged,
+        expression,
+        names=list(table.index),
+        codes=inputs.codes,
+        graphs=inputs.graphs,
+        reference=reference or COMPONENTS,
+        n_bootstrap=n_bootstrap,
+    )
+    table, lost = table.join(answers.columns), answers.lost
+    table["alarm"] = [name in answers.alarm_by for name in table.index]
+    table["alarm_by"] = ["; ".join(answers.alarm_by.get(str(name), [])) for name in table.index]
     table["recommended"] = table.index == recommended(table, left.differences)
-    told = sentence(table, left, kept, lost)
+    told = sentence(table, left, kept, lost, first=answers.first, told=answers.told)
+    notes += answers.notes
     target.uns.setdefault(UNS_KEY, {})[key_added] = _record(
         table,
         left,
@@ -172,12 +206,15 @@ def judge(
             "batch_key": batch_key,
             "layer": layer or "",
             "sample_key": sample_key or "",
+            "labels_key": labels_key or "",
+            "protect_key": protect_key or "",
+            "control_genes": ", ".join(asked.genes),
             "reference": reference or COMPONENTS,
             "thorough": thorough,
             "seed": seed,
             "n_cells": target.n_obs,
         },
-    )
+    ) | {name: _plain(v) if isinstance(v, pd.DataFrame) else v for name, v in answers.record.items()}
     return target if copy else table
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from scpareto._cells import in_memory, row_blocks
+from scpareto._cells import holds_counts, in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,23 +96,6 @@ def judge_inputs(
         raise ValueError("adata.X is empty: name the layer with the counts.")
     used, genes = _used(adata, used_genes), [str(name) for name in adata.var_names]
     return JudgeInputs(codes, graphs, batch, sample, expression, holds_counts(expression), used, genes)
-
-
-def holds_counts(expression: Any) -> bool:
-    """Whether a matrix holds whole, non-negative numbers.
-
-    Raises
-    ------
-    ValueError
-        If a value is not finite.
-    """
-    for _, block in row_blocks(expression):
-        values = block.data if sparse.issparse(block) else np.asarray(block)
-        if not np.isfinite(values).all():
-            raise ValueError("The expression holds values that are not finite. Fill or remove them.")
-        if (values < 0).any() or (values != np.round(values)).any():
-            return False
-    return True
 
 
 def where_counts_are(adata: AnnData) -> str:

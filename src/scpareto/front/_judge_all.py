@@ -1,0 +1,69 @@
+"""All points of a front judged together, while it is trained and afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scpareto.front._judge_front import judge_places
+from scpareto.front._judging import codes_of
+from scpareto.pareto import WeightPath, table_from_plain, table_to_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from scpareto.front._front_run import FrontRun
+    from scpareto.front._judged_cells import JudgedCells
+    from scpareto.front._judging import Judging
+    from scpareto.pareto import Front
+
+JUDGED = "judged"
+"""Part of the store that records what was found of all points together."""
+
+
+def judge_run(run: FrontRun) -> None:
+    """Judge all finished points of a front that is trained; what is found is kept in its store."""
+    numbers = [number for number in range(run.spec.n_front) if run.part(number) is not None]
+    known = run.store.get(JUDGED)
+    if not numbers or (known is not None and known["numbers"] == numbers):
+        return
+    path = run.store.get("path")
+    states = {}
+    for number in numbers:
+        part = run.part(number)
+        if part is not None and "module" in part:
+            states[number] = part["module"]
+        elif path is not None:
+            states[number] = WeightPath.from_plain(path["path"]).state(run.spec.preference(number))
+    run.store.put(JUDGED, judged_together(run.cells, run.judging, codes_of(run.cells, states)))
+
+
+def judged_together(cells: JudgedCells, judging: Judging, codes: Mapping[int, NDArray[np.float32]]) -> dict[str, Any]:
+    """Judge codes of points, the least corrected one first, with common random numbers.
+
+    Returns
+    -------
+    What is kept, as tensors and plain types: ``numbers`` of the points, ``columns`` of each, ``tables`` and ``record``.
+    """
+    kept: dict[str, Any] = {"numbers": list(codes), "columns": {}, "tables": {}, "record": {}}
+    frame = None if judging.target is None else cells.frame(judging.target, judging.frame_seed)
+    if frame is None:
+        reason = "a continuous nuisance is not judged" if judging.target is None else "too few cells of two batches"
+        return kept | {"record": {"reason": reason}}
+    named = {f"point {number}": values for number, values in codes.items()}
+    found = judge_places(frame, named, column=judging.column, full=True, n_bootstrap=judging.n_bootstrap)
+    columns = {number: found.columns[f"point {number}"] for number in codes}
+    tables = {name: table_to_plain(table) for name, table in found.tables.items()}
+    return kept | {"columns": columns, "tables": tables, "record": found.record}
+
+
+def put_judgement(front: Front, judged: Mapping[str, Any]) -> None:
+    """Write what was found of all points together into their front, in place of what was there."""
+    for number, columns in judged["columns"].items():
+        front.update(number, columns)
+    curve = {name: table for name, table in front.tables.items() if name == "curve"}
+    front.tables = {name: table_from_plain(table) for name, table in judged["tables"].items()} | curve
+    front.metadata["judged"] = dict(judged["record"])
+    front.refresh()

@@ -1,0 +1,164 @@
+"""The judge of a front: all points with common random numbers, on cells that no training has seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scpareto.audit import judge_embeddings
+from scpareto.train import plain_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from scpareto.audit import Judged
+    from scpareto.front._judged_frame import JudgedFrame
+    from scpareto.metrics import BatchLeft, LostContrasts
+
+N_BOOTSTRAP = 300
+MARGIN = 0.01
+"""Share of the batch entropy below which nobody would call what is left a batch effect."""
+_ENDS = ("low", "high")
+
+
+@dataclass(frozen=True, eq=False)
+class FrontJudgement:
+    """What was found of places of a front.
+
+    Parameters
+    ----------
+    columns
+        Columns of the front table by name of the place.
+    tables
+        ``"differences"`` of ``batch_left`` and ``"differences_structure"`` of ``structure_kept`` between places, with
+        paired intervals; ``"populations"``, what is left and kept in each; ``"lost"``, differences between cells.
+    record
+        What holds for the front as a whole, as plain values.
+    """
+
+    columns: dict[str, dict[str, Any]]
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+def judge_places(
+    frame: JudgedFrame, codes: Mapping[str, NDArray[np.floating]], *, column: str, full: bool, n_bootstrap: int
+) -> FrontJudgement:
+    """Judge codes of places of one front.
+
+    Parameters
+    ----------
+    frame
+        What they are judged by.
+    codes
+        Posterior means of all judged cells by name of the place, the least corrected one first, against which losses
+        are measured.
+    column
+        Name of the column of what is left: ``"batch_left"``, or that of another nuisance.
+    full
+        Whether to look for lost differences, and to judge the cells that trained the model as well.
+    n_bootstrap
+        Draws of the intervals.
+    """
+    taken = {name: frame.take(values) for name, values in codes.items()}
+    first = next(iter(taken))
+    judged = judge_embeddings(
+        frame.frame, taken, alarm_reference=first, cells=frame.scored, alarm=full, n_bootstrap=n_bootstrap
+    )
+    columns = _columns(judged, list(taken), column)
+    if full and frame.scored is not None:
+        everywhere = judge_embeddings(frame.frame, taken, alarm=False, n_bootstrap=n_bootstrap)
+        for name, row in _columns(everywhere, list(taken), column).items():
+            columns[name] |= {f"{key}_in_sample": row[key] for key in (column, "structure_kept") if key in row}
+    if judged.lost is not None:
+        for name, row in _losses(judged.lost, list(taken), first).items():
+            columns[name] |= row
+    tables = {}
+    if judged.left is not None:
+        tables["differences"] = judged.left.differences
+        tables["populations"] = judged.left.populations
+    if judged.kept is not None:
+        tables["differences_structure"] = judged.kept.differences
+        tables["populations_structure"] = judged.kept.per_population
+    if judged.lost is not None:
+        tables["lost"] = judged.lost.table
+    plain = {name: {key: _plain(value) for key, value in row.items()} for name, row in columns.items()}
+    return FrontJudgement(plain, tables, _record(frame, judged, column))
+
+
+def _columns(judged: Judged, names: list[str], column: str) -> dict[str, dict[str, Any]]:
+    """Columns of what is left and kept."""
+    rows: dict[str, dict[str, Any]] = {name: {} for name in names}
+    if judged.left is not None:
+        table = judged.left.table
+        for name in names:
+            found = table.loc[name]
+            rows[name] |= {column: found["batch_left"]} | {f"{column}_{end}": found[end] for end in _ENDS}
+            rows[name] |= {"graph_mixing": found["graph_mixing"], "information": found["information"]}
+            rows[name] |= {"leakage_mean": found["marginal"]}
+            rows[name] |= {f"leakage_mean_{end}": found[f"marginal_{end}"] for end in _ENDS}
+            rows[name] |= {"composition_erased": float(found["composition_erased"])}
+    if judged.kept is not None:
+        kept = judged.kept.table.set_index("embedding")
+        for name in names:
+            rows[name] |= {"structure_kept": kept.loc[name, "structure_kept"]}
+            rows[name] |= {f"structure_kept_{end}": kept.loc[name, end] for end in _ENDS}
+    return rows
+
+
+def _losses(lost: LostContrasts, names: list[str], first: str) -> dict[str, dict[str, Any]]:
+    """Alarm of each place: 1 where it rings, and the largest loss that made it ring."""
+    quiet = {"alarm": 0.0, "structure_lost": 0.0, "structure_lost_most": "none"}
+    rows = {name: dict(quiet) for name in names}
+    for name in names:
+        rang = lost.table[(lost.table["embedding"] == name) & lost.table["rings"]] if name != first else lost.table[:0]
+        if len(rang):
+            worst = rang.sort_values("lost", ascending=False).iloc[0]
+            told = f"{worst['contrast']}: {worst['markers_first']} against {worst['markers_second']}"
+            rows[name] = {"alarm": 1.0, "structure_lost": float(rang["lost"].max()), "structure_lost_most": told}
+    return rows
+
+
+def _record(frame: JudgedFrame, judged: Judged, column: str) -> dict[str, Any]:
+    n_scored = len(frame.frame.batch) if frame.scored is None else len(frame.scored)
+    record: dict[str, Any] = {
+        "column": column,
+        "n_cells": n_scored,
+        "held_out": frame.scored is not None,
+        "notes": list(frame.notes),
+        "seed": frame.frame.seed,
+    }
+    if judged.left is None:
+        return record | {"reason": frame.frame.reason}
+    record["notes"] += list(judged.left.notes)
+    if judged.lost is not None:
+        record["smallest_population"] = float(judged.lost.smallest_population)
+    return record | _scale(judged.left)
+
+
+def _scale(left: BatchLeft) -> dict[str, Any]:
+    """Scale of the axis: what the reference holds, and which difference counts as none, in percent of it."""
+    table = left.table
+    reference = table.iloc[-1]
+    least = MARGIN * left.entropy
+    repeatability = 2 * float(np.nanmedian(table["sd_repeats"])) if table["sd_repeats"].notna().any() else 0.0
+    return {
+        "entropy": float(left.entropy),
+        "reference_information": float(reference["information"]),
+        "no_batch_effect": bool(reference["no_batch_effect"]),
+        "none_at_all": bool(reference["information_high"] < least),
+        "composition": float(reference["composition"]),
+        "composition_low": float(reference["composition_low"]),
+        "not_assessable": float(left.not_assessable.to_numpy().mean()),
+        "repeatability": repeatability,
+        "margin": float(max(repeatability, 100 * least / max(float(reference["information"]), least))),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str) else plain_number(value)

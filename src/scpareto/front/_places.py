@@ -1,0 +1,117 @@
+"""Places on a path at equal steps of what is left of the batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scpareto.pareto import falling_fit, place_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+FIRST_PLACES = (0.0, 0.04, 0.08, 0.13, 0.2, 0.3, 0.45, 0.7, 1.0)
+"""Places that are judged first, as shares of the way: what a correction removes, it mostly removes early."""
+_LEAST_GAP = 0.01
+"""Places are not added to gaps shorter than twice this share of the way."""
+
+
+def last_place(names: list[str], left: ArrayLike, lowest: int, differences: pd.DataFrame) -> int:
+    """Find the first place that cannot be told from the one with least left.
+
+    Parameters
+    ----------
+    names
+        Names of the places, along the way.
+    left
+        What is left at each, shape ``(n,)``.
+    lowest
+        Number of the place with least left.
+    differences
+        Columns ``first``, ``second`` (names), ``low`` and ``high``: paired intervals of first less second.
+
+    Returns
+    -------
+    Its number. Everything beyond corrects no further.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> columns = ["first", "second", "low", "high"]
+    >>> pairs = pd.DataFrame([("a", "c", 2.0, 4.0), ("b", "c", -1.0, 2.0)], columns=columns)
+    >>> last_place(["a", "b", "c"], [3.5, 1.5, 1.0], 2, pairs)
+    1
+    """
+    values = np.asarray(left, dtype=np.float64)
+    pairs = differences[["first", "second", "low", "high"]].itertuples(index=False, name=None)
+    known = {frozenset((first, second)): (first, low, high) for first, second, low, high in pairs}
+    for number in range(lowest):
+        first, low, high = known[frozenset((names[number], names[lowest]))]
+        certain = low > 0 if first == names[number] else high < 0
+        if not certain or values[number] <= values[lowest]:
+            return number
+    return lowest
+
+
+def equal_steps(place: ArrayLike, left: ArrayLike, last: int, n: int) -> NDArray[np.float64]:
+    """Choose places at equal steps of what is left, ends included.
+
+    Parameters
+    ----------
+    place
+        Judged places, shares of the way, ascending, shape ``(n_judged,)``.
+    left
+        What is left at each, shape ``(n_judged,)``.
+    last
+        Number of the last place that is offered.
+    n
+        Places to choose.
+
+    Returns
+    -------
+    Shares of the way, ascending, shape ``(n,)``. Of equal values the smallest place.
+
+    Examples
+    --------
+    Three quarters fall within the first tenth of the way:
+
+    >>> equal_steps([0, 0.1, 0.5, 1], [100, 25, 0, 0], last=2, n=5).round(3).tolist()
+    [0.0, 0.033, 0.067, 0.1, 0.5]
+    """
+    x, fitted = np.asarray(place, dtype=np.float64), falling_fit(place, left)
+    wanted = np.linspace(fitted[0], fitted[last], n)[1:-1]
+    inner = [place_of(value, x[: last + 1], fitted[: last + 1]) for value in wanted]
+    return np.concatenate([[0.0], inner, [x[last]]])
+
+
+def places_to_add(place: ArrayLike, left: ArrayLike, last: int, n: int, most: int) -> list[float]:
+    """Find where the curve falls by more than a step between two judged places.
+
+    Parameters
+    ----------
+    place, left
+        Judged places, ascending, and what is left there, shape ``(n_judged,)``.
+    last
+        Number of the last place that is offered.
+    n
+        Points that will be offered.
+    most
+        Places to add at most; the largest falls go first.
+
+    Returns
+    -------
+    Middles of the gaps, ascending.
+
+    Examples
+    --------
+    >>> places_to_add([0, 0.5, 1], [100, 10, 0], last=2, n=5, most=3)
+    [0.25]
+    """
+    x, fitted = np.asarray(place, dtype=np.float64), falling_fit(place, left)
+    step = (fitted[0] - fitted[last]) / max(n - 1, 1)
+    falls = -np.diff(fitted[: last + 1])
+    gaps = np.flatnonzero((falls > step) & (np.diff(x[: last + 1]) > 2 * _LEAST_GAP))
+    chosen = gaps[np.argsort(-falls[gaps], kind="stable")][:most]
+    return sorted(float((x[i] + x[i + 1]) / 2) for i in chosen)

@@ -1,0 +1,105 @@
+"""Points of a front as they were judged: on one axis what is left of the batch, on the other the structure kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scpareto._constants import ALARM_FROM, BATCH_LEFT, STRUCTURE_KEPT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scpareto.pareto._front_data import FrontData
+
+DIFFERENCES = {"left": "differences", "kept": "differences_structure"}
+"""Tables of paired differences between points."""
+
+
+def left_column(front: FrontData) -> str:
+    """Column of what is left of the judged nuisance."""
+    return str(front.metadata.get("judged", {}).get("column", BATCH_LEFT))
+
+
+def is_judged(front: FrontData) -> bool:
+    """Whether some point has both numbers of the judge."""
+    table, columns = front.table, [left_column(front), STRUCTURE_KEPT]
+    return set(columns) <= set(table) and bool(table[columns].notna().all(axis=1).any())
+
+
+def rings(front: FrontData) -> NDArray[np.bool_]:
+    """Whether the over-correction alarm of each point rings, shape ``(n,)``; not where it is unknown."""
+    if "alarm" not in front.table:
+        return np.zeros(len(front), dtype=bool)
+    return front.table["alarm"].fillna(0).to_numpy(dtype=np.float64) >= ALARM_FROM
+
+
+def paired(front: FrontData, which: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Paired intervals of the differences of all points, row less column.
+
+    Parameters
+    ----------
+    front
+        The front.
+    which
+        ``"left"`` or ``"kept"``.
+
+    Returns
+    -------
+    Lower and upper ends, each of shape ``(n, n)``; NaN where two points were not compared.
+    """
+    n = len(front)
+    low, high = np.full((n, n), np.nan), np.full((n, n), np.nan)
+    table = front.tables.get(DIFFERENCES[which])
+    if table is None:
+        return low, high
+    place = {f"point {number}": row for row, number in enumerate(front.numbers)}
+    for first, second, lower, upper in table[["first", "second", "low", "high"]].itertuples(index=False, name=None):
+        if first in place and second in place:
+            i, j = place[first], place[second]
+            low[i, j], high[i, j] = lower, upper
+            low[j, i], high[j, i] = -upper, -lower
+    return low, high
+
+
+def judged_points(front: FrontData) -> NDArray[np.float64]:
+    """Percent of the batch left and of the structure lost, shape ``(n, 2)``: less is better in both."""
+    table = front.table
+    missing = pd.Series(np.nan, index=table.index)
+    left, kept = (table.get(name, missing) for name in (left_column(front), STRUCTURE_KEPT))
+    return np.column_stack([left, 100 - kept]).astype(np.float64)
+
+
+def judged_non_dominated(front: FrontData) -> NDArray[np.bool_]:
+    """Which points no other point beats, shape ``(n,)``.
+
+    A point is beaten by another one that has no more of the batch left and keeps no less structure, and is better in
+    one of the two by more than their paired interval allows for chance. Points that were not judged are not among them.
+    """
+    points = judged_points(front)
+    known = np.isfinite(points).all(axis=1)
+    certain = np.zeros((len(points), len(points)), dtype=bool)
+    for which, sign in (("left", 1), ("kept", -1)):
+        low, high = paired(front, which)
+        # row certainly worse than column
+        worse = low > 0 if sign > 0 else high < 0
+        values = points[:, 0 if which == "left" else 1]
+        unknown = np.isnan(low)
+        certain |= np.where(unknown, values[:, None] > values[None, :], worse)
+    no_better = np.all(points[:, None, :] >= points[None, :, :], axis=2)
+    beaten = np.any(no_better & certain & known[None, :], axis=1)
+    return np.asarray(known & ~beaten, dtype=bool)
+
+
+def alarm_in_words(front: FrontData, number: int) -> str:
+    """Say what the alarm of a point tells; empty where it does not ring."""
+    row = front.numbers.index(number)
+    if not rings(front)[row]:
+        return ""
+    words = f"The over-correction alarm rings at point {number}: differences between cells are lost there"
+    most = front.table.get("structure_lost_most")
+    if most is not None and isinstance(most.iloc[row], str) and most.iloc[row] != "none":
+        words += f", most of all {most.iloc[row]}"
+    return f"{words}. front.lost({number}) lists them."
