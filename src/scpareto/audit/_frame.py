@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from scpareto.metrics import Programmes, SharedPopulations
 
+_RESOLUTIONS = (8, 12, 20)
+"""Clusters of each batch: those of the middle alone, unless all are asked for."""
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -107,8 +110,8 @@ def frame_of(
     normal = _log_normalised(expression) if is_counts else expression
     of_genes = normal if used_genes is None else normal[:, used_genes]
     components = principal_components(of_genes, counts=False, seed=seed)
-    found = populations_at_resolutions(components, np.asarray(batch), seed=seed)
-    populations = tuple(found if thorough else found[1:2])
+    resolutions = _RESOLUTIONS if thorough else _RESOLUTIONS[1:2]
+    populations = populations_at_resolutions(components, np.asarray(batch), n_clusters=resolutions, seed=seed)
     programmes = None
     if is_counts:
         shared = populations[len(populations) // 2].labels

@@ -32,6 +32,8 @@ _COLUMNS = {
     "structure_kept": "structure kept (%)",
     "structure_kept_low": "from",
     "structure_kept_high": "to",
+    "batch_left_held_out": "batch left, held-out cells (%)",
+    "structure_kept_held_out": "structure kept, held-out cells (%)",
     "graph_mixing": "neighbours mixed (%)",
     "marginal": "information about the batch (nats)",
     "composition": "of it by composition (nats)",
@@ -69,7 +71,7 @@ def write_report(path: Path, record: dict[str, Any], data: str, picture: Path | 
     missing = record["not_assessable"]
     body = (
         f"<h1>Embeddings of {escape(data)}</h1><p><strong>{escape(record['sentence'])}</strong></p>{image}"
-        f"<p>Judged: {arguments['n_cells']:,} cells, batches by <code>{escape(arguments['batch_key'])}</code>.</p>"
+        f"<p>Judged: {_judged(arguments)} cells, batches by <code>{escape(arguments['batch_key'])}</code>.</p>"
         f"<h2>Numbers</h2>{_html(_shown(record['table']))}"
         "<h2>Cells that cannot be assessed</h2><p>Share of each batch's cells whose kind no other batch has: what is "
         f"left of the batch in them may be biology.</p>{_html(missing)}"
@@ -80,6 +82,11 @@ def write_report(path: Path, record: dict[str, Any], data: str, picture: Path | 
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     page = f'<!doctype html><html lang="en"><head>{head}<style>{_STYLE}</style></head><body>{body}</body></html>'
     path.write_text(page, encoding="utf-8")
+
+
+def _judged(arguments: dict[str, Any]) -> str:
+    judged, given = int(arguments["n_cells"]), int(arguments["n_cells_given"])
+    return f"{judged:,}" if judged == given else f"a sample of {judged:,} of {given:,}"
 
 
 def _shown(table: pd.DataFrame) -> pd.DataFrame:
