@@ -11,10 +11,13 @@ import mudata
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
+from sklearn.neighbors import kneighbors_graph
 from typer.testing import CliRunner
 
 import scpareto as sp
 from scpareto.cli import app
+from scpareto.cli._judge_data import opened
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +87,24 @@ def test_a_large_file_stays_on_disk_and_a_sample_is_judged(data, tmp_path, monke
     table = sp.tl.judge(adata, "X_types", batch_key="batch", max_cells=200, seed=1)
     written = pd.read_csv(output / "judge.csv", index_col=0)
     np.testing.assert_allclose(written["structure_kept"], table["structure_kept"])
+
+
+def test_matrices_of_a_large_file_are_left_in_it(data, tmp_path):
+    whole = anndata.read_h5ad(data)
+    whole.layers["counts"] = whole.X.copy()
+    whole.obsp["near"] = kneighbors_graph(whole.obsm["X_types"], 15)
+    whole.uns["knn"] = {"connectivities_key": "near"}
+    whole.obsm["X_frame"] = pd.DataFrame(whole.obsm["X_types"], index=whole.obs_names, columns=["a", "b", "c"])
+    whole.write_h5ad(tmp_path / "large.h5ad")
+    with opened(tmp_path / "large.h5ad", most=100) as adata:
+        held = [adata.X, adata.layers["counts"], adata.obsm["X_types"], adata.obsp["near"]]
+        assert not any(isinstance(matrix, np.ndarray) or sparse.issparse(matrix) for matrix in held)
+        options = {"batch_key": "batch", "neighbors_key": "knn", "layer": "counts", "n_bootstrap": 10, "max_cells": 200}
+        table = sp.tl.judge(adata, ["X_types", "X_frame"], **options)
+        assert table.loc["X_types", "structure_kept"] == table.loc["X_frame", "structure_kept"]
+        assert table.loc["knn", "graph_mixing"] > 0
+    with opened(tmp_path / "large.h5ad", most=400) as adata:
+        assert sparse.issparse(adata.X)
 
 
 def test_a_file_of_several_modalities_and_held_out_cells(data, tmp_path):

@@ -82,7 +82,8 @@ def sentence(table: pd.DataFrame, left: BatchLeft, kept: StructureKept | None, l
     if (erased := table.index[table["composition_erased"] & ~table["no_batch_effect"]]).size:
         tell = "tells" if len(erased) == 1 else "tell"
         parts.append(f"{_listed(erased)} {tell} less of the batch than its composition: composition was erased")
-    parts.append(told_of_held_out(table, [str(name) for name in told.index]))
+    of_held_out = table if len(table) <= _MOST_TOLD else chosen
+    parts.append(told_of_held_out(table, [str(name) for name in of_held_out.index]))
     if left.interval_of != "samples":
         parts.append("Intervals are of these cells, not of other samples")
     if kept is not None and kept.seen:
