@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 
+import anndata
+import mudata
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
+from sklearn.neighbors import kneighbors_graph
 from typer.testing import CliRunner
 
 import scpareto as sp
 from scpareto.cli import app
+from scpareto.cli._judge_data import opened
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +92,67 @@ def test_what_cannot_be_judged_ends_with_one_line_and_no_folder(data, tmp_path, 
     assert result.exit_code == 2
     assert told in said(result)
     assert not (tmp_path / "judged").exists()
+
+
+def test_a_large_file_stays_on_disk_and_a_sample_is_judged(data, tmp_path, monkeypatch):
+    def refused(path):
+        raise AssertionError(f"{path} was read whole")
+
+    monkeypatch.setattr("scpareto.cli._judge_data.read", refused)
+    output = tmp_path / "judged"
+    result = run(
+        data, "--use-rep", "X_types", "--batch-key", "batch", "--max-cells", 200, "--seed", 1, "--output", output
+    )
+    assert result.exit_code == 0, result.output
+    assert "Judged on a sample of 200 of 400 cells" in said(result)
+    assert "a sample of 200 of 400 cells" in (output / "report.html").read_text()
+    adata = anndata.read_h5ad(data)
+    table = sp.tl.judge(adata, "X_types", batch_key="batch", max_cells=200, seed=1)
+    written = pd.read_csv(output / "judge.csv", index_col=0)
+    np.testing.assert_allclose(written["structure_kept"], table["structure_kept"])
+
+
+def test_matrices_of_a_large_file_are_left_in_it(data, tmp_path):
+    whole = anndata.read_h5ad(data)
+    whole.layers["counts"] = whole.X.copy()
+    whole.obsp["near"] = kneighbors_graph(whole.obsm["X_types"], 15)
+    whole.uns["knn"] = {"connectivities_key": "near"}
+    whole.obsm["X_frame"] = pd.DataFrame(whole.obsm["X_types"], index=whole.obs_names, columns=["a", "b", "c"])
+    whole.write_h5ad(tmp_path / "large.h5ad")
+    with opened(tmp_path / "large.h5ad", most=100) as adata:
+        held = [adata.X, adata.layers["counts"], adata.obsm["X_types"], adata.obsp["near"]]
+        assert not any(isinstance(matrix, np.ndarray) or sparse.issparse(matrix) for matrix in held)
+        options = {"batch_key": "batch", "neighbors_key": "knn", "layer": "counts", "n_bootstrap": 10, "max_cells": 200}
+        table = sp.tl.judge(adata, ["X_types", "X_frame"], **options)
+        assert table.loc["X_types", "structure_kept"] == table.loc["X_frame", "structure_kept"]
+        assert table.loc["knn", "graph_mixing"] > 0
+    with opened(tmp_path / "large.h5ad", most=400) as adata:
+        assert sparse.issparse(adata.X)
+
+
+def test_a_file_of_several_modalities_and_held_out_cells(data, tmp_path):
+    adata = anndata.read_h5ad(data)
+    adata.obs["test"] = np.arange(adata.n_obs) % 3 == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mudata.MuData({"rna": adata}).write(tmp_path / "cells.h5mu")
+    output = tmp_path / "judged"
+    options = ["--batch-key", "rna:batch", "--held-out", "rna:test", "--output", output]
+    result = run(tmp_path / "cells.h5mu", "--use-rep", "rna:X_types", "rna:X_random", *options)
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv(output / "judge.csv", index_col=0)
+    assert table.index.tolist() == ["rna:X_types", "rna:X_random"]
+    assert table["structure_kept_held_out"]["rna:X_types"] > 50
+    assert "held-out cells" in (output / "report.html").read_text()
+
+
+@pytest.mark.parametrize("suffix", ["h5ad", "h5mu"])
+def test_what_is_no_such_file_is_said(tmp_path, suffix):
+    path = tmp_path / f"cells.{suffix}"
+    path.write_text("no file of cells")
+    result = run(path, "--use-rep", "X", "--batch-key", "batch", "--output", tmp_path / "judged")
+    assert result.exit_code == 2
+    assert f"cells.{suffix} is not a readable .{suffix} file" in said(result)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

@@ -45,6 +45,7 @@ def judge_embeddings(
     codes: Mapping[str, NDArray[np.float64]],
     *,
     graphs: Mapping[str, sparse.csr_matrix] | None = None,
+    whole_graphs: bool = True,
     reference: str = COMPONENTS,
     alarm_reference: str | None = None,
     cells: NDArray[np.int64] | None = None,
@@ -59,6 +60,10 @@ def judge_embeddings(
         What they are judged by.
     codes, graphs
         Codes, shape ``(n_cells, n_latent)``, and neighbour graphs, shape ``(n_cells, n_cells)``, by name.
+    whole_graphs
+        Whether graphs hold all neighbours of the cells, and not only those in a sample. Structure is judged by all
+        neighbours; where cells are a sample of a graph's, or are too many to judge all, graphs have ``graph_mixing``
+        alone.
     reference
         Name of the codes that ``batch_left`` is a share of; by default the components of the frame.
     alarm_reference
@@ -89,7 +94,9 @@ def judge_embeddings(
         )
     if frame.programmes is None:
         return Judged(left, None, None)
-    everything = judged | dict(graphs or {})
+    everything = dict(judged)
+    if whole_graphs and len(frame.programmes.rows) == len(frame.batch):
+        everything |= dict(graphs or {})
     kept = structure_kept(
         everything, frame.programmes, cells=cells, sample=frame.sample, n_bootstrap=n_bootstrap, seed=frame.seed
     )

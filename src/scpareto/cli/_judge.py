@@ -10,12 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from scpareto.cli._commands import Output, Overwrite, Seed, app
-from scpareto.cli._data import names, read, sha256
+from scpareto.cli._data import names, sha256
+from scpareto.cli._judge_data import opened
 from scpareto.cli._run_folder import UsageError, console, reported_errors, run_folder
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
+    from mudata import MuData
 
 _SHOWN = {
     "batch_left": "batch left (%)",
@@ -27,10 +29,10 @@ _TABLES = {"populations": "populations.csv", "lost": "lost.csv", "control_genes"
 
 @app.command()
 def judge(
-    data: Annotated[Path, typer.Argument(help="AnnData file (.h5ad) with counts and embeddings.")],
+    data: Annotated[Path, typer.Argument(help="File with counts and embeddings (.h5ad, .h5mu).")],
     output: Output,
     batch_key: Annotated[str, typer.Option(help="Column of obs with the batches.")],
-    use_rep: Annotated[list[str] | None, typer.Option(help="Embeddings of obsm, one after the other.")] = None,
+    use_rep: Annotated[list[str] | None, typer.Option(help="Embeddings of obsm; in a .h5mu file rna:X_pca.")] = None,
     further: Annotated[list[str] | None, typer.Argument(help="Further embeddings.", hidden=True)] = None,
     neighbors_key: Annotated[
         list[str] | None, typer.Option(help="Neighbour graphs without an embedding, repeated or by commas.")
@@ -50,6 +52,10 @@ def judge(
         str | None, typer.Option(help="Uncorrected embedding of obsm; principal components unless given.")
     ] = None,
     used_genes: Annotated[str | None, typer.Option(help="Column of var with the genes that were used.")] = None,
+    held_out: Annotated[
+        str | None, typer.Option(help="Column of obs with True for cells that no training has seen.")
+    ] = None,
+    max_cells: Annotated[int, typer.Option(help="Of more cells a sample of so many is judged.")] = 50_000,
     thorough: Annotated[bool, typer.Option("--thorough", help="All probes and three resolutions.")] = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -67,18 +73,23 @@ def judge(
         "control_genes": names(control_genes),
         "reference": reference,
         "used_genes": used_genes,
+        "held_out": held_out,
+        "max_cells": max_cells,
         "thorough": thorough,
         "seed": seed,
     }
     with reported_errors():
         if not data.is_file():
             raise UsageError(f"{data} does not exist.")
-        adata = read(data)
-        with run_folder(output, arguments | {"input_sha256": sha256(data)}, resume=False, overwrite=overwrite):
-            _judge(adata, data, {k: v for k, v in arguments.items() if k != "command"}, output)
+        given = {k: v for k, v in arguments.items() if k != "command"}
+        with (
+            opened(data, most=max_cells) as adata,
+            run_folder(output, arguments | {"input_sha256": sha256(data)}, resume=False, overwrite=overwrite),
+        ):
+            _judge(adata, data, given, output)
 
 
-def _judge(adata: AnnData, data: Path, arguments: dict[str, Any], output: Path) -> None:
+def _judge(adata: AnnData | MuData, data: Path, arguments: dict[str, Any], output: Path) -> None:
     """Judge, then write table, picture and report."""
     import scpareto as sp
     from scpareto.cli._judge_report import write_report
@@ -104,6 +115,8 @@ def _judge(adata: AnnData, data: Path, arguments: dict[str, Any], output: Path) 
     console.print(_as_table(table, arguments["protect_key"]))
     for told in (record["sentence"], record["populations_sentence"]):
         console.print(escape(told.replace(". ", ".\n")), highlight=False)
+    if record["arguments"]["n_cells"] < record["arguments"]["n_cells_given"]:
+        console.print(escape(str(record["notes"][0])), highlight=False)
     console.print(f"Results are in [bold]{escape(str(output))}/[/]: {', '.join([*written, 'report.html'])}")
 
 

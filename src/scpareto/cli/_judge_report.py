@@ -47,7 +47,7 @@ def write_report(path: Path, record: dict[str, Any], data: str, pictures: Mappin
     parts = [
         f"<h1>Embeddings of {escape(data)}, judged</h1>",
         f'<div class="verdict{" alarm" if alarmed else ""}">{_listed(record["sentence"])}</div>',
-        f"<p>Judged: {arguments['n_cells']:,} cells, batches by <code>{escape(arguments['batch_key'])}</code>.</p>",
+        f"<p>Judged: {_judged(arguments)} cells, batches by <code>{escape(arguments['batch_key'])}</code>.</p>",
         _image(pictures, "judge", "plane", record["sentence"]),
         "<h2>Numbers</h2>",
         _html(numbers(record["table"])),
@@ -124,6 +124,11 @@ def _image(pictures: Mapping[str, Path], name: str, kind: str, alt: str) -> str:
         return ""
     coded = base64.b64encode(pictures[name].read_bytes()).decode()
     return f'<p><img class="{kind}" alt="{escape(alt)}" src="data:image/png;base64,{coded}"></p>'
+
+
+def _judged(arguments: dict[str, Any]) -> str:
+    judged, given = int(arguments["n_cells"]), int(arguments["n_cells_given"])
+    return f"{judged:,}" if judged == given else f"a sample of {judged:,} of {given:,}"
 
 
 def _html(table: pd.DataFrame) -> str:

@@ -31,7 +31,8 @@ def lost(
     -------
     One row per difference and embedding, the largest loss first: its unique name, batch, sizes of both groups, whether
     they are types or states, the share ``lost`` with interval, the adjusted p-value, whether it ``rings``, marker genes
-    of both sides, and what technical covariates explain. See :class:`scpareto.metrics.LostContrasts`.
+    of both sides, and what technical covariates explain. See :class:`scpareto.metrics.LostContrasts`. Which cells are
+    in which group is written to ``adata.obs`` by ``judge(..., groups_key=...)``.
 
     Raises
     ------

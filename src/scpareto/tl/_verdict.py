@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scpareto.tl._held_out import told_of_held_out
+from scpareto.tl._judge_options import strangers
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -88,11 +91,14 @@ def sentence(
     if (erased := table.index[table["composition_erased"] & ~table["no_batch_effect"]]).size:
         tell = "tells" if len(erased) == 1 else "tell"
         parts.append(f"{_listed(erased)} {tell} less of the batch than its composition: composition was erased")
+    of_held_out = table if len(table) <= _MOST_TOLD else chosen
+    parts.append(told_of_held_out(table, [str(name) for name in of_held_out.index]))
     if left.interval_of != "samples":
         parts.append("Intervals are of these cells, not of other samples")
     if kept is not None and kept.seen:
         parts.append("The codes have seen the counts that structure was judged on")
-    return ". ".join(parts) + "."
+    said = ". ".join(part for part in parts if part) + "."
+    return f"{said} {question}" if (question := strangers(table)) else said
 
 
 def _alarms(table: pd.DataFrame, lost: LostContrasts | None) -> list[str]:
