@@ -265,6 +265,7 @@ def lost_contrasts(
         lost = np.divide(before - now, before, out=np.full_like(now, np.nan), where=before > 0)
         part["shown_by_reference"], part["shown"], part["lost"] = before, now, lost
         part["low"], part["high"] = lost - z * test.error_of_lost[i], lost + z * test.error_of_lost[i]
+        part["statistic"] = test.statistic[i]
         part["p_adjusted"], part["rings"] = test.p[i], test.p[i] <= 1 - level
         part["status"] = status
         tables.append(part)

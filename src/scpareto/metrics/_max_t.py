@@ -27,6 +27,8 @@ class MaxT:
 
     Attributes
     ----------
+    statistic
+        Loss beyond the margin in standard errors, NaN where a contrast is not judged.
     p
         Adjusted p values, NaN where a contrast is not judged.
     error
@@ -37,6 +39,7 @@ class MaxT:
         Largest statistic of each draw under the null, shape ``(n_bootstrap,)``.
     """
 
+    statistic: NDArray[np.float64]
     p: NDArray[np.float64]
     error: NDArray[np.float64]
     error_of_lost: NDArray[np.float64]
@@ -96,7 +99,8 @@ def max_t(
             drawn = (effect[:, used] / error[i, chosen]).astype(np.float32)
             np.maximum(largest, _largest(drawn, n_bootstrap, seed), out=largest)
     p = (1 + (largest[None, None] >= statistic[..., None]).sum(axis=-1)) / (1 + n_bootstrap)
-    return MaxT(np.where(np.isfinite(statistic), p, np.nan), error, error_of_lost, largest)
+    used = np.isfinite(statistic)
+    return MaxT(np.where(used, statistic, np.nan), np.where(used, p, np.nan), error, error_of_lost, largest)
 
 
 def _weights(groups: BatchGroups, contrasts: Contrasts, block: NDArray[np.int64]) -> NDArray[np.float64]:
