@@ -12,12 +12,17 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
 from ._log_components import membership
+from ._neighbors import nearest_others
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LINKED = 0.05
 """Share of a group's neighbours in another group from which on cells pass gradually from the one to the other."""
+_N_AROUND = 10
+"""Neighbours that cells are averaged with before they are grouped: fewer than the cells of most rare types."""
+_APART = 0.5
+"""Small groups are split on if their halves have fewer neighbours in each other than this share of what chance gives."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +64,12 @@ def groups_within_batches(
     n_nearest: int,
     seed: int,
 ) -> BatchGroups:
-    """Split the cells of each batch in two by K-means, each half again, until groups are small.
+    """Split the cells of each batch in two by K-means, each half again, until groups are small and of one kind.
 
-    Cells are taken at the mean of themselves and their neighbours of their own batch, which keeps types of few cells
-    together: of two real sets it raised the share of a group's commonest label from .906 to .929 and .748 to .763.
+    Cells are taken at the mean of themselves and their nearest cells of their own batch, which keeps types of few cells
+    together. Small groups are split on where few cells have neighbours in the other half: of types of 15 to 30 cells in
+    a batch (six real sets, 60 types) the purest group was less than .7 pure in 87 % when groups were split by size
+    alone, and in 32 % so.
 
     Parameters
     ----------
@@ -71,10 +78,10 @@ def groups_within_batches(
     batch
         Batch of each cell, numbers from 0.
     near
-        Weights of the neighbours of each cell in ``scores``.
+        Weights of the neighbours of each cell in ``scores``, which tell whether cells connect groups.
     group_size, max_groups
-        Groups of up to ``group_size`` cells are not split, or of up to a quarter of the cells of a small batch, or of
-        up to ``n / max_groups`` of a large one.
+        Larger groups are split in any case: of more than ``group_size`` cells, or a quarter of the cells of a small
+        batch, or ``n / max_groups`` of a large one.
     min_cells
         Smaller groups are left out.
     n_nearest
@@ -86,11 +93,11 @@ def groups_within_batches(
     of_batch: list[int] = []
     numbers: list[int] = []
     pairs: list[tuple[int, int]] = []
-    smooth = _smoothed(scores, batch, near)
     for own in np.unique(batch):
         cells = np.flatnonzero(batch == own)
         largest = max(min(group_size, max(2 * min_cells, len(cells) // 4)), len(cells) // max_groups)
-        groups = [group for group in _split(smooth, cells, largest, seed) if len(group) >= min_cells]
+        smooth, links = _smoothed(scores[cells])
+        groups = [cells[g] for g in _split(smooth, links, largest, min_cells, seed) if len(g) >= min_cells]
         if len(groups) < 2:
             continue
         first = len(of_batch)
@@ -183,23 +190,41 @@ def contrasts_of(groups: BatchGroups) -> Contrasts:
     )
 
 
-def _smoothed(scores: NDArray[np.float64], batch: NDArray[np.int64], near: sparse.csr_matrix) -> NDArray[np.float64]:
-    links = near.tocoo()
-    own = batch[links.row] == batch[links.col]
-    around = sparse.csr_matrix((np.ones(own.sum()), (links.row[own], links.col[own])), shape=near.shape)
-    return (scores + around @ scores) / (1 + np.diff(around.indptr))[:, None]
+def _smoothed(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], sparse.csr_matrix]:
+    """Return the means of cells and their neighbours, and the neighbours of cells among these means."""
+    n = len(scores)
+    k = min(_N_AROUND, n - 1)
+    smooth = (scores + scores[nearest_others(scores, np.arange(n), k)].sum(axis=1)) / (k + 1)
+    near = nearest_others(smooth, np.arange(n), k)
+    links = sparse.csr_matrix((np.ones(near.size), (np.repeat(np.arange(n), k), near.ravel())), shape=(n, n))
+    return smooth, links
 
 
-def _split(x: NDArray[np.float64], cells: NDArray[np.int64], largest: int, seed: int) -> list[NDArray[np.int64]]:
-    waiting, groups = [cells], []
+def _split(
+    x: NDArray[np.float64], links: sparse.csr_matrix, largest: int, min_cells: int, seed: int
+) -> list[NDArray[np.int64]]:
+    waiting, groups = [np.arange(len(x))], []
     while waiting:
         group = waiting.pop(0)
-        if len(group) <= largest or len(np.unique(x[group], axis=0)) < 2:
+        is_small = len(group) <= largest
+        if len(group) < (2 * min_cells if is_small else 2) or len(np.unique(x[group], axis=0)) < 2:
             groups.append(group)
             continue
         half = KMeans(2, n_init=3, random_state=seed).fit_predict(x[group])
-        waiting += [group[half == 0], group[half == 1]]
+        halves = sorted((group[half == 0], group[half == 1]), key=len)
+        if is_small and (len(halves[0]) < min_cells or _crossed(links, *halves) >= _APART):
+            groups.append(group)
+        else:
+            waiting += halves
     return groups
+
+
+def _crossed(links: sparse.csr_matrix, smaller: NDArray[np.int64], larger: NDArray[np.int64]) -> float:
+    """Return the share of the neighbours of the smaller group in the larger one, 1 for what chance gives."""
+    of_smaller = links[smaller]
+    inside, across = of_smaller[:, smaller].sum(), of_smaller[:, larger].sum()
+    by_chance = len(larger) / (len(smaller) + len(larger) - 1)
+    return float(across / max(inside + across, 1) / by_chance)
 
 
 def _islands(of_cell: NDArray[np.int64], batch: NDArray[np.int64], near: sparse.csr_matrix) -> NDArray[np.int64]:

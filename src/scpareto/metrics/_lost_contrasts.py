@@ -92,7 +92,7 @@ def lost_contrasts(
     min_shown: float = 0.4,
     group_size: int = 60,
     max_groups: int = 64,
-    min_cells: int = 15,
+    min_cells: int = 10,
     n_nearest: int = 5,
     n_neighbors: int = 15,
     n_bootstrap: int = 1000,
