@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
-from calibration.real_cells import centred, components_of, harmonised, real_cells
+from calibration.real_cells import centred, harmonised, real_cells
 
 KEYS = ("setting", "case", "seed")
 SETTINGS = {"small": 1500, "full": 4000}
@@ -42,9 +41,7 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
     batch = rng.permutation(np.arange(len(cells.components)) % 2).astype(str)
     codes = {"components": cells.components} | unharmed(cells.components, batch, rng)
     begun = time.perf_counter()
-    found = lost_contrasts(
-        cells.counts, codes, batch, reference="components", gene_names=cells.genes, seed=seed
-    )
+    found = lost_contrasts(cells.counts, codes, batch, reference="components", gene_names=cells.genes, seed=seed)
     seconds = time.perf_counter() - begun
     populations = populations_at_resolutions(cells.components, batch, seed=seed)[1:2]
     left = batch_left(codes, reference="components", batch=batch, populations=populations, seed=seed)
@@ -52,7 +49,9 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
     row: dict[str, Any] = dict(zip(KEYS, (setting, case, seed), strict=True))
     row |= {"n_cells": len(batch), "n_judged": found.n_judged, "rings": any(found.value.values())}
     row |= {f"rings_{name}": rings for name, rings in found.value.items()}
-    row |= {name: loudest[name] for name in ("embedding", "contrast", "kind", "n_first", "n_second", "lost", "statistic")}
+    row |= {
+        name: loudest[name] for name in ("embedding", "contrast", "kind", "n_first", "n_second", "lost", "statistic")
+    }
     row |= {"p_adjusted": found.table["p_adjusted"].min(), "smallest_population": found.smallest_population}
     row |= {"no_batch_effect": bool(left.table["no_batch_effect"].iloc[0])}
     row |= {"reference_nats": left.table.loc["components", "information"], "entropy": left.entropy}

@@ -1,7 +1,8 @@
 """Part c: losses planted into embeddings of real cells. Does the alarm see them, and call them what they are?
 
 Into principal components or Harmony of real cells with labels, one at a time: a type of one batch laid onto another
-(``merged``: nearest type, ``far``: any other), part of a type laid onto the rest of it (``shifted``), a type moved away
+(``merged``: nearest type, ``far``: any other), one state or fine type of a type laid onto its others (``shifted``),
+cells at one end of a type's first component laid onto its others (``graded``: a state without a gap), a type moved away
 in one batch (``split``: nothing is lost, more of the batch is left), and codes dealt anew to all cells (``erased``).
 ``sound`` is the embedding as it was. ``apart``: how well the components that losses are measured against keep the two
 sides apart, 0 mixed to 1 apart; what they do not show cannot be lost.
@@ -14,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from calibration.real_cells import N_OTHER, Cells, harmonised, real_cells
 
 KEYS = ("setting", "case", "seed")
@@ -30,6 +30,7 @@ CASES: dict[str, dict[str, Any]] = {
     "mouse_bladder_2100": {"types": "cell_type"},
     "kang_ifnb_pbmc": {"batch": "batch", "types": "cell_type", "states": "condition"},
 }
+LEAST_GRADED = 60
 LEAST_CELLS, TOGETHER, N_NEIGHBORS, NOISE, MOVED = 15, 4, 15, 0.1, 4.0
 SHOWN = 0.5
 SIZES = (15, 20, 30, 60, 120, 10_000)
@@ -42,7 +43,11 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
     options, keys = SETTINGS[setting], CASES[case]
     rng = np.random.default_rng([seed, list(CASES).index(case)])
     cells = real_cells(case, options["n_cells"], rng=rng, batch_key=keys.get("batch"))
-    batch = cells.obs[keys["batch"]].astype(str).to_numpy() if "batch" in keys else rng.integers(2, size=len(cells.obs)).astype(str)
+    batch = (
+        cells.obs[keys["batch"]].astype(str).to_numpy()
+        if "batch" in keys
+        else rng.integers(2, size=len(cells.obs)).astype(str)
+    )
     types = cells.obs[keys["types"]].astype(str).to_numpy()
     base_name = ("pca", "harmony")[seed % 2]
     base = cells.components[:, :N_OTHER]
@@ -76,6 +81,9 @@ def rung(table: pd.DataFrame, found: Any, plant: dict[str, Any]) -> dict[str, An
     told: dict[str, Any] = {"rings": bool(len(rings)), "n_rings": len(rings), "n_judged": len(judged)}
     told["statistic"] = judged["statistic"].max() if len(judged) else np.nan
     told["most_lost"] = judged["lost"].max() if len(judged) else np.nan
+    for kind in ("type", "state"):
+        told[f"statistic_{kind}"] = judged.loc[judged["kind"] == kind, "statistic"].max()
+        told[f"n_rings_{kind}"] = int((rings["kind"] == kind).sum())
     if not len(rings):
         return told | {"kind": "", "named": np.nan}
     loudest = rings.sort_values("statistic").iloc[-1]
@@ -116,12 +124,25 @@ def plants(
         moved = np.flatnonzero((types == name) & (batch == home))
         target = np.flatnonzero((types == onto) & (batch == home))
         found.append(laid(cells, base, moved, target, "far" if far else "merged", rng, name, onto, home))
-    name, home = max(own, key=lambda pair: sizes.loc[pair])
+    # A type that touches others would be torn from them.
+    everyone = np.arange(len(types))
+    alone = {
+        pair: apart(
+            cells.components,
+            everyone[(types == pair[0]) & (batch == pair[1])],
+            everyone[(types != pair[0]) & (batch == pair[1])],
+        )
+        for pair in own
+    }
+    name, home = max(own, key=lambda pair: (min(alone[pair], 0.95), sizes.loc[pair]))
     moved = np.flatnonzero((types == name) & (batch == home))
     away = rng.normal(size=base.shape[1])
     codes = base.copy()
     codes[moved] += MOVED * away / np.linalg.norm(away) * np.sqrt(base[types == name].var(axis=0).sum())
     found.append(_plant("split", codes, moved, what=name, batch=home, n_moved=len(moved)))
+    found += [graded(cells, base, batch, types, rng, *pair) for pair in own if sizes.loc[pair] >= LEAST_GRADED][
+        : n_plants // 2
+    ]
     if "states" in keys:
         found += states(cells, base, batch, types, cells.obs[keys["states"]].astype(str).to_numpy(), rng, n_plants)
     return found
@@ -146,6 +167,17 @@ def states(
             found.append((moved, target, f"{name}: {own}", name, home))
     chosen = [found[i] for i in rng.permutation(len(found))[:n_plants]]
     return [laid(cells, base, m, t, "shifted", rng, what, onto, home) for m, t, what, onto, home in chosen]
+
+
+def graded(
+    cells: Cells, base: np.ndarray, batch: np.ndarray, types: np.ndarray, rng: np.random.Generator, name: str, home: str
+) -> dict[str, Any]:
+    """Lay the upper third of a type, along its first component, onto the rest of it: a state without a gap."""
+    own = np.flatnonzero((types == name) & (batch == home))
+    inside = cells.components[own] - cells.components[own].mean(axis=0)
+    place = inside @ np.linalg.svd(inside, full_matrices=False)[2][0]
+    upper = place > np.quantile(place, 2 / 3)
+    return laid(cells, base, own[upper], own[~upper], "graded", rng, f"{name}, upper third", name, home)
 
 
 def laid(
@@ -229,5 +261,11 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
         for signal in ("statistic", "most_lost"):
             if pair["plant"].nunique() > 1:
                 value = roc_auc_score(lost[pair.index], pair[signal].fillna(0))
-                rows.append({"embeddings": f"AUROC of {signal}, {what} lost types against sound", "n": len(pair), "rings": value})
+                rows.append(
+                    {
+                        "embeddings": f"AUROC of {signal}, {what} lost types against sound",
+                        "n": len(pair),
+                        "rings": value,
+                    }
+                )
     return pd.DataFrame(rows)

@@ -7,22 +7,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
-from ._log_components import membership
+from ._log_components import group_means, membership
 from ._neighbors import nearest_others
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LINKED = 0.05
-"""Share of a group's neighbours in another group from which on cells pass gradually from the one to the other."""
+_LINKED = 0.1
+"""Groups are connected if the smaller one has more neighbours in the other than this share of what chance gives."""
+_N_ISLANDS = 3
+"""Nearest sets of connected groups that each such set is compared with."""
 _N_AROUND = 10
 """Neighbours that cells are averaged with before they are grouped: fewer than the cells of most rare types."""
 _APART = 0.5
-"""Small groups are split on if their halves have fewer neighbours in each other than this share of what chance gives."""
+"""Small groups are split on if their halves have fewer neighbours in each other than this share of those by chance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,8 @@ class BatchGroups:
         Pairs of groups of one batch that are near each other, shape ``(n_pairs, 2)``.
     island
         Number that groups share which cells connect, in one batch, directly or by way of other groups.
+    means
+        Mean scores of each group.
     """
 
     of_cell: NDArray[np.int64]
@@ -51,6 +54,7 @@ class BatchGroups:
     size: NDArray[np.int64]
     pairs: NDArray[np.int64]
     island: NDArray[np.int64]
+    means: NDArray[np.float64]
 
 
 def groups_within_batches(
@@ -120,6 +124,7 @@ def groups_within_batches(
         size,
         np.array(pairs, dtype=np.int64).reshape(-1, 2),
         island,
+        group_means(scores, of_cell, len(size)),
     )
 
 
@@ -164,19 +169,23 @@ def contrasts_of(groups: BatchGroups) -> Contrasts:
     n_groups = len(groups.size)
     sides: list[tuple[list[int], list[int], str, str, bool]] = []
     for i, j in groups.pairs.tolist():
-        apart = bool(groups.island[i] != groups.island[j])
-        sides.append(([i], [j], f"group {groups.number[i]}", f"group {groups.number[j]}", apart))
+        sides.append(([i], [j], _named(groups, [i]), _named(groups, [j]), bool(groups.island[i] != groups.island[j])))
     for batch in np.unique(groups.batch):
         own = np.flatnonzero(groups.batch == batch).tolist()
-        islands = {island: [g for g in own if groups.island[g] == island] for island in groups.island[own].tolist()}
-        if len(own) > 2:
-            for g in own:
-                alone = len(islands[int(groups.island[g])]) == 1
-                sides.append(([g], [h for h in own if h != g], f"group {groups.number[g]}", "rest", alone))
-        several = [members for members in islands.values() if 1 < len(members) < len(own)]
-        for members in several:
-            text = "groups " + ", ".join(str(groups.number[g]) for g in members)
-            sides.append((members, [h for h in own if h not in members], text, "rest", True))
+        islands = [[g for g in own if groups.island[g] == island] for island in np.unique(groups.island[own])]
+        for members in islands:
+            others = [g for g in own if g not in members]
+            if len(own) > 2 and others:
+                sides.append((members, others, _named(groups, members), "rest", True))
+            if len(members) > 2:
+                for g in members:
+                    near = [h for h in members if h != g]
+                    sides.append(([g], near, _named(groups, [g]), "groups connected with it", False))
+        centres = np.array([groups.size[m] @ groups.means[m] / groups.size[m].sum() for m in islands])
+        nearest = np.argsort(cdist(centres, centres), axis=1, kind="stable")[:, 1 : 1 + _N_ISLANDS]
+        for i, j in sorted({(min(i, j), max(i, j)) for i, row in enumerate(nearest.tolist()) for j in row}):
+            if len(islands[i]) + len(islands[j]) > 2:
+                sides.append((islands[i], islands[j], _named(groups, islands[i]), _named(groups, islands[j]), True))
     weights = np.zeros((len(sides), n_groups))
     for row, (first, second, *_) in enumerate(sides):
         weights[row, first] = -groups.size[first] / groups.size[first].sum()
@@ -188,6 +197,11 @@ def contrasts_of(groups: BatchGroups) -> Contrasts:
         np.array([groups.batch[side[0][0]] for side in sides], dtype=np.int64),
         np.array([side[4] for side in sides], dtype=bool),
     )
+
+
+def _named(groups: BatchGroups, members: list[int]) -> str:
+    numbers = ", ".join(str(groups.number[g]) for g in members)
+    return f"group{'s' if len(members) > 1 else ''} {numbers}"
 
 
 def _smoothed(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], sparse.csr_matrix]:
@@ -228,12 +242,33 @@ def _crossed(links: sparse.csr_matrix, smaller: NDArray[np.int64], larger: NDArr
 
 
 def _islands(of_cell: NDArray[np.int64], batch: NDArray[np.int64], near: sparse.csr_matrix) -> NDArray[np.int64]:
-    """Return a number for each of the sets of groups of one batch between which cells pass gradually."""
+    """Return a number for each of the sets of groups of one batch that cells connect.
+
+    The two sets that most neighbours connect are joined, until no two are connected by enough of them. A chain of a few
+    cells from group to group does not connect all: of pairs of groups of unlike labels (six real sets) 96 % are told
+    apart and of one label 28 %, where chains tell 76 and 16 % or, cut earlier, 89 and 27 %.
+    """
+    island = np.arange(len(batch))
     if not len(batch):
-        return np.empty(0, dtype=np.int64)
+        return island
     member = membership(of_cell, len(batch))
-    between = np.asarray((member @ near @ member.T).todense())
-    between = np.where(batch[:, None] == batch[None], between, 0.0)
-    share = between / np.maximum(between.sum(axis=1, keepdims=True), 1e-12)
-    linked = np.maximum(share, share.T) >= _LINKED
-    return connected_components(sparse.csr_matrix(linked), directed=False)[1].astype(np.int64)
+    ones = sparse.csr_matrix((np.ones(near.nnz), near.indices, near.indptr), shape=near.shape)
+    links = np.asarray((member @ ones @ member.T).todense(), dtype=np.float64)
+    size = np.bincount(of_cell[of_cell >= 0], minlength=len(batch)).astype(np.float64)
+    for own in np.unique(batch):
+        alive = np.flatnonzero(batch == own)
+        while len(alive) > 1:
+            between, n = links[np.ix_(alive, alive)], size[alive]
+            by_chance = n / (n[:, None] + n - 1)
+            crossed = between / np.maximum(np.diag(between)[:, None] + between, 1e-12) / by_chance
+            crossed[(n[:, None] > n) | np.eye(len(n), dtype=bool)] = 0.0
+            one, other = np.unravel_index(int(crossed.argmax()), crossed.shape)
+            if crossed[one, other] < _LINKED:
+                break
+            kept, gone = alive[one], alive[other]
+            links[kept] += links[gone]
+            links[:, kept] += links[:, gone]
+            size[kept] += size[gone]
+            island[island == gone] = kept
+            alive = np.delete(alive, other)
+    return island
