@@ -73,8 +73,8 @@ def judge(
     layer
         Layer of the counts; None for ``adata.X``.
     sample_key
-        Column of ``adata.obs`` with the samples (donors). With at least three in each batch, intervals are about other
-        samples; without, about these cells.
+        Column of ``adata.obs`` with the samples (donors). With at least three in each batch, intervals and the alarm
+        are about other samples; without, about these cells.
     reference
         Key of ``adata.obsm`` that nothing has corrected: ``batch_left`` is a share of what it holds, and the alarm
         compares with it. None for principal components of the log-normalised counts of the used genes.
@@ -119,9 +119,11 @@ def judge(
     :math:`c` that batches share and reference :math:`r`, see :func:`scpareto.metrics.batch_left`. ``structure_kept`` is
     how much nearer neighbours are than random cells, in genes or halves of the counts that the embedding has not used,
     relative to neighbours in the other half, see :func:`scpareto.metrics.structure_kept`. The alarm is that of
-    :func:`scpareto.metrics.lost_contrasts`. Recommended is, of the embeddings without alarm, the one with the least
-    batch left; of those that cannot be told from it, the one that keeps most structure. Embeddings are judged on the
-    cells that they were made of: they are compared with each other, not with cells that they have not seen.
+    :func:`scpareto.metrics.lost_contrasts`; a column ``doublet_score`` or ``predicted_doublet`` of ``adata.obs``, as
+    :func:`scanpy.pp.scrublet` writes them, explains differences away. Recommended is, of the embeddings without alarm,
+    the one with the least batch left; of those that cannot be told from it, the one that keeps most structure.
+    Embeddings are judged on the cells that they were made of: they are compared with each other, not with cells that
+    they have not seen.
 
     Examples
     --------
@@ -212,7 +214,15 @@ def _measured(
     judged = codes | inputs.graphs
     kept = structure_kept(judged, programmes, sample=inputs.sample, n_bootstrap=n_bootstrap, seed=seed)
     lost = lost_contrasts(
-        values, judged, inputs.batch, reference=chosen, gene_names=inputs.genes, populations=shared, seed=seed
+        values,
+        judged,
+        inputs.batch,
+        reference=chosen,
+        gene_names=inputs.genes,
+        populations=shared,
+        sample=inputs.sample,
+        covariates=inputs.covariates,
+        seed=seed,
     )
     return left, kept, lost
 
