@@ -5,7 +5,8 @@ Into principal components or Harmony of real cells with labels, one at a time: a
 cells at one end of a type's first component laid onto its others (``graded``: a state without a gap), a type moved away
 in one batch (``split``: nothing is lost, more of the batch is left), and codes dealt anew to all cells (``erased``).
 ``sound`` is the embedding as it was. ``apart``: how well the components that losses are measured against keep the two
-sides apart, 0 mixed to 1 apart; what they do not show cannot be lost.
+sides apart, 0 mixed to 1 apart; what they do not show cannot be lost. ``named``: share of the cells of the groups that
+the loudest contrast names (not "rest") that were moved or moved onto.
 """
 
 from __future__ import annotations
@@ -72,7 +73,26 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
             told |= {key: value for key, value in one.items() if key not in ("codes", "cells", "onto_cells")}
             table = found.table[found.table["embedding"] == name]
             rows.append(told | rung(table, found, one) | {"seconds": seconds})
+    for row in rows:
+        if row["plant"] == "split":
+            row |= more_left(cells, base, next(one["codes"] for one in planted if one["plant"] == "split"), batch, seed)
     return pd.DataFrame(rows)
+
+
+def more_left(cells: Cells, base: np.ndarray, split: np.ndarray, batch: np.ndarray, seed: int) -> dict[str, Any]:
+    """Whether more of the batch is left once a type has been moved away in one batch."""
+    from scpareto.metrics import batch_left, populations_at_resolutions
+
+    populations = populations_at_resolutions(cells.components, batch, seed=seed)[1:2]
+    codes = {"components": cells.components, "sound": base, "split": split}
+    found = batch_left(codes, reference="components", batch=batch, populations=populations, seed=seed)
+    differences = found.differences.set_index(["first", "second"]).loc[("sound", "split")]
+    leaks = bool(found.table.loc["split", "reference_leaks_less"])
+    return {
+        "left_sound": found.table.loc["sound", "batch_left"],
+        "left_split": found.table.loc["split", "batch_left"],
+        "more_left": bool(differences["high"] < 0) or leaks,
+    }
 
 
 def rung(table: pd.DataFrame, found: Any, plant: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +115,7 @@ def rung(table: pd.DataFrame, found: Any, plant: dict[str, Any]) -> dict[str, An
             if name in found.names:
                 inside |= found.groups == found.names.index(name)
     own = np.concatenate([plant["cells"], plant["onto_cells"]]).astype(int)
-    told["named"] = float(inside[own].mean()) if len(own) else np.nan
+    told["named"] = float(np.isin(np.flatnonzero(inside), own).mean()) if len(own) and inside.any() else np.nan
     return told
 
 
@@ -231,6 +251,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     from sklearn.metrics import roc_auc_score
 
     rows = []
+    seen = table["more_left"].dropna().astype(bool)
     lost_types, sound = table["plant"].isin(["merged", "far"]), table["plant"].isin(["sound", "split"])
     shown = table["apart"] >= SHOWN
 
@@ -243,7 +264,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
                 "rings": some["rings"].mean(),
                 "called type": (rang["kind"] == "type").mean(),
                 "called state": (rang["kind"] == "state").mean(),
-                "cells named": rang["named"].mean(),
+                "named cells are planted ones": rang["named"].mean(),
             }
         )
 
@@ -256,6 +277,9 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
         add(f"type lost, {low} to {high - 1} cells", table[lost_types & shown & (smaller >= low) & (smaller < high)])
     for case, some in table[lost_types & shown].groupby("case"):
         add(f"type lost, {case}", some)
+    rows.append(
+        {"embeddings": "split: more batch left, or more than in the reference", "n": len(seen), "rings": seen.mean()}
+    )
     for what, lost in (("all", lost_types), ("shown", lost_types & shown)):
         pair = table[lost | sound]
         for signal in ("statistic", "most_lost"):
