@@ -1,8 +1,10 @@
 """Part b: one real batch dealt at random into two. No embedding has lost anything, and there is no batch effect.
 
-Judged, against 30 components of the variable genes: components in other numbers, without the mean of each half, after
-Harmony, turned and scaled, and with a little noise. ``rings``: the alarm
-rings for any of them; ``no_batch_effect``: the judge says that there is nothing to remove.
+Judged, against 30 components of the variable genes: components in another number, without the mean of each half, after
+Harmony, and turned and scaled. ``rings``: the alarm rings for any of these, which have lost nothing.
+``no_batch_effect``: the judge says that there is nothing to remove. Beside them, in the same call, ``blurred``: noise
+of half the standard deviation of the last component. It was meant as a null and is none: where it rang, fresh draws of
+the noise lost .22 to .29 of the same contrast, and noise of a fifth instead of a half lost at most .07.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import pandas as pd
 from calibration.real_cells import centred, harmonised, real_cells
 
 KEYS = ("setting", "case", "seed")
+UNHARMED = ("fewer", "centred", "harmony", "turned")
 SETTINGS = {"small": 1500, "full": 4000}
 CASES: dict[str, dict[str, Any]] = {
     "retina, a peripheral sample": {"dataset": "retina_fovea_periphery", "where": ("sample", "peripheral_d1")},
@@ -39,7 +42,7 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng([seed, list(CASES).index(case)])
     cells = real_cells(CASES[case]["dataset"], SETTINGS[setting], rng=rng, where=CASES[case].get("where"))
     batch = rng.permutation(np.arange(len(cells.components)) % 2).astype(str)
-    codes = {"components": cells.components} | unharmed(cells.components, batch, rng)
+    codes = {"components": cells.components} | embeddings_of(cells.components, batch, rng)
     begun = time.perf_counter()
     found = lost_contrasts(cells.counts, codes, batch, reference="components", gene_names=cells.genes, seed=seed)
     seconds = time.perf_counter() - begun
@@ -47,7 +50,7 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
     left = batch_left(codes, reference="components", batch=batch, populations=populations, seed=seed)
     loudest = found.table.sort_values("statistic", na_position="first").iloc[-1]
     row: dict[str, Any] = dict(zip(KEYS, (setting, case, seed), strict=True))
-    row |= {"n_cells": len(batch), "n_judged": found.n_judged, "rings": any(found.value.values())}
+    row |= {"n_cells": len(batch), "n_judged": found.n_judged, "rings": any(found.value[name] for name in UNHARMED)}
     row |= {f"rings_{name}": rings for name, rings in found.value.items()}
     row |= {
         name: loudest[name] for name in ("embedding", "contrast", "kind", "n_first", "n_second", "lost", "statistic")
@@ -58,8 +61,8 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
     return pd.DataFrame([row | {"seconds": seconds}])
 
 
-def unharmed(components: np.ndarray, batch: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return embeddings that have lost nothing of the components that cells can be told apart by."""
+def embeddings_of(components: np.ndarray, batch: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return embeddings that have lost nothing, and a blurred one."""
     turn = np.linalg.qr(rng.normal(size=(components.shape[1],) * 2))[0]
     noise = rng.normal(size=components.shape) * components.std(axis=0)[-1] / 2
     return {
@@ -67,7 +70,7 @@ def unharmed(components: np.ndarray, batch: np.ndarray, rng: np.random.Generator
         "centred": centred(components, batch),
         "harmony": harmonised(components, batch),
         "turned": 3 * components @ turn,
-        "noisy": components + noise,
+        "blurred": components + noise,
     }
 
 
@@ -85,7 +88,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
             "no batch effect": silent / n,
             "at least": beta.ppf(0.025, silent, n - silent + 1) if silent else 0.0,
             "judged": some["n_judged"].mean(),
-            "largest statistic": some["statistic"].max(),
+            "smallest population": some["smallest_population"].median(),
             "seconds": some["seconds"].mean(),
         }
 
