@@ -171,9 +171,9 @@ def lost_contrasts(
     groups and as a neighbour of others. The largest of all :math:`T` under the null is drawn with Gaussian multipliers
     of the influences, common to all contrasts and embeddings, so that their dependence is kept (max-T).
 
-    Groups of one batch are split by K-means until they are small, and on where few cells have neighbours in both halves,
-    so that types of few cells have groups of their own. Contrasts are pairs of near groups, each group and those
-    connected with it, and sets of connected groups, with the rest of their batch and with the nearest such sets.
+    Groups of one batch are split by K-means until they are small, and then wherever few cells have neighbours in both
+    halves, so that types of few cells have groups of their own. Contrasts are pairs of near groups, each group and
+    those connected with it, and sets of connected groups with the rest of their batch and with the nearest such sets.
 
     The kind of a contrast tells a lost type from a shifted state: two sides are of different types if the smaller one
     has fewer than a tenth of the neighbours in the other that chance gives. Of pairs of groups of unlike labels (six
@@ -181,17 +181,18 @@ def lost_contrasts(
     between them are types too.
 
     With ``sample`` the variance is that of independent cells and what the sums of samples vary by beyond it, with the
-    degrees of freedom of Welch and Satterthwaite; multipliers are drawn for cells and for samples. In 30 simulations with
-    four donors in each batch, two of the eight with two fifths of a type lost (a tenth on average, the margin), the
-    alarm rang in 6 by cells and in none by sample; a type merged in all donors was found in 20 of 20 by either. Without
-    ``sample`` cells of one donor are taken as independent: the alarm speaks of these cells.
+    degrees of freedom of Welch and Satterthwaite; multipliers are drawn for cells and for samples. In 30 simulations
+    with four donors in each batch, of which two of all eight had lost two fifths of a type (a tenth on average, the
+    margin), the alarm rang in 6 by cells and in none by sample; a type merged in all donors was found in 20 of 20 by
+    either. Without ``sample`` cells of one donor are taken as independent: the alarm speaks of these cells.
 
-    Measured on real cells (``experiments/calibration``). Null batches: 12 sets dealt at random into two, five times each,
-    with four embeddings that had lost nothing: no false alarm in 60 (at most 6 % by the 95 % interval). Planted losses:
-    six sets, two draws, up to ten merged types each, which the reference kept apart: of those of 15 to 19 cells in a
-    batch (of the smaller of the two) 18 of 21 rang, of 20 to 29 cells 21 of 23, larger ones 64 of 64; one of 12 sound
-    embeddings rang, a Harmony of seven studies. The loudest contrast was of the kind "type" in 79 of 103 merged types
-    that rang, and "state" in 21 of 36 gradients within a type that were laid onto the rest of it.
+    Measured on real cells (``experiments/calibration``). Null batches: 12 sets dealt at random into two, five times
+    each, four embeddings that had lost nothing: no false alarm in 60 (at most 6 % by the 95 % interval); a fifth one,
+    blurred by noise, rang in 2. Planted losses: six sets, two draws, up to ten merged types each, which the reference
+    kept apart: of those of 15 to 19 cells in a batch (of the smaller of the two) 18 of 21 rang, of 20 to 29 cells 21 of
+    23, larger ones 64 of 64; one of 12 sound embeddings rang, a Harmony of seven studies. The loudest contrast was of
+    the kind "type" in 79 of 103 merged types that rang, and "state" in 21 of 36 gradients within a type that were laid
+    onto the rest of it.
 
     The smallest population takes the standard error to fall with the root of the cells, and is at least twice
     ``min_cells``, since smaller populations may share a group with others.
