@@ -83,27 +83,20 @@ def test_graphs_are_judged_too():
 
 
 def test_a_merged_type_of_few_cells_is_seen_beside_large_ones():
-    """Twenty cells in a batch of 400: split by size alone they shared a group with others, and were missed."""
-    seen = 0
+    """Fourteen cells in a batch of 400: with groups split by size alone two of these three were missed."""
     for seed in range(3):
-        world = World(300 + seed, n=800, n_genes=200, depth=1500)
-        rare = np.flatnonzero(world.batch == 0)[:20]
-        far = 1.5 * world.rng.normal(size=6)
+        world = World(300 + seed, n=800, n_genes=200, depth=800)
+        rare = np.flatnonzero(world.batch == 0)[:14]
         z = world.z.copy()
-        z[rare] = far + 0.7 * world.rng.normal(size=(20, 6))
+        z[rare] = world.centres[0] + 2.5 * np.eye(6)[seed] + 0.3 * world.rng.normal(size=(14, 6))
         level = np.exp(0.3 * z @ np.random.default_rng(seed).normal(size=(6, 200)))
         counts = world.rng.poisson(level / level.sum(axis=1, keepdims=True) * world.depth[:, None])
+        onto = np.setdiff1d(np.flatnonzero((world.types == 0) & (world.batch == 0)), rare)
         merged = z.copy()
-        onto = np.flatnonzero((world.types == 0) & (world.batch == 0))
-        merged[rare] = z[world.rng.choice(np.setdiff1d(onto, rare), 20)]
+        merged[rare] = z[world.rng.choice(onto, 14)]
         codes = {"reference": world.noisy(z), "merged": world.noisy(merged), "whole": world.noisy(z)}
         found = lost_contrasts(counts, codes, world.batch, reference="reference", seed=seed)
-        assert not found.value["whole"]
-        seen += found.value["merged"]
-        own = found.groups[rare]
-        alone = np.bincount(own[own >= 0]).argmax()
-        assert np.isin(np.flatnonzero(found.groups == alone), rare).mean() > 0.8
-    assert seen == 3
+        assert found.value == {"merged": True, "whole": False}
 
 
 def test_a_loss_in_one_donor_of_many_is_not_taken_for_a_loss_in_all():
