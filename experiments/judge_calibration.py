@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from calibration import odd, sensitivity, simulated
+from calibration import null, odd, planted, sensitivity, simulated
 from shared import RESULTS, run_missing
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ SEEDS = 20
 # One line per part.
 PARTS: dict[str, ModuleType] = {
     "a": simulated,
+    "b": null,
+    "c": planted,
     "d": odd,
     "e": sensitivity,
 }

@@ -109,6 +109,7 @@ def judge_embeddings(
             reference=alarm_reference or reference,
             gene_names=frame.genes,
             populations=frame.labels,
+            sample=frame.sample,
             covariates=frame.covariates,
             seed=frame.seed,
         )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from scpareto.audit import Judged
+    from scpareto.metrics import BatchLeft, StructureKept
 
 _LEAST_CELLS = 20
 _ENDS = ("", "_low", "_high")
@@ -35,20 +35,20 @@ def check_held_out(mask: NDArray[np.bool_], batch: NDArray[np.str_]) -> None:
         )
 
 
-def held_out_columns(found: Judged) -> pd.DataFrame:
+def held_out_columns(left: BatchLeft, kept: StructureKept | None) -> pd.DataFrame:
     """Columns of held-out cells, one row per embedding.
 
     Parameters
     ----------
-    found
+    left, kept
         What was found of them.
     """
-    columns = found.left.table.rename(columns={"low": "batch_left_low", "high": "batch_left_high"})
+    columns = left.table.rename(columns={"low": "batch_left_low", "high": "batch_left_high"})
     columns = columns[[f"batch_left{end}" for end in _ENDS]]
-    if found.kept is not None:
+    if kept is not None:
         ends = {"low": "structure_kept_low", "high": "structure_kept_high"}
-        kept = found.kept.table.set_index("embedding").rename(columns=ends)
-        columns = columns.join(kept[[f"structure_kept{end}" for end in _ENDS]], how="outer")
+        of_structure = kept.table.set_index("embedding").rename(columns=ends)
+        columns = columns.join(of_structure[[f"structure_kept{end}" for end in _ENDS]], how="outer")
     return columns.rename(columns=_held_out_name)
 
 

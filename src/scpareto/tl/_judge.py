@@ -83,8 +83,8 @@ def judge(
     layer
         Layer of the counts; None for ``adata.X``.
     sample_key
-        Column of ``adata.obs`` with the samples (donors). With at least three in each batch, intervals are about other
-        samples; without, about these cells.
+        Column of ``adata.obs`` with the samples (donors). With at least three in each batch, intervals and the alarm
+        are about other samples; without, about these cells.
     labels_key
         Column of ``adata.obs`` with cell types: adds the scores of scib-metrics, and names for populations and lost
         differences. Cells without a label are left out of that.
@@ -150,10 +150,11 @@ def judge(
     :math:`c` that batches share and reference :math:`r`, see :func:`scpareto.metrics.batch_left`. ``structure_kept`` is
     how much nearer neighbours are than random cells, in genes or halves of the counts that the embedding has not used,
     relative to neighbours in the other half, see :func:`scpareto.metrics.structure_kept`. The alarm is that of
-    :func:`scpareto.metrics.lost_contrasts`. Recommended is, of the embeddings without alarm, the one with the least
-    batch left; of those that cannot be told from it, the one that keeps most structure. Unless ``held_out`` is given,
-    embeddings are judged on the cells that they were made of: they are compared with each other, not with cells that
-    they have not seen.
+    :func:`scpareto.metrics.lost_contrasts`; a column ``doublet_score`` or ``predicted_doublet`` of ``adata.obs``, as
+    :func:`scanpy.pp.scrublet` writes them, explains differences away. Recommended is, of the embeddings without alarm,
+    the one with the least batch left; of those that cannot be told from it, the one that keeps most structure. Unless
+    ``held_out`` is given, embeddings are judged on the cells that they were made of: they are compared with each other,
+    not with cells that they have not seen.
 
     Keys of a :class:`~mudata.MuData` are ``"rna:X_harmony"``, a key of a modality, or ``"X_totalvi"``, one of its own.
     Counts are ``X`` of the modality that is named first, or ``layer="rna:counts"``. Batches and samples are sought in
@@ -230,6 +231,7 @@ def judge(
         genes=inputs.genes,
         used_genes=inputs.used_genes,
         sample=inputs.sample,
+        covariates=inputs.covariates,
         thorough=thorough,
         seed=seed,
     )
@@ -248,7 +250,7 @@ def judge(
     if unseen is not None:
         alone = judge_embeddings(frame, inputs.codes, cells=np.flatnonzero(unseen), alarm=False, **options)
         if alone.left is not None:
-            table, differences = table.join(held_out_columns(alone)), alone.left.differences
+            table, differences = table.join(held_out_columns(alone.left, alone.kept)), alone.left.differences
     answers = answer(
         asked,
         frame,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,8 @@ _LEAST_CELLS = 20
 _LEAST_GENES = 3
 _LOOKED_AT = 1000
 """Cells that tell whether a matrix besides the judged one holds counts."""
+_NO_BIOLOGY = {"doublet_score", "doublet_scores", "predicted_doublet", "predicted_doublets", "scdblfinder_score"}
+"""Columns of ``obs``, in lower case, with what explains a difference between cells away: doublets."""
 _HIGHLY_VARIABLE = "highly_variable"
 """Column of ``var`` in which scanpy notes the genes that it uses."""
 
@@ -45,6 +47,8 @@ class JudgeInputs:
         Mask of the genes that the embeddings have used; None where that is not known.
     genes
         Names of the genes.
+    covariates
+        Doublet scores of each cell, by name of their column, where there are any.
     """
 
     codes: dict[str, NDArray[np.float64]]
@@ -55,6 +59,7 @@ class JudgeInputs:
     is_counts: bool
     used_genes: NDArray[np.bool_] | None
     genes: list[str]
+    covariates: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def judge_inputs(
@@ -94,7 +99,8 @@ def judge_inputs(
         # scanpy does not normalise sparse arrays; a matrix of the same values costs nothing.
         expression = sparse.csr_matrix(expression)
     used, genes = _used(adata, used_genes), [str(name) for name in adata.var_names]
-    return JudgeInputs(codes, graphs, batch, sample, expression, holds_counts(expression), used, genes)
+    told = _covariates(adata)
+    return JudgeInputs(codes, graphs, batch, sample, expression, holds_counts(expression), used, genes, told)
 
 
 def check_batches(batch: NDArray[np.str_], batch_key: str) -> None:
@@ -178,6 +184,17 @@ def column_of(adata: AnnData, key: str, argument: str) -> NDArray[np.str_]:
         cell = adata.obs_names[int(np.flatnonzero(column.isna())[0])]
         raise ValueError(f"{argument}={key!r} is missing for {column.isna().sum()} cells, first for {cell!r}.")
     return column.astype(str).to_numpy().astype(str)
+
+
+def _covariates(adata: AnnData) -> dict[str, NDArray[np.float64]]:
+    """Columns of doublet scores, by name; those that miss cells are left out."""
+    found = {}
+    for name in adata.obs.columns:
+        if str(name).lower().replace(".", "_") in _NO_BIOLOGY and pd.api.types.is_numeric_dtype(adata.obs[name]):
+            values = adata.obs[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            if np.isfinite(values).all():
+                found[str(name)] = values
+    return found
 
 
 def _used(adata: AnnData, used_genes: str | ArrayLike | None) -> NDArray[np.bool_] | None:

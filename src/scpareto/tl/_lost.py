@@ -23,7 +23,8 @@ def lost(
     use_rep
         One of the embeddings; None for all.
     all_contrasts
-        Whether to list differences that are kept, too small to judge or explained by technical covariates, too.
+        Whether to list differences that are kept, too small to judge, of few samples or explained by technical
+        covariates, too.
     key
         Where in ``adata.uns["scpareto"]`` the record is.
 
