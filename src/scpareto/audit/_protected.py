@@ -129,6 +129,7 @@ def protected(
         populations=level[rows],
         sample=text[rows] if design == "across batches" else None,
         thorough=frame.thorough,
+        marginal=False,
         n_bootstrap=n_bootstrap,
         seed=frame.seed,
     )

@@ -39,7 +39,7 @@ def judge_run(run: FrontRun) -> None:
             states[number] = part["module"]
         elif path is not None:
             states[number] = WeightPath.from_plain(path["path"]).state(run.spec.preference(number))
-    found = judged_together(run.cells, run.judging, codes_of(run.cells, states)) if is_first_process() else None
+    found = judged_together(run.cells, run.judging, codes_of(run.cells, states)) if is_first_process() else {}
     run.store.put(JUDGED, of_first_process(found))
 
 
@@ -62,7 +62,7 @@ def judged_together(cells: JudgedCells, judging: Judging, codes: Mapping[int, ND
     tables, record = found.tables, found.record
     if judging.target is None:
         columns = {number: _of_structure(row) for number, row in columns.items()}
-        tables = {name: table for name, table in tables.items() if name not in ("differences", "populations")}
+        tables = {name: table for name, table in tables.items() if name not in ("differences", "populations", "halves")}
         record = {"n_cells": record["n_cells"], "reason": "a continuous nuisance is not judged"}
     plain = {name: table_to_plain(table) for name, table in tables.items()}
     return kept | {"columns": columns, "tables": plain, "record": record}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,17 @@ class Evidence:
     def entropy(self) -> float:
         """Entropy of the batches, in nats."""
         return _entropy(self.batch)
+
+    def of(self, inside: NDArray[np.bool_]) -> Evidence:
+        """Evidence of some of the cells, shape ``(n_cells,)``."""
+        return replace(
+            self,
+            given=self.given[..., inside],
+            marginal=self.marginal[..., inside],
+            composition=self.composition[..., inside],
+            batch=self.batch[inside],
+            population=self.population[:, inside],
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -208,13 +208,15 @@ def _calibrated(
     # The gain at the least strength goes with the slope, whose scatter says what chance does where there is nothing.
     alike = _alike_within_samples(_gain(told[own], alone[own], labels, _STRENGTHS[0]), labels, rows, folds)
     limit = _CHANCE * alike / len(rows)
-    if chosen is None or best.mean() <= limit:
+    if chosen is None or best.mean() <= _CHANCE / len(rows):
         # Held-out cells advise to believe nothing. There may be as much as is found at another strength, or is missed.
         at_most = max((estimate(strength, min(_MIXING_WEIGHTS))[0] for strength in _STRENGTHS), key=np.mean)
         return Pointwise(np.stack([np.zeros(len(rows)), at_most + max(limit - at_most.mean(), 0)]), 1.0)
     found, share = estimate(*chosen)
     held_back = np.clip(share, _LEAST_SHARE, 1)
-    return Pointwise(np.stack([found, found]), float(np.sqrt((1 + held_back) / 2) / held_back))
+    return Pointwise(
+        np.stack([found, found + max(limit - found.mean(), 0)]), float(np.sqrt((1 + held_back) / 2) / held_back)
+    )
 
 
 def _gain(

@@ -242,15 +242,15 @@ def judge(
         "reference": reference or COMPONENTS,
         "n_bootstrap": n_bootstrap,
     }
+    if unseen is not None:
+        options["parts"] = {"held out": np.flatnonzero(unseen)}
     judged = judge_embeddings(frame, inputs.codes, **options)
     left, kept = judged.left, judged.kept
     if left is None:
         raise ValueError(frame.reason)
     table, differences = _table(names, graph_keys, left, kept), left.differences
-    if unseen is not None:
-        alone = judge_embeddings(frame, inputs.codes, cells=np.flatnonzero(unseen), alarm=False, **options)
-        if alone.left is not None:
-            table, differences = table.join(held_out_columns(alone.left, alone.kept)), alone.left.differences
+    if unseen is not None and (alone := judged.parts["held out"]).left is not None:
+        table, differences = table.join(held_out_columns(alone.left, alone.kept)), alone.left.differences
     answers = answer(
         asked,
         frame,
