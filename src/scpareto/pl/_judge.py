@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._constants import JUDGE_KEY, UNS_KEY
+from scpareto._constants import BATCH_LEFT, JUDGE_KEY, STRUCTURE_KEPT, UNS_KEY
+from scpareto.pareto import is_higher_better
 
+from ._front_axes import widen
 from ._labels import place_labels
-from ._style import CHOSEN, COLUMN_WIDTH, INK, LABEL_SIZE, MUTED, NOTE_SIZE, PALETTE, new_axes, settle, tidy
+from ._marks import RING
+from ._style import COLUMN_WIDTH, INK, LABEL_SIZE, MUTED, NOTE_SIZE, PALETTE, new_axes, settle, tidy
+from ._titles import axis_words
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
 
 _HEIGHT = 3.0
-_LEAST_SPAN = 10.0
-"""Smallest range of the axis of structure kept, in percent."""
-_AXES = {
-    "batch_left": "batch left (%)   better \N{LEFTWARDS ARROW}",
-    "structure_kept": "structure kept (%)   better \N{RIGHTWARDS ARROW}",
-}
+_AXES = (BATCH_LEFT, STRUCTURE_KEPT)
+_LONGEST = 44
 
 
 def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | None = None) -> Axes:
@@ -76,8 +76,7 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
     colors = [PALETTE[i % len(PALETTE)] for i in range(len(known))]
     ax.scatter(xy[:, 0], xy[:, 1], s=30, c=colors, zorder=3).set_gid("embedding")
     chosen = known["recommended"].to_numpy(dtype=bool)
-    ring: dict[str, Any] = {"facecolors": "none", "edgecolors": CHOSEN, "linewidths": 1.4}
-    ax.scatter(xy[chosen, 0], xy[chosen, 1], s=95, zorder=4, **ring).set_gid("recommended")
+    ax.scatter(xy[chosen, 0], xy[chosen, 1], s=95, zorder=4, **RING).set_gid("recommended")
     if chosen.any():
         ax.collections[-1].set_label("recommended")
     rings = known["alarm"].to_numpy(dtype=bool) if "alarm" in known else np.zeros(len(known), dtype=bool)
@@ -88,12 +87,11 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
         place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.02, 0.98), "ncols": 2}
         ax.legend(fontsize=NOTE_SIZE, frameon=False, handletextpad=0.2, columnspacing=0.8, **place)
     for axis, column in zip((ax.xaxis, ax.yaxis), _AXES, strict=True):
-        axis.set_label_text(_AXES[column], fontsize=LABEL_SIZE)
+        words = axis_words(column, higher=is_higher_better(column), longest=_LONGEST)
+        axis.set_label_text(words, fontsize=LABEL_SIZE)
     ax.margins(0.12)
     ax.axvline(0, lw=0.6, color=MUTED, zorder=1)
-    low, high = ax.get_ylim()
-    if high - low < _LEAST_SPAN:  # so that a tenth of a percent does not look like a loss
-        ax.set_ylim((low + high - _LEAST_SPAN) / 2, (low + high + _LEAST_SPAN) / 2)
+    widen(ax, "y")
     if chosen.any():
         name, row = known.index[chosen][0], known[chosen].iloc[0]
         told = f"{row['batch_left']:.0f} % of the batch left, {row['structure_kept']:.0f} % of the structure kept"
@@ -106,7 +104,7 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
 
 def _draw_interval(ax: Axes, table: pd.DataFrame, axis: int, xy: np.ndarray) -> np.ndarray | None:
     """Draw the intervals along one axis; return their ends, shape ``(n, 2)``, if there are any."""
-    column = list(_AXES)[axis]
+    column = _AXES[axis]
     if not {f"{column}_low", f"{column}_high"} <= set(table):
         return None
     low, high = xy.copy(), xy.copy()
