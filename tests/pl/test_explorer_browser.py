@@ -135,7 +135,7 @@ def test_the_slider_moves_cells_read_out_and_mark(start, exported, tmp_path):
     page.keyboard.press("ArrowRight")
     after = settled(page)
     assert shown(page) == ("Point 4", "0.050", "model.select(4)", "point 4, strongest, preference for MINE 1")
-    assert page.locator(".sp-badge-alarm").inner_text() == "over-correction"
+    assert page.locator(".sp-badge-alarm").inner_text() == "alarm rings"
     # half of the cells move: of the pixels that showed a cell, many show none or another one
     drawn = (before[..., 3] > 0) | (after[..., 3] > 0)
     assert (before != after).any(axis=2)[drawn].mean() > 0.3
