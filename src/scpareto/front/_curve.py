@@ -9,7 +9,7 @@ import pandas as pd
 
 from scpareto._constants import GENERATIVE_LOSS, STRUCTURE_KEPT
 from scpareto.front._judge_front import judge_places
-from scpareto.front._places import FIRST_PLACES, equal_steps, last_place, places_to_add
+from scpareto.front._places import FIRST_PLACES, equal_steps, falls, last_place, places_to_add
 from scpareto.pareto import preference_at, table_to_plain
 
 if TYPE_CHECKING:
@@ -47,20 +47,15 @@ def judged_curve(run: FrontRun, path: WeightPath) -> dict[str, Any]:
         nothing = {"preferences": [], "falls": False, "nothing_to_remove": True}
         return nothing | {"table": table_to_plain(judge.table())}
     place, left = judge.known()
-    lowest = int(left.argmin())
-    last = last_place(judge.names(place), left, lowest, judge.differences())
+    fall, margin = falls(judge.names(place), left, first.tables["differences"]), float(first.record["margin"])
     n_points = run.spec.n_front
-    if last > 0 and (added := places_to_add(place, left, last, n_points, _MOST_ADDED)):
-        judge([float(place[lowest]), *added])
-        name_of_lowest = judge.names(place)[lowest]
+    if fall and (added := places_to_add(place, left, last_place(left, margin), n_points, _MOST_ADDED)):
+        judge(added)
         place, left = judge.known()
-        lowest = judge.names(place).index(name_of_lowest)
-        last = last_place(judge.names(place), left, lowest, judge.differences())
-    table = judge.table()
-    kept = {"table": table_to_plain(table), "falls": last > 0, "lowest": float(left.min())}
-    if last == 0 or run.spec.grid_given:
+    kept = {"table": table_to_plain(judge.table()), "falls": fall, "lowest": float(left.min())}
+    if not fall or run.spec.grid_given:
         return kept | {"preferences": []}
-    places = equal_steps(place, left, last, n_points)
+    places = equal_steps(place, left, last_place(left, margin), n_points)
     return kept | {"preferences": [preference_at([1 - s, s]).tolist() for s in places]}
 
 
@@ -71,7 +66,6 @@ class _Judge:
         self._run, self._path, self._frame = run, path, frame
         self._codes: dict[str, Any] = {}
         self._rows: dict[float, dict[str, Any]] = {}
-        self._differences: list[pd.DataFrame] = []
 
     def __call__(self, places: Sequence[float]) -> FrontJudgement:
         cells = self._run.cells
@@ -94,8 +88,6 @@ class _Judge:
             own = found.columns[_name(place)]
             ends = [f"{name}{end}" for name in (column, STRUCTURE_KEPT) for end in ("", "_low", "_high")]
             self._rows[place] |= {name: own[name] for name in ends if name in own}
-        if "differences" in found.tables:
-            self._differences.append(found.tables["differences"])
         return found
 
     def known(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -106,10 +98,6 @@ class _Judge:
     def table(self) -> pd.DataFrame:
         """One row per judged place, along the way."""
         return pd.DataFrame([self._rows[place] for place in sorted(self._rows)])
-
-    def differences(self) -> pd.DataFrame:
-        """Paired intervals of all that was judged together."""
-        return pd.concat(self._differences, ignore_index=True)
 
     @staticmethod
     def names(places: NDArray[np.float64]) -> list[str]:

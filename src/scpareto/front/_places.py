@@ -18,8 +18,8 @@ _LEAST_GAP = 0.01
 """Places are not added to gaps shorter than twice this share of the way."""
 
 
-def last_place(names: list[str], left: ArrayLike, lowest: int, differences: pd.DataFrame) -> int:
-    """Find the first place that cannot be told from the one with least left.
+def falls(names: list[str], left: ArrayLike, differences: pd.DataFrame) -> bool:
+    """Whether the place with least left certainly has less than the first one.
 
     Parameters
     ----------
@@ -27,10 +27,34 @@ def last_place(names: list[str], left: ArrayLike, lowest: int, differences: pd.D
         Names of the places, along the way.
     left
         What is left at each, shape ``(n,)``.
-    lowest
-        Number of the place with least left.
     differences
         Columns ``first``, ``second`` (names), ``low`` and ``high``: paired intervals of first less second.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> pairs = pd.DataFrame([("a", "b", 2.0, 4.0)], columns=["first", "second", "low", "high"])
+    >>> falls(["a", "b"], [5.0, 2.0], pairs), falls(["a", "b"], [2.0, 5.0], pairs)
+    (True, False)
+    """
+    lowest = names[int(np.asarray(left, dtype=np.float64).argmin())]
+    if lowest == names[0]:
+        return False
+    pairs = differences[["first", "second", "low", "high"]].itertuples(index=False, name=None)
+    known = {frozenset((first, second)): (first, low, high) for first, second, low, high in pairs}
+    first, low, high = known[frozenset((names[0], lowest))]
+    return bool(low > 0 if first == names[0] else high < 0)
+
+
+def last_place(left: ArrayLike, margin: float) -> int:
+    """Find the first place that leaves no more than the least of all, up to a margin.
+
+    Parameters
+    ----------
+    left
+        What is left at each place, along the way, shape ``(n,)``.
+    margin
+        Difference that counts as none.
 
     Returns
     -------
@@ -38,21 +62,11 @@ def last_place(names: list[str], left: ArrayLike, lowest: int, differences: pd.D
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> columns = ["first", "second", "low", "high"]
-    >>> pairs = pd.DataFrame([("a", "c", 2.0, 4.0), ("b", "c", -1.0, 2.0)], columns=columns)
-    >>> last_place(["a", "b", "c"], [3.5, 1.5, 1.0], 2, pairs)
-    1
+    >>> last_place([40.0, 12.0, 2.5, 2.0, 6.0], margin=1.0)
+    2
     """
     values = np.asarray(left, dtype=np.float64)
-    pairs = differences[["first", "second", "low", "high"]].itertuples(index=False, name=None)
-    known = {frozenset((first, second)): (first, low, high) for first, second, low, high in pairs}
-    for number in range(lowest):
-        first, low, high = known[frozenset((names[number], names[lowest]))]
-        certain = low > 0 if first == names[number] else high < 0
-        if not certain or values[number] <= values[lowest]:
-            return number
-    return lowest
+    return int(np.argmax(values <= values.min() + margin))
 
 
 def equal_steps(place: ArrayLike, left: ArrayLike, last: int, n: int) -> NDArray[np.float64]:
