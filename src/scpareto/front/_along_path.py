@@ -109,7 +109,7 @@ def _judge_places(run: FrontRun, part: dict[str, Any], numbers: list[int], progr
     spec, path = run.spec, WeightPath.from_plain(part["path"])
     missing = [number for number in numbers if run.part(number) is None]
     states = ((number, path.state(spec.preference(number))) for number in missing)
-    for number, judgement in judge_points(run.cells, states, run.judging, say=progress.say):
+    for number, judgement in judge_points(run.cells, states, run.current_judging, say=progress.say):
         is_extreme = number in spec.extremes and bool(spec.preference(number).max() == 1.0)
         kind = "extreme" if is_extreme else "conditional"
         point = Point(number, kind, spec.preference(number), spec.seed)

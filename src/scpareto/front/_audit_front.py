@@ -95,7 +95,8 @@ def audit_front(
     target = front.metadata.get("target", BATCH)
     target = target if target is None or target in cells.adapter.levels else BATCH
     seeds = (judging_seed(front), FRAME_SEED) if seed is None else (seed, seed)
-    judging = Judging(seeds[0], target, n_bootstrap, nats=True, frame_seed=seeds[1])
+    probed = tuple(front.metadata.get("probed", ()))
+    judging = Judging(seeds[0], target, n_bootstrap, nats=True, frame_seed=seeds[1], probed=probed)
     if labels is not None:
         n_cells = model.adata_manager.adata.n_obs
         if len(given := np.asarray(labels, dtype=object)) != n_cells:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scpareto._runtime import child_seed
+from scpareto.front._judging import probed_objectives
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +89,17 @@ class FrontRun:
         if curve is None or not curve.get("preferences"):
             return self
         return replace(self, spec=replace(self.spec, places=np.asarray(curve["preferences"])))
+
+    @property
+    def current_judging(self) -> Judging:
+        """How points are judged; along a path, information that probes read is not read by critics as well."""
+        target = self.judging.target
+        if not (self.spec.along_path and self.is_on_axis) or target is None:
+            return self.judging
+        frame = self.cells.frame(target)
+        if frame is None or not frame.frame.populations:
+            return self.judging
+        return replace(self.judging, probed=probed_objectives(self.problem.objectives, target))
 
     @property
     def is_on_axis(self) -> bool:

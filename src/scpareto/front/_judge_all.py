@@ -39,7 +39,7 @@ def judge_run(run: FrontRun) -> None:
             states[number] = part["module"]
         elif path is not None:
             states[number] = WeightPath.from_plain(path["path"]).state(run.spec.preference(number))
-    found = judged_together(run.cells, run.judging, codes_of(run.cells, states)) if is_first_process() else {}
+    found = judged_together(run.cells, run.current_judging, codes_of(run.cells, states)) if is_first_process() else {}
     run.store.put(JUDGED, of_first_process(found))
 
 
@@ -57,7 +57,7 @@ def judged_together(cells: JudgedCells, judging: Judging, codes: Mapping[int, ND
         return kept | {"record": {"reason": "too few cells of two batches"}}
     named = {f"point {number}": values for number, values in codes.items()}
     column = judging.column
-    found = judge_places(frame, named, column=column, full=True, n_bootstrap=judging.n_bootstrap)
+    found = judge_places(frame, named, column=column, full=True, n_bootstrap=judging.n_bootstrap, probed=judging.probed)
     columns = {number: found.columns[f"point {number}"] for number in codes}
     tables, record = found.tables, found.record
     if judging.target is None:

@@ -12,7 +12,7 @@ from scpareto.audit import judge_embeddings
 from scpareto.train import plain_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -49,7 +49,13 @@ class FrontJudgement:
 
 
 def judge_places(
-    frame: JudgedFrame, codes: Mapping[str, NDArray[np.floating]], *, column: str, full: bool, n_bootstrap: int
+    frame: JudgedFrame,
+    codes: Mapping[str, NDArray[np.floating]],
+    *,
+    column: str,
+    full: bool,
+    n_bootstrap: int,
+    probed: Sequence[str] = (),
 ) -> FrontJudgement:
     """Judge codes of places of one front.
 
@@ -66,6 +72,8 @@ def judge_places(
         Whether to look for lost differences, and to judge the cells that trained the model as well.
     n_bootstrap
         Draws of the intervals.
+    probed
+        Labels of objectives whose losses are the information that is read, on each part of the cells.
     """
     taken = {name: frame.take(values) for name, values in codes.items()}
     first = next(iter(taken))
@@ -73,16 +81,21 @@ def judge_places(
         frame.frame,
         taken,
         alarm_reference=first,
-        parts=_parts(frame, halves=full),
+        parts=_parts(frame, halves=full, losses=bool(probed)),
         marginal=full,
         alarm=full,
         n_bootstrap=n_bootstrap,
     )
-    scored = judged.parts.get(_TEST, judged)
+    scored = judged if frame.scored is None else judged.parts[_TEST]
     columns = _columns(scored, list(taken), column)
-    if full and _TEST in judged.parts:
+    if full and frame.scored is not None:
         for name, row in _columns(judged, list(taken), column).items():
             columns[name] |= {f"{key}_in_sample": row[key] for key in (column, "structure_kept") if key in row}
+    for label in probed:
+        for part in frame.parts:
+            if part in judged.parts and (left := judged.parts[part].left) is not None:
+                for name in taken:
+                    columns[name][f"{label}_{part}"] = left.table.loc[name, "marginal"]
     if judged.lost is not None:
         for name, row in _losses(judged.lost, list(taken), first).items():
             columns[name] |= row
@@ -142,10 +155,12 @@ def _losses(lost: LostContrasts, names: list[str], first: str) -> dict[str, dict
     return rows
 
 
-def _parts(frame: JudgedFrame, *, halves: bool) -> dict[str, NDArray[np.int64]]:
+def _parts(frame: JudgedFrame, *, halves: bool, losses: bool) -> dict[str, NDArray[np.int64]]:
     """Test cells, and halves of them by chance: a point is picked on one and reported on the other."""
     scored = np.arange(len(frame.frame.batch)) if frame.scored is None else frame.scored
     parts = {} if frame.scored is None else {_TEST: scored}
+    if losses:
+        parts |= {name: part for name, part in frame.parts.items() if len(part)}
     if halves:
         half = stratified_halves(frame.frame.batch[scored], frame.frame.seed)
         parts |= {name: scored[half == i] for i, name in enumerate(_HALVES)}

@@ -125,7 +125,7 @@ class JudgedCells:
             self._frames[key] = judged_frame(
                 values,
                 self.level_names(target),
-                self.split.test,
+                self.split,
                 is_counts=self.adapter.takes_counts and holds_counts(values),
                 genes=[str(name) for name in genes],
                 seed=seed,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scpareto._cells import Split
     from scpareto.audit import Frame
 
 _LEAST_CELLS = 20
@@ -32,6 +33,8 @@ class JudgedFrame:
         The judged cells of which it is; None for all.
     scored
         Test cells among these; None where there are too few and all cells are scored.
+    parts
+        Training, validation and test cells among these, by name.
     notes
         What a reader must know of the cells.
     """
@@ -39,6 +42,7 @@ class JudgedFrame:
     frame: Frame
     rows: NDArray[np.int64] | None
     scored: NDArray[np.int64] | None
+    parts: dict[str, NDArray[np.int64]]
     notes: tuple[str, ...]
 
     def take(self, codes: NDArray[Any]) -> NDArray[np.float64]:
@@ -49,7 +53,7 @@ class JudgedFrame:
 def judged_frame(
     expression: Any,
     levels: NDArray[Any],
-    test: NDArray[np.int64],
+    split: Split,
     *,
     is_counts: bool,
     genes: list[str],
@@ -66,8 +70,8 @@ def judged_frame(
         Registered expression of the judged cells, shape ``(n_cells, n_genes)``.
     levels
         Level of the judged nuisance of each cell, shape ``(n_cells,)``.
-    test
-        Rows of the test cells.
+    split
+        Rows of the training, validation and test cells.
     is_counts
         Whether the expression is counts.
     genes
@@ -79,6 +83,7 @@ def judged_frame(
     -------
     The frame; None where fewer than two batches have enough cells.
     """
+    test, parts = split.test, dict(split.items())
     known, of_all = np.unique(levels, return_counts=True)
     of_test = np.array([(levels[test] == level).sum() for level in known])
     enough = known[of_test >= _LEAST_CELLS]
@@ -97,6 +102,7 @@ def judged_frame(
         notes.append(f"Too few cells to judge: {', '.join(left_out)}.")
         rows = np.flatnonzero(np.isin(levels, enough))
         scored = None if scored is None else np.flatnonzero(np.isin(rows, scored))
+        parts = {name: np.flatnonzero(np.isin(rows, part)) for name, part in parts.items()}
         expression, levels = expression[rows], levels[rows]
     frame = frame_of(expression, levels, is_counts=is_counts, genes=genes, seed=seed)
-    return JudgedFrame(frame, rows, scored, tuple(notes))
+    return JudgedFrame(frame, rows, scored, parts, tuple(notes))

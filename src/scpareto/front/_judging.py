@@ -11,7 +11,7 @@ import torch
 from scpareto._constants import BATCH, BATCH_LEFT, GENERATIVE_LOSS
 from scpareto._runtime import child_seed, seeded
 from scpareto.audit import judge_codes
-from scpareto.objectives import estimate
+from scpareto.objectives import InformationObjective, estimate
 from scpareto.train import plain_number
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Judging:
         Whether to measure what samples of the posterior tell of the nuisance, mixing and neighbourhoods as well.
     frame_seed
         Seed of the judge of all codes together.
+    probed
+        Labels of objectives whose losses are what that judge reads, instead of critics trained from scratch.
     """
 
     seed: int
@@ -63,6 +65,7 @@ class Judging:
     labels: LabelJudge | None = None
     nats: bool = False
     frame_seed: int = FRAME_SEED
+    probed: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, problem: Problem, seed: int) -> Judging:
@@ -132,7 +135,8 @@ def _judged(cells: JudgedCells, judging: Judging) -> Judgement:
     row: dict[str, Any] = {}
     if judging.de_novo is not None:
         with seeded(child_seed(judging.seed, _CRITICS)):
-            row |= losses_of(cells, qz, context, generative, judging.objectives, judging.de_novo)
+            read = [objective for objective in judging.objectives if objective.label not in judging.probed]
+            row |= losses_of(cells, qz, context, generative, read, judging.de_novo)
     if judging.nats and judging.target is not None:
         row |= judge_codes(
             qz.loc.numpy(),
@@ -182,6 +186,17 @@ def judged_target(objectives: Sequence[Objective], levels: Iterable[str]) -> str
     traded = [objective.target for objective in objectives if objective.needs_nuisance]
     known = set(levels)
     return next((target for target in traded if target in known), None if traded else BATCH)
+
+
+def probed_objectives(objectives: Sequence[Objective], target: str | None) -> tuple[str, ...]:
+    """Labels of objectives whose loss is information of the mean about the judged nuisance, which probes read."""
+    return tuple(
+        objective.label
+        for objective in objectives
+        if isinstance(objective, InformationObjective)
+        and (objective.target, objective.on) == (target, "mean")
+        and objective.options.get("given") is None
+    )
 
 
 def left_column(target: str | None) -> str:

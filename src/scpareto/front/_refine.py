@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scpareto._cells import Split
@@ -134,7 +135,7 @@ def _run(
     options = {"accelerator": "auto", "devices": 1} | trainer_kwargs
     manager = model.adata_manager
     problem = Problem(adapter, manager, split, objectives, recipe, metadata["batch_size"], options)
-    judging = Judging.of(problem, judging_seed(front))
+    judging = replace(Judging.of(problem, judging_seed(front)), probed=tuple(metadata.get("probed", ())))
     return FrontRun(problem, spec, cells, judging, PartStore({}), {}, show_progress=progress)
 
 

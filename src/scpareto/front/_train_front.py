@@ -47,7 +47,7 @@ def assembled(run: FrontRun) -> Front:
     """Assemble the front of all points finished so far."""
     spec = run.current().spec
     metadata = copy.deepcopy(run.metadata) | {"method": spec.method, "max_epochs": spec.max_epochs}
-    metadata["on_axis"] = run.is_on_axis
+    metadata |= {"on_axis": run.is_on_axis, "probed": list(run.current().current_judging.probed)}
     if run.has_collapsed:
         metadata["collapsed"] = True
     front = Front(
