@@ -97,6 +97,16 @@ def test_a_narrow_front_still_has_a_place_to_try():
     front.resolve(batch_left=0.2)
 
 
+def test_a_place_to_try_lies_on_the_curve_by_which_it_is_looked_up():
+    front = judged()
+    front.tables["curve"]["batch_left"] = [15.04, 10.0, 3.0, 2.0]
+    assert attainable(front) == (40.0, 2.0), "the points, as the table shows them"
+    assert place_to_try(front) == "batch_left=15"
+    front.metadata["on_axis"] = False
+    assert attainable(front) is None
+    assert place_to_try(front) == "preference=0.5"
+
+
 def test_the_pictures_show_each_point_once_with_all_that_it_is():
     front = judged()
     assert point_roles(front, 2) == {0: ["uncorrected"], 2: ["recommended"], 3: ["strongest"]}

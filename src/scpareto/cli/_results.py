@@ -95,18 +95,11 @@ def say_what_is_there(output: Path, front: Front, *, subset: bool, selected: int
 
 
 def attainable(front: Front) -> tuple[float, float] | None:
-    """Most and least that the front leaves of the batch, in %; None where no place can be taken by it."""
-    table = front.curve() if "curve" in front.tables else front.to_dataframe()
-    column = "batch_left_fit" if "batch_left_fit" in table else "batch_left"
-    left = table[column].dropna() if column in table else table.iloc[:0, 0]
-    if left.empty:
+    """Most and least that the points leave of the batch, in %; None where places are not taken by it."""
+    left = front.to_dataframe()["batch_left"].dropna()
+    if left.empty or _reached(front, float(left.mean())) is None:
         return None
-    most, least = float(left.max()), float(left.min())
-    try:
-        front.resolve(batch_left=least)
-    except ValueError:  # the front trades something else
-        return None
-    return most, least
+    return float(left.max()), float(left.min())
 
 
 def place_to_try(front: Front) -> str:
@@ -116,7 +109,19 @@ def place_to_try(front: Front) -> str:
         return "preference=0.5"
     most, least = ends
     recommended = front.to_dataframe().set_index("point")["batch_left"][front.recommended]
-    other = recommended if least < recommended < most else least
-    middle = (most + other) / 2
+    middle = (most + (recommended if least < recommended < most else least)) / 2
     value = round(middle) if least <= round(middle) <= most else round(middle, 1)
-    return f"batch_left={value:g}"
+    return f"batch_left={_reached(front, value):g}"
+
+
+def _reached(front: Front, value: float) -> float | None:
+    """Return the nearest value that the front reaches; None where it is not on the axis of what is left."""
+    if "curve" in front.tables and "batch_left_fit" in (curve := front.curve()):
+        # Places along a path are looked up on the curve, which was judged apart from the points.
+        low, high = curve["batch_left_fit"].min(), curve["batch_left_fit"].max()
+        value = value if low <= value <= high else round(min(max(value, low), high), 1)
+    try:
+        front.resolve(batch_left=value)
+    except ValueError:
+        return None
+    return value
