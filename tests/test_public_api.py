@@ -27,7 +27,7 @@ ROOMS = [*TOP, *(f"{room}.{name}" for room in TOP for name in packages_in([f"{sc
 # What users import; `cli` is reached through the command `scpareto`.
 PROMISED = {
     "": ("fit_front", "apply_point"),
-    "tl": ("judge", "lost"),
+    "tl": ("control_genes", "judge", "lost", "populations"),
     "bench": ("Benchmark", "DESC", "SAUCIE", "integrate", "methods"),
     "datasets": (
         "simulate_batches",
@@ -57,6 +57,7 @@ PROMISED = {
         "front",
         "front_embedding",
         "judge",
+        "judge_populations",
         "metrics_along_front",
         "traversal",
     ),

@@ -5,7 +5,7 @@ const WIDTH = 340;
 const HEIGHT = 256;
 const MARGIN = { left: 44, right: 14, top: 32, bottom: 40 };
 
-/** The front in its plane: all points, the zone of over-correction, and where we are. */
+/** The front in its plane: all points, which are recommended and selected, where the alarm rings, and where we are. */
 export class Chart {
   readonly element: HTMLElement;
   private readonly way: ([number, number] | null)[];
@@ -48,8 +48,12 @@ export class Chart {
       );
     }
     frame.append(
-      s("text", { class: "sp-axis-title", x: 0, y: 14 }, `↑ ${ys.title}`),
-      s("text", { class: "sp-axis-title", x: WIDTH - MARGIN.right, y: HEIGHT - 5, "text-anchor": "end" }, `${xs.title} →`),
+      s("text", { class: "sp-axis-title", x: 0, y: 14 }, `${ys.title}  better ${ys.higher ? "↑" : "↓"}`),
+      s(
+        "text",
+        { class: "sp-axis-title", x: WIDTH - MARGIN.right, y: HEIGHT - 5, "text-anchor": "end" },
+        `${xs.title}  better ${xs.higher ? "→" : "←"}`,
+      ),
     );
 
     const whiskers = s("g", { class: "sp-whiskers", "aria-hidden": "true" });
@@ -61,6 +65,7 @@ export class Chart {
       if (tall) whiskers.append(s("line", { x1: spot[0], x2: spot[0], y1: up.at(tall[0]), y2: up.at(tall[1]) }));
     });
 
+    const rings = (i: number): boolean => (header.alarm[i] ?? 0) >= header.alarm_from;
     const known = spots.filter((spot) => spot !== null);
     const path = s("polyline", { class: "sp-path", points: known.map((spot) => spot.join(",")).join(" ") });
     const dots = s("g", { class: "sp-dots" });
@@ -74,8 +79,14 @@ export class Chart {
         { class: "sp-dot" },
         s("circle", { cx: spot[0], cy: spot[1], r: 12, class: "sp-target" }),
         dot,
-        s("title", {}, `point ${point.number}${point.name ? `, ${point.name}` : ""}${kept[i] ? "" : ", dominated"}`),
+        s(
+          "title",
+          {},
+          [`point ${point.number}`, point.name, kept[i] ? "" : "dominated", rings(i) ? "alarm rings" : ""].filter(Boolean).join(", "),
+          ...[xs, ys].map((metric) => `\n${metric.title}: ${withInterval(metric, i).filter(Boolean).join(", ")}`),
+        ),
       );
+      if (rings(i)) spotGroup.append(cross(spot));
       spotGroup.addEventListener("click", () => chosen(i));
       dots.append(spotGroup);
       return spotGroup;
@@ -98,15 +109,19 @@ export class Chart {
         "aria-label": `The front: ${xs.title} across, ${ys.title} upwards, ${known.length} points. The table lists them.`,
       },
       frame,
-      zone(this.way, header.alarm),
       whiskers,
       path,
       dots,
+      marked("sp-recommended", header.recommended === null ? null : spots[header.recommended]),
+      marked("sp-selected", spots[header.selected]),
       names,
       this.here,
     );
-    const key: (Node | string)[] = [entry("sp-key-kept", "not dominated"), entry("sp-key-dominated", "dominated")];
-    if (header.alarm.some((value) => value !== null && value > 0)) key.push(entry("sp-key-alarm", "over-correction"));
+    const key: (Node | string)[] = [entry("sp-key-kept", "not dominated")];
+    if (spots.some((spot, i) => spot && !kept[i])) key.push(entry("sp-key-dominated", "dominated"));
+    if (header.recommended !== null) key.push(entry("sp-key-recommended", "recommended"));
+    key.push(entry("sp-key-selected", "selected"));
+    if (spots.some((spot, i) => spot && rings(i))) key.push(entry("sp-key-alarm", "alarm rings"));
     this.element = h("figure", { class: "sp-chart" }, svg, h("figcaption", { class: "sp-key" }, ...key));
   }
 
@@ -129,34 +144,22 @@ export class Chart {
   }
 }
 
-const PIECES = 12;
-
-/** The zone of over-correction: a soft band along the front, as strong as the alarm. */
-function zone(spots: ([number, number] | null)[], alarm: (number | null)[]): SVGGElement {
-  const pieces: { strength: number; from: [number, number]; to: [number, number] }[] = [];
-  const piece = (strength: number, from: [number, number], to: [number, number]): void => {
-    if (strength > 0) pieces.push({ strength, from, to });
-  };
-  spots.forEach((spot, i) => {
-    if (!spot) return;
-    const strength = alarm[i] ?? 0;
-    const next = spots[i + 1];
-    if (!next) return piece(strength, spot, spot);
-    const along = (share: number): [number, number] => [
-      spot[0] + (next[0] - spot[0]) * share,
-      spot[1] + (next[1] - spot[1]) * share,
-    ];
-    for (let k = 0; k < PIECES; k++) {
-      const share = k / (PIECES - 1);
-      piece(strength + ((alarm[i + 1] ?? 0) - strength) * share, along(k / PIECES), along((k + 1) / PIECES));
-    }
-  });
-  // Colours are mixed rather than transparent, and the strongest come last, so that nothing adds up where pieces overlap.
-  pieces.sort((a, b) => a.strength - b.strength);
-  const lines = pieces.map(({ strength, from, to }) =>
-    s("line", { x1: from[0], y1: from[1], x2: to[0], y2: to[1] + 0.01, style: `--strength: ${(100 * strength).toFixed(1)}%` }),
+/** The mark around the recommended or the selected point. */
+function marked(kind: string, spot: [number, number] | null): SVGElement {
+  const group = s("g", { class: kind, "aria-hidden": "true" });
+  if (!spot) return group;
+  const [x, y] = spot;
+  group.append(
+    kind === "sp-recommended"
+      ? s("circle", { cx: x, cy: y, r: 8.5 })
+      : s("rect", { x: x - 10, y: y - 10, width: 20, height: 20, rx: 1 }),
   );
-  return s("g", { class: "sp-zone", "aria-hidden": "true" }, ...lines);
+  return group;
+}
+
+/** The cross through a point whose alarm rings. */
+function cross([x, y]: [number, number]): SVGElement {
+  return s("path", { class: "sp-cross", d: `M${x - 6} ${y - 6}l12 12M${x - 6} ${y + 6}l12 -12` });
 }
 
 function mark([x, y]: [number, number], name: string): SVGElement {

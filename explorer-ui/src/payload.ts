@@ -26,6 +26,8 @@ export interface Place {
   number: number;
   name: string;
   preference: string;
+  /** What is left of the batch, in words; empty where nobody knows. */
+  left: string;
   judged: boolean;
 }
 
@@ -37,12 +39,18 @@ export interface Header {
   high: [number, number];
   points: Place[];
   selected: number;
+  recommended: number | null;
   metrics: Metric[];
   plane: { x: number | null; y: number | null; kept: boolean[] };
   alarm: (number | null)[];
   /** Value of the alarm from which on it rings. */
   alarm_from: number;
   colorings: ColoringFacts[];
+}
+
+/** What is known of a place beside its number. */
+export function wordsOf({ name, left, preference }: Place): string[] {
+  return [name, left, preference].filter(Boolean);
 }
 
 /** What to call a place. */

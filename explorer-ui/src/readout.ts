@@ -1,6 +1,6 @@
 import { sparkline, withInterval } from "./chart";
 import { h, number } from "./dom";
-import { type Header, titleOf } from "./payload";
+import { type Header, titleOf, wordsOf } from "./payload";
 
 /** The present point in words and numbers. */
 export class Readout {
@@ -27,7 +27,7 @@ export class Readout {
         h(
           "tr",
           {},
-          h("th", { scope: "row" }, metric.title, ...(metric.higher ? [h("small", {}, " higher is better")] : [])),
+          h("th", { scope: "row" }, metric.title, ...(metric.key === "alarm" ? [] : [h("small", {}, ` better ${metric.higher ? "↑" : "↓"}`)])),
           h("td", { class: "sp-spark-cell" }, spark.element),
           h("td", {}, value, interval),
         ),
@@ -42,17 +42,19 @@ export class Readout {
 
   /** Write a point. */
   show(point: number, aloud: boolean): void {
-    const { points, selected, plane, alarm, metrics } = this.header;
-    const { number: label, name, preference, judged } = points[point];
+    const { points, selected, recommended, plane, alarm, metrics } = this.header;
+    const { number: label, judged } = points[point];
+    const words = wordsOf(points[point]);
     const title = titleOf(points[point]);
     this.title.textContent = title;
-    this.preference.textContent = [name, preference].filter(Boolean).join(" · ") || "\u00a0";
+    this.preference.textContent = words.join(" · ") || "\u00a0";
     const badges: HTMLElement[] = [];
+    if (point === recommended) badges.push(h("span", { class: "sp-badge sp-badge-recommended" }, "recommended"));
     if (point === selected) badges.push(h("span", { class: "sp-badge sp-badge-chosen" }, "selected"));
     if (!judged) badges.push(h("span", { class: "sp-badge" }, "not judged"));
     else if (plane.x !== null) badges.push(h("span", { class: "sp-badge" }, plane.kept[point] ? "not dominated" : "dominated"));
     const warning = judged && (alarm[point] ?? 0) >= this.header.alarm_from;
-    if (warning) badges.push(h("span", { class: "sp-badge sp-badge-alarm" }, "over-correction"));
+    if (warning) badges.push(h("span", { class: "sp-badge sp-badge-alarm" }, "alarm rings"));
     this.badges.replaceChildren(...badges);
     metrics.forEach((metric, i) => {
       const [value, interval] = withInterval(metric, point);
@@ -65,7 +67,7 @@ export class Readout {
     clearTimeout(this.speaking);
     this.speaking = window.setTimeout(() => {
       const values = metrics.map((metric) => `${metric.title} ${number(metric.values[point], metric.digits)}`);
-      const state = [title, name, preference, ...badges.map((badge) => badge.textContent ?? "")].filter(Boolean);
+      const state = [title, ...words, ...badges.map((badge) => badge.textContent ?? "")].filter(Boolean);
       this.live.textContent = `${state.join(", ")}. ${values.join("; ")}.`;
     }, 500);
   }

@@ -1,5 +1,5 @@
 import { h } from "./dom";
-import { type Header, titleOf } from "./payload";
+import { type Header, titleOf, wordsOf } from "./payload";
 
 /** The way along the front: a slider, a step to either side, and a walk from end to end. */
 export class Slider {
@@ -117,8 +117,8 @@ export class Slider {
 
   private write(point: number): void {
     this.point = point;
-    const { name, preference } = this.header.points[point];
-    const words = [titleOf(this.header.points[point]).toLowerCase(), name, preference].filter(Boolean).join(", ");
+    const here = this.header.points[point];
+    const words = [titleOf(here).toLowerCase(), ...wordsOf(here)].join(", ");
     this.input.setAttribute("aria-valuetext", words);
     this.input.style.setProperty("--share", String(this.last ? Number(this.input.value) / this.last : 0.5));
     this.back.disabled = point === 0;

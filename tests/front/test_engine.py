@@ -146,7 +146,11 @@ def test_every_objective_has_a_front(nuisances, untrained_paretovi, fit, tmp_pat
     assert "single_level_clusters" not in front.metadata
     table = front.to_dataframe()
     assert np.isfinite(table[[f"{label}_{part}" for part in ("train", "validation", "test")]].to_numpy()).all()
-    assert np.isfinite(table[["leakage_mean", "retention"]].to_numpy()).all()
+    assert np.isfinite(table["structure_kept"].to_numpy()).all()
+    is_continuous = options.get("target") == "quality"
+    column = front.metadata["judged"].get("column")
+    assert column == (None if is_continuous else "batch:donor_left" if "target" in options else "batch_left")
+    assert is_continuous or np.isfinite(table[column]).all() or front.metadata["judged"]["no_batch_effect"]
     torch.save(front.to_plain(), tmp_path / "front.pt")
     plain = torch.load(tmp_path / "front.pt", weights_only=True)
     same_front(type(front).from_plain(plain), front)

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from scpareto.front import stratified_split
+from scpareto.front._judge_all import judged_together
 from scpareto.front._judged_cells import JudgedCells
-from scpareto.front._judging import Judging, judge_points, losses_of
+from scpareto.front._judging import Judging, codes_of, judge_points, losses_of
 from scpareto.objectives import Mine
 from scpareto.train import Recipe, copied_state
 from scpareto.train._adapter import get_adapter
@@ -43,7 +44,8 @@ def test_generative_loss_is_the_mean_of_each_part(judge):
 def test_points_are_judged_with_equal_random_numbers_whatever_the_others(judge, model):
     """The same weights get the same numbers, alone or after others, and the callers' generator stays."""
     recipe = Recipe().with_options(SHORT)
-    judging = Judging(seed=3, objectives=[Mine(3, 2)], de_novo=recipe.de_novo, n_bootstrap=recipe.n_bootstrap)
+    options = {"de_novo": recipe.de_novo, "n_bootstrap": recipe.n_bootstrap}
+    judging = Judging(seed=3, nats=True, objectives=[Mine(3, 2)], **options)
     state = copied_state(model.module)
     other = {name: values + 0.1 if values.is_floating_point() else values for name, values in state.items()}
     torch.manual_seed(0)
@@ -52,5 +54,23 @@ def test_points_are_judged_with_equal_random_numbers_whatever_the_others(judge, 
     assert torch.equal(torch.get_rng_state(), before)
     assert found[0].row == found[2].row != found[1].row
     assert {"mine_test", "leakage_mean", "leakage_sample_high", "retention"} <= set(found[0].row)
-    assert repr(found[0].structure) == repr(found[2].structure)
-    assert len(found[0].structure["names"]) == len(found[0].structure["value"]) > 0
+    np.testing.assert_array_equal(found[0].codes, found[2].codes)
+
+
+def test_points_judged_together_have_the_numbers_that_they_have_alone(judge, model):
+    state = copied_state(model.module)
+    other = {name: values + 0.1 if values.is_floating_point() else values for name, values in state.items()}
+    judging, codes = Judging(seed=3, n_bootstrap=100), codes_of(judge, {0: state, 1: other})
+    together = judged_together(judge, judging, codes)
+    alone = judged_together(judge, judging, {1: codes[1]})
+    for name in ("batch_left", "structure_kept", "information", "leakage_mean"):
+        assert together["columns"][1][name] == alone["columns"][1][name], name
+    assert together["numbers"] == [0, 1]
+    assert set(together["tables"]) >= {"differences", "differences_structure", "populations", "lost"}
+
+
+def test_a_continuous_nuisance_is_not_judged_by_batches(judge, model):
+    judged = judged_together(judge, Judging(seed=3, target=None), codes_of(judge, {0: copied_state(model.module)}))
+    assert set(judged["columns"][0]) >= {"structure_kept", "alarm"}
+    assert not any("left" in name or "leakage" in name for name in judged["columns"][0])
+    assert judged["record"]["reason"] == "a continuous nuisance is not judged"

@@ -52,7 +52,7 @@ def test_the_selected_point_is_logged_last(trained):
     table = pd.read_csv(f"{logger.log_dir}/metrics.csv")
     assert "pretraining/generative_loss_train" in table
     row = model.front.to_dataframe().set_index("point").loc[model.selected]
-    for name in ("leakage_mean", "retention", "generative_loss_validation"):
+    for name in ("batch_left", "structure_kept", "generative_loss_validation"):
         values = table[f"selected_{name}"].dropna()
         assert values.to_numpy() == pytest.approx(row[name], rel=1e-5)
         assert values.index.min() > table["pretraining/generative_loss_train"].last_valid_index()

@@ -100,10 +100,10 @@ SHORT = {
 }
 
 
-def front_of(adata, folder, max_epochs):
+def front_of(adata, folder, max_epochs, **options):
     ParetoVI.setup_anndata(adata, batch_key="batch")
     model, ends = ParetoVI(adata, n_hidden=16, n_latent=3, seed=0), Ends()
-    model.train(max_epochs, **SHORT, **TOGETHER, callbacks=[ends], checkpoint_dir=folder)
+    model.train(max_epochs, **SHORT, **TOGETHER, **options, callbacks=[ends], checkpoint_dir=folder)
     front = model.front
     path = None if front.path is None else front.path.to_plain()
     found = {"table": front.to_dataframe(), "path": path, "history": front.metadata["history"], "ends": ends.seen}
@@ -119,12 +119,10 @@ def early_front_of(adata, folder):
 def collapsed_front_of(adata, folder):
     """A front that is found to have collapsed, after a short training, and is trained apart."""
 
-    def collapsed(run, start, progress):
-        _collapse.value_alone(run, 1, start, progress)
-        return ["classifier"]
-
-    with mock.patch.object(_collapse, "collapsed_objectives", collapsed):
-        return front_of(adata, folder, 2)
+    flat = mock.patch.object(_collapse, "_flat_objectives", return_value={1: "classifier"})
+    lower = mock.patch.object(_collapse, "_HARDLY_LOWER", float("inf"))
+    with flat, lower:
+        return front_of(adata, folder, 2, on_collapse="apart")
 
 
 def floored(plan, own):

@@ -9,6 +9,7 @@ from scipy.stats import norm, spearmanr
 from sklearn.neighbors import kneighbors_graph
 
 from scpareto.metrics import batch_left, graph_mixing, shared_populations
+from scpareto.metrics._conditional_probe import deal_folds
 
 N = 1000
 
@@ -44,6 +45,51 @@ def test_information_and_shares_are_the_integral():
     assert found.value["X_pca"] == found.table.loc["X_pca", "low"] == found.table.loc["X_pca", "high"] == 100
     assert found.interval_of == "these cells"
     assert found.entropy == pytest.approx(np.log(2))
+
+
+def test_many_dimensions_do_not_hide_the_batch():
+    """Held-out cells alone would tell about 25 % where 33 % are left."""
+    pure, effect, batch, types = simulated(n=1200)
+    noise = np.random.default_rng(1).normal(size=(1200, 24))
+    codes = {"X_pca": np.c_[pure + effect, noise], "half": np.c_[pure + effect / 2, noise]}
+    found = batch_left(codes, reference="X_pca", batch=batch, populations=types)
+    truth = 100 * gaussian_information(1.0) / gaussian_information(2.0)
+    assert found.value["half"] == pytest.approx(truth, abs=5)
+    assert found.table.loc["half", "low"] < truth < found.table.loc["half", "high"]
+
+
+def test_nothing_found_leaves_room_in_the_interval():
+    pure, effect, batch, types = simulated()
+    codes = {"X_pca": pure + effect, "none": pure, "again": pure.copy()}
+    found = batch_left(codes, reference="X_pca", batch=batch, populations=types)
+    row = found.table.loc["none"]
+    assert row["batch_left"] == row["low"] == 0
+    assert 0 < row["high"] < 10
+    same = found.differences.set_index(["first", "second"]).loc[("none", "again")]
+    assert same.tolist() == [0, 0, 0]
+
+
+def test_numbers_do_not_depend_on_what_else_is_judged():
+    pure, effect, batch, types = simulated(n=400)
+    codes = {"X_pca": pure + effect, "half": pure + effect / 2, "none": pure}
+    arguments = {"reference": "X_pca", "batch": batch, "populations": types}
+    alone = batch_left({k: codes[k] for k in ("half", "X_pca")}, **arguments).table.loc["half"]
+    together = batch_left(codes, **arguments).table.loc["half"]
+    numbers = ["batch_left", "low", "high", "information", "marginal", "graph_mixing"]
+    assert alone[numbers].astype(float).to_numpy() == pytest.approx(
+        together[numbers].astype(float).to_numpy(), rel=1e-5
+    )
+
+
+def test_held_out_and_training_cells_count_alike():
+    """Three folds, each cell held out in one: its value there and the mean of the others, half each."""
+    folds = deal_folds(
+        np.tile([0, 1], 3), np.zeros(6, dtype=int), np.ones(6, dtype=bool), None,
+        n_splits=3, rng=np.random.default_rng(0),
+    )  # fmt: skip
+    values = np.where(folds.fold_of == np.arange(3)[:, None], 4.0, np.array([[1.0], [2.0], [3.0]]))
+    expected = 2 + np.array([2.5, 2.0, 1.5])[folds.fold_of] / 2
+    assert folds.both_ways(values, folds.rows) == pytest.approx(expected)
 
 
 def test_composition_alone_is_no_batch_effect():

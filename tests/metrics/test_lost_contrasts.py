@@ -82,6 +82,68 @@ def test_graphs_are_judged_too():
     assert found.value == {"graph": True}
 
 
+def test_a_merged_type_of_few_cells_is_seen_beside_large_ones():
+    """Fourteen cells in a batch of 400: with groups split by size alone two of these three were missed."""
+    for seed in range(3):
+        world = World(300 + seed, n=800, n_genes=200, depth=800)
+        rare = np.flatnonzero(world.batch == 0)[:14]
+        z = world.z.copy()
+        z[rare] = world.centres[0] + 2.5 * np.eye(6)[seed] + 0.3 * world.rng.normal(size=(14, 6))
+        level = np.exp(0.3 * z @ np.random.default_rng(seed).normal(size=(6, 200)))
+        counts = world.rng.poisson(level / level.sum(axis=1, keepdims=True) * world.depth[:, None])
+        onto = np.setdiff1d(np.flatnonzero((world.types == 0) & (world.batch == 0)), rare)
+        merged = z.copy()
+        merged[rare] = z[world.rng.choice(onto, 14)]
+        codes = {"reference": world.noisy(z), "merged": world.noisy(merged), "whole": world.noisy(z)}
+        found = lost_contrasts(counts, codes, world.batch, reference="reference", seed=seed)
+        assert found.value == {"merged": True, "whole": False}
+
+
+def test_a_loss_in_one_donor_of_many_is_not_taken_for_a_loss_in_all():
+    """Donors that lose two fifths of a type by chance, a tenth on average, which is the margin: a null by sample."""
+    rings = {"cells": 0, "samples": 0}
+    for seed in range(12):
+        world = World(400 + seed, n=600)
+        rng = world.rng
+        donor = world.batch * 4 + rng.integers(4, size=600)
+        lossy = rng.permutation(np.repeat([0.4, 0.0], [2, 6]))
+        mixed = (world.types == 0) & (rng.random(600) < lossy[donor])
+        z = world.z.copy()
+        z[mixed] = world.z[rng.choice(np.flatnonzero(world.types == 1), mixed.sum())]
+        codes = {"reference": world.noisy(sd=0.1), "one": world.noisy(z, sd=0.1)}
+        for errors_of, sample in (("cells", None), ("samples", donor)):
+            found = lost_contrasts(world.counts, codes, world.batch, reference="reference", sample=sample, seed=seed)
+            assert found.table["errors_of"].eq(errors_of).all()
+            rings[errors_of] += found.value["one"]
+    assert rings["samples"] <= 1, rings
+    assert rings["cells"] > rings["samples"]
+
+
+def test_a_merged_type_rings_by_sample_too():
+    for seed in range(3):
+        world = World(500 + seed)
+        nearest = int(np.argsort(((world.centres - world.centres[1]) ** 2).sum(axis=1))[1])
+        codes = {"reference": world.noisy(), "merged": world.merged(1, nearest), "whole": world.noisy()}
+        donor = world.rng.integers(5, size=600)
+        found = lost_contrasts(world.counts, codes, world.batch, reference="reference", sample=donor, seed=seed)
+        assert found.value == {"merged": True, "whole": False}
+
+
+def test_groups_of_one_sample_do_not_ring_by_sample():
+    world = World(600)
+    donor = world.batch * 4 + world.rng.integers(4, size=600)
+    donor[world.types == 4] = world.batch[world.types == 4] * 4
+    codes = {"reference": world.noisy(sd=0.1), "merged": world.merged(4, 0)}
+    found = lost_contrasts(world.counts, codes, world.batch, reference="reference", sample=donor)
+    few = found.table[found.table["status"] == "few samples"]
+    assert len(few) > 0
+    assert not few["rings"].any()
+    without = lost_contrasts(
+        world.counts, codes, world.batch, reference="reference", sample=np.arange(600) % 2 + 2 * world.batch
+    )
+    assert without.table["errors_of"].eq("cells").all(), "two samples in each batch are too few"
+
+
 def test_losing_depth_does_not_ring():
     """One population in which nothing but depth differs, and it moves genes: a method that drops it loses no type."""
     rng = np.random.default_rng(0)
@@ -134,7 +196,7 @@ def test_smallest_population_falls_with_the_noise_and_is_never_below_what_is_loo
         lost_contrasts(w.counts, {"a": w.noisy(sd=sd), "b": w.noisy(sd=sd)}, w.batch, reference="a").smallest_population
         for w, sd in ((World(0), 0.2), (World(0), 1.5))
     ]
-    assert 30 <= found[0] <= found[1]
+    assert 20 <= found[0] <= found[1]
 
 
 def test_groups_are_small_within_one_batch_and_named():
@@ -143,7 +205,7 @@ def test_groups_are_small_within_one_batch_and_named():
     assert found.groups.shape == (600,)
     for group in range(found.groups.max() + 1):
         own = found.groups == group
-        assert 15 <= own.sum() <= 75
+        assert 10 <= own.sum() <= 75
         assert len(np.unique(world.batch[own])) == 1
         assert found.names[group].startswith(f"{world.batch[own][0]}: group ")
 
@@ -157,6 +219,7 @@ def test_groups_are_small_within_one_batch_and_named():
         ({"gene_names": ["a"]}, "gene_names"),
         ({"covariates": {"doublets": np.full(600, np.nan)}}, "'doublets' is NaN"),
         ({"embeddings": {"a": np.zeros((3, 2))}}, "3 rows"),
+        ({"sample": ["donor"]}, "`sample` has 1 entries"),
     ],
 )
 def test_bad_input_is_named(change, message):

@@ -62,14 +62,14 @@ def reload(front):
 def test_table_has_the_promised_columns_in_order(front):
     table = front.to_dataframe()
     losses = [f"{o}_{s}" for o in ("generative_loss", "mine") for s in ("train", "validation", "test")]
-    audit = [f"leakage_{on}{end}" for on in ("mean", "sample") for end in ("", "_low", "_high")]
+    judged = [f"{name}{end}" for name in ("batch_left", "structure_kept") for end in ("", "_low", "_high")]
     assert list(table.columns) == [
-        *("point", "kind", "preference_generative_loss", "preference_mine", *losses, *audit),
-        *("retention", "non_dominated", "seed", "note"),
+        *("point", "kind", "preference_generative_loss", "preference_mine", *losses, *judged),
+        *("alarm", "non_dominated", "seed", "leakage_mean", "note"),
     ]
     assert table["point"].tolist() == [0, 1, 2, 3, 4, 5]
     assert table["seed"].tolist() == [2**60 + point for point in range(6)], "seeds are not rounded"
-    assert table["retention"].isna().all()
+    assert table["batch_left"].isna().all()
     table["point"] = 7
     assert front.numbers == [0, 1, 2, 3, 4, 5], "the caller gets a copy"
 
@@ -88,7 +88,7 @@ def test_incomplete_front_knows_what_is_missing():
     front.add(make_row(5))
     assert front.missing == [1, 2, 3, 4]
     assert len(front) == 2
-    assert repr(front) == "Front of generative_loss, mine by pareto_mtl: 2 of 6 points, 2 non-dominated (test)"
+    assert repr(front) == "Front of generative_loss, mine by pareto_mtl: 2 of 6 points, 2 non-dominated (test losses)"
     assert Front(objectives=["generative_loss", "mine"]).missing == []
     with pytest.raises(ValueError, match="already there|more than once"):
         front.add(make_row(5))
@@ -97,7 +97,7 @@ def test_incomplete_front_knows_what_is_missing():
 
 def test_html_shows_the_table(front):
     html = front._repr_html_()
-    assert "5 non-dominated (test)" in html
+    assert "5 non-dominated (test losses)" in html
     assert "<td>point 3</td>" in html
 
 
@@ -282,13 +282,11 @@ def test_rules_can_be_added(front, monkeypatch):
         register_rule("knee")(lambda front: 0)
 
 
-def test_find_by_limit_prefers_the_lowest_validation_loss(front):
+def test_find_by_limit_takes_the_least_corrected_point(front):
     front.update(4, {"generative_loss_validation": 300.0})
-    assert front.find({"leakage_mean": 0.72}) == 4
-    # A point whose column is unknown does not satisfy a limit; unknown validation losses come last.
-    front.update(4, {"leakage_mean": np.nan})
     assert front.find({"leakage_mean": 0.72}) == 2
-    front.update(2, {"generative_loss_validation": np.nan})
+    # A point whose column is unknown does not satisfy a limit.
+    front.update(2, {"leakage_mean": np.nan})
     assert front.find({"leakage_mean": 0.72}) == 3
 
 
@@ -310,7 +308,7 @@ def test_find_by_limit_prefers_the_lowest_validation_loss(front):
         ({"leakage_mean": True}, ValueError, "got True"),
         ({"leakage_mean": np.True_}, ValueError, "True"),
         ({"leakage_mean": float("nan")}, ValueError, "got nan"),
-        ({"retention": 0.1}, ValueError, "'retention' is still empty"),
+        ({"batch_left": 5}, ValueError, "'batch_left' is still empty"),
         ({"leakage_mean": 0.05}, ValueError, "leakage_mean <= 0.05; the closest is point 5 with leakage_mean = 0.25"),
         (
             {"leakage_mean": 0.3, "generative_loss_test": 340},

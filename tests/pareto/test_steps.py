@@ -44,11 +44,11 @@ def test_steps_rise_in_number_and_fall_in_value(pairs):
 
 def test_a_front_names_its_steps_and_can_be_cut_down_to_them():
     front = _front([0.5, 0.49, 0.2, 0.22, 0.05], [0.05] * 5)
-    assert front.steps() == [0, 2, 4]
-    fewer = front.only(front.steps())
+    assert front.steps("leakage_mean") == [0, 2, 4]
+    fewer = front.only(front.steps("leakage_mean"))
     assert fewer.numbers == [0, 2, 4]
     assert fewer.to_dataframe()["leakage_mean"].tolist() == [0.5, 0.2, 0.05]
-    with pytest.raises(KeyError, match=r"no column 'retention_low'; columns with intervals are \['leakage_mean"):
+    with pytest.raises(KeyError, match=r"no column 'retention'; columns with intervals are \['batch_left"):
         front.steps("retention")
     with pytest.raises(ValueError, match="no point 9"):
         front.only([0, 9])

@@ -80,6 +80,71 @@ class FrontModel:
         return noise + np.column_stack([6.0 * kinds, batch, batch, kinds * 0])
 
 
+_LEFT, _KEPT = (16.0, 11.0, 7.0, 4.0, 1.5, 1.0), (98.0, 97.9, 97.5, 97.0, 95.0, 82.0)
+
+
+def _judged_front(left=_LEFT, kept=_KEPT, **record) -> Front:
+    """A front of one path that was judged.
+
+    Half widths of intervals are 1 % (left) and 2 % (kept), those of differences as well. The alarm rings at the last
+    point. Point 4 is recommended: 3 leaves 2.5 % more, and the margin is 1.5 %.
+    """
+    n = len(left)
+    preference = np.linspace(0.0, 0.9, n)
+    table = pd.DataFrame(
+        {
+            "point": range(n),
+            "kind": ["extreme", *["conditional"] * (n - 2), "extreme"],
+            "preference_generative_loss": 1 - preference,
+            "preference_classifier": preference,
+            "generative_loss_test": 330.0 + preference,
+            "classifier_test": 0.2 - 0.2 * preference,
+            "leakage_mean": np.array(left) / 100,
+            "alarm": [*[0.0] * (n - 1), 1.0],
+        }
+    )
+    for column, values, half in (("batch_left", left, 1.0), ("structure_kept", kept, 2.0)):
+        table[column] = values
+        table[f"{column}_low"], table[f"{column}_high"] = table[column] - half, table[column] + half
+
+    def differences(values, half):
+        pairs = [(i, j, values[i] - values[j]) for i in range(n) for j in range(i + 1, n)]
+        rows = [(f"point {i}", f"point {j}", d, d - half, d + half) for i, j, d in pairs]
+        return pd.DataFrame(rows, columns=["first", "second", "difference", "low", "high"])
+
+    def populations(values, column, resolutions):
+        rows = [
+            (resolution, k, f"point {i}", 200 - 90 * k, value + 10 * k + resolution)
+            for resolution in resolutions
+            for k in range(3)
+            for i, value in enumerate(values)
+        ]
+        found = pd.DataFrame(rows, columns=["resolution", "population", "embedding", "n_cells", column])
+        return found.assign(low=found[column] - 3, high=found[column] + 3)
+
+    place = np.array([0.0, 0.1, 0.3, 0.6, 1.0])
+    curve = pd.DataFrame({"place": place, "preference_classifier": place**2, "batch_left": [16.0, 9.0, 4.0, 1.0, 5.0]})
+    curve["structure_kept"] = [98.0, 97.0, 97.5, 95.0, 80.0]
+    for column in ("batch_left", "structure_kept"):
+        curve[f"{column}_low"], curve[f"{column}_high"] = curve[column] - 1, curve[column] + 1
+    tables = {
+        "curve": curve,
+        "differences": differences(left, 1.0),
+        "differences_structure": differences(kept, 2.0),
+        "populations": populations(left, "batch_left", (0, 1, 2)),
+        "populations_structure": populations(kept, "structure_kept", (0,)).drop(columns="resolution"),
+    }
+    judged = {"column": "batch_left", "margin": 1.5, "n_cells": 800} | record
+    objectives = ["generative_loss", "classifier"]
+    return Front(table, objectives=objectives, metadata={"judged": judged}, tables=tables)
+
+
+@pytest.fixture(scope="session")
+def judged_front():
+    """Makes judged fronts: `judged_front(left, kept, **record)`."""
+    return _judged_front
+
+
 @pytest.fixture(scope="session")
 def cells():
     """Makes cells: `cells(n)`."""

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from scpareto import pl
+from scpareto.pareto import shares_of
 from scpareto.pl._explorer._cells import stratified
 from scpareto.pl._explorer._colorings import Coloring
 from scpareto.pl._explorer._pack import pack
@@ -102,6 +103,8 @@ def test_the_front_is_described_in_plain_values(adata, model, embeddings, tmp_pa
     assert header["plane"] == {"x": 2, "y": 0, "kept": [True] * 4}
     assert header["alarm"] == [0.0, 0.0, 0.4, 0.9]
     assert header["selected"] == 1
+    assert header["points"][header["recommended"]]["number"] == model.front.recommended
+    assert {point["left"] for point in header["points"]} == {""}, "nothing was judged"
     assert [point["name"] for point in header["points"]] == ["uncorrected", "", "", "strongest"]
     assert header["points"][1]["preference"] == "preference for MINE 0.3"
 
@@ -135,6 +138,40 @@ def test_places_between_the_points_are_shown_and_not_judged(adata, model, tmp_pa
     assert header["plane"]["kept"] == [True, False, True, False, True, True]
     assert header["selected"] == 2
     assert "4 points and 2 places between" in header["note"]
+
+
+def test_the_judged_plane_and_what_is_left_are_told(adata, front_model, judged_front, tmp_path):
+    model = front_model(adata, selected=2)
+    model.front = judged_front()
+    model.front.path = AllWeights()
+    places = [*range(6), 0.06]
+    placed = {place: np.random.default_rng(0).normal(size=(adata.n_obs, 2)) for place in places}
+    page = written(adata, model, tmp_path, preferences=[0.06], embeddings=placed)
+    header, *_ = read(page)
+    keys = [metric["key"] for metric in header["metrics"]]
+    assert keys[:3] == ["batch_left", "structure_kept", "generative_loss_test"]
+    assert header["plane"]["x"] == 0
+    assert header["plane"]["y"] == 1
+    numbers = [point["number"] for point in header["points"]]
+    kept = [known for known, number in zip(header["plane"]["kept"], numbers, strict=True) if number != 0.06]
+    assert kept == model.front.table["non_dominated"].tolist()
+    assert numbers[header["recommended"]] == model.front.recommended == 4
+    assert numbers[header["selected"]] == 2
+    left = {point["number"]: point["left"] for point in header["points"]}
+    assert left[2] == "7 % of the batch left"
+    # between the points the judged curve speaks
+    share = shares_of([0.94, 0.06])[1]
+    curve = model.front.curve()
+    assert left[0.06] == f"about {round(np.interp(share, curve['place'], curve['batch_left_fit']))} % of the batch left"
+    assert "6 points and 1 place between" in header["note"]
+
+
+def test_the_recommendation_is_that_of_the_whole_front(adata, front_model, judged_front, tmp_path):
+    model = front_model(adata, selected=2)
+    model.front = judged_front()
+    placed = {place: np.random.default_rng(0).normal(size=(adata.n_obs, 2)) for place in (0, 2)}
+    header, *_ = read(written(adata, model, tmp_path, points=[0, 2], embeddings=placed))
+    assert header["recommended"] is None
 
 
 def test_places_between_need_a_front_that_has_them(adata, model, tmp_path):

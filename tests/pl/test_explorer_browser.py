@@ -135,7 +135,7 @@ def test_the_slider_moves_cells_read_out_and_mark(start, exported, tmp_path):
     page.keyboard.press("ArrowRight")
     after = settled(page)
     assert shown(page) == ("Point 4", "0.050", "model.select(4)", "point 4, strongest, preference for MINE 1")
-    assert page.locator(".sp-badge-alarm").inner_text() == "over-correction"
+    assert page.locator(".sp-badge-alarm").inner_text() == "alarm rings"
     # half of the cells move: of the pixels that showed a cell, many show none or another one
     drawn = (before[..., 3] > 0) | (after[..., 3] > 0)
     assert (before != after).any(axis=2)[drawn].mean() > 0.3
@@ -344,4 +344,28 @@ def test_the_widget_tells_and_follows_the_point(start, cells, front_model, expor
     assert shown(page)[0] == "Point 0"
     page.evaluate("window.close_widget()")
     assert page.locator("#cell").inner_html() == ""
+    assert page.problems == []
+
+
+def test_the_picture_marks_points_and_tells_their_values(start, cells, front_model, judged_front, tmp_path):
+    adata = cells(100)
+    model = front_model(adata, selected=2)
+    model.front = judged_front()
+    embeddings = {point: np.random.default_rng(point).normal(size=(100, 2)) for point in range(6)}
+    path = pl.explorer(adata, model, tmp_path / "judged.html", embeddings=embeddings)
+    page = opened(start(NO_GL), path, ready="static")
+    assert page.locator(".sp-axis-title").all_text_contents() == [
+        "structure kept (%)  better ↑",
+        "batch left (%)  better ←",
+    ]
+    titles = page.locator(".sp-dot title").all_text_contents()
+    assert titles[4] == "point 4\nbatch left (%): 1.5, 0.5 to 2.5\nstructure kept (%): 95.0, 93.0 to 97.0"
+    assert "alarm rings" in titles[5]
+    assert page.locator(".sp-cross").count() == 1
+    assert page.locator(".sp-recommended circle").count() == page.locator(".sp-selected rect").count() == 1
+    slider = page.get_by_role("slider")
+    slider.press("End")
+    slider.press("ArrowLeft")
+    assert "2 % of the batch left" in slider.get_attribute("aria-valuetext")
+    assert page.locator(".sp-badge-recommended").inner_text() == "recommended"
     assert page.problems == []

@@ -48,7 +48,7 @@ def test_default_columns_are_drawn_with_table_values(table):
     assert axes.shape == (4,)
     for ax, column in zip(axes, columns, strict=True):
         np.testing.assert_allclose(points(ax), table[["point", column]])
-    assert [ax.get_title(loc="left").endswith("higher is better") for ax in axes] == [False, False, False, True]
+    assert [ax.get_title(loc="left")[-1] for ax in axes] == ["↓", "↓", "↓", "↑"]
 
 
 @pytest.mark.parametrize("x", ["preference", "preference_mine"])
@@ -85,7 +85,7 @@ def test_extremes_have_their_markers_and_are_explained(table):
         shapes = {c.get_paths()[0].vertices.tobytes(): c.get_offsets()[:, 0].tolist() for c in dots}
         assert sorted(shapes.values()) == [[0.0], [1.0, 2.0], [3.0]]
     (legend,) = axes[0].figure.legends
-    assert [t.get_text() for t in legend.get_texts()] == ["uncorrected", "strongest", "interval", "chosen"]
+    assert [t.get_text() for t in legend.get_texts()] == ["uncorrected", "strongest", "interval", "selected"]
     axes[0].figure.canvas.draw()
     assert legend.get_window_extent().y1 < axes[0].get_window_extent().y0
     assert not pl.metrics_along_front(table, ["retention"], legend=False)[0].figure.legends
@@ -116,15 +116,31 @@ def test_any_measure_can_be_drawn_against_any_other(table):
 
 
 def test_scores_and_alarm_are_drawn_by_default(table):
-    table = table.assign(alarm=0.0, scib_total=0.5, scib_bio=0.5, structure_kept=1.0, scib_clisi=0.9)
-    titles = [ax.get_title(loc="left").replace("\n", ", ") for ax in pl.metrics_along_front(table)]
-    assert titles[3:] == [
-        "neighbourhood retention, higher is better",
-        "structure kept, higher is better",
-        "scIB bio conservation, higher is better",
-        "scIB total score, higher is better",
+    table = table.assign(alarm=0.0, scib_total=0.5, scib_bio=0.5, scib_clisi=0.9)
+    titles = [ax.get_title(loc="left").split("better")[0].strip() for ax in pl.metrics_along_front(table)]
+    wanted = ["neighbourhood retention", "scIB bio conservation", "scIB total score", "over-correction alarm"]
+    assert titles[3:] == wanted
+
+
+def test_what_was_judged_comes_first(judged_front):
+    axes = pl.metrics_along_front(judged_front(), selected=1)
+    titles = [" ".join(ax.get_title(loc="left").split()) for ax in axes]
+    assert titles == [
+        "batch left (%) better ↓",
+        "structure kept (%) better ↑",
+        "generative loss test cells (nats per cell) better ↓",
         "over-correction alarm",
     ]
+    for gid, point in (("selected", 1), ("recommended", 4)):
+        lines = [line.get_xdata()[0] for ax in axes for line in ax.lines if line.get_gid() == gid]
+        assert lines == [point] * 4
+    (legend,) = axes[0].figure.legends
+    assert [t.get_text() for t in legend.get_texts()][-3:] == ["recommended", "selected", "alarm rings"]
+
+
+def test_a_tenth_of_a_percent_does_not_look_like_a_loss(table):
+    (ax,) = pl.metrics_along_front(table.assign(structure_kept=[99.0, 99.1, 99.0, 98.9]), ["structure_kept"])
+    assert np.ptp(ax.get_ylim()) >= 10
 
 
 def test_given_axes(table):

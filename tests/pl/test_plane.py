@@ -111,8 +111,8 @@ def test_what_one_front_minimised_is_minimised_for_all():
     column = {"total_test": [0.5, 0.4, 0.3, 0.2, 0.1]}
     trained = table().assign(**column, preference_total=0.0)
     ax = pl.front([table().assign(**column), trained], x="total_test", y="mine_test")
-    assert "higher is better" not in ax.get_xlabel()
-    assert "higher is better" in pl.front([table().assign(**column)], x="total_test", y="mine_test").get_xlabel()
+    assert "better ←" in ax.get_xlabel()
+    assert "better →" in pl.front([table().assign(**column)], x="total_test", y="mine_test").get_xlabel()
 
 
 def test_bad_fronts_are_named():

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from scpareto.pl._table import is_higher_better
-from scpareto.pl._titles import broken_title, title_of
+from scpareto.pl._titles import axis_words, broken_title, title_of
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,12 @@ from scpareto.pl._titles import broken_title, title_of
     [
         ("alarm", "over-correction alarm", False),
         ("retention", "neighbourhood retention", True),
-        ("structure_kept", "structure kept", True),
+        ("structure_kept", "structure kept (%)", True),
+        ("structure_kept_in_sample", "structure kept, all cells (%)", True),
+        ("batch_left", "batch left (%)", False),
+        ("cell_line_left", "cell line left (%)", False),
+        ("information", "information within populations (nats)", False),
+        ("graph_mixing", "mixing of the neighbour graph (%)", True),
         ("scib_bio", "scIB bio conservation", True),
         ("scib_batch", "scIB batch correction", True),
         ("scib_total", "scIB total score", True),
@@ -41,3 +46,10 @@ def test_long_titles_break_after_a_comma():
     assert broken_title("nn_mean", 44) == "nearest-neighbour information,\nposterior mean (nats)"
     assert broken_title("generative_loss_test", 44) == title_of("generative_loss_test")
     assert max(map(len, broken_title("a_rather_long_name_of_a_column", 12).split("\n"))) <= 12
+
+
+def test_the_better_direction_stands_on_the_axis():
+    assert axis_words("batch_left", higher=False, longest=44) == "batch left (%)   better ←"
+    assert axis_words("structure_kept", higher=True, longest=44) == "structure kept (%)   better →"
+    words = axis_words("generative_loss_test", higher=False, longest=44).split("\n")
+    assert words == ["generative loss, test cells (nats per cell)", "better ←"]

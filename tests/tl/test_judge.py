@@ -10,6 +10,7 @@ import scanpy as sc
 from scipy import sparse
 
 import scpareto as sp
+from scpareto.tl._judge_inputs import judge_inputs
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,29 @@ def test_the_alarm_rings_for_noise_and_names_what_it_lost(judged):
     assert len(sp.tl.lost(adata, all_contrasts=True)) > len(rows)
     with pytest.raises(KeyError, match="X_umap.* was not judged; judged were 'X_pca', 'X_corrected', 'X_random'"):
         sp.tl.lost(adata, "X_umap")
+
+
+def test_doublet_scores_and_samples_reach_the_alarm(cells):
+    adata = cells[:, :].copy()
+    adata.obs["doublet_score"] = np.random.default_rng(0).random(600)
+    adata.obs["predicted_doublet"] = adata.obs["doublet_score"] > 0.9
+    adata.obs["scDblFinder.score"] = np.where(np.arange(600) == 3, np.nan, 0.5)
+    adata.obs["donor"] = np.random.default_rng(1).integers(4, size=600).astype(str)
+    inputs = judge_inputs(
+        adata,
+        ["X_pca"],
+        batch_key="batch",
+        layer=None,
+        sample_key="donor",
+        neighbors_key=[],
+        used_genes=None,
+    )
+    assert list(inputs.covariates) == ["doublet_score", "predicted_doublet"], "a column that misses cells is left out"
+    assert inputs.covariates["predicted_doublet"].mean() < 0.2
+    sp.tl.judge(adata, "X_random", batch_key="batch", sample_key="donor", n_bootstrap=20)
+    rows = sp.tl.lost(adata, all_contrasts=True)
+    assert rows["errors_of"].eq("samples").all()
+    assert rows["rings"].any()
 
 
 def test_without_a_batch_effect_there_is_nothing_to_remove(cells):

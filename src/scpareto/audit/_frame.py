@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scanpy as sc
 from anndata import AnnData
+from scipy import sparse
 
 from scpareto._cells import principal_components
 from scpareto.metrics import populations_at_resolutions, programme_scores, shared_populations
@@ -145,6 +146,28 @@ def frame_of(
         seed,
         reason,
     )
+
+
+def log_expression(expression: Any, *, is_counts: bool, genes: Sequence[int] | None = None) -> Any:
+    """Return log-normalised expression, of all genes or, dense, of some, shape ``(n_cells, n_genes)``.
+
+    Parameters
+    ----------
+    expression
+        Counts or log-normalised values, shape ``(n_cells, n_genes)``; not changed.
+    is_counts
+        Whether it holds counts.
+    genes
+        Columns; None for all.
+    """
+    if genes is None:
+        return _log_normalised(expression) if is_counts else expression
+    own = expression[:, list(genes)]
+    values = np.asarray(own.toarray() if sparse.issparse(own) else own, dtype=np.float64)
+    if not is_counts:
+        return values
+    total = np.asarray(expression.sum(axis=1), dtype=np.float64).reshape(-1, 1)
+    return np.log1p(1e4 * values / np.maximum(total, 1))
 
 
 def _log_normalised(counts: Any) -> Any:

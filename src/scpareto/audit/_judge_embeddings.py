@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from scpareto.metrics import batch_left, lost_contrasts, structure_kept
 
@@ -33,11 +33,14 @@ class Judged:
         What is kept of the structure; None without counts.
     lost
         Differences between cells that are lost; None without counts.
+    parts
+        What is left and kept in further sets of cells, by name.
     """
 
     left: BatchLeft | None
     kept: StructureKept | None
     lost: LostContrasts | None
+    parts: dict[str, Judged] = field(default_factory=dict)
 
 
 def judge_embeddings(
@@ -45,9 +48,11 @@ def judge_embeddings(
     codes: Mapping[str, NDArray[np.float64]],
     *,
     graphs: Mapping[str, sparse.csr_matrix] | None = None,
+    whole_graphs: bool = True,
     reference: str = COMPONENTS,
     alarm_reference: str | None = None,
-    cells: NDArray[np.int64] | None = None,
+    parts: Mapping[str, NDArray[np.int64]] | None = None,
+    marginal: bool = True,
     alarm: bool = True,
     n_bootstrap: int = 300,
 ) -> Judged:
@@ -59,12 +64,19 @@ def judge_embeddings(
         What they are judged by.
     codes, graphs
         Codes, shape ``(n_cells, n_latent)``, and neighbour graphs, shape ``(n_cells, n_cells)``, by name.
+    whole_graphs
+        Whether graphs hold all neighbours of the cells, and not only those in a sample. Structure is judged by all
+        neighbours; where cells are a sample of a graph's, or are too many to judge all, graphs have ``graph_mixing``
+        alone.
     reference
         Name of the codes that ``batch_left`` is a share of; by default the components of the frame.
     alarm_reference
         Name of the embedding that losses are measured against; None for ``reference``.
-    cells
-        Rows that are judged, for example those that no training has seen; None for all. The alarm looks at all cells.
+    parts
+        Rows of further sets of cells by name, for example those that no training has seen: the same probes and
+        neighbours, summed up for these alone. The alarm looks at all cells.
+    marginal
+        Whether to measure information about the batch across populations, too.
     alarm
         Whether to look for lost differences.
     n_bootstrap
@@ -80,19 +92,26 @@ def judge_embeddings(
             reference=reference,
             batch=frame.batch,
             populations=frame.populations,
-            cells=cells,
+            parts=parts,
             sample=frame.sample,
             graphs=graphs,
             thorough=frame.thorough,
+            marginal=marginal,
             n_bootstrap=n_bootstrap,
             seed=frame.seed,
         )
+    of_parts = left.parts if left is not None else {}
     if frame.programmes is None:
-        return Judged(left, None, None)
-    everything = judged | dict(graphs or {})
-    kept = structure_kept(
-        everything, frame.programmes, cells=cells, sample=frame.sample, n_bootstrap=n_bootstrap, seed=frame.seed
-    )
+        return Judged(left, None, None, {name: Judged(found, None, None) for name, found in of_parts.items()})
+    everything = dict(judged)
+    if whole_graphs and len(frame.programmes.rows) == len(frame.batch):
+        everything |= dict(graphs or {})
+    options: dict[str, Any] = {"sample": frame.sample, "n_bootstrap": n_bootstrap, "seed": frame.seed}
+    kept = structure_kept(everything, frame.programmes, **options)
+    others = {
+        name: Judged(of_parts.get(name), structure_kept(everything, frame.programmes, cells=rows, **options), None)
+        for name, rows in (parts or {}).items()
+    }
     lost = None
     if alarm:
         lost = lost_contrasts(
@@ -102,7 +121,8 @@ def judge_embeddings(
             reference=alarm_reference or reference,
             gene_names=frame.genes,
             populations=frame.labels,
+            sample=frame.sample,
             covariates=frame.covariates,
             seed=frame.seed,
         )
-    return Judged(left, kept, lost)
+    return Judged(left, kept, lost, others)

@@ -10,36 +10,52 @@ from rich.markup import escape
 from rich.table import Table
 
 from scpareto.cli._commands import Output, Overwrite, Seed, app
-from scpareto.cli._data import names, read, sha256
+from scpareto.cli._data import names, sha256
+from scpareto.cli._judge_data import opened
 from scpareto.cli._run_folder import UsageError, console, reported_errors, run_folder
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
+    from mudata import MuData
 
 _SHOWN = {
     "batch_left": "batch left (%)",
     "structure_kept": "structure kept (%)",
     "graph_mixing": "neighbours mixed (%)",
 }
+_TABLES = {"populations": "populations.csv", "lost": "lost.csv", "control_genes": "control_genes.csv"}
 
 
 @app.command()
 def judge(
-    data: Annotated[Path, typer.Argument(help="AnnData file (.h5ad) with counts and embeddings.")],
+    data: Annotated[Path, typer.Argument(help="File with counts and embeddings (.h5ad, .h5mu).")],
     output: Output,
     batch_key: Annotated[str, typer.Option(help="Column of obs with the batches.")],
-    use_rep: Annotated[list[str] | None, typer.Option(help="Embeddings of obsm, one after the other.")] = None,
+    use_rep: Annotated[list[str] | None, typer.Option(help="Embeddings of obsm; in a .h5mu file rna:X_pca.")] = None,
     further: Annotated[list[str] | None, typer.Argument(help="Further embeddings.", hidden=True)] = None,
     neighbors_key: Annotated[
         list[str] | None, typer.Option(help="Neighbour graphs without an embedding, repeated or by commas.")
     ] = None,
     layer: Annotated[str | None, typer.Option(help="Layer with the counts; X unless given.")] = None,
     sample_key: Annotated[str | None, typer.Option(help="Column of obs with samples (donors).")] = None,
+    labels_key: Annotated[
+        str | None, typer.Option(help="Column of obs with cell types: scib-metrics, and names for populations.")
+    ] = None,
+    protect_key: Annotated[
+        str | None, typer.Option(help="Column of obs that must survive, such as condition or disease.")
+    ] = None,
+    control_genes: Annotated[
+        list[str] | None, typer.Option(help="Genes whose pattern must survive, repeated or by commas.")
+    ] = None,
     reference: Annotated[
         str | None, typer.Option(help="Uncorrected embedding of obsm; principal components unless given.")
     ] = None,
     used_genes: Annotated[str | None, typer.Option(help="Column of var with the genes that were used.")] = None,
+    held_out: Annotated[
+        str | None, typer.Option(help="Column of obs with True for cells that no training has seen.")
+    ] = None,
+    max_cells: Annotated[int, typer.Option(help="Of more cells a sample of so many is judged.")] = 50_000,
     thorough: Annotated[bool, typer.Option("--thorough", help="All probes and three resolutions.")] = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -52,20 +68,28 @@ def judge(
         "neighbors_key": names(neighbors_key),
         "layer": layer,
         "sample_key": sample_key,
+        "labels_key": labels_key,
+        "protect_key": protect_key,
+        "control_genes": names(control_genes),
         "reference": reference,
         "used_genes": used_genes,
+        "held_out": held_out,
+        "max_cells": max_cells,
         "thorough": thorough,
         "seed": seed,
     }
     with reported_errors():
         if not data.is_file():
             raise UsageError(f"{data} does not exist.")
-        adata = read(data)
-        with run_folder(output, arguments | {"input_sha256": sha256(data)}, resume=False, overwrite=overwrite):
-            _judge(adata, data, {k: v for k, v in arguments.items() if k != "command"}, output)
+        given = {k: v for k, v in arguments.items() if k != "command"}
+        with (
+            opened(data, most=max_cells) as adata,
+            run_folder(output, arguments | {"input_sha256": sha256(data)}, resume=False, overwrite=overwrite),
+        ):
+            _judge(adata, data, given, output)
 
 
-def _judge(adata: AnnData, data: Path, arguments: dict[str, Any], output: Path) -> None:
+def _judge(adata: AnnData | MuData, data: Path, arguments: dict[str, Any], output: Path) -> None:
     """Judge, then write table, picture and report."""
     import scpareto as sp
     from scpareto.cli._judge_report import write_report
@@ -73,29 +97,43 @@ def _judge(adata: AnnData, data: Path, arguments: dict[str, Any], output: Path) 
     table = sp.tl.judge(adata, arguments.pop("use_rep"), **arguments)
     record = adata.uns["scpareto"]["judge"]
     table.to_csv(output / "judge.csv")
-    written = ["judge.csv", "report.html"]
-    picture = None
+    written = ["judge.csv"]
+    for name, file in _TABLES.items():
+        if name in record and len(record[name]):
+            record[name].to_csv(output / file, index=False)
+            written.append(file)
+    pictures = {}
     if table[["batch_left", "structure_kept"]].notna().all(axis=1).any():
-        picture = output / "judge.png"
-        axes = sp.pl.judge(table)
-        axes.figure.savefig(picture, dpi=200)  # type: ignore[union-attr]
-        written.insert(1, picture.name)
-    write_report(output / "report.html", record, data.name, picture)
-    console.print(_as_table(table))
-    console.print(escape(record["sentence"]), highlight=False)
-    console.print(f"Results are in [bold]{escape(str(output))}/[/]: {', '.join(written)}")
+        pictures["judge"] = sp.pl.judge(table)
+    if record["populations"][["batch_left", "structure_kept"]].notna().any(axis=None):
+        pictures["populations"] = sp.pl.judge_populations(adata)[0]
+    files = {name: output / f"{name}.png" for name in pictures}
+    for name, axes in pictures.items():
+        axes.figure.savefig(files[name], dpi=200)  # type: ignore[union-attr]
+        written.append(files[name].name)
+    write_report(output / "report.html", record, data.name, files)
+    console.print(_as_table(table, arguments["protect_key"]))
+    for told in (record["sentence"], record["populations_sentence"]):
+        console.print(escape(told.replace(". ", ".\n")), highlight=False)
+    if record["arguments"]["n_cells"] < record["arguments"]["n_cells_given"]:
+        console.print(escape(str(record["notes"][0])), highlight=False)
+    console.print(f"Results are in [bold]{escape(str(output))}/[/]: {', '.join([*written, 'report.html'])}")
 
 
-def _as_table(table: pd.DataFrame) -> Table:
+def _as_table(table: pd.DataFrame, protect_key: str | None) -> Table:
     """One line for each embedding, with intervals."""
     shown = Table(padding=(0, 1), pad_edge=False)
     shown.add_column("embedding", overflow="fold")
-    for heading in _SHOWN.values():
+    columns = dict(_SHOWN)
+    if protect_key is not None:
+        columns[f"{protect_key}_kept"] = f"{protect_key} kept (%)"
+    for heading in columns.values():
         shown.add_column(heading, justify="right")
     shown.add_column("")
     for name, row in table.iterrows():
-        cells = [_with_interval(row, column) for column in _SHOWN]
-        shown.add_row(str(name), *cells, "recommended" if row["recommended"] else "")
+        cells = [_with_interval(row, column) for column in columns]
+        verdict = "recommended" if row["recommended"] else "alarm" if row["alarm"] else ""
+        shown.add_row(str(name), *cells, verdict)
     return shown
 
 
@@ -103,4 +141,4 @@ def _with_interval(row: pd.Series, column: str) -> str:
     if column not in row or row[column] != row[column]:
         return ""
     low, high = (row.get(f"{column}_{end}", float("nan")) for end in ("low", "high"))
-    return f"{row[column]:.0f}" + (f" ({low:.0f} to {high:.0f})" if low == low else "")
+    return f"{row[column] + 0.0:.0f}" + (f" ({low:.0f} to {high:.0f})" if low == low else "")

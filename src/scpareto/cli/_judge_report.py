@@ -6,39 +6,29 @@ import base64
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from scpareto.cli._judge_report_methods import methods, references, versions
+from scpareto.cli._judge_report_tables import control_genes, lost, not_assessable, numbers, populations, protected
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pandas as pd
 
-_METHODS = (
-    "Embeddings were judged with scpareto {version}. Populations that batches share were found by clustering the cells "
-    "of each batch and matching clusters reciprocally across batches. The share of the batch that is left is the "
-    "information about the batch within these populations, estimated by cross-fitted classifiers with common random "
-    "numbers for all embeddings, as a share of what {reference} hold. The structure kept is how much nearer the "
-    "neighbours of a cell are than random cells in genes, or halves of the counts split binomially, that the embedding "
-    "has not used, relative to neighbours in the other half. Intervals are 95 % bootstrap intervals over {interval_of}."
-)
 _STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#222;"
-    "background:#fff}table{border-collapse:collapse;font-size:14px;display:block;overflow-x:auto}"
-    "th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #ddd}"
-    "th:first-child,td:first-child{text-align:left}img{max-width:100%}h2{margin-top:2rem}"
+    "body{font:16px/1.55 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;"
+    "background:#fff}h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:2px solid #eee}"
+    "table{border-collapse:collapse;font-size:14px;display:block;overflow-x:auto;margin:.8rem 0}"
+    "th,td{padding:.3rem .7rem;text-align:right;border-bottom:1px solid #ddd;vertical-align:top}"
+    "th{font-weight:600;overflow-wrap:anywhere}td:not(.text){white-space:nowrap}td.text,th.text{text-align:left;min-width:5.5rem}"
+    "img{max-width:100%}img.plane{max-width:30rem}"
+    ".verdict{background:#f4f7fb;border-left:4px solid #0072b2;padding:.7rem 1rem}"
+    ".verdict ul{margin:0;padding-left:1.1rem}"
+    ".alarm{border-left-color:#d55e00;background:#fdf5ef}p.small{color:#555;font-size:14px}"
 )
-_COLUMNS = {
-    "batch_left": "batch left (%)",
-    "batch_left_low": "from",
-    "batch_left_high": "to",
-    "structure_kept": "structure kept (%)",
-    "structure_kept_low": "from",
-    "structure_kept_high": "to",
-    "graph_mixing": "neighbours mixed (%)",
-    "marginal": "information about the batch (nats)",
-    "composition": "of it by composition (nats)",
-}
 
 
-def write_report(path: Path, record: dict[str, Any], data: str, picture: Path | None) -> None:
+def write_report(path: Path, record: dict[str, Any], data: str, pictures: Mapping[str, Path]) -> None:
     """Write the page.
 
     Parameters
@@ -49,43 +39,108 @@ def write_report(path: Path, record: dict[str, Any], data: str, picture: Path | 
         What :func:`scpareto.tl.judge` wrote into ``uns``.
     data
         Name of the file that was judged.
-    picture
-        The plane as a PNG file; None where there is none.
+    pictures
+        PNG files: ``judge``, the plane, and ``populations``, where there are any.
     """
     arguments = record["arguments"]
-    reference = arguments["reference"]
-    blind = "uncorrected principal components of log-normalised counts"
-    told = _METHODS.format(
-        version=record["version"],
-        reference=blind if reference == "components" else f"the uncorrected embedding {reference}",
-        interval_of="the samples" if record["interval_of"] == "samples" else "the cells that were judged",
-    )
-    image = ""
-    if picture is not None:
-        coded = base64.b64encode(picture.read_bytes()).decode()
-        alt = escape(record["sentence"])
-        image = f'<img alt="{alt}" src="data:image/png;base64,{coded}">'
-    notes = "".join(f"<li>{escape(str(note))}</li>" for note in record["notes"])
-    missing = record["not_assessable"]
-    body = (
-        f"<h1>Embeddings of {escape(data)}</h1><p><strong>{escape(record['sentence'])}</strong></p>{image}"
-        f"<p>Judged: {arguments['n_cells']:,} cells, batches by <code>{escape(arguments['batch_key'])}</code>.</p>"
-        f"<h2>Numbers</h2>{_html(_shown(record['table']))}"
-        "<h2>Cells that cannot be assessed</h2><p>Share of each batch's cells whose kind no other batch has: what is "
-        f"left of the batch in them may be biology.</p>{_html(missing)}"
-        + (f"<h2>Notes</h2><ul>{notes}</ul>" if notes else "")
-        + f"<h2>Methods, to paste</h2><p>{escape(told)}</p>"
-    )
+    alarmed = bool(record["table"]["alarm"].any())
+    parts = [
+        f"<h1>Embeddings of {escape(data)}, judged</h1>",
+        f'<div class="verdict{" alarm" if alarmed else ""}">{_listed(record["sentence"])}</div>',
+        f"<p>Judged: {_judged(arguments)} cells, batches by <code>{escape(arguments['batch_key'])}</code>.</p>",
+        _image(pictures, "judge", "plane", record["sentence"]),
+        "<h2>Numbers</h2>",
+        _html(numbers(record["table"])),
+        '<p class="small">Percentages with 95 % intervals. Batch left: 100 is uncorrected, 0 is well mixed. Structure '
+        "kept: 100 is what a second measurement of the same cells would show.</p>",
+        *_protected(record),
+        *_genes(record),
+        *_lost(record),
+        "<h2>Population by population</h2>",
+        f"<p>{escape(record['populations_sentence'])}</p>",
+        _image(pictures, "populations", "", record["populations_sentence"]),
+        _html(populations(record["populations"])),
+        "<h2>Cells that cannot be assessed</h2><p>Cells of a kind that no other batch has: what tells their batch "
+        "may be biology.</p>",
+        _html(not_assessable(record["not_assessable"])),
+        _notes(record),
+        "<h2>Methods, to paste</h2>",
+        f"<p>{escape(methods(record))}</p>",
+        "<h2>References, to paste</h2><ol>" + "".join(f"<li>{escape(r)}</li>" for r in references(record)) + "</ol>",
+        "<h2>Versions</h2>",
+        f"<p>{escape(versions())}. Seed {arguments['seed']}.</p>",
+    ]
     title = f"Embeddings of {escape(data)}, judged"
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
+    body = "".join(parts)
     page = f'<!doctype html><html lang="en"><head>{head}<style>{_STYLE}</style></head><body>{body}</body></html>'
     path.write_text(page, encoding="utf-8")
 
 
-def _shown(table: pd.DataFrame) -> pd.DataFrame:
-    known = [name for name in _COLUMNS if name in table]
-    return table[known].rename(columns=_COLUMNS)
+def _protected(record: dict[str, Any]) -> list[str]:
+    if "protected" not in record:
+        return []
+    key = record["protected"]["key"]
+    table = protected(record["table"], key)
+    missing = "<p>No percentage can be given: see the notes.</p>"
+    return [f"<h2>What is kept of {escape(key)}</h2>", _html(table) if len(table) else missing]
+
+
+def _genes(record: dict[str, Any]) -> list[str]:
+    if "control_genes" not in record:
+        return []
+    told = (
+        "<p>How much of the pattern of each gene the neighbours of a cell still show, against uncorrected data. Where "
+        "most of the pattern lies between batches, what removes the batch removes it.</p>"
+    )
+    return ["<h2>Control genes</h2>", told, _html(control_genes(record["control_genes"]))]
+
+
+def _lost(record: dict[str, Any]) -> list[str]:
+    if "lost" not in record:
+        return []
+    table = lost(record["lost"])
+    if not len(table):
+        return ["<h2>What is lost</h2><p>No difference between groups of cells was lost beyond doubt.</p>"]
+    told = (
+        "<p>Differences between groups of cells of one batch that uncorrected data show and the embedding does not; up "
+        "to five for each embedding, the largest loss first.</p>"
+    )
+    return ["<h2>What is lost</h2>", told, _html(table)]
+
+
+def _notes(record: dict[str, Any]) -> str:
+    notes = "".join(f"<li>{escape(str(note))}</li>" for note in record["notes"])
+    return f"<h2>Notes</h2><ul>{notes}</ul>" if notes else ""
+
+
+def _listed(text: str) -> str:
+    """Sentences as a list: one below the other they are read."""
+    return "<ul>" + "".join(f"<li>{escape(part.rstrip('.'))}.</li>" for part in text.split(". ") if part) + "</ul>"
+
+
+def _image(pictures: Mapping[str, Path], name: str, kind: str, alt: str) -> str:
+    if name not in pictures:
+        return ""
+    coded = base64.b64encode(pictures[name].read_bytes()).decode()
+    return f'<p><img class="{kind}" alt="{escape(alt)}" src="data:image/png;base64,{coded}"></p>'
+
+
+def _judged(arguments: dict[str, Any]) -> str:
+    judged, given = int(arguments["n_cells"]), int(arguments["n_cells_given"])
+    return f"{judged:,}" if judged == given else f"a sample of {judged:,} of {given:,}"
 
 
 def _html(table: pd.DataFrame) -> str:
-    return str(table.to_html(float_format=lambda value: f"{value:.3g}", na_rep="", border=0))
+    """Return a table whose texts stand left and whose numbers stand right."""
+    texts = [not all(str(value).lstrip("-")[:1].isdigit() or not str(value) for value in table[name]) for name in table]
+    head = "".join(_cell("th", name, text) for name, text in zip(table, texts, strict=True))
+    rows = "".join(
+        "<tr>" + "".join(_cell("td", value, text) for value, text in zip(row, texts, strict=True)) + "</tr>"
+        for row in table.itertuples(index=False)
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _cell(tag: str, value: Any, text: bool) -> str:
+    return f"<{tag}{' class=text' if text else ''}>{escape(str(value))}</{tag}>"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from scpareto._constants import BATCH
+from scpareto._runtime import is_first_process, of_first_process
 from scpareto.front._judge_front import judge_places
 from scpareto.front._judging import codes_of
 from scpareto.pareto import WeightPath, table_from_plain, table_to_plain
@@ -37,7 +39,8 @@ def judge_run(run: FrontRun) -> None:
             states[number] = part["module"]
         elif path is not None:
             states[number] = WeightPath.from_plain(path["path"]).state(run.spec.preference(number))
-    run.store.put(JUDGED, judged_together(run.cells, run.judging, codes_of(run.cells, states)))
+    found = judged_together(run.cells, run.judging, codes_of(run.cells, states)) if is_first_process() else {}
+    run.store.put(JUDGED, of_first_process(found))
 
 
 def judged_together(cells: JudgedCells, judging: Judging, codes: Mapping[int, NDArray[np.float32]]) -> dict[str, Any]:
@@ -48,15 +51,25 @@ def judged_together(cells: JudgedCells, judging: Judging, codes: Mapping[int, ND
     What is kept, as tensors and plain types: ``numbers`` of the points, ``columns`` of each, ``tables`` and ``record``.
     """
     kept: dict[str, Any] = {"numbers": list(codes), "columns": {}, "tables": {}, "record": {}}
-    frame = None if judging.target is None else cells.frame(judging.target, judging.frame_seed)
+    # Batches say nothing about what is left of a continuous nuisance, but structure is kept within them.
+    frame = cells.frame(judging.target or BATCH, judging.frame_seed)
     if frame is None:
-        reason = "a continuous nuisance is not judged" if judging.target is None else "too few cells of two batches"
-        return kept | {"record": {"reason": reason}}
+        return kept | {"record": {"reason": "too few cells of two batches"}}
     named = {f"point {number}": values for number, values in codes.items()}
-    found = judge_places(frame, named, column=judging.column, full=True, n_bootstrap=judging.n_bootstrap)
+    column = judging.column
+    found = judge_places(frame, named, column=column, full=True, n_bootstrap=judging.n_bootstrap)
     columns = {number: found.columns[f"point {number}"] for number in codes}
-    tables = {name: table_to_plain(table) for name, table in found.tables.items()}
-    return kept | {"columns": columns, "tables": tables, "record": found.record}
+    tables, record = found.tables, found.record
+    if judging.target is None:
+        columns = {number: _of_structure(row) for number, row in columns.items()}
+        tables = {name: table for name, table in tables.items() if name not in ("differences", "populations", "halves")}
+        record = {"n_cells": record["n_cells"], "reason": "a continuous nuisance is not judged"}
+    plain = {name: table_to_plain(table) for name, table in tables.items()}
+    return kept | {"columns": columns, "tables": plain, "record": record}
+
+
+def _of_structure(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name.startswith(("structure", "alarm"))}
 
 
 def put_judgement(front: Front, judged: Mapping[str, Any]) -> None:

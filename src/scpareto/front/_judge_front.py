@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from scpareto.audit import judge_embeddings
 from scpareto.train import plain_number
@@ -13,7 +14,6 @@ from scpareto.train import plain_number
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from scpareto.audit import Judged
@@ -24,6 +24,7 @@ N_BOOTSTRAP = 300
 MARGIN = 0.01
 """Share of the batch entropy below which nobody would call what is left a batch effect."""
 _ENDS = ("low", "high")
+_TEST, _HALVES = "test", ("first half", "second half")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,8 @@ class FrontJudgement:
         Columns of the front table by name of the place.
     tables
         ``"differences"`` of ``batch_left`` and ``"differences_structure"`` of ``structure_kept`` between places, with
-        paired intervals; ``"populations"``, what is left and kept in each; ``"lost"``, differences between cells.
+        paired intervals; ``"halves"``, what is left by halves of the scored cells; ``"populations"`` and
+        ``"populations_structure"``, what is left and kept in each; ``"lost"``, differences between cells.
     record
         What holds for the front as a whole, as plain values.
     """
@@ -68,27 +70,39 @@ def judge_places(
     taken = {name: frame.take(values) for name, values in codes.items()}
     first = next(iter(taken))
     judged = judge_embeddings(
-        frame.frame, taken, alarm_reference=first, cells=frame.scored, alarm=full, n_bootstrap=n_bootstrap
+        frame.frame,
+        taken,
+        alarm_reference=first,
+        parts=_parts(frame, halves=full),
+        marginal=full,
+        alarm=full,
+        n_bootstrap=n_bootstrap,
     )
-    columns = _columns(judged, list(taken), column)
-    if full and frame.scored is not None:
-        everywhere = judge_embeddings(frame.frame, taken, alarm=False, n_bootstrap=n_bootstrap)
-        for name, row in _columns(everywhere, list(taken), column).items():
+    scored = judged.parts.get(_TEST, judged)
+    columns = _columns(scored, list(taken), column)
+    if full and _TEST in judged.parts:
+        for name, row in _columns(judged, list(taken), column).items():
             columns[name] |= {f"{key}_in_sample": row[key] for key in (column, "structure_kept") if key in row}
     if judged.lost is not None:
         for name, row in _losses(judged.lost, list(taken), first).items():
             columns[name] |= row
     tables = {}
-    if judged.left is not None:
-        tables["differences"] = judged.left.differences
-        tables["populations"] = judged.left.populations
-    if judged.kept is not None:
-        tables["differences_structure"] = judged.kept.differences
-        tables["populations_structure"] = judged.kept.per_population
+    if scored.left is not None:
+        tables["differences"] = scored.left.differences
+        tables["populations"] = scored.left.populations
+    if full and scored.left is not None:
+        halves = [judged.parts[name].left for name in _HALVES]
+        tables["halves"] = pd.DataFrame(
+            {"embedding": list(taken)}
+            | {f"half_{i}": [half.value[n] for n in taken] for i, half in enumerate(halves) if half is not None}
+        )
+    if scored.kept is not None:
+        tables["differences_structure"] = scored.kept.differences
+        tables["populations_structure"] = scored.kept.per_population
     if judged.lost is not None:
         tables["lost"] = judged.lost.table
     plain = {name: {key: _plain(value) for key, value in row.items()} for name, row in columns.items()}
-    return FrontJudgement(plain, tables, _record(frame, judged, column))
+    return FrontJudgement(plain, tables, _record(frame, scored, judged.lost, column))
 
 
 def _columns(judged: Judged, names: list[str], column: str) -> dict[str, dict[str, Any]]:
@@ -102,7 +116,7 @@ def _columns(judged: Judged, names: list[str], column: str) -> dict[str, dict[st
             rows[name] |= {"graph_mixing": found["graph_mixing"], "information": found["information"]}
             rows[name] |= {"leakage_mean": found["marginal"]}
             rows[name] |= {f"leakage_mean_{end}": found[f"marginal_{end}"] for end in _ENDS}
-            rows[name] |= {"composition_erased": float(found["composition_erased"])}
+            rows[name] |= {"composition_erased": 1.0 if found["composition_erased"] else 0.0}
     if judged.kept is not None:
         kept = judged.kept.table.set_index("embedding")
         for name in names:
@@ -120,11 +134,25 @@ def _losses(lost: LostContrasts, names: list[str], first: str) -> dict[str, dict
         if len(rang):
             worst = rang.sort_values("lost", ascending=False).iloc[0]
             told = f"{worst['contrast']}: {worst['markers_first']} against {worst['markers_second']}"
-            rows[name] = {"alarm": 1.0, "structure_lost": float(rang["lost"].max()), "structure_lost_most": told}
+            rows[name] = {
+                "alarm": 1.0,
+                "structure_lost": rang["lost"].max(),
+                "structure_lost_most": told,
+            }
     return rows
 
 
-def _record(frame: JudgedFrame, judged: Judged, column: str) -> dict[str, Any]:
+def _parts(frame: JudgedFrame, *, halves: bool) -> dict[str, NDArray[np.int64]]:
+    """Test cells, and halves of them by chance: a point is picked on one and reported on the other."""
+    scored = np.arange(len(frame.frame.batch)) if frame.scored is None else frame.scored
+    parts = {} if frame.scored is None else {_TEST: scored}
+    if halves:
+        half = stratified_halves(frame.frame.batch[scored], frame.frame.seed)
+        parts |= {name: scored[half == i] for i, name in enumerate(_HALVES)}
+    return parts
+
+
+def _record(frame: JudgedFrame, judged: Judged, lost: LostContrasts | None, column: str) -> dict[str, Any]:
     n_scored = len(frame.frame.batch) if frame.scored is None else len(frame.scored)
     record: dict[str, Any] = {
         "column": column,
@@ -136,8 +164,8 @@ def _record(frame: JudgedFrame, judged: Judged, column: str) -> dict[str, Any]:
     if judged.left is None:
         return record | {"reason": frame.frame.reason}
     record["notes"] += list(judged.left.notes)
-    if judged.lost is not None:
-        record["smallest_population"] = float(judged.lost.smallest_population)
+    if lost is not None:
+        record["smallest_population"] = float(lost.smallest_population)
     return record | _scale(judged.left)
 
 
@@ -162,3 +190,13 @@ def _scale(left: BatchLeft) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return value if isinstance(value, str) else plain_number(value)
+
+
+def stratified_halves(batch: NDArray[Any], seed: int) -> NDArray[np.int64]:
+    """Half, 0 or 1, of each cell, by chance within batches."""
+    half = np.empty(len(batch), dtype=np.int64)
+    rng = np.random.default_rng([seed, 5])
+    for level in np.unique(batch):
+        own = np.flatnonzero(batch == level)
+        half[rng.permutation(own)] = np.arange(len(own)) % 2
+    return half

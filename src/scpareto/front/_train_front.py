@@ -38,9 +38,8 @@ def train_front(run: FrontRun) -> None:
             progress.extend(now.spec.n_epochs - now.spec.max_epochs_pretrain)
         if not now.spec.along_path:
             train_apart(now, start, progress)
-        if is_first_process():
-            progress.say("judging all points")
-            judge_run(now.current())
+        progress.say("judging all points")
+        judge_run(now.current())
         progress.stage("done", 0)
 
 

@@ -13,6 +13,8 @@ from ._contrast_retention import (
 )
 from ._factor_vae_score import FactorVAEScore, factor_vae_score
 from ._factors import as_numbers, check_factors
+from ._genes_kept import KEPT_FROM as GENES_KEPT_FROM
+from ._genes_kept import genes_kept
 from ._graph_mixing import GraphMixing, graph_mixing
 from ._inception_score import InceptionScore, inception_score
 from ._latent_space_entropy import latent_space_entropy
@@ -29,7 +31,7 @@ from ._number_of_clusters import (
 )
 from ._populations import SharedPopulations, populations_at_resolutions, shared_populations
 from ._probe import ProbeResult, probe_information
-from ._programmes import Programmes, programme_scores
+from ._programmes import Programmes, programme_scores, stratified_rows
 from ._random_forest_error import random_forest_error
 from ._robust_spectral import robust_spectral_clustering
 from ._scib_scores import ScibScorer, ScibScores, scib_scores

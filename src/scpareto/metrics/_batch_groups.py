@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
-from ._log_components import membership
+from ._log_components import group_means, membership
+from ._neighbors import nearest_others
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LINKED = 0.05
-"""Share of a group's neighbours in another group from which on cells pass gradually from the one to the other."""
+_LINKED = 0.1
+"""Groups are connected if the smaller one has more neighbours in the other than this share of what chance gives."""
+_N_ISLANDS = 3
+"""Nearest sets of connected groups that each such set is compared with."""
+_N_AROUND = 10
+"""Neighbours that cells are averaged with before they are grouped: fewer than the cells of most rare types."""
+_APART = 0.5
+"""Small groups are split on if their halves have fewer neighbours in each other than this share of those by chance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +44,8 @@ class BatchGroups:
         Pairs of groups of one batch that are near each other, shape ``(n_pairs, 2)``.
     island
         Number that groups share which cells connect, in one batch, directly or by way of other groups.
+    means
+        Mean scores of each group.
     """
 
     of_cell: NDArray[np.int64]
@@ -46,6 +54,7 @@ class BatchGroups:
     size: NDArray[np.int64]
     pairs: NDArray[np.int64]
     island: NDArray[np.int64]
+    means: NDArray[np.float64]
 
 
 def groups_within_batches(
@@ -59,10 +68,12 @@ def groups_within_batches(
     n_nearest: int,
     seed: int,
 ) -> BatchGroups:
-    """Split the cells of each batch in two by K-means, each half again, until groups are small.
+    """Split the cells of each batch in two by K-means, each half again, until groups are small and of one kind.
 
-    Cells are taken at the mean of themselves and their neighbours of their own batch, which keeps types of few cells
-    together: of two real sets it raised the share of a group's commonest label from .906 to .929 and .748 to .763.
+    Cells are taken at the mean of themselves and their nearest cells of their own batch, which keeps types of few cells
+    together. Small groups are split on where few cells have neighbours in the other half: of types of 15 to 30 cells in
+    a batch (six real sets, 60 types) the purest group was less than .7 pure in 87 % when groups were split by size
+    alone, and in 32 % so.
 
     Parameters
     ----------
@@ -71,10 +82,10 @@ def groups_within_batches(
     batch
         Batch of each cell, numbers from 0.
     near
-        Weights of the neighbours of each cell in ``scores``.
+        Weights of the neighbours of each cell in ``scores``, which tell whether cells connect groups.
     group_size, max_groups
-        Groups of up to ``group_size`` cells are not split, or of up to a quarter of the cells of a small batch, or of
-        up to ``n / max_groups`` of a large one.
+        Larger groups are split in any case: of more than ``group_size`` cells, or a quarter of the cells of a small
+        batch, or ``n / max_groups`` of a large one.
     min_cells
         Smaller groups are left out.
     n_nearest
@@ -86,11 +97,11 @@ def groups_within_batches(
     of_batch: list[int] = []
     numbers: list[int] = []
     pairs: list[tuple[int, int]] = []
-    smooth = _smoothed(scores, batch, near)
     for own in np.unique(batch):
         cells = np.flatnonzero(batch == own)
         largest = max(min(group_size, max(2 * min_cells, len(cells) // 4)), len(cells) // max_groups)
-        groups = [group for group in _split(smooth, cells, largest, seed) if len(group) >= min_cells]
+        smooth, links = _smoothed(scores[cells])
+        groups = [cells[g] for g in _split(smooth, links, largest, min_cells, seed) if len(g) >= min_cells]
         if len(groups) < 2:
             continue
         first = len(of_batch)
@@ -113,6 +124,7 @@ def groups_within_batches(
         size,
         np.array(pairs, dtype=np.int64).reshape(-1, 2),
         island,
+        group_means(scores, of_cell, len(size)),
     )
 
 
@@ -157,19 +169,23 @@ def contrasts_of(groups: BatchGroups) -> Contrasts:
     n_groups = len(groups.size)
     sides: list[tuple[list[int], list[int], str, str, bool]] = []
     for i, j in groups.pairs.tolist():
-        apart = bool(groups.island[i] != groups.island[j])
-        sides.append(([i], [j], f"group {groups.number[i]}", f"group {groups.number[j]}", apart))
+        sides.append(([i], [j], _named(groups, [i]), _named(groups, [j]), bool(groups.island[i] != groups.island[j])))
     for batch in np.unique(groups.batch):
         own = np.flatnonzero(groups.batch == batch).tolist()
-        islands = {island: [g for g in own if groups.island[g] == island] for island in groups.island[own].tolist()}
-        if len(own) > 2:
-            for g in own:
-                alone = len(islands[int(groups.island[g])]) == 1
-                sides.append(([g], [h for h in own if h != g], f"group {groups.number[g]}", "rest", alone))
-        several = [members for members in islands.values() if 1 < len(members) < len(own)]
-        for members in several:
-            text = "groups " + ", ".join(str(groups.number[g]) for g in members)
-            sides.append((members, [h for h in own if h not in members], text, "rest", True))
+        islands = [[g for g in own if groups.island[g] == island] for island in np.unique(groups.island[own])]
+        for members in islands:
+            others = [g for g in own if g not in members]
+            if len(own) > 2 and others:
+                sides.append((members, others, _named(groups, members), "rest", True))
+            if len(members) > 2:
+                for g in members:
+                    near = [h for h in members if h != g]
+                    sides.append(([g], near, _named(groups, [g]), "groups connected with it", False))
+        centres = np.array([groups.size[m] @ groups.means[m] / groups.size[m].sum() for m in islands])
+        nearest = np.argsort(cdist(centres, centres), axis=1, kind="stable")[:, 1 : 1 + _N_ISLANDS]
+        for i, j in sorted({(min(i, j), max(i, j)) for i, row in enumerate(nearest.tolist()) for j in row}):
+            if len(islands[i]) + len(islands[j]) > 2:
+                sides.append((islands[i], islands[j], _named(groups, islands[i]), _named(groups, islands[j]), True))
     weights = np.zeros((len(sides), n_groups))
     for row, (first, second, *_) in enumerate(sides):
         weights[row, first] = -groups.size[first] / groups.size[first].sum()
@@ -183,32 +199,76 @@ def contrasts_of(groups: BatchGroups) -> Contrasts:
     )
 
 
-def _smoothed(scores: NDArray[np.float64], batch: NDArray[np.int64], near: sparse.csr_matrix) -> NDArray[np.float64]:
-    links = near.tocoo()
-    own = batch[links.row] == batch[links.col]
-    around = sparse.csr_matrix((np.ones(own.sum()), (links.row[own], links.col[own])), shape=near.shape)
-    return (scores + around @ scores) / (1 + np.diff(around.indptr))[:, None]
+def _named(groups: BatchGroups, members: list[int]) -> str:
+    numbers = ", ".join(str(groups.number[g]) for g in members)
+    return f"group{'s' if len(members) > 1 else ''} {numbers}"
 
 
-def _split(x: NDArray[np.float64], cells: NDArray[np.int64], largest: int, seed: int) -> list[NDArray[np.int64]]:
-    waiting, groups = [cells], []
+def _smoothed(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], sparse.csr_matrix]:
+    """Return the means of cells and their neighbours, and the neighbours of cells among these means."""
+    n = len(scores)
+    k = min(_N_AROUND, n - 1)
+    smooth = (scores + scores[nearest_others(scores, np.arange(n), k)].sum(axis=1)) / (k + 1)
+    near = nearest_others(smooth, np.arange(n), k)
+    links = sparse.csr_matrix((np.ones(near.size), (np.repeat(np.arange(n), k), near.ravel())), shape=(n, n))
+    return smooth, links
+
+
+def _split(
+    x: NDArray[np.float64], links: sparse.csr_matrix, largest: int, min_cells: int, seed: int
+) -> list[NDArray[np.int64]]:
+    waiting, groups = [np.arange(len(x))], []
     while waiting:
         group = waiting.pop(0)
-        if len(group) <= largest or len(np.unique(x[group], axis=0)) < 2:
+        is_small = len(group) <= largest
+        if len(group) < (2 * min_cells if is_small else 2) or len(np.unique(x[group], axis=0)) < 2:
             groups.append(group)
             continue
         half = KMeans(2, n_init=3, random_state=seed).fit_predict(x[group])
-        waiting += [group[half == 0], group[half == 1]]
+        halves = sorted((group[half == 0], group[half == 1]), key=len)
+        if is_small and (len(halves[0]) < min_cells or _crossed(links, *halves) >= _APART):
+            groups.append(group)
+        else:
+            waiting += halves
     return groups
 
 
+def _crossed(links: sparse.csr_matrix, smaller: NDArray[np.int64], larger: NDArray[np.int64]) -> float:
+    """Return the share of the neighbours of the smaller group in the larger one, 1 for what chance gives."""
+    of_smaller = links[smaller]
+    inside, across = of_smaller[:, smaller].sum(), of_smaller[:, larger].sum()
+    by_chance = len(larger) / (len(smaller) + len(larger) - 1)
+    return float(across / max(inside + across, 1) / by_chance)
+
+
 def _islands(of_cell: NDArray[np.int64], batch: NDArray[np.int64], near: sparse.csr_matrix) -> NDArray[np.int64]:
-    """Return a number for each of the sets of groups of one batch between which cells pass gradually."""
+    """Return a number for each of the sets of groups of one batch that cells connect.
+
+    The two sets that most neighbours connect are joined, until no two are connected by enough of them. A chain of a few
+    cells from group to group does not connect all: of pairs of groups of unlike labels (six real sets) 96 % are told
+    apart and of one label 28 %, where chains tell 76 and 16 % or, cut earlier, 89 and 27 %.
+    """
+    island = np.arange(len(batch))
     if not len(batch):
-        return np.empty(0, dtype=np.int64)
+        return island
     member = membership(of_cell, len(batch))
-    between = np.asarray((member @ near @ member.T).todense())
-    between = np.where(batch[:, None] == batch[None], between, 0.0)
-    share = between / np.maximum(between.sum(axis=1, keepdims=True), 1e-12)
-    linked = np.maximum(share, share.T) >= _LINKED
-    return connected_components(sparse.csr_matrix(linked), directed=False)[1].astype(np.int64)
+    ones = sparse.csr_matrix((np.ones(near.nnz), near.indices, near.indptr), shape=near.shape)
+    links = np.asarray((member @ ones @ member.T).todense(), dtype=np.float64)
+    size = np.bincount(of_cell[of_cell >= 0], minlength=len(batch)).astype(np.float64)
+    for own in np.unique(batch):
+        alive = np.flatnonzero(batch == own)
+        while len(alive) > 1:
+            between, n = links[np.ix_(alive, alive)], size[alive]
+            by_chance = n / (n[:, None] + n - 1)
+            crossed = between / np.maximum(np.diag(between)[:, None] + between, 1e-12) / by_chance
+            crossed[(n[:, None] > n) | np.eye(len(n), dtype=bool)] = 0.0
+            one, other = np.unravel_index(int(crossed.argmax()), crossed.shape)
+            if crossed[one, other] < _LINKED:
+                break
+            kept, gone = alive[one], alive[other]
+            links[kept] += links[gone]
+            links[:, kept] += links[:, gone]
+            size[kept] += size[gone]
+            island[island == gone] = kept
+            alive = np.delete(alive, other)
+    return island

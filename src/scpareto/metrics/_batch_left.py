@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ._batch_left_checks import check_codes, check_judged, check_options, check_populations, check_samples
+from ._batch_left_checks import (
+    check_codes,
+    check_judged,
+    check_options,
+    check_part,
+    check_populations,
+    check_samples,
+)
 from ._batch_left_tables import Evidence, summarise
 from ._checks import check_count, check_labels
 from ._conditional_probe import deal_folds, pointwise_information
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from ._populations import SharedPopulations
+
+_NOTHING = "There is no batch effect to remove: the reference holds less than {:g} % of the batch entropy."
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +63,8 @@ class BatchLeft:
         ``"samples"`` where samples were drawn, else ``"these cells"``.
     notes
         What a reader must know: cells left out, samples not used, nothing to remove.
+    parts
+        The same of further sets of cells, by name, where they were asked for.
 
     Examples
     --------
@@ -73,6 +84,7 @@ class BatchLeft:
     entropy: float
     interval_of: str
     notes: tuple[str, ...]
+    parts: dict[str, BatchLeft] = field(default_factory=dict)
 
     @property
     def value(self) -> pd.Series:
@@ -96,6 +108,7 @@ def batch_left(
     batch: ArrayLike,
     populations: SharedPopulations | ArrayLike | Sequence[SharedPopulations | ArrayLike],
     cells: ArrayLike | None = None,
+    parts: Mapping[str, ArrayLike] | None = None,
     sample: ArrayLike | None = None,
     graphs: Mapping[str, sparse.spmatrix | sparse.sparray] | None = None,
     kinds: Sequence[str] | None = None,
@@ -106,6 +119,7 @@ def batch_left(
     level: float = 0.95,
     max_cells: int = 20_000,
     thorough: bool = False,
+    marginal: bool = True,
     seed: int = 0,
 ) -> BatchLeft:
     r"""Information about the batch within shared populations, as a share of what a batch-blind reference holds.
@@ -126,6 +140,9 @@ def batch_left(
     cells
         Rows that are judged, for example test cells, as numbers or a mask; by default all. Other cells only help to
         train the probes.
+    parts
+        Further sets of judged cells by name, as numbers or masks, for example those that no training has seen: the same
+        probes, summed up for these cells alone.
     sample
         Sample of each cell. With at least three in each batch, folds and intervals go by sample; samples of equal
         name in two batches are two.
@@ -149,6 +166,8 @@ def batch_left(
         Of more cells a subset of this size is used, stratified by batch and population.
     thorough
         All kinds and 4 repeats, where ``kinds`` and ``n_repeats`` do not say otherwise.
+    marginal
+        Whether to measure marginal information, too; without, it and what follows from it are NaN.
     seed
         Seed of subset, folds, initial weights, minibatches and draws, common to all embeddings.
 
@@ -168,23 +187,42 @@ def batch_left(
 
     .. math::
         100 \, \frac{I(z; s \mid c)}{I(r; s \mid c)}, \qquad
-        I(z; s \mid c) \ge \frac{1}{n} \sum_i \left[ \log q(s_i \mid z_i, c_i) - \log \pi(s_i \mid c_i) \right] ,
+        I(z; s \mid c) \approx \frac{1}{n} \sum_i \left[ \log q(s_i \mid z_i, c_i) - \log \pi(s_i \mid c_i) \right] ,
 
     over cells that have a population, with :math:`\pi` the proportions of the batches in a population and :math:`q` a
-    probe, both from cells of other folds. The probe is given the log proportions and learns what codes add, from zero.
-    Its over-confidence is taken back by two numbers chosen for all judged cells at once, which adds about :math:`1/n`
-    nats; a probe that finds nothing gives exactly zero. Of several kinds, each a lower bound, the highest counts.
+    probe. The probe is given the log proportions and learns what codes add, from zero. Its over-confidence is taken
+    back by two numbers chosen for all held-out cells at once, which adds about :math:`1/n` nats; a probe that finds no
+    more than chance gives exactly zero. What one kind of probe can tell is a lower bound: of several kinds the highest
+    counts.
+
+    On cells that it has not seen a probe tells too little, by what it has fitted to chance; on the cells that trained
+    it too much, by the same amount to first order :cite:p:`Efron2004`. This also holds for a probe that is held back as
+    much as held-out cells advise. The terms of the sum are therefore the mean of both: of the fold in which a cell is
+    held out and of the folds in which it trains. Boosted trees know their training cells by heart: only held-out cells
+    count for them.
 
     Folds, initial weights, minibatches and draws are the same for all embeddings: equal codes get equal numbers. In
     each draw of the bootstrap cells (or samples) and repeats are drawn, the same for numerator, denominator and all
-    embeddings; the draws of all resolutions together are the interval. It covers the choice of the judged cells and
-    the training of the probes.
+    embeddings; the draws of all resolutions together are the interval. A probe that is held back to a share :math:`a`
+    of the log ratios scatters too little from cell to cell: deviations are stretched by :math:`\sqrt{(1 + a) / 2} / a`,
+    with :math:`a` the held-out information as a share of the estimate, and taken on the scale of the root, as
+    information grows with the square of an effect. Those of few samples are stretched as by Student's t. Where a probe
+    finds no more than chance, the upper end is that of the most that it could have found.
+
+    Measured on 1,200 simulated cells with known truth, five or six draws of each of five cases: 31.9 to 41.0 % were
+    found as 30.4 to 34.7 % and 41.8 %, 5.5 to 8.2 % as 3.1 to 8.7 %, and the 95 % intervals covered the truth in 44 of
+    52, fewer than they should. With six samples a batch intervals covered it in 12 of 12 and were wide: a share of
+    32 % was not told from chance. Batches that differ in nothing were told in 10 of 10.
 
     Cells that are not assessable are one more population to the probes. They do not enter ``batch_left``; with them
     the ratio is the other end of the range.
 
     ``composition_erased``: the upper end of :math:`I(z; s) - I(c; s)` is below zero by more than the margin and a
     fifth of :math:`I(c; s)`, of which codes that keep populations apart hold all; a probe falls a little short.
+
+    References
+    ----------
+    :cite:p:`Efron2004`.
 
     Examples
     --------
@@ -236,44 +274,51 @@ def batch_left(
         repeats,
         splits,
         seed,
+        marginal,
     )
-    draws = draw(
-        n_draws,
-        repeats,
-        np.random.default_rng([seed, 2]),
-        batch=s[rows],
-        sample=None if own_units is None else own_units[rows],
-    )
-    found = summarise(evidence, draws, margin=margin, level=level)
-    if bool(found.table["no_batch_effect"].iloc[0]):
-        notes.append(
-            "There is no batch effect to remove: "
-            f"the reference holds less than {100 * margin:g} % of the batch entropy."
-        )
+    sample_of = None if own_units is None else own_units[rows]
     mixing = {}
     for name in [*embeddings, *(graphs or {})]:
         if graphs is not None and name in graphs:
             mixing[name] = np.mean([graph_mixing(text, p, graph=graphs[name]).value for p in populated])
         else:
             mixing[name] = np.mean([graph_mixing(s, p, codes=embeddings[name][kept]).value for p in c])
-    table = found.table.reindex([*found.table.index, *(g for g in graphs or {} if g not in found.table.index)])
-    table.insert(5, "graph_mixing", pd.Series(mixing))
-    return BatchLeft(
-        table,
-        found.populations,
-        found.differences,
-        found.kinds,
-        pd.DataFrame(
-            {
-                r: np.bincount(level_of[judged], p[judged] < 0) / np.bincount(level_of[judged])
-                for r, p in enumerate(populated)
-            },
-            index=names,
-        ),
-        evidence.entropy,
-        "these cells" if own_units is None else "samples",
-        tuple(notes),
-    )
+
+    def summed_up(inside: NDArray[np.bool_]) -> BatchLeft:
+        """Sum up what was found of some of the judged cells, ``inside`` among ``rows``."""
+        of_these = evidence.of(inside)
+        drawn = draw(
+            n_draws,
+            repeats,
+            np.random.default_rng([seed, 2]),
+            batch=of_these.batch,
+            sample=None if sample_of is None else np.unique(sample_of[inside], return_inverse=True)[1],
+            level=level,
+        )
+        found = summarise(of_these, drawn, margin=margin, level=level)
+        table = found.table.reindex([*found.table.index, *(g for g in graphs or {} if g not in found.table.index)])
+        table.insert(5, "graph_mixing", pd.Series(mixing))
+        nothing = [_NOTHING.format(100 * margin)] if bool(found.table["no_batch_effect"].iloc[0]) else []
+        told = names[np.unique(of_these.batch)]
+        missing = {
+            r: np.bincount(of_these.batch, p < 0)[np.unique(of_these.batch)]
+            / np.bincount(of_these.batch)[np.unique(of_these.batch)]
+            for r, p in enumerate(of_these.population)
+        }
+        return BatchLeft(
+            table,
+            found.populations,
+            found.differences,
+            found.kinds,
+            pd.DataFrame(missing, index=told),
+            of_these.entropy,
+            "these cells" if own_units is None else "samples",
+            (*notes, *nothing),
+        )
+
+    whole = summed_up(np.ones(int(rows.sum()), dtype=bool))
+    masks = {name: check_part(part, name, n)[kept][rows] for name, part in (parts or {}).items()}
+    return replace(whole, parts={name: summed_up(inside) for name, inside in masks.items()})
 
 
 def _gather(
@@ -287,11 +332,13 @@ def _gather(
     n_repeats: int,
     n_splits: int,
     seed: int,
+    with_marginal: bool,
 ) -> Evidence:
     """Train the probes of all embeddings on the same folds."""
     n = int(rows.sum())
-    given = np.empty((len(embeddings), len(kinds), len(c), n_repeats, n))
-    marginal = np.empty((len(embeddings), n_repeats, n))
+    given = np.empty((2, len(embeddings), len(kinds), len(c), n_repeats, n))
+    stretch = np.empty(given.shape[1:-1])
+    marginal = np.full((len(embeddings), n_repeats, n), np.nan)
     composition = np.empty((len(c), n_repeats, n))
     nowhere = np.zeros_like(s)
     with threadpool_limits(limits=1):
@@ -302,22 +349,25 @@ def _gather(
                 folds = deal_folds(s, at, rows, units, n_splits=n_splits, rng=np.random.default_rng([seed, 3, t]))
                 for e, z in enumerate(embeddings.values()):
                     if population is None:
-                        marginal[e, t] = pointwise_information(z, s, at, folds, kind="network", seed=[seed, 4, t])[rows]
+                        # One repeat: it stands beside, and nothing is divided by it.
+                        if t == 0 and with_marginal:
+                            found = pointwise_information(z, s, at, folds, kind="network", seed=[seed, 4, t])
+                            marginal[e] = found.values[0, rows]
                         continue
                     for k, kind in enumerate(kinds):
-                        given[e, k, r, t] = pointwise_information(z, s, at, folds, kind=kind, seed=[seed, 4, t])[rows]
-                for fold, scored in enumerate(folds.scored):
-                    if population is not None:
-                        composition[r, t, np.cumsum(rows)[scored] - 1] = folds.log_proportions[
-                            fold, at[scored], s[scored]
-                        ]
-                    else:
-                        composition[:, t, np.cumsum(rows)[scored] - 1] -= folds.log_proportions[fold, 0, s[scored]]
+                        found = pointwise_information(z, s, at, folds, kind=kind, seed=[seed, 4, t])
+                        given[:, e, k, r, t], stretch[e, k, r, t] = found.values[:, rows], found.stretch
+                told = folds.both_ways(folds.log_proportions[:, at[rows], s[rows]].astype(np.float64), folds.rows)
+                if population is None:
+                    composition[:, t] -= told
+                else:
+                    composition[r, t] = told
     return Evidence(
         list(embeddings),
         list(kinds),
         list(embeddings).index(reference),
         given,
+        stretch,
         marginal,
         composition,
         s[rows],

@@ -75,6 +75,15 @@ def check_judged(cells: ArrayLike | None, level: NDArray[np.int64], names: NDArr
     return judged
 
 
+def check_part(part: ArrayLike, name: str, n: int) -> NDArray[np.bool_]:
+    """Return the mask of a further set of cells."""
+    mask = np.zeros(n, dtype=bool)
+    mask[np.asarray(part)] = True
+    if not mask.any():
+        raise ValueError(f"the part {name!r} has no cell.")
+    return mask
+
+
 def check_options(
     kinds: Sequence[str] | None, n_repeats: int | None, margin: float, level: float, thorough: bool
 ) -> tuple[tuple[str, ...], int]:

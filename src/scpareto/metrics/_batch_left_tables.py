@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,11 @@ class Evidence:
     reference
         Place of the reference among the names.
     given
-        Given the population, ``(n_embeddings, n_kinds, n_resolutions, n_repeats, n_cells)``, in nats.
+        Given the population, ``(2, n_embeddings, n_kinds, n_resolutions, n_repeats, n_cells)``, in nats: the estimate,
+        and with what was too little to tell from chance left in.
+    stretch
+        How many times the mean of these scatters more than their draws, ``(n_embeddings, n_kinds, n_resolutions,
+        n_repeats)``.
     marginal
         Without it, ``(n_embeddings, n_repeats, n_cells)``.
     composition
@@ -49,6 +53,7 @@ class Evidence:
     kinds: list[str]
     reference: int
     given: NDArray[np.float64]
+    stretch: NDArray[np.float64]
     marginal: NDArray[np.float64]
     composition: NDArray[np.float64]
     batch: NDArray[np.int64]
@@ -58,6 +63,17 @@ class Evidence:
     def entropy(self) -> float:
         """Entropy of the batches, in nats."""
         return _entropy(self.batch)
+
+    def of(self, inside: NDArray[np.bool_]) -> Evidence:
+        """Evidence of some of the cells, shape ``(n_cells,)``."""
+        return replace(
+            self,
+            given=self.given[..., inside],
+            marginal=self.marginal[..., inside],
+            composition=self.composition[..., inside],
+            batch=self.batch[inside],
+            population=self.population[:, inside],
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,21 +89,24 @@ class Summary:
 def summarise(evidence: Evidence, draws: Draws, *, margin: float, level: float) -> Summary:
     """Ratios, intervals, flags and differences of all embeddings."""
     assessable = (evidence.population >= 0).astype(np.float64)
-    # Kinds are lower bounds of one number: the highest is nearest to it.
-    by_kind = np.einsum("ekrtn,rn->ekr", evidence.given, assessable) / assessable.sum(axis=1)
-    by_kind = by_kind.mean(axis=2) / evidence.given.shape[3]
+    # What a kind of probe can tell is a lower bound of one number: the highest is nearest to it.
+    by_kind = np.einsum("ekrtn,rn->ekr", evidence.given[0], assessable) / assessable.sum(axis=1)
+    by_kind = by_kind.mean(axis=2) / evidence.given.shape[4]
     best = by_kind.argmax(axis=1)
-    given = evidence.given[np.arange(len(best)), best]
+    given = evidence.given[:, np.arange(len(best)), best]
+    stretch = evidence.stretch[np.arange(len(best)), best]
 
-    total = np.einsum("ertn,rn->ert", given, assessable) / assessable.sum(axis=1)[:, None]
-    # (n_draws, n_embeddings, n_resolutions, n_repeats)
-    drawn = draws.sums(np.moveaxis(given * assessable[None, :, None], -1, 0))
-    drawn /= draws.sums(assessable.T)[:, None, :, None]
-    both = np.einsum("dert,dt->der", drawn, draws.repeats)
-    of_cells = drawn.mean(axis=3)
+    mean = np.einsum("gertn,rn->gert", given, assessable) / assessable.sum(axis=1)[:, None]
+    total = mean[0]
+    # (n_draws, 2, n_embeddings, n_resolutions, n_repeats)
+    drawn = draws.sums(np.moveaxis(given * assessable[None, None, :, None], -1, 0))
+    drawn = _stretched(drawn / draws.sums(assessable.T)[:, None, None, :, None], mean, stretch)
+    # (n_embeddings, 2, n_draws, n_resolutions). Stretched weights of repeats may be negative, information is not.
+    both = np.maximum(np.einsum("dgert,dt->egdr", drawn, draws.repeats), 0)
+    of_cells = drawn[:, 0].mean(axis=3)
     ratio = _percent(total.mean(axis=2), evidence.reference)
-    ratio_drawn = _percent(np.moveaxis(both, 0, 1), evidence.reference)
-    everywhere = _percent(given.mean(axis=(2, 3)), evidence.reference)
+    ratio_drawn = _percent(both, evidence.reference)
+    everywhere = _percent(given[0].mean(axis=(2, 3)), evidence.reference)
     per_repeat = _percent(total.mean(axis=1), evidence.reference)
     cells_drawn = _percent(np.moveaxis(of_cells.mean(axis=2), 0, 1), evidence.reference)
 
@@ -98,12 +117,12 @@ def summarise(evidence: Evidence, draws: Draws, *, margin: float, level: float) 
     composition_drawn /= draws.cells.sum(axis=1, dtype=np.float64)
 
     least = margin * evidence.entropy
-    reference_low = interval(both[:, evidence.reference], level)[0]
+    reference_low = _ends("", both[evidence.reference], level)["low"]
     nothing = not reference_low >= least
-    n_repeats = given.shape[2]
+    n_repeats = given.shape[3]
     rows: list[dict[str, Any]] = []
     for e, name in enumerate(evidence.names):
-        more_low = interval(both[:, e] - both[:, evidence.reference], level)[0]
+        more_low = _ends("", both[e] - both[evidence.reference], level)["low"]
         beyond_high = interval(marginal_drawn[:, e] - composition_drawn, level)[1]
         ordered = np.sort(by_kind[e])[::-1]
         tolerance = _PLATEAU * max(by_kind[evidence.reference].max(), least)
@@ -124,11 +143,11 @@ def summarise(evidence: Evidence, draws: Draws, *, margin: float, level: float) 
             row
             | {
                 "information": total[e].mean(),
-                **_ends("information_", both[:, e], level),
+                **_ends("information_", both[e], level),
                 "marginal": evidence.marginal[e].mean(),
-                **_ends("marginal_", marginal_drawn[:, e], level),
+                **_ends("marginal_", marginal_drawn[None, :, e], level),
                 "composition": composition.mean(),
-                **_ends("composition_", composition_drawn, level),
+                **_ends("composition_", composition_drawn[None], level),
                 "no_batch_effect": nothing,
                 "composition_erased": bool(beyond_high < -max(least, _SHORT_OF * composition.mean())),
                 "reference_leaks_less": bool(more_low > 0),
@@ -141,34 +160,43 @@ def summarise(evidence: Evidence, draws: Draws, *, margin: float, level: float) 
             "first": evidence.names[a],
             "second": evidence.names[b],
             "difference": np.nan if nothing else float((ratio[a] - ratio[b]).mean()),
-            **_ends("", np.full(1, np.nan) if nothing else ratio_drawn[a] - ratio_drawn[b], level),
+            **_ends("", np.full((1, 1), np.nan) if nothing else ratio_drawn[a] - ratio_drawn[b], level),
         }
         for a, b in combinations(range(len(evidence.names)), 2)
     ]
     return Summary(
         pd.DataFrame(rows).set_index("embedding"),
-        _per_population(evidence, given, draws, margin=margin, level=level),
+        _per_population(evidence, given, stretch, draws, margin=margin, level=level),
         pd.DataFrame(differences, columns=["first", "second", "difference", "low", "high"]),
         pd.DataFrame(by_kind, index=pd.Index(evidence.names, name="embedding"), columns=evidence.kinds),
     )
 
 
 def _per_population(
-    evidence: Evidence, given: NDArray[np.float64], draws: Draws, *, margin: float, level: float
+    evidence: Evidence,
+    given: NDArray[np.float64],
+    stretch: NDArray[np.float64],
+    draws: Draws,
+    *,
+    margin: float,
+    level: float,
 ) -> pd.DataFrame:
     rows = []
     for r, population in enumerate(evidence.population):
         for c in np.unique(population[population >= 0]):
             inside = population == c
-            here = np.where(inside, given[:, r], 0.0)
-            total = here.mean(axis=1).sum(axis=1) / inside.sum()
-            drawn = np.einsum("det,dt->de", draws.sums(np.moveaxis(here, -1, 0)), draws.repeats)
+            here = np.where(inside, given[:, :, r], 0.0)
+            mean = here.sum(axis=-1) / inside.sum()
+            total = mean[0].mean(axis=1)
             # A draw without any of its samples says nothing about a population.
             weight = draws.sums(inside.astype(np.float64))
-            drawn = drawn[weight > 0] / weight[weight > 0, None]
+            some = weight > 0
+            drawn = draws.sums(np.moveaxis(here, -1, 0))[some] / weight[some, None, None, None]
+            drawn = np.einsum("dget,dt->egd", _stretched(drawn, mean, stretch[:, r]), draws.repeats[some])
             entropy = _entropy(evidence.batch[inside])
-            nothing = not interval(drawn[:, evidence.reference], level)[0] >= max(margin * entropy, 1e-12)
-            ratio_drawn = _percent(drawn.T, evidence.reference)
+            reference_low = _ends("", drawn[evidence.reference], level)["low"]
+            nothing = not reference_low >= max(margin * entropy, 1e-12)
+            ratio_drawn = _percent(drawn, evidence.reference)
             ratio = _percent(total, evidence.reference)
             rows += [
                 {
@@ -179,9 +207,9 @@ def _per_population(
                     "n_batches": len(np.unique(evidence.batch[inside])),
                     "entropy": entropy,
                     "information": total[e],
-                    **_ends("information_", drawn[:, e], level),
+                    **_ends("information_", drawn[e], level),
                     "batch_left": np.nan if nothing else ratio[e],
-                    **_ends("", np.full(1, np.nan) if nothing else ratio_drawn[e], level),
+                    **_ends("", np.full((1, 1), np.nan) if nothing else ratio_drawn[e], level),
                     "no_batch_effect": nothing,
                 }
                 for e, name in enumerate(evidence.names)
@@ -195,9 +223,23 @@ def _percent(values: NDArray[np.float64], reference: int) -> NDArray[np.float64]
         return 100 * (values / values[reference])
 
 
+def _stretched(
+    drawn: NDArray[np.float64], mean: NDArray[np.float64], stretch: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Draws with their deviations stretched, on the scale of the root.
+
+    Information grows with the square of an effect, and scatters the more the more there is: the root scatters evenly.
+    """
+    apart = (drawn - mean) * stretch
+    # The term of the square is held to what it is where the root comes to zero.
+    bent = np.minimum(apart**2 / (4 * np.maximum(mean, 1e-12)), mean)
+    return np.where(mean > 0, np.maximum(mean + apart + bent, 0), mean + apart)
+
+
 def _ends(prefix: str, draws: NDArray[np.float64], level: float) -> dict[str, float]:
-    low, high = interval(draws, level)
-    return {f"{prefix}low": low, f"{prefix}high": high}
+    """Interval that holds those of both rows of draws: of the estimate, and with what may be chance left in."""
+    ends = np.array([interval(row, level) for row in draws])
+    return {f"{prefix}low": float(ends[:, 0].min()), f"{prefix}high": float(ends[:, 1].max())}
 
 
 def _entropy(labels: NDArray[np.int64]) -> float:

@@ -24,7 +24,30 @@ _N_NEIGHBORS = 30
 # How far predictions may go from what the level tells alone, and how much of that is mixed in.
 _STRENGTHS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25)
 _MIXING_WEIGHTS = (1e-3, 0.01, 0.05)
+# Trees learn their training cells by heart: nothing can be read from how well they tell these.
+_HELD_OUT_ALONE = ("boosting",)
+_LEAST_SHARE = 0.4
 _CHANCE = 3.0  # twice a gain in log likelihood is chi-squared with two degrees of freedom: 6.0 at 5 %
+
+
+@dataclass(frozen=True, eq=False)
+class Pointwise:
+    r"""What a probe tells, cell by cell.
+
+    Attributes
+    ----------
+    values
+        Information in nats, ``(2, n_cells)``, NaN for cells that are not scored. The first row is the estimate. The
+        second differs where the probe finds no more than chance does, which the first row calls nothing: it has the
+        most that the probe could have found, for upper ends of intervals.
+    stretch
+        How many times the mean scatters more than values of cells do. A probe that learns from finite cells keeps to a
+        share :math:`a` of the log ratios, and their scatter to as much, while the mean is made up for; the factor is
+        :math:`\sqrt{(1 + a) / 2} / a`, with half of the variance of what was fitted to chance.
+    """
+
+    values: NDArray[np.float64]
+    stretch: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +57,41 @@ class Folds:
     Attributes
     ----------
     scored, training
-        Rows per fold. Scored rows of a fold train no probe of it.
+        Rows per fold. Scored rows of a fold train no probe of it, and those of all other folds.
     inner
         Per fold the inner part of each of its training rows: 0 to 7, or fewer parts of whole samples.
     log_proportions
         Log proportions of the labels within each level, of the training rows, ``(n_folds, n_levels, n_labels)``.
+    fold_of
+        Fold that scores each cell, ``(n_cells,)``, -1 for none.
+    sample
+        Sample of each cell, where folds are whole samples.
     """
 
     scored: list[NDArray[np.int64]]
     training: list[NDArray[np.int64]]
     inner: list[NDArray[np.int64]]
     log_proportions: NDArray[np.float32]
+    fold_of: NDArray[np.int64]
+    sample: NDArray[np.int64] | None
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Scored rows of all folds, in order."""
+        return np.flatnonzero(self.fold_of >= 0)
+
+    def both_ways(self, values: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Mean of the value of a cell's own fold, in which it is held out, and of the folds that it trains.
+
+        What is fitted to some cells is too good on these and, to the same amount, too bad on others.
+
+        Parameters
+        ----------
+        values
+            Of each fold and scored row, ``(n_folds, n_rows)``.
+        """
+        held_out = values[self.fold_of[rows], np.arange(len(rows))]
+        return held_out / 2 + (values.sum(axis=0) - held_out) / (2 * (len(values) - 1))
 
 
 def deal_folds(
@@ -82,7 +129,8 @@ def deal_folds(
         # One cell of the overall proportions is added to each level: a label unseen there keeps a probability.
         overall = (counts.sum(axis=0) + 0.5) / (counts.sum() + 0.5 * n_labels)
         log_proportions[fold] = np.log((counts + overall) / (counts.sum(axis=1, keepdims=True) + 1))
-    return Folds(rows["scored"], rows["training"], rows["inner"], log_proportions)
+    fold_of = np.where(scored, part, -1)
+    return Folds(rows["scored"], rows["training"], rows["inner"], log_proportions, fold_of, sample)
 
 
 def _deal_samples(
@@ -104,8 +152,8 @@ def pointwise_information(
     *,
     kind: str,
     seed: list[int],
-) -> NDArray[np.float64]:
-    """Log probability of each scored cell's label given codes and level, less that given the level; NaN elsewhere.
+) -> Pointwise:
+    """Log probability of each scored cell's label given codes and level, less that given the level.
 
     Initial weights and minibatches depend on ``seed`` and the folds alone.
     """
@@ -114,38 +162,80 @@ def pointwise_information(
         np.float32
     )
     predict = PROBES[kind](z, labels, level, folds, np.random.default_rng(seed))
-    rows = np.concatenate(folds.scored)
-    alone = np.concatenate([folds.log_proportions[f, level[own]] for f, own in enumerate(folds.scored)])
-    told = np.concatenate([predict(f, own) for f, own in enumerate(folds.scored)]).astype(np.float64)
-    told = np.log(np.maximum(told, 1e-12))
-    found = np.full(len(labels), np.nan)
+    values, stretch = np.full((2, len(labels)), np.nan), 1.0
     # Apart for cells without a population, which are the first level: a probe may be sure of these and not of others.
-    for group in (level[rows] == 0, level[rows] > 0):
-        if group.any():
-            found[rows[group]] = _calibrated(told[group], alone[group].astype(np.float64), labels[rows[group]])
-    return found
+    for nowhere in (True, False):
+        rows = folds.rows[(level[folds.rows] == 0) == nowhere]
+        if len(rows):
+            told = np.stack([predict(fold, rows) for fold in range(len(folds.scored))]).astype(np.float64)
+            alone = folds.log_proportions[:, level[rows]].astype(np.float64)
+            found = _calibrated(np.log(np.maximum(told, 1e-12)), alone, labels[rows], rows, folds, kind)
+            values[:, rows] = found.values
+            if not nowhere:
+                stretch = found.stretch
+    return Pointwise(values, stretch)
 
 
 def _calibrated(
-    told: NDArray[np.float64], alone: NDArray[np.float64], labels: NDArray[np.int64]
-) -> NDArray[np.float64]:
+    told: NDArray[np.float64],
+    alone: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    folds: Folds,
+    kind: str,
+) -> Pointwise:
     """Gain in log probability of each cell's label, with over-confidence taken back.
 
     Probabilities go from those without codes towards the probe's by a strength, and are mixed with a little of the
-    former. Both numbers are chosen for all scored cells at once: two numbers from many cells, which adds about 1 / n
+    former. Both numbers are chosen for all held-out cells at once: two numbers from many cells, which adds about 1 / n
     nats, where a choice on a part of the training cells of each fold costs far more. A gain that two free numbers reach
     by chance in one case of twenty counts as none.
     """
-    at = np.arange(len(labels)), labels
-    best, least = np.zeros(len(labels)), _CHANCE / len(labels)
+    own = (folds.fold_of[rows], np.arange(len(rows)))
+    best, chosen = np.zeros(len(rows)), None
     for strength in _STRENGTHS:
-        logits = alone + strength * (told - alone)
-        own = logits[at] - logsumexp(logits, axis=1) - alone[at]
+        gains = _gain(told[own], alone[own], labels, strength)
         for weight in _MIXING_WEIGHTS:
-            gain = np.log((1 - weight) * np.exp(own) + weight)
-            if gain.mean() > max(best.mean(), least):
-                best = gain
-    return best
+            gain = np.log((1 - weight) * np.exp(gains) + weight)
+            if gain.mean() > best.mean():
+                best, chosen = gain, (strength, weight)
+
+    def estimate(strength: float, weight: float) -> tuple[NDArray[np.float64], float]:
+        every = np.log((1 - weight) * np.exp(_gain(told, alone, labels, strength)) + weight)
+        found = every[own] if kind in _HELD_OUT_ALONE else folds.both_ways(every, rows)
+        return found, every[own].mean() / max(found.mean(), 1e-12)
+
+    # The gain at the least strength goes with the slope, whose scatter says what chance does where there is nothing.
+    alike = _alike_within_samples(_gain(told[own], alone[own], labels, _STRENGTHS[0]), labels, rows, folds)
+    limit = _CHANCE * alike / len(rows)
+    if chosen is None or best.mean() <= _CHANCE / len(rows):
+        # Held-out cells advise to believe nothing. There may be as much as is found at another strength, or is missed.
+        at_most = max((estimate(strength, min(_MIXING_WEIGHTS))[0] for strength in _STRENGTHS), key=np.mean)
+        return Pointwise(np.stack([np.zeros(len(rows)), at_most + max(limit - at_most.mean(), 0)]), 1.0)
+    found, share = estimate(*chosen)
+    held_back = np.clip(share, _LEAST_SHARE, 1)
+    return Pointwise(
+        np.stack([found, found + max(limit - found.mean(), 0)]), float(np.sqrt((1 + held_back) / 2) / held_back)
+    )
+
+
+def _gain(
+    told: NDArray[np.float64], alone: NDArray[np.float64], labels: NDArray[np.int64], strength: float
+) -> NDArray[np.float64]:
+    logits = alone + strength * (told - alone)
+    at = (*np.indices(logits.shape[:-1], sparse=True)[:-1], np.arange(len(labels)), labels)
+    return logits[at] - logsumexp(logits, axis=-1) - alone[at]
+
+
+def _alike_within_samples(
+    gain: NDArray[np.float64], labels: NDArray[np.int64], rows: NDArray[np.int64], folds: Folds
+) -> float:
+    """How many times the sum of gains scatters more, in variance, than if cells of a sample were independent."""
+    if folds.sample is None:
+        return 1.0
+    # Batches may gain unequally without any scatter between their samples.
+    centred = gain - (np.bincount(labels, gain) / np.maximum(np.bincount(labels), 1))[labels]
+    return max(1.0, float((np.bincount(folds.sample[rows], centred) ** 2).sum() / max((centred**2).sum(), 1e-12)))
 
 
 Predictor = Callable[[int, "NDArray[np.int64]"], "NDArray"]

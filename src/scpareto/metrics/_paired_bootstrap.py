@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import norm, t
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,11 +40,13 @@ def draw(
     *,
     batch: NDArray[np.int64],
     sample: NDArray[np.int64] | None,
+    level: float,
 ) -> Draws:
     """Draw cells, or samples within batches, and repeats, with replacement.
 
     ``n`` units drawn with replacement scatter too little, by the factor (n - 1) / n in the variance. Of many cells
-    nobody sees it; of two repeats it is a half. Deviations of samples and repeats are stretched to make up for it.
+    nobody sees it; of two repeats it is a half. Deviations of samples and repeats are stretched to make up for it, and
+    those of samples also for a variance that few of them tell, as Student's t does for intervals of this ``level``.
     """
     cells = np.empty((n_draws, len(batch)), dtype=np.float32)
     if sample is None:
@@ -51,11 +54,12 @@ def draw(
             row[:] = np.bincount(rng.integers(len(batch), size=len(batch)), minlength=len(batch))
     else:
         own = [np.unique(sample[batch == b]) for b in np.unique(batch)]
+        few = t.ppf((1 + level) / 2, sum(map(len, own)) - len(own)) / norm.ppf((1 + level) / 2)
         for row in cells:
             weight = np.zeros(int(sample.max()) + 1)
             for names in own:
                 times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
-                weight[names] = 1 + (times - 1) * np.sqrt(len(names) / max(len(names) - 1, 1))
+                weight[names] = 1 + (times - 1) * few * np.sqrt(len(names) / max(len(names) - 1, 1))
             # The stretched weight of a sample that was not drawn is a little below zero; sums remain right in mean and
             # variance.
             row[:] = weight[sample]

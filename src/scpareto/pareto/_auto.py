@@ -80,9 +80,10 @@ def _by_judge(front: FrontData) -> Recommendation:
     margin = float(record.get("margin", 0.0))
     near = allowed[(upper[allowed] < margin) | (allowed == best)]
     chosen = int(near.min())
+    honest = _other_half(front, allowed, margin)
     undecided = [int(row) for row in allowed if row < chosen and excess[row] < margin]
     return Recommendation(
-        front.numbers[chosen], "auto", _reason(front, left, chosen, best, alarmed, erased, undecided, margin)
+        front.numbers[chosen], "auto", _reason(front, left, chosen, best, alarmed, erased, undecided, margin, honest)
     )
 
 
@@ -97,6 +98,22 @@ def _excess(
     return excess, excess + bound * np.where(np.isfinite(error), error, np.inf)
 
 
+def _other_half(front: FrontData, allowed: NDArray[np.int64], margin: float) -> float | None:
+    """Return what the other half of the cells reads at the point that one half picks; the mean of both ways."""
+    halves = front.tables.get("halves")
+    if halves is None:
+        return None
+    by_name = halves.set_index("embedding")
+    names = [f"point {front.numbers[row]}" for row in allowed]
+    if not set(names) <= set(by_name.index):
+        return None
+    values = by_name.loc[names, ["half_0", "half_1"]].to_numpy(dtype=np.float64)
+    if not np.isfinite(values).all():
+        return None
+    picked = [int(np.flatnonzero(own <= own.min() + margin)[0]) for own in values.T]
+    return float((values[picked[0], 1] + values[picked[1], 0]) / 2)
+
+
 def _reason(
     front: FrontData,
     left: NDArray[np.float64],
@@ -106,6 +123,7 @@ def _reason(
     erased: NDArray[np.bool_],
     undecided: list[int],
     margin: float,
+    honest: float | None,
 ) -> str:
     numbers, table = front.numbers, front.table
     nuisance = "batch" if left_column(front) == "batch_left" else left_column(front).removesuffix("_left")
@@ -113,6 +131,8 @@ def _reason(
     if chosen != 0:
         told[0] += f", against {_percent(front, 0)} at point {numbers[0]}, the least corrected one"
     told[0] += "."
+    if honest is not None:
+        told.append(f"Picked on one half of the cells and read on the other, {honest:.1f} % is left.")
     if (kept := table.get("structure_kept")) is not None and np.isfinite(kept.iloc[chosen]):
         told.append(f"It keeps {kept.iloc[chosen]:.0f} % of the structure.")
     if chosen != best:

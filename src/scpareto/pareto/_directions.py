@@ -28,5 +28,5 @@ def is_higher_better(column: str, objectives: Collection[str] = ()) -> bool:
         Names of the objectives, which are always minimised.
     """
     name = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")
-    name = re.sub(r"_(train|validation|test|mean|sample)$", "", name)
+    name = re.sub(r"(?<!_in)_(train|validation|test|mean|sample)$", "", name)
     return name not in objectives and _HIGHER.fullmatch(name) is not None

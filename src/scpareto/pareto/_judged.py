@@ -79,12 +79,12 @@ def judged_non_dominated(front: FrontData) -> NDArray[np.bool_]:
     one of the two by more than their paired interval allows for chance. Points that were not judged are not among them.
     """
     points = judged_points(front)
-    known = np.isfinite(points).all(axis=1)
+    known = np.asarray(np.isfinite(points).all(axis=1))
     certain = np.zeros((len(points), len(points)), dtype=bool)
     for which, sign in (("left", 1), ("kept", -1)):
         low, high = paired(front, which)
         # row certainly worse than column
-        worse = low > 0 if sign > 0 else high < 0
+        worse = np.asarray(low > 0 if sign > 0 else high < 0)
         values = points[:, 0 if which == "left" else 1]
         unknown = np.isnan(low)
         certain |= np.where(unknown, values[:, None] > values[None, :], worse)

@@ -4,15 +4,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._alarm import draw_zone
+from ._front_axes import draw_axes, draw_title, same_limits
 from ._front_names import write_names
 from ._legend import draw_legend, entries_of
-from ._marks import draw_border, draw_intervals, draw_points, draw_selected, interval_ends
+from ._marks import draw_course, draw_intervals, draw_points, draw_special, interval_ends
 from ._others import draw_others, others_of
-from ._plane import planes_of, points_chosen, tables_of
+from ._plane import by_name, planes_of, points_chosen
 from ._style import COLUMN_WIDTH, LABEL_SIZE, new_axes, settle, tidy
 from ._table import as_table
-from ._titles import broken_title
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from ._table import FrontLike
 
 _HEIGHT = 2.9  # inches
-_LONGEST = 44  # characters of a line beside an axis of that height
 
 
 def front(
@@ -38,15 +36,20 @@ def front(
     label_points: bool = True,
     higher_is_better: Collection[str] = (),
     legend: bool = True,
+    title: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a front, or several, in the plane of two of its columns.
 
-    The non-dominated set is recomputed in the plane that is drawn, for each front by itself: non-dominated points are
-    filled and joined by the border of the region that they dominate, dominated points are hollow. Points of a single
-    front are coloured and numbered along it, and the extremes have their own markers and names. Several fronts have a
-    colour, a marker and a line each, and only extremes and chosen points are named, extremes that lie together once.
-    The zone of points whose `alarm` rings is hatched.
+    By default the axes are what is left of the batch and what is kept of the structure, in %, where the front was
+    judged. There a line joins the points in order, and points that another one beats beyond their paired intervals, as
+    the column `non_dominated` says, are hollow. In other planes the points that no other one dominates are found by the
+    values drawn, for each front by itself, and joined by the border of the region that they dominate.
+
+    Points of a single front are coloured and numbered along it, and the extremes have their own markers and names.
+    Several fronts have a colour, a marker and a line each, and only extremes and selected points are named, extremes
+    that lie together once. Points whose over-correction alarm rings are crossed out. The recommended point is ringed
+    and the selected one framed; the title is the recommendation.
 
     Parameters
     ----------
@@ -54,10 +57,12 @@ def front(
         A :class:`~scpareto.pareto.Front`, or its table with one row for each of `n` points. Several are given by name,
         or in a list, which calls them "front 1", "front 2" and so on.
     x, y
-        Any two columns that measure a point. By default `leakage_mean` (else the first nuisance objective on test
-        cells) and `generative_loss_test`.
+        Any two columns that measure a point, for example `leakage_mean` and `generative_loss_test`, the plane of
+        publications. By default `batch_left` (or `<nuisance>_left`) and `structure_kept`; where these were not judged
+        `leakage_mean` (else the first nuisance objective on test cells) and `generative_loss_test`.
     selected
-        Number of the point to ring; of several fronts a point in each, or points by the name of the front.
+        Number of the point that is selected, to frame; of several fronts a point in each, or points by the name of the
+        front.
     others
         Points of other methods: one row for each, indexed by its name, with the columns `x` and `y`, and optionally
         their intervals. Methods without both values are left out.
@@ -69,13 +74,15 @@ def front(
         Columns of which larger values are better, beside those known (retention and the scores of scib-metrics).
     legend
         Whether to explain the markers.
+    title
+        Whether to write what the front recommends, which a table does not know. Several fronts have no title.
     ax
         Where to draw; by default a new figure of one journal column.
 
     Returns
     -------
-    The axes. Artists carry the ids `"non-dominated"`, `"dominated"`, `"border"`, `"interval"`, `"selected"`, `"alarm"`
-    and `"other"`.
+    The axes. Artists carry the ids `"non-dominated"`, `"dominated"`, `"course"` or `"border"`, `"interval"`,
+    `"recommended"`, `"selected"`, `"alarm"` and `"other"`.
 
     Raises
     ------
@@ -89,48 +96,44 @@ def front(
     --------
     >>> import pandas as pd
     >>> import scpareto.pl as pl
-    >>> table = pd.DataFrame(
+    >>> from scpareto.pareto import Front
+    >>> judged = pd.DataFrame({"point": [0, 1, 2], "batch_left": [30.0, 8.0, 7.0], "alarm": [0.0, 0.0, 1.0]})
+    >>> judged["structure_kept"] = [98.0, 97.0, 80.0]
+    >>> ax = pl.front(Front(judged, objectives=["generative_loss", "classifier"]))
+    >>> " ".join(ax.get_title(loc="left").split())
+    'Recommended: point 1, 8 % of the batch left, 97 % of the structure kept.'
+
+    Two fronts that were not judged, and a point of scVI:
+
+    >>> mine = pd.DataFrame(
     ...     {"point": [0, 1, 2], "leakage_mean": [0.9, 0.3, 0.1], "generative_loss_test": [330.0, 331.0, 336.0]}
     ... )
-    >>> ax = pl.front(table, selected=1)
-    >>> ax.get_ylabel()
-    'generative loss, test cells (nats per cell)'
-
-    Two fronts and a point of scVI:
-
     >>> scvi = pd.DataFrame({"leakage_mean": [0.7], "generative_loss_test": [330.2]}, index=["scVI"])
-    >>> ax = pl.front({"MINE": table, "MMD": table.assign(leakage_mean=[0.8, 0.4, 0.2])}, others=scvi)
+    >>> ax = pl.front({"MINE": mine, "MMD": mine.assign(leakage_mean=[0.8, 0.4, 0.2])}, others=scvi)
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['MINE', 'MMD']
     """
-    planes = planes_of(tables_of(front), x, y, higher_is_better)
+    planes = planes_of(by_name(front), x, y, higher_is_better)
     chosen = points_chosen(planes, selected)
     beside = others_of(others, planes[0].columns)
     if ax is None:
         ax = new_axes(figsize=(COLUMN_WIDTH, _HEIGHT))[1][0, 0]
         tidy(ax)
-    _draw_axes(ax, planes[0])
     for plane, point in zip(planes, chosen, strict=True):
-        draw_zone(ax, plane.xy, plane.over, joined=plane.is_line, **plane.zone)
-        draw_border(ax, plane)
+        draw_course(ax, plane)
         if intervals:
             draw_intervals(ax, interval_ends(plane.table, plane.columns, plane.xy), plane.colors)
         draw_points(ax, plane, plane.culled, filled=True)
         draw_points(ax, plane, ~plane.culled, filled=False)
-        draw_selected(ax, plane, point, plane.everything)
+        draw_special(ax, plane, point, plane.everything)
     draw_others(ax, beside, intervals=intervals)
+    draw_axes(ax, planes[0])
+    masks = [plane.everything for plane in planes]
     if legend:
-        draw_legend(ax, entries_of(planes, chosen=any(point is not None for point in chosen)))
-    write_names(
-        ax,
-        planes,
-        chosen,
-        beside,
-        masks=[plane.everything for plane in planes],
-        points=label_points,
-        intervals=intervals,
-        border=True,
-    )
+        draw_legend(ax, entries_of(planes, chosen, masks=masks), place=_worst_corner(planes[0]))
+    if title and len(planes) == 1:
+        draw_title(ax, planes[0].told.sentence)
+    write_names(ax, planes, chosen, beside, masks=masks, points=label_points, intervals=intervals, course=True)
     return ax
 
 
@@ -143,6 +146,7 @@ def front_panels(
     intervals: bool = True,
     label_points: bool = True,
     higher_is_better: Collection[str] = (),
+    title: bool = True,
     axes: Sequence[Axes] | np.ndarray | None = None,
 ) -> np.ndarray:
     """Draw all candidates of a front and the non-dominated ones side by side.
@@ -151,10 +155,10 @@ def front_panels(
     ----------
     front
         A :class:`~scpareto.pareto.Front`, or its table with one row for each of `n` points.
-    x, y, intervals, label_points, higher_is_better
-        As in :func:`front`.
+    x, y, intervals, label_points, higher_is_better, title
+        As in :func:`front`; the title stands above a new figure alone.
     selected
-        Number of the point to ring.
+        Number of the point that is selected, to frame.
     axes
         Two axes to draw in; by default a new figure of two journal columns whose panels share their axes.
 
@@ -179,12 +183,16 @@ def front_panels(
     >>> [ax.get_title(loc="left") for ax in pl.front_panels(table)]
     ['all 3 points', '2 non-dominated']
     """
-    (plane,) = planes_of({None: as_table(front)}, x, y, higher_is_better)
+    as_table(front)  # refuses several
+    (plane,) = planes_of({None: front}, x, y, higher_is_better)
     chosen = points_chosen([plane], selected)
     if axes is None:
-        panels = new_axes(1, 2, figsize=(2 * COLUMN_WIDTH, _HEIGHT), share=True)[1][0]
+        figure, grid = new_axes(1, 2, figsize=(2 * COLUMN_WIDTH, _HEIGHT), share=True)
+        panels = grid[0]
         for ax in panels:
             tidy(ax)
+        if title and plane.told.sentence:
+            figure.suptitle(plane.told.sentence, fontsize=LABEL_SIZE, x=0.01, ha="left")
     else:
         panels = np.asarray(axes, dtype=object).ravel()
         if len(panels) != 2:
@@ -192,20 +200,18 @@ def front_panels(
     shown = (plane.everything, plane.culled)
     bars = interval_ends(plane.table, plane.columns, plane.xy) if intervals else []
     for ax, mask in zip(panels, shown, strict=True):
-        draw_zone(ax, plane.xy[mask], plane.over[mask], joined=plane.is_line)
-        if mask is plane.culled:
-            draw_border(ax, plane)
+        if mask is plane.culled and not plane.judged:
+            draw_course(ax, plane)
         draw_intervals(ax, [ends[mask] for ends in bars], plane.colors[mask])
         draw_points(ax, plane, mask, filled=True)
-        draw_selected(ax, plane, chosen[0], mask)
-        _draw_axes(ax, plane)
-    _same_limits(panels)
+        draw_special(ax, plane, chosen[0], mask)
+        draw_axes(ax, plane)
+    same_limits(panels)
     panels[1].set_ylabel("")
     names = (f"all {len(plane.xy)} points", f"{int(plane.culled.sum())} non-dominated")
     for ax, name in zip(panels, names, strict=True):
         ax.set_title(name, fontsize=LABEL_SIZE, loc="left")
-    if plane.over.any():
-        draw_legend(panels[0], entries_of([plane], chosen=chosen[0] is not None, culled=False), above=True)
+    draw_legend(panels[0], entries_of([plane], chosen, masks=shown[:1], culled=False), place="above")
     if label_points:
         settle(panels[0])
         for ax, mask in zip(panels, shown, strict=True):
@@ -217,23 +223,13 @@ def front_panels(
                 masks=[mask],
                 points=True,
                 intervals=intervals,
-                border=mask is plane.culled,
+                course=mask is plane.culled and not plane.judged,
             )
     return panels
 
 
-def _draw_axes(ax: Axes, plane: Plane) -> None:
-    words = [
-        broken_title(column, _LONGEST) + ("\nhigher is better" if higher else "")
-        for column, higher in zip(plane.columns, plane.higher, strict=True)
-    ]
-    ax.set_xlabel(words[0], fontsize=LABEL_SIZE)
-    ax.set_ylabel(words[1], fontsize=LABEL_SIZE)
-    ax.margins(0.1)
-
-
-def _same_limits(panels: np.ndarray) -> None:
-    limits = np.array([[*ax.get_xlim(), *ax.get_ylim()] for ax in panels])
-    for ax in panels:
-        ax.set_xlim(limits[:, 0].min(), limits[:, 1].max())
-        ax.set_ylim(limits[:, 2].min(), limits[:, 3].max())
+def _worst_corner(plane: Plane) -> str:
+    """Where a legend covers least: a judged front seldom leaves much and keeps little."""
+    if not plane.judged:
+        return "best"
+    return f"{'lower' if plane.higher[1] else 'upper'} {'left' if plane.higher[0] else 'right'}"

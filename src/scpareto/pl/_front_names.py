@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._alarm import ZONE_RADIUS, zone_pairs
+from ._alarm import CROSS
 from ._labels import place_labels
 from ._marks import interval_ends
 from ._style import INK, NOTE_SIZE, settle
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ._plane import Plane
 
 # typographic points
-_MARKER_RADIUS = 3.5
+_MARKER_RADIUS, _RING_RADIUS, _FRAME_RADIUS = 3.5, 6.0, 7.0
 _CLOSE = 18.0
 
 
@@ -32,7 +32,7 @@ def write_names(
     masks: Sequence[np.ndarray],
     points: bool,
     intervals: bool,
-    border: bool,
+    course: bool,
 ) -> None:
     """Name points beside their marks: of one front all, of several the extremes and the chosen; and other methods.
 
@@ -43,14 +43,14 @@ def write_names(
     planes
         The fronts.
     chosen
-        The ringed point of each front, or None.
+        The selected point of each front, or None.
     others
         Points of other methods.
     masks
         Points of each front that are drawn.
     points
         Whether to name points of fronts.
-    intervals, border
+    intervals, course
         What else is drawn and must stay free.
     """
     if not points and not others.names:
@@ -69,14 +69,14 @@ def write_names(
         named = mask & plane.table["point"].isin(list(words)).to_numpy()
         texts += [words[p] for p in plane.table["point"][named].tolist()]
         xy.append(plane.xy[named])
-        bare = np.where(plane.table["point"][named] == point, 6.0, _MARKER_RADIUS)
-        radius.append(np.where(plane.over[named], ZONE_RADIUS, bare))
+        numbers = plane.table["point"][named].to_numpy()
+        bare = np.where(plane.over[named], CROSS / 2, _MARKER_RADIUS)
+        bare = np.where(numbers == plane.told.recommended, _RING_RADIUS, bare)
+        radius.append(np.where(numbers == point, _FRAME_RADIUS, bare))
         free.append(_boxes(ax, plane.xy[mask & ~named], _MARKER_RADIUS))
-        ends = plane.xy[mask][zone_pairs(plane.over[mask], joined=plane.is_line)].reshape(-1, 4)
-        free.append(_boxes(ax, _along(ends), ZONE_RADIUS - 2))
-        if border:
-            stairs = plane.staircase
-            drawn.append(np.hstack([stairs[:-1], stairs[1:]]))
+        if course:
+            line = plane.course
+            drawn.append(np.hstack([line[:-1], line[1:]]))
         if intervals:
             drawn += [bars[mask].reshape(-1, 4) for bars in interval_ends(plane.table, plane.columns, plane.xy)]
     legend = ax.get_legend()

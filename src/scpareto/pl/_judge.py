@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from scpareto._constants import JUDGE_KEY, UNS_KEY
+from scpareto._constants import BATCH_LEFT, JUDGE_KEY, STRUCTURE_KEPT, UNS_KEY
+from scpareto.pareto import is_higher_better
 
+from ._front_axes import widen
 from ._labels import place_labels
-from ._style import CHOSEN, COLUMN_WIDTH, INK, LABEL_SIZE, MUTED, NOTE_SIZE, PALETTE, new_axes, settle, tidy
+from ._marks import RING
+from ._style import COLUMN_WIDTH, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, settle, tidy, unchosen_color
+from ._titles import axis_words
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
 
 _HEIGHT = 3.0
-_LEAST_SPAN = 10.0
-"""Smallest range of the axis of structure kept, in percent."""
-_AXES = {
-    "batch_left": "batch left (%)   better \N{LEFTWARDS ARROW}",
-    "structure_kept": "structure kept (%)   better \N{RIGHTWARDS ARROW}",
-}
+_LINE = 62
+"""Letters of a line of text across the axes."""
+_PARTS = 9
+"""Places along an interval that labels keep clear of."""
+_AXES = (BATCH_LEFT, STRUCTURE_KEPT)
+_LONGEST = 44
 
 
 def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | None = None) -> Axes:
     """Draw what :func:`scpareto.tl.judge` found: a point for each embedding.
 
-    The recommended one is ringed; those whose over-correction alarm rings are crossed out.
+    Bars are 95 % intervals. The recommended embedding is ringed; those whose alarm rings are crossed out.
 
     Parameters
     ----------
@@ -73,11 +78,10 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
         tidy(ax)
     xy = known[["batch_left", "structure_kept"]].to_numpy(dtype=float)
     ends = [_draw_interval(ax, known, axis, xy) for axis in (0, 1)]
-    colors = [PALETTE[i % len(PALETTE)] for i in range(len(known))]
-    ax.scatter(xy[:, 0], xy[:, 1], s=30, c=colors, zorder=3).set_gid("embedding")
+    colors = [unchosen_color(i) for i in range(len(known))]
+    ax.scatter(xy[:, 0], xy[:, 1], s=26, c=colors, zorder=3).set_gid("embedding")
     chosen = known["recommended"].to_numpy(dtype=bool)
-    ring: dict[str, Any] = {"facecolors": "none", "edgecolors": CHOSEN, "linewidths": 1.4}
-    ax.scatter(xy[chosen, 0], xy[chosen, 1], s=95, zorder=4, **ring).set_gid("recommended")
+    ax.scatter(xy[chosen, 0], xy[chosen, 1], s=95, zorder=4, **RING).set_gid("recommended")
     if chosen.any():
         ax.collections[-1].set_label("recommended")
     rings = known["alarm"].to_numpy(dtype=bool) if "alarm" in known else np.zeros(len(known), dtype=bool)
@@ -88,32 +92,43 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
         place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.02, 0.98), "ncols": 2}
         ax.legend(fontsize=NOTE_SIZE, frameon=False, handletextpad=0.2, columnspacing=0.8, **place)
     for axis, column in zip((ax.xaxis, ax.yaxis), _AXES, strict=True):
-        axis.set_label_text(_AXES[column], fontsize=LABEL_SIZE)
+        words = axis_words(column, higher=is_higher_better(column), longest=_LONGEST)
+        axis.set_label_text(words, fontsize=LABEL_SIZE)
+    if left_out := [str(name) for name in table.index if name not in known.index]:
+        text = textwrap.fill(f"not drawn, without a value on both axes: {', '.join(left_out)}", _LINE)
+        ax.set_xlabel(f"{ax.get_xlabel()}\n{text}", fontsize=LABEL_SIZE)
     ax.margins(0.12)
     ax.axvline(0, lw=0.6, color=MUTED, zorder=1)
-    low, high = ax.get_ylim()
-    if high - low < _LEAST_SPAN:  # so that a tenth of a percent does not look like a loss
-        ax.set_ylim((low + high - _LEAST_SPAN) / 2, (low + high + _LEAST_SPAN) / 2)
-    if chosen.any():
-        name, row = known.index[chosen][0], known[chosen].iloc[0]
-        told = f"{row['batch_left']:.0f} % of the batch left, {row['structure_kept']:.0f} % of the structure kept"
-        ax.set_title(f"{name}: {told}", fontsize=NOTE_SIZE, loc="left", pad=16)
+    widen(ax, "y")
+    ax.set_title(textwrap.fill(_title(known, table), _LINE), fontsize=NOTE_SIZE, loc="left", pad=16)
     settle(ax)
     obstacles = np.concatenate([end for end in ends if end is not None] or [np.empty((0, 2))])
     place_labels(ax, xy, [str(name) for name in known.index], obstacles=obstacles, fontsize=NOTE_SIZE, color=INK)
     return ax
 
 
+def _title(known: pd.DataFrame, table: pd.DataFrame) -> str:
+    """Say what the recommended embedding has, or that none is recommended."""
+    chosen = known[known["recommended"]]
+    if len(chosen):
+        row = chosen.iloc[0]
+        told = f"{row['batch_left']:.0f} % of the batch left, {row['structure_kept']:.0f} % of the structure kept"
+        return f"{chosen.index[0]}: {told}".replace(" -0 %", " 0 %")
+    if table["recommended"].any():
+        return f"Recommended, and not drawn: {table.index[table['recommended']][0]}"
+    return "None is recommended: each has an alarm, has erased composition, or has removed next to nothing"
+
+
 def _draw_interval(ax: Axes, table: pd.DataFrame, axis: int, xy: np.ndarray) -> np.ndarray | None:
-    """Draw the intervals along one axis; return their ends, shape ``(n, 2)``, if there are any."""
-    column = list(_AXES)[axis]
+    """Draw the intervals along one axis; return places along them, shape ``(n, 2)``, if there are any."""
+    column = _AXES[axis]
     if not {f"{column}_low", f"{column}_high"} <= set(table):
         return None
     low, high = xy.copy(), xy.copy()
     low[:, axis], high[:, axis] = table[f"{column}_low"], table[f"{column}_high"]
     for start, end in zip(low, high, strict=True):
-        ax.plot(*np.stack([start, end]).T, lw=0.8, color=MUTED, zorder=2)[0].set_gid("interval")
-    return np.concatenate([low, high])
+        ax.plot(*np.stack([start, end]).T, lw=0.9, color=MUTED, zorder=2)[0].set_gid("interval")
+    return np.concatenate([low + share * (high - low) for share in np.linspace(0, 1, _PARTS)])
 
 
 def _table_of(adata: AnnData, key: str) -> pd.DataFrame:

@@ -76,7 +76,12 @@ def place_labels(
                 outside = (
                     np.maximum(frame[:2] - candidate[:2], 0).sum() + np.maximum(candidate[2:] - frame[2:], 0).sum()
                 )
+                # a text nearer to another point than to its own would be read as that point's
+                strangers = _gap(candidate, np.delete(centres, i, axis=0)) - radius[np.arange(len(radius)) != i]
+                own = _gap(candidate, centres[i : i + 1])[0] - radius[i]
+                stolen = np.clip(own + 1.0 - strangers, 0, None).sum()
                 cost = 8 * _overlap(candidate, taken) + 2 * _overlap(candidate, marks) + 20 * outside + 0.8 * r
+                cost += 3 * stolen
                 if cost < best_cost - 1e-9:
                     best, best_cost, best_box = offset, cost, candidate
         far = np.linalg.norm(best - np.clip(best, -half, half)) > 8 + radius[i]
@@ -93,6 +98,12 @@ def place_labels(
         )
         taken = np.vstack([taken, best_box])
     return [placed[i] for i in range(len(texts))]
+
+
+def _gap(box: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Distances of a box to points, in points; 0 inside."""
+    beyond = np.maximum(np.maximum(box[:2] - points, points - box[2:]), 0)
+    return np.asarray(np.hypot(beyond[:, 0], beyond[:, 1]))
 
 
 def _overlap(box: np.ndarray, others: np.ndarray) -> float:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.collections import LineCollection
 
+from ._alarm import draw_alarms
 from ._style import CHOSEN, INK
 from ._table import interval
 
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
 #: area of a marker, square typographic points
 SIZE = 26.0
 RING: dict[str, Any] = {"facecolors": "none", "edgecolors": CHOSEN, "linewidths": 1.4}
+"""How the recommended point is marked."""
+FRAME: dict[str, Any] = {"marker": "s", "facecolors": "none", "edgecolors": INK, "linewidths": 0.9}
+"""How the selected point is marked: around the ring, if it is the same."""
 
 
-def draw_border(ax: Axes, plane: Plane) -> None:
-    """Draw the border of the region that the non-dominated points dominate."""
-    line = ax.plot(*plane.staircase.T, lw=0.8, zorder=1.5, solid_joinstyle="miter", **plane.line)[0]
-    line.set_gid("border")
+def draw_course(ax: Axes, plane: Plane) -> None:
+    """Draw the line of a front: through its points in order, or the border of the region that they dominate."""
+    line = ax.plot(*plane.course.T, lw=0.8, zorder=1.5, solid_joinstyle="miter", **plane.line)[0]
+    line.set_gid("course" if plane.judged else "border")
 
 
 def interval_ends(table: pd.DataFrame, columns: tuple[str, str], xy: np.ndarray) -> list[np.ndarray]:
@@ -88,9 +92,25 @@ def draw_points(ax: Axes, plane: Plane, mask: np.ndarray, *, filled: bool) -> No
         dots.set_gid("non-dominated" if filled else "dominated")
 
 
-def draw_selected(ax: Axes, plane: Plane, selected: int | None, mask: np.ndarray) -> None:
-    """Ring the chosen point if the mask keeps it."""
-    rows = (plane.table["point"] == selected).to_numpy() & mask
-    if rows.any():
-        ring = ax.scatter(plane.xy[rows, 0], plane.xy[rows, 1], s=4.2 * SIZE, zorder=3.5, **RING)
-        ring.set_gid("selected")
+def draw_special(ax: Axes, plane: Plane, selected: int | None, mask: np.ndarray) -> None:
+    """Cross out points whose alarm rings, ring the recommended point and frame the selected one.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    plane
+        The front.
+    selected
+        Number of the selected point, or None.
+    mask
+        Points that are drawn, shape `(n,)`.
+    """
+    draw_alarms(ax, plane.xy[plane.over & mask])
+    for gid, number, size, look in (
+        ("recommended", plane.told.recommended, 4.2, RING),
+        ("selected", selected, 6.0, FRAME),
+    ):
+        rows = (plane.table["point"] == number).to_numpy() & mask
+        if rows.any():
+            ax.scatter(plane.xy[rows, 0], plane.xy[rows, 1], s=size * SIZE, zorder=3.5, **look).set_gid(gid)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.patches import Patch
@@ -8,15 +8,18 @@ from matplotlib.ticker import MaxNLocator
 
 from scpareto._constants import ALARM_FROM, GENERATIVE_LOSS
 
-from ._alarm import alarm_entry, alarmed, shade_alarm
-from ._legend import chosen_entry, marker_entry
-from ._marks import RING
+from ._alarm import alarmed, shade_alarm, shade_entry
+from ._front_axes import widen
+from ._legend import draw_legend_below, marker_entry, recommended_entry, selected_entry
+from ._marks import FRAME, RING
 from ._style import CHOSEN, COLUMN_WIDTH, INK, MUTED, NOTE_SIZE, new_axes, point_colors, tidy
 from ._table import (
     FrontLike,
     as_table,
     interval,
     is_higher_better,
+    is_percent,
+    judged_plane,
     markers_of,
     measures,
     names_of_extremes,
@@ -24,6 +27,7 @@ from ._table import (
     require,
 )
 from ._titles import broken_title, title_of
+from ._told import told_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -33,11 +37,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LONGEST = 27  # characters below a panel of half a column
-_LEGEND_COLUMN, _LEGEND_ROW = 1.1, 0.16  # inches
+_SHORT = 20  # characters of a name that leave room for the better direction in its line
+_UP, _DOWN = "\N{UPWARDS ARROW}", "\N{DOWNWARDS ARROW}"
 _AUDITED = (
-    *("leakage_mean", "leakage_sample", "retention", "structure_kept"),
+    *("leakage_mean", "leakage_sample", "retention"),
     *("scib_bio", "scib_batch", "scib_total", "alarm"),
 )
+_JUDGED = (f"{GENERATIVE_LOSS}_test", "retention", "scib_bio", "scib_batch", "scib_total", "alarm")
+_QUIET, _RINGS = 0.0, 1.0
 
 
 def metrics_along_front(
@@ -53,17 +60,18 @@ def metrics_along_front(
 ) -> np.ndarray:
     """Draw columns of a front against its points, one small panel each.
 
-    Points have the colours and markers of :func:`front`: a square is the uncorrected extreme, diamonds are the others.
-    Intervals are shaded where `<column>_low` and `<column>_high` exist. Stretches of points whose `alarm` rings are
-    hatched; they end half-way to the neighbours. The panel of `alarm` shows from where it rings.
+    Points have the colours and markers of :func:`front`: a square is the uncorrected extreme, diamonds are the others,
+    the recommended point is ringed and the selected one framed. Intervals are shaded where `<column>_low` and
+    `<column>_high` exist. Stretches of points whose `alarm` rings are hatched; they end half-way to the neighbours.
 
     Parameters
     ----------
     front
         A :class:`~scpareto.pareto.Front`, or its table with one row for each of `n` points.
     columns
-        Any columns that measure a point. By default the generative loss and the nuisances on test cells, leakage,
-        retention, the aggregates of scib-metrics and the alarm, as far as they were measured.
+        Any columns that measure a point. By default what is left of the batch, what is kept of the structure, the
+        generative loss on test cells, retention, the aggregates of scib-metrics and the alarm, as far as they were
+        measured. Where nothing was judged, the nuisances on test cells and leakage instead of the first two.
     x
         `"point"`, `"preference"` (of the only nuisance), a column `preference_<objective>`, or any column that measures
         a point, such as `leakage_mean`; points without a value are left out.
@@ -74,13 +82,14 @@ def metrics_along_front(
     n_columns
         Panels beside each other in a new figure.
     legend
-        Whether to explain extremes, intervals, the chosen point and the alarm, below the panels of a new figure.
+        Whether to explain extremes, intervals, marked points and the alarm, below the panels of a new figure.
     axes
         Axes to draw in, one for each column; by default a new figure.
 
     Returns
     -------
-    Axes of shape `(n_panels,)`. Artists carry the ids `"points"`, `"interval"`, `"selected"` and `"alarm"`.
+    Axes of shape `(n_panels,)`. Artists carry the ids `"points"`, `"interval"`, `"recommended"`, `"selected"` and
+    `"alarm"`.
 
     Raises
     ------
@@ -99,7 +108,7 @@ def metrics_along_front(
     >>> axes.shape
     (1,)
     """
-    table = as_table(front)
+    table, recommended = as_table(front), told_of(front).recommended
     names = _default_columns(table) if columns is None else list(columns)
     if not names:
         raise ValueError(f"There are no columns to draw; valid columns: {', '.join(measures(table))}.")
@@ -116,24 +125,27 @@ def metrics_along_front(
     if len(panels) != len(names):
         raise ValueError(f"{len(names)} columns need as many axes, got {len(panels)}.")
     places = table[horizontal].to_numpy(dtype=float)
+    special = {"recommended": recommended, "selected": selected}
     for ax, name in zip(panels, names, strict=True):
         edges = shade_alarm(ax, places, over)
         ax.margins(y=0.14)
         ax.set_xlim(edges[0], edges[-1])
-        _draw(ax, table, horizontal, name, selected)
+        _draw(ax, table, horizontal, name, special)
         higher = is_higher_better(table, name, higher_is_better=higher_is_better)
-        _name(ax, name, higher)
+        words = title_of(name) if name == "alarm" else _words(name, higher)
+        ax.set_title(words, fontsize=NOTE_SIZE, loc="left", pad=3)
     for ax in panels if axes is not None else panels[-n_columns:]:
         ax.set_xlabel(broken_title(horizontal, _LONGEST), fontsize=NOTE_SIZE + 0.5)
     if legend and axes is None:
-        _draw_legend(panels[0], _entries(table, names, selected, over))
+        draw_legend_below(panels[0], _entries(table, names, special, over))
     return panels
 
 
 def _default_columns(table: pd.DataFrame) -> list[str]:
     losses = [f"{GENERATIVE_LOSS}_test", *(f"{name}_test" for name in objectives_of(table)[1:])]
-    known = measures(table)
-    return [c for c in [*losses, *_AUDITED] if c in known]
+    known, judged = measures(table), judged_plane(table)
+    wanted = [*losses, *_AUDITED] if judged is None else [*judged, *_JUDGED]
+    return [c for c in wanted if c in known]
 
 
 def _horizontal(table: pd.DataFrame, x: str) -> str:
@@ -159,18 +171,30 @@ def _new_panels(n_panels: int, n_columns: int) -> np.ndarray:
     return panels
 
 
-def _draw(ax: Axes, table: pd.DataFrame, horizontal: str, column: str, selected: int | None) -> None:
+def _draw(ax: Axes, table: pd.DataFrame, horizontal: str, column: str, special: dict[str, int | None]) -> None:
     x, y = table[horizontal].to_numpy(dtype=float), table[column].to_numpy(dtype=float)
     ends = interval(table, column)
     if ends is not None:
         ax.fill_between(x, *ends.T, color=MUTED, alpha=0.35, lw=0, zorder=1).set_gid("interval")
-    if selected is not None:
-        row = (table["point"] == selected).to_numpy()
-        ax.axvline(x[row][0], color=CHOSEN, lw=1.0, zorder=1.5).set_gid("selected")
-        ax.scatter(x[row], y[row], s=60, zorder=3.5, **RING).set_gid("selected")
-    if column == "alarm":
-        ax.axhline(ALARM_FROM, color=MUTED, lw=0.7, ls=":", zorder=1.2)
-    ax.plot(x, y, color=MUTED, lw=0.8, zorder=2)
+    looks: dict[str, tuple[str, int, dict[str, Any]]] = {
+        "recommended": (CHOSEN, 60, RING),
+        "selected": (INK, 90, FRAME),
+    }
+    for gid, point in special.items():
+        color, size, look = looks[gid]
+        row = (table["point"] == point).to_numpy()
+        if row.any():
+            ax.axvline(x[row][0], color=color, lw=0.8, zorder=1.5).set_gid(gid)
+            ax.scatter(x[row], y[row], s=size, zorder=3.5, **look).set_gid(gid)
+    rings_or_not = column == "alarm" and bool(np.isin(y[np.isfinite(y)], [_QUIET, _RINGS]).all())
+    if rings_or_not:
+        ax.set_ylim(_QUIET - 0.4, _RINGS + 0.4)
+        ax.set_yticks([_QUIET, _RINGS], ["quiet", "rings"])
+    else:
+        ax.plot(x, y, color=MUTED, lw=0.8, zorder=2)
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=4))
+        if column == "alarm":
+            ax.axhline(ALARM_FROM, color=MUTED, lw=0.7, ls=":", zorder=1.2)
     colors, markers = point_colors(table["point"].to_numpy()), markers_of(table)
     for marker in sorted(set(markers)):
         rows = markers == marker
@@ -180,10 +204,11 @@ def _draw(ax: Axes, table: pd.DataFrame, horizontal: str, column: str, selected:
         dots.set_gid("points")
     if horizontal == "point":
         ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    ax.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    if is_percent(column):
+        widen(ax, "y")
 
 
-def _entries(table: pd.DataFrame, columns: list[str], selected: int | None, over: np.ndarray) -> list[Artist]:
+def _entries(table: pd.DataFrame, columns: list[str], special: dict[str, int | None], over: np.ndarray) -> list[Artist]:
     names = names_of_extremes(table)
     shapes = dict(zip(table["point"], markers_of(table), strict=True))
     entries: list[Artist] = [
@@ -191,31 +216,16 @@ def _entries(table: pd.DataFrame, columns: list[str], selected: int | None, over
     ]
     if any(interval(table, column) is not None for column in columns):
         entries.append(Patch(facecolor=MUTED, alpha=0.35, lw=0, label="interval"))
-    if selected is not None:
-        entries.append(chosen_entry())
+    points = table["point"].tolist()
+    if special["recommended"] in points:
+        entries.append(recommended_entry())
+    if special["selected"] in points:
+        entries.append(selected_entry())
     if over.any():
-        entries.append(alarm_entry())
+        entries.append(shade_entry())
     return entries
 
 
-def _draw_legend(ax: Axes, entries: list[Artist]) -> None:
-    figure = ax.get_figure(root=True)
-    if entries and figure is not None:
-        width, height = figure.get_size_inches()
-        n_columns = min(max(1, int(width / _LEGEND_COLUMN)), len(entries))
-        figure.set_size_inches(width, height + _LEGEND_ROW * -(-len(entries) // n_columns))
-        figure.legend(
-            handles=entries,
-            loc="outside lower center",
-            ncols=n_columns,
-            fontsize=NOTE_SIZE,
-            frameon=False,
-            handletextpad=0.4,
-            columnspacing=1.2,
-            borderpad=0.1,
-        )
-
-
-def _name(ax: Axes, column: str, higher: bool) -> None:
+def _words(column: str, higher: bool) -> str:
     title = title_of(column).replace(", ", "\n", 1)
-    ax.set_title(f"{title}\nhigher is better" if higher else title, fontsize=NOTE_SIZE, loc="left", pad=3)
+    return f"{title}{' ' * 3 if len(title) < _SHORT else chr(10)}better {_UP if higher else _DOWN}"

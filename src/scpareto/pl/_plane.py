@@ -10,7 +10,17 @@ from scpareto.pareto import non_dominated
 
 from ._alarm import alarmed
 from ._style import FRONT_LOOKS, MUTED, point_colors
-from ._table import FrontLike, as_table, default_plane, is_higher_better, markers_of, objectives_of, require
+from ._table import (
+    FrontLike,
+    as_table,
+    default_plane,
+    is_higher_better,
+    judged_plane,
+    markers_of,
+    objectives_of,
+    require,
+)
+from ._told import Told, told_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,17 +42,19 @@ class Plane:
     xy: np.ndarray
     """Values, shape `(n, 2)`."""
     culled: np.ndarray
-    """Which points no other point of this front dominates in this plane, shape `(n,)`."""
+    """Which points no other point of this front dominates, shape `(n,)`; see :func:`non_dominated_in`."""
     over: np.ndarray
-    """Which points are over-corrected, shape `(n,)`."""
+    """Which points ring the over-correction alarm, shape `(n,)`."""
     colors: np.ndarray
     """RGBA, shape `(n, 4)`."""
     markers: np.ndarray
     """Matplotlib markers, shape `(n,)`."""
     line: dict[str, Any]
-    """Colour and style of the border."""
-    zone: dict[str, Any]
-    """Colour and hatch of the zone of the alarm, empty for the usual ones."""
+    """Colour and style of the line."""
+    told: Told
+    """What the front recommends."""
+    judged: bool
+    """Whether the plane is the one in which the front was judged."""
 
     @property
     def everything(self) -> np.ndarray:
@@ -55,8 +67,14 @@ class Plane:
         return len(objectives_of(self.table)) <= 2
 
     @property
-    def staircase(self) -> np.ndarray:
-        """Border of the dominated region through the non-dominated points, shape `(m, 2)`."""
+    def course(self) -> np.ndarray:
+        """What a line is drawn through, shape `(m, 2)`.
+
+        In the judged plane the points in order, unless there are several nuisances; in others the border of the region
+        that the non-dominated points dominate.
+        """
+        if self.judged:
+            return self.xy if self.is_line else np.empty((0, 2))
         corners = self.xy[self.culled]
         corners = corners[np.argsort(corners[:, 0], kind="stable")]
         # between two points the border keeps the y of the one with the better x
@@ -65,10 +83,10 @@ class Plane:
         return np.vstack([corners[:1], *(np.vstack([t, c]) for t, c in zip(turns, corners[1:], strict=True))])
 
 
-def tables_of(
+def by_name(
     fronts: FrontLike | pd.DataFrame | Mapping[str, FrontLike | pd.DataFrame] | Sequence[FrontLike | pd.DataFrame],
-) -> dict[str | None, pd.DataFrame]:
-    """Read one front or several.
+) -> dict[str | None, FrontLike | pd.DataFrame]:
+    """Name one front or several.
 
     Parameters
     ----------
@@ -77,37 +95,38 @@ def tables_of(
 
     Returns
     -------
-    Tables by name; the only name is None when one front was given by itself.
+    Fronts by name; the only name is None when one front was given by itself.
 
     Raises
     ------
-    TypeError
-        If something is no front.
     ValueError
-        If there is none, or a table is no table of points.
+        If there is none.
     """
     if isinstance(fronts, Mapping):
-        named: dict[str, FrontLike | pd.DataFrame] = {str(name): front for name, front in fronts.items()}
+        named: dict[str | None, FrontLike | pd.DataFrame] = {str(name): front for name, front in fronts.items()}
     elif isinstance(fronts, (list, tuple)):
         named = {f"front {i}": front for i, front in enumerate(fronts, start=1)}
     else:
-        return {None: as_table(fronts)}  # type: ignore[arg-type]
+        return {None: fronts}  # type: ignore[dict-item]
     if not named:
         raise ValueError("front is empty: give at least one front.")
-    return {name: as_table(front, name=name) for name, front in named.items()}
+    return named
 
 
 def planes_of(
-    tables: Mapping[str | None, pd.DataFrame], x: str | None, y: str | None, higher_is_better: Collection[str]
+    fronts: Mapping[str | None, FrontLike | pd.DataFrame],
+    x: str | None,
+    y: str | None,
+    higher_is_better: Collection[str],
 ) -> list[Plane]:
     """See fronts in the plane of two columns.
 
     Parameters
     ----------
-    tables
-        Tables by name, from :func:`tables_of`.
+    fronts
+        Fronts or their tables by name, from :func:`by_name`.
     x, y
-        Columns; by default those of :func:`default_plane` for the first table.
+        Columns; by default those of :func:`default_plane`.
     higher_is_better
         Columns declared by the user.
 
@@ -117,10 +136,13 @@ def planes_of(
 
     Raises
     ------
+    TypeError
+        If something is no front.
     ValueError
-        If a column cannot be drawn or no point of a front has both values.
+        If a table is no table of points, a column cannot be drawn or no point of a front has both values.
     """
-    default = default_plane(next(iter(tables.values())))
+    tables = {name: as_table(front, name=name or "front") for name, front in fronts.items()}
+    default = default_plane(*tables.values())
     columns = (x or default[0], y or default[1])
     for table in tables.values():
         require(table, [*columns, *higher_is_better])
@@ -130,30 +152,59 @@ def planes_of(
         for column in columns
     )
     return [
-        _plane(name, table, columns, (higher[0], higher[1]), order)
+        _plane(name, table, columns, (higher[0], higher[1]), order, told_of(fronts[name]))
         for order, (name, table) in enumerate(tables.items())
     ]
 
 
 def _plane(
-    name: str | None, table: pd.DataFrame, columns: tuple[str, str], higher: tuple[bool, bool], order: int
+    name: str | None, table: pd.DataFrame, columns: tuple[str, str], higher: tuple[bool, bool], order: int, told: Told
 ) -> Plane:
     xy = table[list(columns)].to_numpy(dtype=float)
     kept = np.isfinite(xy).all(axis=1)
     if not kept.any():
         of = "" if name is None else f" of {name!r}"
         raise ValueError(f"No point{of} has both {columns[0]!r} and {columns[1]!r}.")
-    zone: dict[str, Any] = {}
     if name is None:
         colors, markers, line = point_colors(table["point"].to_numpy()), markers_of(table), {"color": MUTED, "ls": "-"}
     else:
         look = FRONT_LOOKS[order % len(FRONT_LOOKS)]
         colors, markers = np.tile(look.rgba, (len(table), 1)), np.full(len(table), look.marker)
         line = {"color": look.color, "ls": look.dash}
-        zone = {"color": look.color, "hatch": look.hatch}
+    judged = set(columns) == set(judged_plane(table) or ())
     table, xy = table[kept].reset_index(drop=True), xy[kept]
-    culled = np.asarray(non_dominated(xy * np.where(higher, -1.0, 1.0)), dtype=bool)
-    return Plane(name, table, columns, higher, xy, culled, alarmed(table), colors[kept], markers[kept], line, zone)
+    culled = non_dominated_in(table, columns, higher)
+    return Plane(
+        name, table, columns, higher, xy, culled, alarmed(table), colors[kept], markers[kept], line, told, judged
+    )
+
+
+def non_dominated_in(table: pd.DataFrame, columns: tuple[str, str], higher: tuple[bool, bool]) -> np.ndarray:
+    """Find the points of a table that no other one dominates in a plane.
+
+    Parameters
+    ----------
+    table
+        Table of a front with `n` rows.
+    columns
+        The axes.
+    higher
+        Whether larger is better, for each axis.
+
+    Returns
+    -------
+    Which points they are, shape `(n,)`; those without both values are not among them. In the plane in which the front
+    was judged it is what its column `non_dominated` says, if there is one: beyond paired intervals. In others values
+    alone decide.
+    """
+    xy = table[list(columns)].to_numpy(dtype=float)
+    known = np.isfinite(xy).all(axis=1)
+    said = table.get("non_dominated")
+    if said is not None and said.dtype == bool and set(columns) == set(judged_plane(table) or ()):
+        return known & said.to_numpy()
+    culled = np.zeros(len(table), dtype=bool)
+    culled[known] = non_dominated(xy[known] * np.where(higher, -1.0, 1.0))
+    return culled
 
 
 def points_chosen(planes: Sequence[Plane], selected: int | Mapping[str, int] | None) -> list[int | None]:

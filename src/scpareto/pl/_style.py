@@ -35,12 +35,11 @@ PALETTE: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class FrontLook:
-    """How one of several fronts looks: colour, marker, line and hatch each tell it apart."""
+    """How one of several fronts looks: colour, marker and line each tell it apart."""
 
     color: str
     marker: str
     dash: str
-    hatch: str
 
     @property
     def rgba(self) -> tuple[float, float, float, float]:
@@ -50,14 +49,14 @@ class FrontLook:
 
 # without the colour of the chosen point
 FRONT_LOOKS: tuple[FrontLook, ...] = (
-    FrontLook("#0072B2", "o", "-", "//////"),
-    FrontLook("#E69F00", "s", "--", "\\\\\\\\\\\\"),
-    FrontLook("#009E73", "^", "-.", "||||||"),
-    FrontLook("#CC79A7", "D", ":", "------"),
-    FrontLook("#56B4E9", "v", "-", "////"),
-    FrontLook("#490086", "p", "--", "\\\\\\\\"),
-    FrontLook("#6D000C", "h", "-.", "||||"),
-    FrontLook("#000000", "<", ":", "----"),
+    FrontLook("#0072B2", "o", "-"),
+    FrontLook("#E69F00", "s", "--"),
+    FrontLook("#009E73", "^", "-."),
+    FrontLook("#CC79A7", "D", ":"),
+    FrontLook("#56B4E9", "v", "-"),
+    FrontLook("#490086", "p", "--"),
+    FrontLook("#6D000C", "h", "-."),
+    FrontLook("#000000", "<", ":"),
 )
 
 
@@ -80,6 +79,12 @@ def category_colors(categories: Sequence[str]) -> dict[str, str]:
             stacklevel=3,
         )
     return {category: PALETTE[i % len(PALETTE)] for i, category in enumerate(categories)}
+
+
+def unchosen_color(number: int) -> str:
+    """Colour of the palette by its number, leaving out the colour of the chosen point."""
+    free = [color for color in PALETTE if color != CHOSEN]
+    return free[number % len(free)]
 
 
 def point_colors(points: np.ndarray) -> np.ndarray:
@@ -107,6 +112,7 @@ def new_axes(
     *,
     figsize: tuple[float, float],
     share: bool = False,
+    heights: Sequence[float] | None = None,
 ) -> tuple[Figure, np.ndarray]:
     """Make a figure that lays itself out, leaving matplotlib's settings alone.
 
@@ -118,13 +124,22 @@ def new_axes(
         Width and height in inches.
     share
         Whether all panels share both axes.
+    heights
+        Heights of the rows in proportion; by default equal.
 
     Returns
     -------
     The figure and its axes, shape `(n_rows, n_columns)`.
     """
     return plt.subplots(
-        n_rows, n_columns, figsize=figsize, squeeze=False, sharex=share, sharey=share, layout="constrained"
+        n_rows,
+        n_columns,
+        figsize=figsize,
+        squeeze=False,
+        sharex=share,
+        sharey=share,
+        height_ratios=heights,
+        layout="constrained",
     )
 
 

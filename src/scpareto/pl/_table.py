@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from scpareto._constants import GENERATIVE_LOSS
+from scpareto import pareto
+from scpareto._constants import BATCH_LEFT, GENERATIVE_LOSS, STRUCTURE_KEPT
 
-from ._titles import name_of_objective
+from ._titles import LEFT, name_of_objective
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -24,13 +25,6 @@ class FrontLike(Protocol):
 
 
 _IDENTITY = re.compile(r"point|seed|preference_.*|.*_(low|high)|n_cells|epochs?")
-# names of the field, as written by scpareto and by scib-metrics
-_HIGHER = re.compile(
-    r"scib_.*|retention(_reference)?|structure_kept"
-    r"|alignment|batch_entropy|graph_connectivity|pcr(_comparison)?|bras|kbet(_per_label)?|[ci]lisi(_knn)?"
-    r"|(k_?means_|leiden_)?(nmi|ari|uca)|asw|(batch_|label_)?silhouette(_(label|labels|batch|width))?|isolated_labels"
-    r"|bio_conservation|batch_correction|total|(unsupervised_clustering_)?accuracy|hypervolume|mixing"
-)
 
 
 def as_table(front: FrontLike | pd.DataFrame, *, name: str = "front") -> pd.DataFrame:
@@ -142,27 +136,52 @@ def require(table: pd.DataFrame, columns: Iterable[str], *, valid: list[str] | N
         raise ValueError(f"{', '.join(map(repr, bad))} cannot be drawn; valid columns: {', '.join(allowed)}.")
 
 
-def default_plane(table: pd.DataFrame) -> tuple[str, str]:
-    """Choose the plane of a front: what leaks against what it costs.
+def judged_plane(*tables: pd.DataFrame) -> tuple[str, str] | None:
+    """Find the plane in which fronts were judged.
 
     Parameters
     ----------
-    table
-        Table of a front.
+    *tables
+        Tables of fronts.
 
     Returns
     -------
-    `leakage_mean` when it was measured, else the first nuisance objective on test cells; and the generative loss.
+    What is left of the batch, or of another nuisance (`<nuisance>_left`), and `structure_kept`; None unless every table
+    has a point with both.
     """
-    names = measures(table)
-    nuisance = ["leakage_mean", *(f"{name}_test" for name in objectives_of(table)[1:])]
+
+    def is_in_all(columns: list[str]) -> bool:
+        return all(set(columns) <= set(measures(t)) and t[columns].notna().all(axis=1).any() for t in tables)
+
+    left = [name for name in measures(tables[0]) if name.endswith(LEFT) and is_in_all([name, STRUCTURE_KEPT])]
+    return (BATCH_LEFT if BATCH_LEFT in left else left[0], STRUCTURE_KEPT) if left else None
+
+
+def default_plane(*tables: pd.DataFrame) -> tuple[str, str]:
+    """Choose the plane of fronts: what is left against what is kept or, unless judged, what leaks against its cost.
+
+    Parameters
+    ----------
+    *tables
+        Tables of fronts.
+
+    Returns
+    -------
+    The columns of :func:`judged_plane`; else `leakage_mean`, or the first nuisance objective on test cells, and the
+    generative loss.
+    """
+    judged = judged_plane(*tables)
+    if judged is not None:
+        return judged
+    names = measures(tables[0])
+    nuisance = ["leakage_mean", *(f"{name}_test" for name in objectives_of(tables[0])[1:])]
     x = next((name for name in nuisance if name in names), nuisance[0])
     return x, f"{GENERATIVE_LOSS}_test"
 
 
-def _stem(column: str) -> str:
-    name = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")
-    return re.sub(r"_(train|validation|test|mean|sample)$", "", name)
+def is_percent(column: str) -> bool:
+    """Say whether a column is in percent of what there is to remove or to keep."""
+    return column == STRUCTURE_KEPT or column.endswith(LEFT)
 
 
 def is_higher_better(table: pd.DataFrame, column: str, *, higher_is_better: Collection[str] = ()) -> bool:
@@ -181,9 +200,7 @@ def is_higher_better(table: pd.DataFrame, column: str, *, higher_is_better: Coll
     -------
     True for retention, for what is kept of the structure, for scores of scib-metrics and for declared columns.
     """
-    if column in higher_is_better:
-        return True
-    return _stem(column) not in objectives_of(table) and _HIGHER.fullmatch(_stem(column)) is not None
+    return column in higher_is_better or pareto.is_higher_better(column, objectives_of(table))
 
 
 def interval(table: pd.DataFrame, column: str) -> np.ndarray | None:

@@ -5,7 +5,11 @@ import textwrap
 
 from scpareto._constants import GENERATIVE_LOSS
 
+LEFT = "_left"
+"""How a column ends that holds what is left of a nuisance, in %."""
+
 _SPLITS = {"train": "training cells", "validation": "validation cells", "test": "test cells"}
+_IN_SAMPLE = "_in_sample"
 _NATS = re.compile(r"mine.*|smile.*|classifier.*|total_correlation.*|dv.*")
 _CODES = {"mean": "posterior mean", "sample": "samples"}
 _INFORMATION = re.compile(r"(?P<kind>leakage|nn)_((?P<before>.+)_)?(?P<codes>mean|sample)(_(?P<after>.+))?")
@@ -14,7 +18,11 @@ _TITLES = {
     "point": "point along the front",
     "retention": "neighbourhood retention",
     "retention_reference": "neighbourhood retention, independent reference",
-    "structure_kept": "structure kept",
+    "structure_kept": "structure kept (%)",
+    "structure_lost": "largest share lost of a difference",
+    "information": "information within populations (nats)",
+    "graph_mixing": "mixing of the neighbour graph (%)",
+    "composition_erased": "composition erased",
     "alarm": "over-correction alarm",
 }
 _SCIB = {
@@ -66,6 +74,10 @@ def title_of(column: str) -> str:
     """
     if column in _TITLES:
         return _TITLES[column]
+    if column.endswith(_IN_SAMPLE):
+        return title_of(column.removesuffix(_IN_SAMPLE)).replace(" (%)", ", all cells (%)")
+    if column.endswith(LEFT):
+        return f"{_spaced(column)} (%)"
     if column.startswith("preference_"):
         return f"preference for {name_of_objective(column.removeprefix('preference_'))}"
     if column.startswith("scib_"):
@@ -100,6 +112,29 @@ def broken_title(column: str, longest: int) -> str:
     title = title_of(column)
     parts = [title] if len(title) <= longest else title.rsplit(", ", 1)
     return ",\n".join(textwrap.fill(part, longest) for part in parts)
+
+
+def axis_words(column: str, *, higher: bool, longest: int) -> str:
+    """Write a column and which direction along its axis is better.
+
+    Parameters
+    ----------
+    column
+        Name of a column.
+    higher
+        Whether larger values are better.
+    longest
+        Characters that fit into a line.
+
+    Returns
+    -------
+    Text along an axis.
+    """
+    # along a vertical axis the words are turned, and the arrow with them
+    better = "better \N{RIGHTWARDS ARROW}" if higher else "better \N{LEFTWARDS ARROW}"
+    title = broken_title(column, longest)
+    is_short = "\n" not in title and len(title) + len(better) + 3 <= longest
+    return f"{title}   {better}" if is_short else f"{title}\n{better}"
 
 
 def name_of_objective(name: str) -> str:

@@ -2,5 +2,6 @@
 
 from scpareto.tl._judge import judge
 from scpareto.tl._lost import lost
+from scpareto.tl._tables import control_genes, populations
 
-__all__ = ["judge", "lost"]
+__all__ = ["control_genes", "judge", "lost", "populations"]

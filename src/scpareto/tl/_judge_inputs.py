@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from scpareto._cells import holds_counts, in_memory
+from scpareto._cells import as_rows, holds_counts, rows_of
+from scpareto.tl._judge_options import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 _LEAST_CELLS = 20
 """Cells of a batch below which nothing can be said about it."""
+_LEAST_GENES = 3
+_LOOKED_AT = 1000
+"""Cells that tell whether a matrix besides the judged one holds counts."""
+_NO_BIOLOGY = {"doublet_score", "doublet_scores", "predicted_doublet", "predicted_doublets", "scdblfinder_score"}
+"""Columns of ``obs``, in lower case, with what explains a difference between cells away: doublets."""
 _HIGHLY_VARIABLE = "highly_variable"
 """Column of ``var`` in which scanpy notes the genes that it uses."""
 
@@ -41,6 +47,8 @@ class JudgeInputs:
         Mask of the genes that the embeddings have used; None where that is not known.
     genes
         Names of the genes.
+    covariates
+        Doublet scores of each cell, by name of their column, where there are any.
     """
 
     codes: dict[str, NDArray[np.float64]]
@@ -51,6 +59,7 @@ class JudgeInputs:
     is_counts: bool
     used_genes: NDArray[np.bool_] | None
     genes: list[str]
+    covariates: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def judge_inputs(
@@ -74,36 +83,61 @@ def judge_inputs(
     """
     if not use_rep and not neighbors_key:
         raise ValueError(f"use_rep is empty: name embeddings of adata.obsm; it holds {_listed(adata.obsm)}.")
-    batch = _column(adata, batch_key, "batch_key")
-    levels, sizes = np.unique(batch, return_counts=True)
-    if len(levels) < 2:
-        raise ValueError(f"batch_key={batch_key!r} has one batch only ({levels[0]}): there is nothing to judge.")
-    small = [f"{level} ({n})" for level, n in zip(levels, sizes, strict=True) if n < _LEAST_CELLS]
-    if small:
-        raise ValueError(
-            f"batch_key={batch_key!r}: {', '.join(small)} has fewer than {_LEAST_CELLS} cells, too few to judge. Leave "
-            "such batches out, or merge them with others."
-        )
+    batch = column_of(adata, batch_key, "batch_key")
+    check_batches(batch, batch_key)
     codes = {name: _codes(adata, name) for name in dict.fromkeys(use_rep)}
     graphs = {key: _graph(adata, key) for key in dict.fromkeys(neighbors_key)}
     if both := sorted(codes.keys() & graphs.keys()):
         raise ValueError(f"{both[0]!r} is named as an embedding and as a graph: rename one.")
-    sample = None if sample_key is None else _column(adata, sample_key, "sample_key")
+    sample = None if sample_key is None else column_of(adata, sample_key, "sample_key")
     if layer is not None and layer not in adata.layers:
         raise KeyError(f"layer={layer!r} is not in adata.layers; it holds {_listed(adata.layers)}.")
     expression = adata.X if layer is None else adata.layers[layer]
     if expression is None:
         raise ValueError("adata.X is empty: name the layer with the counts.")
+    if isinstance(expression, sparse.sparray):
+        # scanpy does not normalise sparse arrays; a matrix of the same values costs nothing.
+        expression = sparse.csr_matrix(expression)
     used, genes = _used(adata, used_genes), [str(name) for name in adata.var_names]
-    return JudgeInputs(codes, graphs, batch, sample, expression, holds_counts(expression), used, genes)
+    told = _covariates(adata)
+    return JudgeInputs(codes, graphs, batch, sample, expression, holds_counts(expression), used, genes, told)
+
+
+def check_batches(batch: NDArray[np.str_], batch_key: str) -> None:
+    """Refuse batches that cannot be judged.
+
+    Raises
+    ------
+    ValueError
+        If there is one batch, or one is too small.
+    """
+    levels, sizes = np.unique(batch, return_counts=True)
+    if len(levels) < 2:
+        raise ValueError(f"batch_key={batch_key!r} has one batch only ({levels[0]}): there is nothing to judge.")
+    small = [f"{level} ({n})" for level, n in zip(levels, sizes, strict=True) if n < _LEAST_CELLS]
+    if small:
+        have = "has" if len(small) == 1 else "have"
+        raise ValueError(
+            f"batch_key={batch_key!r}: {listed(small)} {have} fewer than {_LEAST_CELLS} cells, too few to judge. Leave "
+            "such batches out, or merge them with others."
+        )
 
 
 def where_counts_are(adata: AnnData) -> str:
     """Say where an AnnData may hold counts besides the matrix that was read; empty if nowhere."""
-    likely = [f"layer={name!r}" for name in adata.layers if name and holds_counts(adata.layers[name])]
-    if adata.raw is not None and in_memory(adata.raw.X) and holds_counts(adata.raw.X):
+    likely = [f"layer={name!r}" for name in adata.layers if name and _looks_like_counts(adata.layers[name])]
+    if adata.raw is not None and _looks_like_counts(adata.raw.X):
         likely.append("adata.raw (adata.raw.to_adata() gives an AnnData of them)")
     return f" Counts are in {' and '.join(likely)}." if likely else ""
+
+
+def _looks_like_counts(values: Any) -> bool:
+    """Whether some rows, spread over a matrix that may be a file's, hold counts."""
+    rows = np.unique(np.linspace(0, values.shape[0] - 1, min(values.shape[0], _LOOKED_AT)).astype(np.int64))
+    try:
+        return holds_counts(rows_of(as_rows(values), rows))
+    except ValueError:
+        return False
 
 
 def _codes(adata: AnnData, name: str) -> NDArray[np.float64]:
@@ -133,7 +167,16 @@ def _graph(adata: AnnData, key: str) -> sparse.csr_matrix:
     return sparse.csr_matrix(adata.obsp[name])
 
 
-def _column(adata: AnnData, key: str, argument: str) -> NDArray[np.str_]:
+def column_of(adata: AnnData, key: str, argument: str) -> NDArray[np.str_]:
+    """Column of ``obs`` as text.
+
+    Raises
+    ------
+    KeyError
+        If there is none; the message names those that there are.
+    ValueError
+        If it is missing for some cells.
+    """
     if key not in adata.obs:
         raise KeyError(f"{argument}={key!r} is not in adata.obs; it holds {_listed(adata.obs)}.")
     column = adata.obs[key]
@@ -143,19 +186,47 @@ def _column(adata: AnnData, key: str, argument: str) -> NDArray[np.str_]:
     return column.astype(str).to_numpy().astype(str)
 
 
+def _covariates(adata: AnnData) -> dict[str, NDArray[np.float64]]:
+    """Columns of doublet scores, by name; those that miss cells are left out."""
+    found = {}
+    for name in adata.obs.columns:
+        if str(name).lower().replace(".", "_") in _NO_BIOLOGY and pd.api.types.is_numeric_dtype(adata.obs[name]):
+            values = adata.obs[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            if np.isfinite(values).all():
+                found[str(name)] = values
+    return found
+
+
 def _used(adata: AnnData, used_genes: str | ArrayLike | None) -> NDArray[np.bool_] | None:
     if used_genes is None:
-        return None if _HIGHLY_VARIABLE not in adata.var else adata.var[_HIGHLY_VARIABLE].to_numpy(dtype=bool)
+        if _HIGHLY_VARIABLE not in adata.var:
+            return None
+        noted = adata.var[_HIGHLY_VARIABLE]
+        if noted.isna().any():
+            raise ValueError(
+                f"adata.var[{_HIGHLY_VARIABLE!r}] is missing for {noted.isna().sum()} genes: fill it, or name the "
+                "genes that the embeddings have used by used_genes=."
+            )
+        return _enough(noted.to_numpy(dtype=bool))
     if isinstance(used_genes, str):
         if used_genes not in adata.var or not pd.api.types.is_bool_dtype(adata.var[used_genes]):
             raise KeyError(f"used_genes={used_genes!r} is no column of True and False of adata.var.")
-        return adata.var[used_genes].to_numpy(dtype=bool)
+        return _enough(adata.var[used_genes].to_numpy(dtype=bool))
     mask = np.asarray(used_genes)
     if mask.dtype != bool or mask.shape != (adata.n_vars,):
         raise ValueError(
             f"used_genes must be a mask of the {adata.n_vars} genes, or the name of a column of adata.var."
         )
-    return mask
+    return _enough(mask)
+
+
+def _enough(used: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return genes that make components, or refuse them."""
+    if used.sum() < _LEAST_GENES:
+        raise ValueError(
+            f"{used.sum()} of {len(used)} genes are marked as used by the embeddings, and {_LEAST_GENES} are needed."
+        )
+    return used
 
 
 def _listed(mapping: Any) -> str:

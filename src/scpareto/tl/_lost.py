@@ -23,7 +23,8 @@ def lost(
     use_rep
         One of the embeddings; None for all.
     all_contrasts
-        Whether to list differences that are kept, too small to judge or explained by technical covariates, too.
+        Whether to list differences that are kept, too small to judge, of few samples or explained by technical
+        covariates, too.
     key
         Where in ``adata.uns["scpareto"]`` the record is.
 
@@ -31,7 +32,8 @@ def lost(
     -------
     One row per difference and embedding, the largest loss first: its unique name, batch, sizes of both groups, whether
     they are types or states, the share ``lost`` with interval, the adjusted p-value, whether it ``rings``, marker genes
-    of both sides, and what technical covariates explain. See :class:`scpareto.metrics.LostContrasts`.
+    of both sides, and what technical covariates explain. See :class:`scpareto.metrics.LostContrasts`. Which cells are
+    in which group is written to ``adata.obs`` by ``judge(..., groups_key=...)``.
 
     Raises
     ------

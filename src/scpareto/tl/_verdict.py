@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scpareto.tl._held_out import told_of_held_out
+from scpareto.tl._judge_options import strangers
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
@@ -63,27 +66,39 @@ def _alike(name: str, best: str, differences: pd.DataFrame) -> bool:
     return False
 
 
-def sentence(table: pd.DataFrame, left: BatchLeft, kept: StructureKept | None, lost: LostContrasts | None) -> str:
-    """Say what is left, kept and lost, and what follows."""
+def sentence(
+    table: pd.DataFrame,
+    left: BatchLeft,
+    kept: StructureKept | None,
+    lost: LostContrasts | None,
+    *,
+    first: Sequence[str] = (),
+    told: Sequence[str] = (),
+) -> str:
+    """Say what is left, kept and lost, and what follows; ``first`` before all else, ``told`` after the alarms."""
     chosen = table[table["recommended"]]
-    told = table if len(table) <= _MOST_TOLD else chosen
-    parts = [f"{name}: {_numbers(row)}" for name, row in told.iterrows()]
+    # Without a recommendation the reader chooses, and needs the numbers.
+    shown = table if len(table) <= (_MOST_TOLD if len(chosen) else 2 * _MOST_TOLD) else chosen
+    parts = [*first, *(f"{name}: {_numbers(row)}" for name, row in shown.iterrows())]
     nothing = bool(table["no_batch_effect"].any())
     if nothing:
         parts.append("There is no batch effect to remove on these cells")
     elif len(chosen) and len(table) > 1:
         parts.append(f"Recommended: {chosen.index[0]}")
-    parts += _alarms(table, lost)
+    parts += [*_alarms(table, lost), *told]
     if not nothing and not len(chosen):
         parts.append("None is recommended: each has an alarm, has erased composition, or has removed next to nothing")
     if (erased := table.index[table["composition_erased"] & ~table["no_batch_effect"]]).size:
         tell = "tells" if len(erased) == 1 else "tell"
         parts.append(f"{_listed(erased)} {tell} less of the batch than its composition: composition was erased")
+    of_held_out = table if len(table) <= _MOST_TOLD else chosen
+    parts.append(told_of_held_out(table, [str(name) for name in of_held_out.index]))
     if left.interval_of != "samples":
         parts.append("Intervals are of these cells, not of other samples")
     if kept is not None and kept.seen:
         parts.append("The codes have seen the counts that structure was judged on")
-    return ". ".join(parts) + "."
+    said = ". ".join(part for part in parts if part) + "."
+    return f"{said} {question}" if (question := strangers(table)) else said
 
 
 def _alarms(table: pd.DataFrame, lost: LostContrasts | None) -> list[str]:
@@ -91,16 +106,22 @@ def _alarms(table: pd.DataFrame, lost: LostContrasts | None) -> list[str]:
     if lost is None:
         return []
     by_contrast: dict[tuple[str, str], list[str]] = {}
-    for name in table.index[table["alarm"]]:
+    for name in [name for name in table.index if lost.value.get(str(name), False)]:
         rows = lost.table[(lost.table["embedding"] == name) & lost.table["rings"]]
         worst = rows.sort_values("lost", ascending=False).iloc[0]
-        sides = (str(worst[f"markers_{side}"]).split(", ")[:_N_MARKERS] for side in ("first", "second"))
-        genes = " against ".join(", ".join(side) for side in sides)
+        genes = " against ".join(_side(worst, side) for side in ("first", "second"))
         by_contrast.setdefault((str(worst["contrast"]), genes), []).append(str(name))
     return [
         f"Alarm: {_listed(names)} lost differences between cells, most of all {contrast} ({genes})"
         for (contrast, genes), names in by_contrast.items()
     ]
+
+
+def _side(contrast: pd.Series, side: str) -> str:
+    """One side of a difference in words: its label where it is known, and its marker genes."""
+    genes = ", ".join(str(contrast[f"markers_{side}"]).split(", ")[:_N_MARKERS])
+    label = str(contrast.get(f"label_{side}", "")).rpartition(" (")[0]
+    return f"{label} with {genes}" if label and genes else label or genes
 
 
 def _listed(names: Iterable[str]) -> str:

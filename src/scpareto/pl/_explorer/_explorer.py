@@ -10,7 +10,7 @@ from ._colorings import check_names, of_column, of_genes
 from ._pack import pack
 from ._page import write_page
 from ._panels import static_pictures
-from ._places import places_of, with_places
+from ._places import left_along, places_of, with_places
 from ._points import describe_front
 from ._widget import make_widget, require_anywidget
 
@@ -46,10 +46,11 @@ def explorer(
 ) -> Path | Any:
     """Write a page, or make a widget, in which a slider moves the cells along the front.
 
-    The page is one file that needs no network. It shows the embedding, which morphs from point to point, the front with
-    the present point and, where the front has a column `alarm`, the zone of over-correction, the measures of the point,
-    and the line of Python that selects it. Without WebGL, without scripts and in print, it shows static panels and a
-    table instead.
+    The page is one file that needs no network. It shows the embedding, which morphs from point to point; the front in
+    the plane of :func:`front`, with the present, the recommended and the selected point, and those whose
+    over-correction alarm rings crossed out; the measures of the point; and the line of Python that selects it. Where
+    the front was judged the slider says what is left of the batch, between the points by the judged curve. Without
+    WebGL, without scripts and in print, it shows static panels and a table instead.
 
     Parameters
     ----------
@@ -131,7 +132,8 @@ def explorer(
     ...     page.name, page.stat().st_size > 10_000
     ('front.html', True)
     """
-    front = front_of(model) if points is None else front_of(model).only(points)
+    whole = front_of(model)
+    front = whole if points is None else whole.only(points)
     places = places_of(front, preferences)
     if basis not in _METHODS:
         raise ValueError(f"basis={basis!r} is unknown; valid: {', '.join(map(repr, _METHODS))}.")
@@ -161,13 +163,16 @@ def explorer(
         placed = checked_coordinates(embeddings, places, adata.n_obs, cells)
     method = _METHODS[basis] if embeddings is None else "embedding"
     count = f"{adata.n_obs:,} cells" if len(cells) == adata.n_obs else f"{len(cells):,} of {adata.n_obs:,} cells"
-    between = f" and {len(places) - len(front)} places between" if len(places) > len(front) else ""
+    n_between = len(places) - len(front)
+    between = f" and {n_between} place{'s' * (n_between > 1)} between" if n_between else ""
     note = f"{count}, {len(front)} points{between}, aligned {method}"
-    facts = with_places(describe_front(front, model.selected), places)
+    facts = with_places(describe_front(front, model.selected, whole.recommended), places)
+    for place, left in zip(facts["points"], left_along(front, places), strict=True):
+        place["left"] = left
     facts |= {"title": title, "note": note, "alarm_from": ALARM_FROM}
     header, data = pack(placed, colorings, facts)
     at_points = {number: placed[number] for number in front.numbers}
-    pictures = static_pictures(front, model.selected, at_points, colorings)
+    pictures = static_pictures(whole, model.selected, at_points, colorings)
     if path is None:
         return make_widget(header, data, pictures)
     path = Path(path)

@@ -40,7 +40,7 @@ _PAGE = """<!doctype html>
 """
 _ALTERNATIVES = {
     "panels": "Cells at points along the front, one row of panels for each colouring.",
-    "front": "The front in the plane of leakage and generative loss.",
+    "front": "The points of the front in their plane, and which is recommended.",
 }
 
 

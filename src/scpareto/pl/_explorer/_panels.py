@@ -34,7 +34,7 @@ def static_pictures(
     front
         The front.
     selected
-        Number of the point to ring.
+        Number of the point to frame.
     coordinates
         Coordinates by point number, each of shape `(m, 2)`.
     colorings

@@ -4,6 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scpareto.pareto import shares_of
+from scpareto.pl._table import judged_plane
+from scpareto.pl._titles import LEFT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -92,7 +96,44 @@ def with_places(facts: Mapping[str, Any], places: Sequence[int | float]) -> dict
     return {
         "points": points,
         "selected": rows.index(facts["selected"]),
+        "recommended": None if facts["recommended"] is None else rows.index(facts["recommended"]),
         "metrics": [m | {key: spread(m[key]) for key in ("values", "low", "high")} for m in facts["metrics"]],
         "plane": facts["plane"] | {"kept": spread(facts["plane"]["kept"], blank=False)},
         "alarm": spread(facts["alarm"]),
     }
+
+
+def left_along(front: Front, places: Sequence[int | float]) -> list[str]:
+    """Say what is left of the batch at each place.
+
+    Parameters
+    ----------
+    front
+        The front.
+    places
+        From :func:`places_of`.
+
+    Returns
+    -------
+    Words, empty where nothing is known. Points were judged; between them it is what the judged curve of the path says.
+    """
+    plane = judged_plane(front.table)
+    if plane is None:
+        return [""] * len(places)
+    column = plane[0]
+    what = f"% of the {column.removesuffix(LEFT).replace('_', ' ')} left"
+    known = dict(zip(front.numbers, front.table[column].astype(float), strict=True))
+    curve = front.curve() if "curve" in front.tables else None
+    if curve is not None and f"{column}_fit" not in curve:
+        curve = None
+    words = []
+    for place in places:
+        if isinstance(place, int):
+            words.append(f"{round(known[place])} {what}" if np.isfinite(known[place]) else "")
+        elif curve is None:
+            words.append("")
+        else:
+            share = float(shares_of([1 - place, place])[1])
+            left = np.interp(share, curve["place"], curve[f"{column}_fit"])
+            words.append(f"about {round(float(left))} {what}")
+    return words

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scpareto.pareto import non_dominated
+from scpareto.pl._plane import non_dominated_in
 from scpareto.pl._table import (
     as_table,
     default_plane,
     interval,
     is_higher_better,
+    is_percent,
+    judged_plane,
     measures,
     names_of_extremes,
     objectives_of,
@@ -22,10 +24,15 @@ if TYPE_CHECKING:
 
     from scpareto.pareto import Front
 
-_NOT_SHOWN = re.compile(r".*_(train|validation)|n_(epochs|cells)")
+_NOT_SHOWN = re.compile(
+    r".*_(train|validation|in_sample)|n_(epochs|cells)|information|composition_erased|structure_lost"
+)
+
+_ONE_DIGIT_BELOW = 20.0
+"""Range of percent along a front that needs a decimal."""
 
 
-def describe_front(front: Front, selected: int | None) -> dict[str, Any]:
+def describe_front(front: Front, selected: int | None, recommended: int | None) -> dict[str, Any]:
     """Describe every point of a front in plain values.
 
     Parameters
@@ -34,24 +41,29 @@ def describe_front(front: Front, selected: int | None) -> dict[str, Any]:
         The front.
     selected
         Number of the point that the model is in.
+    recommended
+        Number of the point that the whole front recommends.
 
     Returns
     -------
-    Plain values, None where unknown: `points` (number, name, preference, non_dominated), `selected` (place of the
-    selected point), `metrics` (title, values, interval ends along the front, decimals worth
-    writing), `plane` (the metrics on the axes, and
-    which points no other dominates there) and `alarm` (one number in [0, 1] for each point; empty if not measured).
+    Plain values, None where unknown: `points` (number, name, preference), `selected` and `recommended` (places of these
+    points), `metrics` (title, values, interval ends along the front, decimals worth writing; what is left and kept
+    first, the alarm last), `plane` (the metrics on the axes, and which points no other dominates, as
+    :func:`scpareto.pl.front` draws them) and `alarm` (one number in [0, 1] for each point; empty if not measured).
     """
     table = as_table(front)
     names = names_of_extremes(table)
     numbers = [int(point) for point in table["point"]]
-    columns = [column for column in measures(table) if not _NOT_SHOWN.fullmatch(column)]
+    first = judged_plane(table) or ()
+    columns = [column for column in measures(table) if not _NOT_SHOWN.fullmatch(column) and column not in first]
+    columns = [*first, *sorted(columns, key=lambda column: column == "alarm")]
     return {
         "points": [
             {"number": number, "name": names.get(number, ""), "preference": _preference(table, row)}
             for row, number in enumerate(numbers)
         ],
         "selected": numbers.index(selected) if selected in numbers else 0,
+        "recommended": numbers.index(recommended) if recommended in numbers else None,
         "metrics": [_metric(table, column) for column in columns],
         "plane": _plane(table, columns),
         "alarm": _plain(table["alarm"].to_numpy(dtype=float)) if "alarm" in columns else [],
@@ -64,16 +76,21 @@ def _metric(table: pd.DataFrame, column: str) -> dict[str, Any]:
         "key": column,
         "title": title_of(column),
         "higher": is_higher_better(table, column),
-        "digits": _digits(values),
+        "digits": _digits(column, values),
         "values": _plain(values),
         "low": None if ends is None else _plain(ends[:, 0]),
         "high": None if ends is None else _plain(ends[:, 1]),
     }
 
 
-def _digits(values: np.ndarray) -> int:
-    """Decimals that tell the points apart: three digits of the range along the front."""
+def _digits(column: str, values: np.ndarray) -> int:
+    """Decimals that tell the points apart: three digits of the range along the front; of percent no more than one."""
     span = float(np.nanmax(values) - np.nanmin(values))
+    known = values[np.isfinite(values)]
+    if (known == np.rint(known)).all():
+        return 0
+    if is_percent(column):
+        return int(span < _ONE_DIGIT_BELOW)
     return int(np.clip(2 - np.floor(np.log10(span)), 0, 4)) if span > 0 else 3
 
 
@@ -81,11 +98,7 @@ def _plane(table: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
     x, y = default_plane(table)
     if x not in columns or y not in columns:
         return {"x": None, "y": None, "kept": [False] * len(table)}
-    xy = table[[x, y]].to_numpy(dtype=float)
-    known = np.flatnonzero(np.isfinite(xy).all(axis=1))
-    kept = np.zeros(len(table), dtype=bool)
-    if len(known):
-        kept[known] = non_dominated(xy[known])
+    kept = non_dominated_in(table, (x, y), (is_higher_better(table, x), is_higher_better(table, y)))
     return {"x": columns.index(x), "y": columns.index(y), "kept": kept.tolist()}
 
 

@@ -1,0 +1,1 @@
+"""Parts of the calibration of the judge of embeddings."""

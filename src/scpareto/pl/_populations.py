@@ -1,0 +1,221 @@
+"""What is left of the batch and kept of the structure within each population, along the points of a front."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from ._alarm import alarmed, shade_alarm, shade_entry
+from ._legend import draw_legend_below
+from ._style import CHOSEN, COLUMN_WIDTH, MUTED, NOTE_SIZE, PALETTE, new_axes, tidy
+from ._table import as_table
+from ._told import told_of
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+_LOOKS = {"batch_left": (PALETTE[0], "o", "batch left"), "structure_kept": (PALETTE[2], "s", "structure kept")}
+_LEFT, _KEPT = "populations", "populations_structure"
+_NONE = -1
+"""Number of the cells that belong to no population that batches share."""
+_PANEL = 1.3  # height, inches
+_LOWEST, _HIGHEST = -20.0, 120.0  # percent
+
+
+@runtime_checkable
+class WithPopulations(Protocol):
+    """A front whose points were judged within populations, such as :class:`scpareto.pareto.Front`."""
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """What was found of all points together."""
+        ...
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return one row per point."""
+        ...
+
+
+def front_populations(
+    front: WithPopulations,
+    *,
+    selected: int | None = None,
+    n_populations: int = 12,
+    n_columns: int = 3,
+    legend: bool = True,
+) -> np.ndarray:
+    """Draw what is left of the batch and what is kept of the structure in each population, one small panel each.
+
+    Populations are groups of cells that batches share, as the judge found them without labels; the largest come first,
+    and last the cells that belong to none. Where the judge used several resolutions, it is the middle one, in which
+    structure was measured. Bands are 95 % intervals, drawn from -20 to 120 %. A vertical line marks the recommended
+    point, a dashed one the selected; stretches of points whose alarm rings are hatched.
+
+    Parameters
+    ----------
+    front
+        A :class:`~scpareto.pareto.Front` that was judged.
+    selected
+        Number of the point that is selected, to mark.
+    n_populations
+        Panels at most; the largest populations are drawn.
+    n_columns
+        Panels beside each other.
+    legend
+        Whether to explain the lines, below the panels.
+
+    Returns
+    -------
+    Axes of shape ``(n_panels,)``. Artists carry the ids ``"batch_left"``, ``"structure_kept"``, ``"interval"``,
+    ``"recommended"``, ``"selected"`` and ``"alarm"``.
+
+    Raises
+    ------
+    TypeError
+        If ``front`` has no tables.
+    ValueError
+        If no population was judged, ``selected`` is not a point, or a number is less than 1.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import scpareto.pl as pl
+    >>> from scpareto.pareto import Front
+    >>> names = ["point 0", "point 1", "point 0", "point 1"]
+    >>> left = pd.DataFrame(
+    ...     {
+    ...         "resolution": 0,
+    ...         "population": [0, 0, 1, 1],
+    ...         "embedding": names,
+    ...         "n_cells": [90, 90, 40, 40],
+    ...         "batch_left": [30.0, 5.0, 60.0, 20.0],
+    ...         "low": [25.0, 2.0, 50.0, 10.0],
+    ...         "high": [35.0, 8.0, 70.0, 30.0],
+    ...     }
+    ... )
+    >>> front = Front(objectives=["generative_loss", "classifier"], tables={"populations": left})
+    >>> front.add({"point": 0})
+    >>> front.add({"point": 1})
+    >>> [ax.get_title(loc="left") for ax in pl.front_populations(front)]
+    ['population 0, 90 cells', 'population 1, 40 cells']
+    """
+    if not isinstance(front, WithPopulations):
+        raise TypeError(f"front must be a Front, got {type(front).__name__}.")
+    for name, number in (("n_populations", n_populations), ("n_columns", n_columns)):
+        if number < 1:
+            raise ValueError(f"{name}={number} must be at least 1.")
+    points = as_table(front)
+    numbers = [int(number) for number in points["point"]]
+    if selected is not None and selected not in numbers:
+        raise ValueError(f"selected={selected!r} is not a point of this front; points: {numbers}.")
+    found = _found(front, numbers)
+    sizes = _sizes(found).iloc[:n_populations]
+    panels = _new_panels(len(sizes), n_columns)
+    marked = {"recommended": told_of(front).recommended, "selected": selected}
+    over = alarmed(points)
+    for ax, (population, n_cells) in zip(panels, sizes.items(), strict=True):
+        edges = shade_alarm(ax, np.array(numbers, dtype=float), over)
+        for column, table in found.items():
+            _draw(ax, table[table["population"] == population], column)
+        for gid, place in marked.items():
+            if place is not None and place in numbers:
+                style = {"color": CHOSEN, "ls": "-"} if gid == "recommended" else {"color": MUTED, "ls": "--"}
+                ax.axvline(place, lw=0.9, zorder=1.2, **style).set_gid(gid)
+        ax.axhline(0, lw=0.5, color=MUTED, zorder=0.8)
+        ax.set_xlim(edges[0], edges[-1])
+        ax.set_ylim(_LOWEST, _HIGHEST)
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+        name = f"population {population}" if population != _NONE else "no shared population"
+        words = f"{name}, {n_cells:,} cells"
+        ax.set_title(words + _without_effect(found, population), fontsize=NOTE_SIZE, loc="left", pad=3)
+    _name_axes(panels, n_columns)
+    if legend:
+        _draw_legend(panels[0], list(found), {gid for gid, n in marked.items() if n in numbers}, rings=bool(over.any()))
+    return panels
+
+
+def _found(front: WithPopulations, numbers: list[int]) -> dict[str, pd.DataFrame]:
+    """Tables by what they measure, with a column `point`."""
+    point_of = {f"point {number}": number for number in numbers}
+    found = {}
+    for name, column in ((_LEFT, "batch_left"), (_KEPT, "structure_kept")):
+        table = front.tables.get(name)
+        if table is None or not len(table):
+            continue
+        if "resolution" in table:
+            resolutions = sorted(table["resolution"].unique())
+            table = table[table["resolution"] == resolutions[len(resolutions) // 2]]
+        table = table.assign(point=table["embedding"].map(point_of))
+        found[column] = table[table["point"].notna()].sort_values("point", kind="stable")
+    if not any(table[column].notna().any() for column, table in found.items()):
+        raise ValueError("The front holds no judged populations; audit() judges them.")
+    return found
+
+
+def _sizes(found: dict[str, pd.DataFrame]) -> pd.Series:
+    """Cells of each population that was judged, the largest first."""
+    known = pd.concat([table[table[column].notna()] for column, table in found.items()])
+    sizes = known.groupby("population")["n_cells"].max().sort_values(ascending=False, kind="stable")
+    return pd.concat([sizes[sizes.index != _NONE], sizes[sizes.index == _NONE]])
+
+
+def _without_effect(found: dict[str, pd.DataFrame], population: object) -> str:
+    """Say that there is nothing to remove in a population; empty if there is."""
+    table = found.get("batch_left")
+    if table is None or "no_batch_effect" not in table:
+        return ""
+    nothing = table["no_batch_effect"][table["population"] == population].astype(bool)
+    return "\nno batch effect" if len(nothing) and nothing.all() else ""
+
+
+def _new_panels(n_panels: int, n_columns: int) -> np.ndarray:
+    n_columns = min(n_columns, n_panels)
+    n_rows = -(-n_panels // n_columns)
+    width = {1: COLUMN_WIDTH, 2: 2 * COLUMN_WIDTH / 3}.get(n_columns, COLUMN_WIDTH / 2)
+    figure, grid = new_axes(n_rows, n_columns, figsize=(width * n_columns, _PANEL * n_rows + 0.15), share=True)
+    for ax in grid.flat[n_panels:]:
+        figure.delaxes(ax)
+    panels = np.asarray(grid.flat[:n_panels], dtype=object)
+    for ax in panels:
+        tidy(ax)
+    return panels
+
+
+def _draw(ax: Axes, table: pd.DataFrame, column: str) -> None:
+    color, marker, _ = _LOOKS[column]
+    x = table["point"].to_numpy(dtype=float)
+    ends = table[["low", "high"]].to_numpy(dtype=float)
+    ax.fill_between(x, *ends.T, color=color, alpha=0.2, lw=0, zorder=1).set_gid("interval")
+    values = table[column].to_numpy(dtype=float)
+    line = ax.plot(x, values, color=color, lw=0.9, marker=marker, ms=2.6, mew=0, zorder=2)[0]
+    line.set_gid(column)
+
+
+def _name_axes(panels: np.ndarray, n_columns: int) -> None:
+    n_columns = min(n_columns, len(panels))
+    for i, ax in enumerate(panels):
+        ax.tick_params(labelbottom=i + n_columns >= len(panels))
+        if i // n_columns == (len(panels) - 1) // n_columns:
+            ax.set_xlabel("point", fontsize=NOTE_SIZE)
+        if i % n_columns == 0:
+            ax.set_ylabel("%", fontsize=NOTE_SIZE)
+
+
+def _draw_legend(ax: Axes, columns: list[str], marked: set[str], *, rings: bool) -> None:
+    entries: list[Artist] = []
+    for column in columns:
+        color, marker, words = _LOOKS[column]
+        entries.append(Line2D([], [], color=color, lw=0.9, marker=marker, ms=3.0, label=f"{words} (%)"))
+    if "recommended" in marked:
+        entries.append(Line2D([], [], color=CHOSEN, lw=0.9, label="recommended"))
+    if "selected" in marked:
+        entries.append(Line2D([], [], color=MUTED, lw=0.9, ls="--", label="selected"))
+    if rings:
+        entries.append(shade_entry())
+    draw_legend_below(ax, entries)

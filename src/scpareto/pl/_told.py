@@ -1,0 +1,79 @@
+"""What a front says of itself, in one short sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._table import as_table, judged_plane
+from ._titles import LEFT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ._table import FrontLike
+
+_LARGE_LOSS = 5.0
+"""Percent of the structure; a loss that could be as large is not called none."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a front recommends."""
+
+    recommended: int | None = None
+    """Number of the recommended point; None for a plain table."""
+    sentence: str = ""
+    """One short sentence; empty for a plain table and for a front that was not judged."""
+
+
+def told_of(front: FrontLike | pd.DataFrame) -> Told:
+    """Ask a front what it recommends.
+
+    Parameters
+    ----------
+    front
+        A front, or its table.
+
+    Returns
+    -------
+    The recommended point, and a sentence about it.
+    """
+    number = getattr(front, "recommended", None)
+    if not isinstance(number, (int, np.integer)) or not hasattr(front, "explain"):
+        return Told()
+    number, record = int(number), getattr(front, "metadata", {}).get("judged", {})
+    if record.get("no_batch_effect"):
+        nuisance = _nuisance(str(record.get("column", "batch_left")))
+        if record.get("none_at_all"):
+            return Told(number, f"No {nuisance} effect to remove.")
+        return Told(number, f"No {nuisance} effect was shown with {record['n_cells']:,} cells.")
+    table = as_table(front)
+    plane = judged_plane(table)
+    if plane is None:
+        return Told(number)
+    values = table.set_index("point").loc[number, list(plane)].to_numpy(dtype=float)
+    if not np.isfinite(values).all():
+        return Told(number, f"Recommended: point {number}.")
+    what = f"point {number}, {round(values[0])} % of the {_nuisance(plane[0])} left"
+    what += f", {round(values[1])} % of the structure kept"
+    trade_off = _trade_off(front, int(table["point"].iloc[0]), number)
+    return Told(number, f"{trade_off or 'Recommended'}: {what}.")
+
+
+def _nuisance(column: str) -> str:
+    return column.removesuffix(LEFT).replace("_", " ")
+
+
+def _trade_off(front: Any, first: int, number: int) -> str:
+    """Say that the recommended point keeps as much structure as the least corrected one; empty if it does not."""
+    differences = getattr(front, "tables", {}).get("differences_structure")
+    if differences is None or number == first:
+        return ""
+    pair = differences[(differences["first"] == f"point {first}") & (differences["second"] == f"point {number}")]
+    if not len(pair) or not np.isfinite(low := float(pair["low"].iloc[0])) or low > 0:
+        return ""
+    # Few cells prove little: an interval that holds a large loss shows no trade-off and rules none out.
+    return f"No trade-off{' shown' if float(pair['high'].iloc[0]) > _LARGE_LOSS else ''} on these cells"
