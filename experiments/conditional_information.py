@@ -102,6 +102,7 @@ def train(setting: str, objective: str, seed: int) -> pd.DataFrame:
         progress=False,
     )
     seconds = time.perf_counter() - begun
+    sp.front.audit_front(model, model.front, progress=False)
     table = model.front.to_dataframe().set_index("point")
     single = model.front.metadata.get("single_level_clusters", {}).get("classifier", [])
     split = [getattr(model, f"{part}_indices_") for part in ("train", "validation", "test")]

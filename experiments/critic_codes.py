@@ -72,6 +72,7 @@ def train(setting: str, dataset: str, objective: str, on: str, seed: int) -> pd.
         plan_kwargs={"scaler": "none"},
         progress=False,
     )
+    sp.front.audit_front(model, model.front, progress=False)
     table = model.front.to_dataframe()
     # The last point is the strongest extreme, an infinite weight.
     table = table.iloc[:-1].assign(weight=[0.0, *WEIGHTS], objective=objective, on=on, dataset=dataset, setting=setting)

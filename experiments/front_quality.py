@@ -75,6 +75,9 @@ def train(setting: str, dataset: str, method: str, seed: int) -> pd.DataFrame:
     torch.set_num_threads(1)
     sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
     how: dict[str, Any] = {"method": method}
+    if method == "conditional":
+        # The grid of the rows that are committed: points of one training would else lie at equal steps of what is left.
+        how["preferences"] = sp.pareto.solver_class(method).default_preferences(options["n_points"])
     if method == "warm_start":
         how = {"method": "pareto_mtl", "warm_start": "path"}
     if method == "repeated":
@@ -83,9 +86,10 @@ def train(setting: str, dataset: str, method: str, seed: int) -> pd.DataFrame:
     model = sp.model.ParetoVI(adata, seed=seed + (REPEATED if method == "repeated" else 0))
     begun = time.process_time()
     model.train(n_points=options["n_points"], max_epochs_pretrain=options["pretrain"], progress=False, **how)
-    front = model.front.to_dataframe()
+    cpu_seconds = time.process_time() - begun
+    sp.front.audit_front(model, model.front, progress=False)
     keys = {"setting": setting, "dataset": dataset, "method": method, "seed": seed}
-    return front.assign(**keys, cpu_seconds=time.process_time() - begun)
+    return model.front.to_dataframe().assign(**keys, cpu_seconds=cpu_seconds)
 
 
 def judge(points: pd.DataFrame) -> pd.DataFrame:

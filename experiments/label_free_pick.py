@@ -22,6 +22,8 @@ import numpy as np
 import pandas as pd
 from shared import RESULTS, load, run_missing
 
+from scpareto._constants import ALARM_FROM
+
 POINTS = RESULTS / "points" / "label_free_pick.csv"
 TABLE, FIGURE = RESULTS / "label_free_pick.csv", RESULTS / "label_free_pick.png"
 SLIDER = RESULTS / "slider.csv"
@@ -39,7 +41,6 @@ SETTINGS = {
     "small": {"simulated": 20, "real": 1, "pretrain": 80, "epochs": 40, "n_points": 8},
     "full": {"simulated": 40, "real": 3, "pretrain": None, "epochs": None, "n_points": 10},
 }
-RULES = ("auto", "knee")
 AIM = 0.02
 
 
@@ -81,7 +82,10 @@ def train(setting: str, dataset: str, seed: int) -> pd.DataFrame:
     )
     labels, batch = (adata.obs[key].astype(str).to_numpy() for key in ("cell_type", "batch"))
     scorer = sp.metrics.ScibScorer(principal_components(adata.X), labels, batch)
-    table = model.front.to_dataframe().assign(setting=setting, dataset=dataset, seed=seed)
+    sp.front.audit_front(model, model.front, progress=False)
+    front = model.front
+    table = front.to_dataframe().assign(setting=setting, dataset=dataset, seed=seed)
+    table["recommended"], table["is_step"] = front.recommended, table["point"].isin(front.steps())
     for point in table["point"]:
         model.select(int(point))
         scores = scorer.score(model.get_latent_representation())
@@ -141,15 +145,15 @@ def simulated(seed: int):
 
 def picks(points: pd.DataFrame) -> pd.DataFrame:
     """For each front the score of the best point, and of those that are picked without labels."""
-    from scpareto.pareto import Front
+    from scpareto.pareto import knee_index
 
     rows = []
     for (setting, dataset, seed), table in points.groupby(list(KEYS)):
         own = table.sort_values("point").reset_index(drop=True)
-        front = Front(own.drop(columns=["setting", "dataset"]), objectives=["generative_loss", "classifier"])
+        knee = knee_index(own[["generative_loss_validation", "classifier_validation"]].to_numpy())
         total = own.set_index("point")["scib_total"]
         chosen = {"best, seeing labels": int(total.idxmax()), "uncorrected": 0}
-        chosen |= {rule: front.find(rule) for rule in RULES}
+        chosen |= {"auto": recommended(own), "knee": int(own["point"][knee])}
         reached = {rule: (point, total[point]) for rule, point in chosen.items()} | {"scVI": (-1, own["scvi_total"][0])}
         for rule, (point, score) in reached.items():
             rows.append(
@@ -163,6 +167,29 @@ def picks(points: pd.DataFrame) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def recommended(own: pd.DataFrame) -> int:
+    """Point that its front recommended.
+
+    In rows from before it was written down, it is the one without alarm that leaks least: the rule of that time read
+    nats of a table, where that of today reads paired intervals of the front.
+    """
+    if "recommended" in own and own["recommended"].notna().all():
+        return int(own["recommended"][0])
+    quiet = own["alarm"] < ALARM_FROM
+    safe = own[quiet] if quiet.any() else own[own["alarm"] == own["alarm"].min()]
+    return int(safe.loc[safe["leakage_mean"].idxmin(), "point"])
+
+
+def slider_steps(own: pd.DataFrame) -> list[int]:
+    """Points of its front's slider; in rows from before they were written down, those of leakage in nats."""
+    from scpareto.pareto import Front
+
+    if "is_step" in own and own["is_step"].notna().all():
+        return own["point"][own["is_step"].astype(bool)].astype(int).tolist()
+    front = Front(own.drop(columns=["setting", "dataset"]), objectives=["generative_loss", "classifier"])
+    return front.steps("leakage_mean")
 
 
 def report(table: pd.DataFrame) -> None:
@@ -181,13 +208,10 @@ def report_slider(points: pd.DataFrame) -> None:
     """Rank correlation of points with their leakage by the second probe, along all points and along the steps."""
     from scipy.stats import spearmanr
 
-    from scpareto.pareto import Front
-
     rows = []
     for (_, dataset, seed), table in points.groupby(list(KEYS)):
         own = table.sort_values("point").reset_index(drop=True)
-        front = Front(own.drop(columns=["setting", "dataset"]), objectives=["generative_loss", "classifier"])
-        again, steps = own.set_index("point")["leakage_again"], front.steps()
+        again, steps = own.set_index("point")["leakage_again"], slider_steps(own)
         ranks = {
             "all points": -spearmanr(again.index, again).statistic,
             "steps": -spearmanr(steps, again[steps]).statistic if len(steps) > 1 else np.nan,

@@ -5,6 +5,10 @@ at least 0.90 with a point of a design as the unit.
 
     python experiments/overcorrection_alarm.py --setting small --jobs 2 --resume
 
+The alarm is that of scpareto.audit.set_alarm, which compares what each point keeps of differences within batches
+(contrast_lost). Fronts have since been given the alarm of sp.tl.judge, which names genes; rows of new runs hold it
+beside, as judged_alarm and judged_lost.
+
 Simulated designs of 800 cells x 300 genes have types that one batch alone has, a continuous state whose mean differs
 between batches, or both. Designs 0 to 45 are those on which the alarm was developed; curves of the others had been seen
 by then too. Real designs are data sets with a type removed from one batch. Each has a front from uncorrected to
@@ -96,7 +100,9 @@ def train(setting: str, dataset: str, design: int) -> pd.DataFrame:
         plan_kwargs={"scaler": "none", "lr_front": rate, "n_bootstrap": 50},
         progress=False,
     )
+    sp.front.audit_front(model, model.front, progress=False)
     table = model.front.to_dataframe().assign(setting=setting, dataset=dataset, design=design, objective=objective)
+    table["judged_alarm"], table["judged_lost"] = table["alarm"], table["structure_lost"]
     codes = {}
     for point in table["point"]:
         model.select(int(point))
@@ -105,19 +111,31 @@ def train(setting: str, dataset: str, design: int) -> pd.DataFrame:
     types, states, within = (pd.DataFrame([one[part] for one in truths]) for part in range(3))
     for name, kept in (("type_lost", types), ("state_lost", states), ("state_erased", within)):
         table[name] = lost(kept.loc[:, kept.iloc[0] > LEAST_SIGNAL]).max(axis=1).fillna(0)
+    table[["structure_lost", "alarm"]] = alarms(model, adata, codes)
     table["lost_with_controls"] = np.nan
     if dataset == "simulate_batches":
-        table["lost_with_controls"] = with_controls(model, adata, codes)
+        table["lost_with_controls"] = alarms(model, adata, codes, following_genes(adata))[:, 0]
     columns = ["objective", "point", "kind", "generative_loss_test", "leakage_mean", "leakage_sample", "retention"]
     columns += ["structure_lost", "alarm", "lost_with_controls", "type_lost", "state_lost", "state_erased"]
+    columns += ["judged_alarm", "judged_lost"]
     return table[[*KEYS, *columns]]
 
 
-def with_controls(model: Any, adata: AnnData, codes: dict[int, np.ndarray]) -> np.ndarray:
-    """What the alarm sees when it watches the genes that follow the state best too."""
+def alarms(
+    model: Any, adata: AnnData, codes: dict[int, np.ndarray], genes: dict[str, np.ndarray] | None = None
+) -> np.ndarray:
+    """Largest loss and alarm of every point, shape ``(n_points, 2)``; ``genes`` are positive controls."""
     from scpareto._cells import principal_components
     from scpareto.audit import Structure, set_alarm
 
+    held_out = np.union1d(model.validation_indices_, model.test_indices_)
+    structure = Structure(principal_components(adata.X), adata.obs["batch"], held_out, control_genes=genes or {})
+    set_alarm(model.front, {point: structure(z.astype(np.float64)) for point, z in codes.items()})
+    return model.front.to_dataframe()[["structure_lost", "alarm"]].to_numpy()
+
+
+def following_genes(adata: AnnData) -> dict[str, np.ndarray]:
+    """Log-normalised expression of the genes that follow the state best."""
     counts = np.asarray(adata.X.todense() if hasattr(adata.X, "todense") else adata.X, dtype=np.float64)
     logged = np.log1p(1e4 * counts / counts.sum(axis=1, keepdims=True))
     # cells of other lineages do not have the state
@@ -125,11 +143,7 @@ def with_controls(model: Any, adata: AnnData, codes: dict[int, np.ndarray]) -> n
     spread = np.where(logged[rows].std(axis=0) > 0, logged[rows].std(axis=0), np.inf)
     state = adata.obs["state"].to_numpy()[rows]
     follows = np.abs((logged[rows] - logged[rows].mean(axis=0)).T @ (state - state.mean())) / spread
-    genes = {adata.var_names[i]: logged[:, i] for i in np.argsort(-follows)[:N_CONTROLS]}
-    held_out = np.union1d(model.validation_indices_, model.test_indices_)
-    structure = Structure(principal_components(adata.X), adata.obs["batch"], held_out, control_genes=genes)
-    set_alarm(model.front, {point: structure(z.astype(np.float64)) for point, z in codes.items()})
-    return model.front.to_dataframe()["structure_lost"].to_numpy()
+    return {adata.var_names[i]: logged[:, i] for i in np.argsort(-follows)[:N_CONTROLS]}
 
 
 def simulated(design: int) -> AnnData:

@@ -107,6 +107,7 @@ def judge(model: Any, adata: AnnData, objective: str, *, n_init: int) -> pd.Data
     """Losses and surrogates of every point of a trained front, on training and on test cells."""
     import scpareto as sp
 
+    sp.front.audit_front(model, model.front, progress=False)
     table = model.front.to_dataframe().set_index("point")
     batch, labels = adata.obs["batch"].to_numpy(), adata.obs["cell_type"].to_numpy()
     rows = []

@@ -72,6 +72,7 @@ def train(setting: str, dataset: str, variant: str, seed: int) -> pd.DataFrame:
         n_points=N_POINTS,
         progress=False,
     )
+    sp.front.audit_front(model, model.front, progress=False)
     table = model.front.to_dataframe().assign(setting=setting, dataset=dataset, variant=variant)
     columns = ["nn_mean", "nn_sample", "leakage_mean", "leakage_sample", "retention"]
     return table[[*KEYS, "point", "kind", "generative_loss_test", *columns]]

@@ -86,6 +86,11 @@ def said(result):
     return " ".join(result.output.split())
 
 
+def printed_lines(result):
+    """Return the lines of code that are printed."""
+    return "\n".join(line.strip() for line in result.output.splitlines() if line.startswith(("  import", "  model")))
+
+
 def tree(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -133,30 +138,45 @@ def test_tables_data_and_model_agree(finished, data):
     for column in table:
         assert written[column].tolist() == table[column].tolist(), column
     audit = pd.read_csv(output / "audit.csv", float_precision="round_trip")
-    assert {"point", "leakage_mean", "leakage_sample_high", "retention"} <= set(audit)
-    assert audit["leakage_mean"].tolist() == table["leakage_mean"].tolist()
-    assert model.selected == model.front.find("knee")
+    assert {"point", "batch_left", "structure_kept_high", "alarm", "leakage_mean"} <= set(audit)
+    assert audit["batch_left"].tolist() == table["batch_left"].tolist()
+    assert model.selected == model.front.recommended
     np.testing.assert_array_equal(adata.obsm["X_paretovi"], model.get_latent_representation())
     assert adata.obsm["X_umap"].shape == (240, 2)
     assert adata.uns["scpareto"]["paretovi"]["selected"] == model.selected
     before = anndata.read_h5ad(data)
     assert (adata.X != before.X).nnz == 0
     assert adata.X.dtype == before.X.dtype
-    # Every point is a row of the printed table, the selected one is marked.
-    rows = re.findall(r"│ *(>?\*? ?\d+) *│", result.output)
-    assert [int(row.strip(">* ")) for row in rows] == [0, 1, 2, 3]
-    assert [row for row in rows if row.startswith(">")] == [
-        row for row in rows if int(row.strip(">* ")) == model.selected
-    ]
+
+
+def test_the_printed_table_speaks_percent(finished):
+    output, result = finished
+    front = ParetoVI.load(output / "model", anndata.read_h5ad(output / "adata.h5ad")).front
+    rows = [line.split("│")[1:-1] for line in result.output.splitlines() if re.match(r"│ *\*? \d", line)]
+    assert len(rows) == len(front) == 4
+    for row, (_, point) in zip(rows, front.to_dataframe().iterrows(), strict=True):
+        number, left, kept, alarm, marks = (cell.strip() for cell in row)
+        assert number == ("*" if point["non_dominated"] else "") + f" {point['point']}".lstrip(
+            "" if "*" in number else " "
+        )
+        assert left.startswith(f"{point['batch_left']:.0f} (")
+        assert kept.startswith(f"{point['structure_kept']:.0f} (")
+        assert (alarm == "-") == (point["alarm"] == 0)
+        assert ("recommended" in marks) == (point["point"] == front.recommended)
+    assert "nats" not in said(result), "those are in front.csv"
+    assert front.explain().split(". ")[0] in said(result)
+    left = front.to_dataframe()["batch_left"]
+    assert f"from {left.max():.0f} % to {left.min():.0f} % of the batch effect left: point 0 is scVI" in said(result)
 
 
 def test_the_printed_lines_run_as_they_are(finished):
     output, result = finished
-    code = result.output[result.output.index("  import scanpy") :]
-    code = "\n".join(line[2:] for line in code.splitlines() if line.startswith("  "))
+    code, value = printed_lines(result), re.search(r"batch_left=([\d.]+)", result.output).group(1)
     scope = {}
     exec(code, scope)
-    assert scope["model"].selected == scope["model"].front.resolve(preference=0.8).number
+    front = scope["model"].front
+    assert scope["model"].selected == front.resolve(batch_left=float(value)).number
+    assert front.table["batch_left"].min() - 0.5 <= float(value) <= front.table["batch_left"].max() + 0.5
     assert scope["adata"].obsm["X_paretovi"].shape == (240, 10)
     assert str(output) in code
 
@@ -347,10 +367,10 @@ def test_variable_genes_are_chosen_within_batches_and_said(tmp_path, no_umap):
     assert chosen.tolist() == aware["highly_variable"].tolist() != blind["highly_variable"].tolist()
     assert written.shape == (240, 60), "all genes stay"
     assert (written.X != adata.X).nnz == 0
-    code = re.search(r"model = (sp\.model\.ParetoVI\.load.*)", result.output).group(1)
-    model = eval(code, {"sp": __import__("scpareto"), "adata": written})
-    assert model.adata.n_vars == 20
-    np.testing.assert_array_equal(model.get_latent_representation(), written.obsm["X_paretovi"])
+    exec(printed_lines(result), scope := {})
+    assert scope["model"].adata.n_vars == 20
+    scope["model"].select(int(written.uns["scpareto"]["paretovi"]["selected"]))
+    np.testing.assert_array_equal(scope["model"].get_latent_representation(), written.obsm["X_paretovi"])
 
 
 def test_too_few_genes_for_a_cell_are_refused(tmp_path):
@@ -418,9 +438,9 @@ def test_audit_adds_columns_to_a_finished_run(finished, tmp_path):
     shutil.copytree(finished[0], output)
     result = invoke("audit", output, "--control-genes", "gene_1,gene_2")
     assert result.exit_code == 0, result.output
-    assert re.search(r"Point \d of 4\. Its posterior means tell", said(result))
+    assert re.search(r"Point \d of 4: [-\d.]+ % \(95 % interval", said(result))
     written = pd.read_csv(output / "audit.csv", float_precision="round_trip")
-    assert {"alarm", "nmi", "scib_total"} <= set(written)
+    assert {"batch_left", "alarm", "leakage_sample", "retention", "nmi", "scib_total"} <= set(written)
     model = ParetoVI.load(output / "model", anndata.read_h5ad(output / "adata.h5ad"))
     assert model.front.to_dataframe()["scib_total"].tolist() == written["scib_total"].tolist()
     refused = invoke("audit", output, "--control-genes", "XIST")

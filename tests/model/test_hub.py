@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -104,8 +106,11 @@ def test_the_card_shows_the_front(folder, trained):
     assert "Simulated cells." in card
     rows = [line for line in card.splitlines() if line.startswith("| ") and line[2].isdigit()]
     assert len(rows) == len(trained.front)
-    leakage = trained.front.to_dataframe()["leakage_mean"]
-    assert [float(row.split("|")[3]) for row in rows] == pytest.approx(leakage.round(3).tolist())
+    left = trained.front.to_dataframe()["batch_left"]
+    assert [float(row.split("|")[2]) for row in rows] == pytest.approx(left.round(1).tolist())
+    assert trained.front.explain() in card
+    place = float(re.search(r"or batch_left=(-?[\d.]+)", card).group(1))
+    assert trained.front.resolve(batch_left=place).number in trained.front.numbers
 
 
 def test_what_cannot_be_shared_is_refused(simulated, trained, folder):

@@ -106,7 +106,7 @@ def test_a_model_that_is_trained_in_a_block_stays_trained(along, training):
     with along.at(0):
         along.train(**training)
     assert along.front is not front
-    assert along.selected == along.front.find("knee")
+    assert along.selected == along.front.recommended
 
 
 def test_a_model_saved_in_a_block_is_at_its_place(along, tmp_path, make_adata):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto.pl import is_higher_better
+from scpareto.pareto import is_higher_better
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +41,7 @@ def beside_front(table: pd.DataFrame, *, x: str, y: str, front: str | None = Non
         front = names[0]
     if front not in names:
         raise ValueError(f"front={front!r} is not one of the fronts: {', '.join(names) or 'there is none'}.")
-    signs = np.array([1.0 if is_higher_better(table, column) else -1.0 for column in (x, y)])
+    signs = np.array([1.0 if is_higher_better(column) else -1.0 for column in (x, y)])
     known = table[(table["status"] == "finished") & table[[x, y]].notna().all(axis=1)]
     rows = []
     for seed, own in known.groupby("seed"):

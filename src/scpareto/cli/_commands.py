@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scpareto.cli._data import check_data, names, read, sha256, variable_genes
-from scpareto.cli._results import as_table, draw, say_what_is_there
+from scpareto.cli._results import draw, say_what_is_there, say_what_to_take
 from scpareto.cli._run_folder import CHECKPOINTS, UsageError, console, reported_errors, run_folder
+from scpareto.cli._table import as_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,7 +174,7 @@ def audit(
         _write_tables(table, results)
         front = model.front
         assert front is not None  # it was just audited
-        console.print(as_table(table, front.objectives[1], model.selected))
+        console.print(as_table(front, model.selected))
         console.print(front.explain(), markup=False, highlight=False)
         console.print(f"{results / 'audit.csv'} and the model hold all columns.", markup=False, soft_wrap=True)
 
@@ -217,16 +218,15 @@ def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: P
 
     table = front.to_dataframe()
     _write_tables(table, output)
-    draw(model, counts, table, [k for k in (batch_key, labels_key) if k is not None], output)
+    draw(model, counts, [k for k in (batch_key, labels_key) if k is not None], output)
     adata.obsm["X_umap"] = counts.obsm["X_umap"]
     adata.write_h5ad(output / "adata.h5ad")
     model.save(output / "model", overwrite=True)
-    console.print(as_table(table, front.objectives[1], model.selected))
+    console.print(as_table(front, model.selected))
     if front.missing:
         console.print(f"[yellow]Points {front.missing} diverged and are missing; see log.txt.[/]")
-    if any(limit == limit for limit in table["leakage_mean_high"]):
-        console.print(f'select("auto") would take: {front.explain()}', markup=False, highlight=False)
-    say_what_is_there(output, subset=bool(arguments["n_top_genes"]), selected=model.selected)
+    say_what_to_take(front)
+    say_what_is_there(output, front, subset=counts.n_vars < adata.n_vars, selected=model.selected)
 
 
 def _write_tables(table: pd.DataFrame, output: Path) -> None:

@@ -1,11 +1,11 @@
-"""What a finished run draws and prints."""
+"""What a finished run draws, and the words that it ends in."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.table import Table
 
 from scpareto.cli._run_folder import console
 
@@ -13,82 +13,115 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from anndata import AnnData
-    from pandas import DataFrame
 
     from scpareto.model import ParetoVI
+    from scpareto.pareto import Front
 
-_SHOWN = {
-    "point": "point",
-    "preference": "preference",
-    "generative_loss_test": "generative loss",
-    "{objective}_test": "{objective}",
-    "leakage_mean": "leakage (mean)",
-    "leakage_sample": "leakage (sample)",
-    "retention": "retention",
-    "alarm": "alarm",
-}
+_N_SENTENCES = 3
+"""Sentences of the reasons that are printed; the alarm is in the table already."""
 
 
-def draw(model: ParetoVI, counts: AnnData, table: DataFrame, keys: list[str], output: Path) -> None:
-    """Front, and UMAPs of the uncorrected, the selected and the strongest point."""
+def draw(model: ParetoVI, counts: AnnData, keys: list[str], output: Path) -> None:
+    """Front, and UMAPs of the uncorrected, the recommended and the strongest point."""
     import matplotlib.pyplot as plt
 
     from scpareto import pl
 
-    selected = model.selected
-    assert selected is not None  # a trained model always has a selected point
-    names = {table["point"].iloc[0]: "uncorrected", table["point"].iloc[-1]: "strongest", selected: "selected"}
-    points = sorted(int(point) for point in names)
+    front, selected = model.front, model.selected
+    assert front is not None  # a trained model always has a front
+    assert selected is not None  # and a selected point
+    roles = point_roles(front, selected)
+    points = sorted(roles)
     if len(points) < 3:
-        # The knee is an extreme: show the middle of the front beside the two ends.
-        points = sorted({*points, int(table["point"].iloc[len(table) // 2])})
+        # The recommended point is an extreme: show the middle of the front beside the two ends.
+        points = sorted({*points, front.numbers[len(front) // 2]})
     with console.status("Drawing"):
-        axes = pl.front_panels(table, selected=selected)
+        axes = pl.front_panels(front, selected=selected)
         axes[0].figure.savefig(output / "front.png", dpi=200, bbox_inches="tight")
         codes = {}
         for point in points:
             with model.at(point):
                 codes[point] = model.get_latent_representation()
         embeddings = pl.embed(codes, seed=model.seed)
-        titles = {point: f"point {point}" + (f": {names[point]}" if point in names else "") for point in points}
+        told = {point: f": {', '.join(roles[point])}" if point in roles else "" for point in points}
+        titles = {point: f"point {point}{role}" for point, role in told.items()}
         panels = pl.front_embedding(embeddings, {key: counts.obs[key] for key in keys}, titles=titles)
         panels.flat[0].figure.savefig(output / "umap.png", dpi=200, bbox_inches="tight")
         plt.close("all")
     counts.obsm["X_umap"] = embeddings[selected]
 
 
-def as_table(table: DataFrame, objective: str, selected: int | None) -> Table:
-    title = "Pareto front (test cells; losses and leakage in nats)"
-    # Narrow padding, so that the longest names of objectives fit into 80 columns.
-    shown = Table(title=title, caption="* not dominated   > selected", padding=(0, 0), pad_edge=False)
-    columns = {key.format(objective=objective): title.format(objective=objective) for key, title in _SHOWN.items()}
-    for heading in columns.values():
-        shown.add_column(heading, justify="right", overflow="fold")
-    for _, row in table.iterrows():
-        cells = []
-        for key in columns:
-            if key == "point":
-                mark = (">" if row["point"] == selected else "") + ("*" if row["non_dominated"] else "")
-                cells.append(f"{mark} {row['point']}")
-            else:
-                value = row[f"preference_{objective}" if key == "preference" else key]
-                cells.append(f"{value:.1f}" if key.startswith("generative") else f"{value:.3f}")
-        shown.add_row(*cells, style="bold" if row["point"] == selected else None)
-    return shown
+def point_roles(front: Front, selected: int) -> dict[int, list[str]]:
+    """Points that a reader wants to see, and what each of them is."""
+    roles: dict[int, list[str]] = {}
+    named = [(front.numbers[0], "uncorrected"), (front.numbers[-1], "strongest"), (front.recommended, "recommended")]
+    if selected != front.recommended:
+        named.append((selected, "selected"))
+    for point, role in named:
+        roles.setdefault(point, []).append(role)
+    return roles
 
 
-def say_what_is_there(output: Path, *, subset: bool, selected: int | None) -> None:
-    read = 'adata[:, adata.var["highly_variable"]].copy()' if subset else "adata"
+def say_what_to_take(front: Front) -> None:
+    """Say which point is recommended, and what lies within reach."""
+    sentences = re.split(r"(?<=\.) (?=[A-Z])", front.explain())
+    console.print(" ".join(sentences[:_N_SENTENCES]), markup=False, highlight=False)
+    if (ends := attainable(front)) is not None:
+        digits = 0 if round(ends[0]) != round(ends[1]) else 1
+        console.print(
+            f"The front goes from {ends[0]:.{digits}f} % to {ends[1]:.{digits}f} % of the batch effect left: point "
+            f"{front.numbers[0]} is scVI, whose decoder already sees the batch.",
+            markup=False,
+            highlight=False,
+        )
+
+
+def say_what_is_there(output: Path, front: Front, *, subset: bool, selected: int | None) -> None:
+    """Name the files, and print the lines that take another place."""
     files = "front.png, umap.png, front.csv, audit.csv, adata.h5ad, model/"
     console.print(f"Results are in [bold]{escape(str(output))}/[/]: {files}")
+    read = 'adata[:, adata.var["highly_variable"]].copy()' if subset else "adata"
+    data, model = (repr(str(output / name)) for name in ("adata.h5ad", "model"))
     # Lines of code: nothing in them is markup, and none may be wrapped.
     console.print(
-        f"Point {selected} (the knee) is selected. To take another one:\n"
-        "  import scanpy as sc, scpareto as sp\n"
-        f'  adata = sc.read_h5ad("{output}/adata.h5ad")\n'
-        f'  model = sp.model.ParetoVI.load("{output}/model", {read})\n'
-        f'  model.select(preference=0.8); adata.obsm["X_paretovi"] = model.get_latent_representation()',
+        f"Point {selected} is selected. To take another place:\n"
+        f"  import scanpy as sc, scpareto as sp; adata = sc.read_h5ad({data})\n"
+        f"  model = sp.model.ParetoVI.load({model}, {read}); model.select({place_to_try(front)}); "
+        'adata.obsm["X_paretovi"] = model.get_latent_representation()',
         highlight=False,
         markup=False,
         soft_wrap=True,
     )
+
+
+def attainable(front: Front) -> tuple[float, float] | None:
+    """Most and least that the points leave of the batch, in %; None where places are not taken by it."""
+    left = front.to_dataframe()["batch_left"].dropna()
+    if left.empty or _reached(front, float(left.mean())) is None:
+        return None
+    return float(left.max()), float(left.min())
+
+
+def place_to_try(front: Front) -> str:
+    """Return an argument of ``select`` that names a place between the uncorrected and the recommended point."""
+    ends = attainable(front)
+    if ends is None:
+        return "preference=0.5"
+    most, least = ends
+    recommended = front.to_dataframe().set_index("point")["batch_left"][front.recommended]
+    middle = (most + (recommended if least < recommended < most else least)) / 2
+    value = round(middle) if least <= round(middle) <= most else round(middle, 1)
+    return f"batch_left={_reached(front, value):g}"
+
+
+def _reached(front: Front, value: float) -> float | None:
+    """Return the nearest value that the front reaches; None where it is not on the axis of what is left."""
+    if "curve" in front.tables and "batch_left_fit" in (curve := front.curve()):
+        # Places along a path are looked up on the curve, which was judged apart from the points.
+        low, high = curve["batch_left_fit"].min(), curve["batch_left_fit"].max()
+        value = value if low <= value <= high else round(min(max(value, low), high), 1)
+    try:
+        front.resolve(batch_left=value)
+    except ValueError:
+        return None
+    return value

@@ -90,9 +90,11 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
     ) -> pd.DataFrame:
         """Judge every point of the front on test cells once more, also by labels and positive controls.
 
-        Leakage, retention and the over-correction alarm are there after training already; labels add clustering scores
-        and those of scib-metrics, control genes are watched by the alarm. What is found goes into :attr:`front` and
-        into ``adata.uns["scpareto"]``; the selected point stays.
+        What is left of the batch, what is kept of the structure and the over-correction alarm are there after training
+        already, and are judged again, equally with the same seed. New is what samples of the posterior tell of the
+        batch, how batches mix among neighbours, and which neighbours are kept; labels add clustering scores and those
+        of scib-metrics. Models saved by earlier versions get the columns that they lack. What is found goes into
+        :attr:`front` and into ``adata.uns["scpareto"]``; the selected point stays.
 
         Parameters
         ----------
@@ -106,13 +108,16 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
         n_bootstrap
             Bootstrap samples of the intervals.
         seed
-            Seed of probes and clusterings.
+            Seed of probes and clusterings. Another one judges the codes with other random numbers; what changes by it
+            is what the judge cannot tell.
         progress
             Whether to show a bar.
 
         Returns
         -------
-        Table of the front, one row per point. New columns: ``nmi``, ``ari``, ``uca``, ``silhouette``, ``scib_bio``,
+        Table of the front, one row per point. New columns: ``leakage_sample`` (nats, with ``_low`` and ``_high``),
+        ``nn_mean`` and ``nn_sample`` (the same by nearest neighbours), ``batch_entropy`` (nats) and ``retention``
+        (share of within-batch neighbours kept); with labels ``nmi``, ``ari``, ``uca``, ``silhouette``, ``scib_bio``,
         ``scib_batch``, ``scib_total``, ``scib_<metric>``.
 
         Raises
@@ -156,10 +161,14 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
             return
         table = self._front.to_dataframe()
         table["seed"] = table["seed"].astype(float).fillna(-1).astype(int)
+        for column in table.select_dtypes(["object", "string"]):
+            # h5ad holds no gaps in text.
+            table[column] = table[column].astype(object).fillna("").astype(str)
         adata.uns.setdefault(UNS_KEY, {})[type(self).__name__.lower()] = {
             "method": self._front.method,
             "objective": ", ".join(self._front.objectives[1:]),
             "selected": int(-1 if self.selected_ is None else self.selected_),
+            "recommended": self._front.recommended if len(self._front) else -1,
             "preference": np.array(self.preference_ or []),
             "front": table,
             "version": version("scpareto"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import matplotlib.pyplot as plt
 
+from scpareto._constants import BATCH_LEFT
 from scpareto.pl import front_panels
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 PARENT_MODULE = "scpareto.model"
 _FIGURE = "front.png"
-_COLUMNS = ("generative_loss_test", "leakage_mean", "leakage_mean_low", "leakage_mean_high", "retention", "alarm")
+_KEPT = ("structure_kept", "structure_kept_low", "structure_kept_high", "alarm", "structure_lost_most")
 _CARD = """---
 license: {license_info}
 library_name: scvi-tools
@@ -43,11 +44,12 @@ scvi-tools model. Point {selected} is selected when the model is loaded.
 
 ![The front]({figure})
 
-All figures are of cells that took no part in training: generative loss in nats per cell, what the codes tell about
-`{target}` in nats with its 95 % interval, share of within-batch neighbours kept, and the over-correction alarm, which
-should stay below one half.
+Judged on {cells}: how much of `{target}` is left and how much of the structure is kept, in % with 95 % intervals, and
+the over-correction alarm: 1 where differences between cells are lost, with the largest of them and its genes.
 
 {table}
+
+{reason}
 
 ## Load it and take a point
 
@@ -56,7 +58,7 @@ import scpareto as sp
 
 model = sp.model.{name}.load("FOLDER", adata)  # adata: genes of the model, in any scvi-tools way
 model.front.to_dataframe()
-model.select("auto")  # or a number, a limit such as {{"leakage_mean": 0.05}}, or preference=0.37
+model.select("auto")  # the recommended point; or a number, a limit such as {{"structure_kept": 95}}, or {place}
 adata.obsm["X_{key}"] = model.get_latent_representation()
 ```
 
@@ -115,9 +117,13 @@ def save_for_hub(
         model_parent_module=PARENT_MODULE,
     )
     stats: Any = model.summary_stats  # type: ignore[attr-defined]
-    table = model.front.to_dataframe().set_index("point")
+    front = model.front
+    table = front.to_dataframe().set_index("point")
+    judged = front.metadata.get("judged", {})
+    left = str(judged.get("column", BATCH_LEFT))
+    columns = [column for column in (left, f"{left}_low", f"{left}_high", *_KEPT) if column in table]
     facts = [f"- {stats.n_cells:,} cells, {stats.n_vars:,} genes, {stats.n_batch} batches"]
-    facts += [f"- {key}: `{model.front.metadata[key]}`" for key in ("objective", "method", "preset", "seed")]
+    facts += [f"- {key}: `{front.metadata[key]}`" for key in ("objective", "method", "preset", "seed")]
     facts.append(f"- genes: {', '.join(map(str, adata.var_names[:5]))}, ...")
     card = _CARD.format(
         license_info=license_info,
@@ -127,10 +133,13 @@ def save_for_hub(
         anndata=metadata.anndata_version,
         scpareto=version("scpareto"),
         description=description or "No description was given.",
-        target=model.front.metadata.get("target", "batch"),
+        target=front.metadata.get("target", "batch"),
         selected=model.selected,
         figure=_FIGURE,
-        table=_as_markdown(table[[column for column in _COLUMNS if column in table]]),
+        cells="cells that took no part in training" if judged.get("held_out", True) else "all cells",
+        place=_place(table, left),
+        reason=front.explain(),
+        table=_as_markdown(table[columns]),
         facts="\n".join(facts),
     )
     hub = HubModel(str(folder), metadata=metadata, model_card=ModelCard(card))
@@ -138,9 +147,21 @@ def save_for_hub(
     return hub
 
 
+def _place(table: pd.DataFrame, left: str) -> str:
+    """Return an argument of ``select`` that names a place in the middle."""
+    if left != BATCH_LEFT or left not in table or not table[left].notna().any():
+        return "preference=0.5"
+    return f"batch_left={(table[left].max() + table[left].min()) / 2:.0f}"
+
+
 def _as_markdown(table: pd.DataFrame) -> str:
-    """Write a table of numbers as Markdown; pandas would need another library for it."""
+    """Write a table as Markdown; pandas would need another library for it."""
     head = [str(table.index.name), *table.columns]
-    rows = [[str(index), *(f"{value:.3f}" for value in row)] for index, *row in table.itertuples(name=None)]
+    rows = [[str(index), *map(_cell, row)] for index, *row in table.itertuples(name=None)]
     lines = [head, ["---:"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    # A bar would end the cell: names of differences hold one.
+    return value.replace("|", "\\|") if isinstance(value, str) else f"{value:.1f}"

@@ -247,7 +247,10 @@ def registered_context(adapter: VAEAdapter, manager: AnnDataManager) -> Context:
     """Nuisances of all registered cells, which need no minibatches."""
     keys = [REGISTRY_KEYS.BATCH_KEY, NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY]
     registered = {key: np.asarray(manager.get_from_registry(key)) for key in keys if key in manager.data_registry}
-    return adapter.context({key: torch.from_numpy(values.astype(float)) for key, values in registered.items()})
+    tensors = {key: torch.from_numpy(values.astype(float)) for key, values in registered.items()}
+    # Memberships in clusters are looked up by the row of a cell.
+    tensors[CELL_INDEX] = torch.arange(len(tensors[REGISTRY_KEYS.BATCH_KEY]))
+    return adapter.context(tensors)
 
 
 def get_adapter(model: Any) -> VAEAdapter:

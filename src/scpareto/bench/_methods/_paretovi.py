@@ -45,7 +45,7 @@ def paretovi(
         Architecture.
     select
         The point that :func:`scpareto.bench.integrate` takes: its number, a rule, or limits on columns, see
-        :meth:`scpareto.pareto.Front.find`.
+        :meth:`scpareto.pareto.Front.find`. ``"auto"`` is the recommended one, also where a front could not be judged.
     **training
         Arguments of :meth:`scpareto.model.ParetoVI.train`.
 
@@ -78,4 +78,6 @@ def points_of(model: ParetoVI, select: Which = "auto") -> Points:
     for number in front.numbers:
         with model.at(number):
             codes[number] = np.asarray(model.get_latent_representation(), dtype=np.float64)
-    return Points(codes, front.find(select), {n: float(table[column][n]) for n in front.numbers})
+    # The rule refuses fronts that were not judged; what is recommended then is the knee, or the least corrected point.
+    selected = front.recommended if select == "auto" else front.find(select)
+    return Points(codes, selected, {n: float(table[column][n]) for n in front.numbers})

@@ -1,0 +1,80 @@
+"""The points of a front in the terminal: what is left, what is kept, and what is lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from scpareto._constants import ALARM_FROM, BATCH_LEFT, STRUCTURE_KEPT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scpareto.pareto import Front
+
+_N_GENES = 3
+
+
+def as_table(front: Front, selected: int | None) -> Table:
+    """Return one line for each point; losses and information in nats are in ``front.csv``.
+
+    Parameters
+    ----------
+    front
+        The front.
+    selected
+        Number of the selected point.
+    """
+    record = front.metadata.get("judged", {})
+    left = str(record.get("column", BATCH_LEFT))
+    cells = "held-out cells" if record.get("held_out", True) else "all cells, those that trained the model included"
+    caption = "* not dominated; alarm: genes of lost differences between cells"
+    shown = Table(title=f"Pareto front ({cells}, 95 % intervals)", caption=caption, padding=(0, 1), pad_edge=False)
+    for heading in ("point", f"{left.replace('_', ' ')} (%)", "structure kept (%)"):
+        shown.add_column(heading, justify="right")
+    shown.add_column("alarm", overflow="fold")
+    shown.add_column("", overflow="fold")
+    recommended = front.recommended
+    for _, row in front.to_dataframe().iterrows():
+        number = int(row["point"])
+        marks = {"recommended": number == recommended, "selected": number == selected}
+        shown.add_row(
+            ("*" if row["non_dominated"] else "") + f" {number}",
+            _with_interval(row, left),
+            _with_interval(row, STRUCTURE_KEPT),
+            escape(alarm_in_short(front, number)),
+            ", ".join(name for name, is_so in marks.items() if is_so),
+            style="bold" if number == selected else None,
+        )
+    return shown
+
+
+def alarm_in_short(front: Front, number: int) -> str:
+    """Return up to three genes of what a point has lost, ``"-"`` where the alarm does not ring.
+
+    Parameters
+    ----------
+    front
+        The front.
+    number
+        Number of the point.
+    """
+    table = front.to_dataframe().set_index("point")
+    value = table["alarm"][number]
+    if value != value:
+        return "unknown"
+    if value < ALARM_FROM:
+        return "-"
+    lost = front.lost(number) if "lost" in front.tables else table.iloc[:0]
+    sides = [row[side] for _, row in lost.iterrows() for side in ("markers_first", "markers_second")]
+    genes = list(dict.fromkeys(gene for side in sides if side for gene in side.split(", ")))
+    return ", ".join(genes[:_N_GENES]) if genes else "rings"
+
+
+def _with_interval(row: pd.Series, column: str) -> str:
+    if column not in row or row[column] != row[column]:
+        return "unknown"
+    low, high = (row.get(f"{column}_{end}", float("nan")) for end in ("low", "high"))
+    return f"{row[column]:.0f}" + (f" ({low:.0f} to {high:.0f})" if low == low else "")
