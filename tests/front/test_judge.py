@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from scpareto.front import stratified_split
+from scpareto.front._control_genes import with_control_genes
 from scpareto.front._judge_all import judged_together
 from scpareto.front._judged_cells import JudgedCells
 from scpareto.front._judging import Judging, codes_of, judge_points, losses_of
@@ -74,3 +76,27 @@ def test_a_continuous_nuisance_is_not_judged_by_batches(judge, model):
     assert set(judged["columns"][0]) >= {"structure_kept", "alarm"}
     assert not any("left" in name or "leakage" in name for name in judged["columns"][0])
     assert judged["record"]["reason"] == "a continuous nuisance is not judged"
+
+
+def test_a_lost_control_gene_rings_the_alarm_of_its_point_and_is_named():
+    columns = {name: {"alarm": 0.0, "structure_lost": 0.0, "structure_lost_most": "none"} for name in "abc"}
+    rows = [
+        ("XIST", "b", 97.0, False),
+        ("XIST", "c", 40.0, True),
+        ("CD3D", "b", 99.0, False),
+        ("CD3D", "c", 90.0, False),
+    ]
+    with_control_genes(columns, pd.DataFrame(rows, columns=["gene", "embedding", "kept", "alarm"]))
+    assert [columns[name]["alarm"] for name in "abc"] == [0.0, 0.0, 1.0]
+    assert [columns[name]["XIST_kept"] for name in "abc"] == [100.0, 97.0, 40.0]
+    assert columns["c"]["structure_lost_most"] == "control gene XIST"
+    assert columns["c"]["structure_lost"] == pytest.approx(0.6)
+
+
+def test_control_genes_are_judged_against_the_least_corrected_point(model, adata):
+    gene = np.log1p(np.asarray(adata.X[:, 0].todense()).ravel() if hasattr(adata.X, "todense") else adata.X[:, 0])
+    cells = JudgedCells(get_adapter(model), model.adata_manager, stratified_split(adata.obs["batch"]), {"gene_0": gene})
+    codes = codes_of(cells, {0: copied_state(model.module), 1: copied_state(model.module)})
+    judged = judged_together(cells, Judging(seed=3, n_bootstrap=100), codes)
+    assert judged["columns"][0]["gene_0_kept"] == 100.0
+    assert judged["columns"][1]["gene_0_kept"] == pytest.approx(100.0) or np.isnan(judged["columns"][1]["gene_0_kept"])

@@ -11,6 +11,7 @@ from anndata import AnnData
 from scipy import sparse
 
 from scpareto._cells import principal_components
+from scpareto._runtime import torch_threads_kept
 from scpareto.metrics import populations_at_resolutions, programme_scores, shared_populations
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Frame:
         return self.populations[len(self.populations) // 2].labels if self.populations else None
 
 
+@torch_threads_kept()
 def frame_of(
     expression: Any,
     batch: ArrayLike,

@@ -126,6 +126,9 @@ def judged_cells_of(model: BaseModelClass, front: Front, control_genes: Sequence
     manager, indices = model.adata_manager, front.metadata["indices"]
     split = Split.from_plain(indices)
     controls = {name: _log_normalised(manager, name) for name in control_genes}
+    for name, values in controls.items():
+        if np.ptp(values) == 0:
+            raise ValueError(f"Control gene {name!r} is the same in all cells: nothing of it can be lost.")
     return JudgedCells(get_adapter(model), manager, split, controls)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from scpareto._constants import BATCH
 from scpareto._runtime import is_first_process, of_first_process
+from scpareto.front._control_genes import control_genes_kept, with_control_genes
 from scpareto.front._judge_front import judge_places
 from scpareto.front._judging import codes_of
 from scpareto.pareto import WeightPath, table_from_plain, table_to_plain
@@ -58,6 +59,9 @@ def judged_together(cells: JudgedCells, judging: Judging, codes: Mapping[int, ND
     named = {f"point {number}": values for number, values in codes.items()}
     column = judging.column
     found = judge_places(frame, named, column=column, full=True, n_bootstrap=judging.n_bootstrap, probed=judging.probed)
+    if cells.control_genes:
+        found.tables["control_genes"] = control_genes_kept(frame, named, cells.control_genes)
+        with_control_genes(found.columns, found.tables["control_genes"])
     columns = {number: found.columns[f"point {number}"] for number in codes}
     tables, record = found.tables, found.record
     if judging.target is None:
@@ -69,7 +73,9 @@ def judged_together(cells: JudgedCells, judging: Judging, codes: Mapping[int, ND
 
 
 def _of_structure(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name.startswith(("structure", "alarm"))}
+    return {
+        name: value for name, value in row.items() if name.startswith(("structure", "alarm")) or name.endswith("_kept")
+    }
 
 
 def put_judgement(front: Front, judged: Mapping[str, Any]) -> None:

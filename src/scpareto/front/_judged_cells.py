@@ -55,7 +55,7 @@ class JudgedCells:
         self.adapter = adapter
         self.rows, self.split = judged_cells(split, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY))
         self._manager = manager
-        self._control_genes = {name: self.take(values) for name, values in (control_genes or {}).items()}
+        self.control_genes = {name: self.take(values) for name, values in (control_genes or {}).items()}
         self._frames: dict[tuple[str, int], JudgedFrame | None] = {}
 
     @cached_property
