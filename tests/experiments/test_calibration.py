@@ -67,3 +67,21 @@ def test_cells_are_dealt_within_batches(part):
     assert (dealt[batch == "a"] == 0).sum() == 12
     other = part("probes").dealt(batch, (0.3, 0.35), np.random.default_rng(0))
     np.testing.assert_array_equal(other == 0, dealt == 0)
+
+
+def test_thorough_beside_default(part, monkeypatch):
+    pytest.importorskip("harmonypy")
+    thorough = part("thorough")
+    batch = np.tile(["a", "b"], 100)
+    types = np.arange(200) // 2 % 2
+    components = np.random.default_rng(0).normal(size=(200, 5)) + 8.0 * np.eye(5)[types]
+    components[:, 4] += 3.0 * (batch == "b")
+    monkeypatch.setattr(thorough, "components_of", lambda dataset: (components, batch))
+    monkeypatch.setattr(thorough, "RESOLUTIONS", (2, 3))
+    table = thorough.judge("small", "thorough", 0).set_index("embedding")
+    assert list(table.index) == ["components", "centred", "harmony"]
+    np.testing.assert_allclose(table[["left_2", "left_3"]].mean(axis=1), table["batch_left"])
+    nats = table.filter(like="nats_")
+    assert nats.shape[1] == 5
+    assert [f"nats_{kind}" for kind in table["kind"]] == nats.idxmax(axis=1).tolist()
+    assert len(thorough.summarise(table.reset_index())) == 3
