@@ -214,6 +214,11 @@ def batch_left(
     52, fewer than they should. With six samples a batch intervals covered it in 12 of 12 and were wide: a share of
     32 % was not told from chance. Batches that differ in nothing were told in 10 of 10.
 
+    With ``cells``, other cells help to train the probes. Where these have trained the encoder and the judged ones have
+    not, probes read a little less than with as many unseen cells: scVI on two real sets, two seeds each, within 2
+    points after 80 epochs, 3 to 7 points less after 400. Without any other cells they learn from half as many, and read
+    3 to 21 points less.
+
     Cells that are not assessable are one more population to the probes. They do not enter ``batch_left``; with them
     the ratio is the other end of the range.
 
