@@ -78,6 +78,13 @@ def as_it_is(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def script_of(stem: str, scripts: Path) -> str:
+    """Return the name of the script that writes a table: its own, or without the parts behind the last underscores."""
+    parts = stem.split("_")
+    names = ["_".join(parts[:n]) for n in range(len(parts), 0, -1)]
+    return next((name for name in names if (scripts / f"{name}.py").exists()), stem)
+
+
 def page(path: Path) -> str:
     """Return the page of one CSV file."""
     title = path.stem.replace("_", " ").capitalize()
@@ -89,7 +96,7 @@ def page(path: Path) -> str:
     return (
         f"# {title}\n\n"
         f"Mean ± standard deviation over seeds, from `experiments/results/{path.name}`, which "
-        f"`experiments/{path.stem}.py` writes.\n\n{body}\n"
+        f"`experiments/{script_of(path.stem, path.parents[1])}.py` writes.\n\n{body}\n"
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from calibration import null, odd, planted, sensitivity, simulated
+from calibration import families, null, odd, planted, probes, sensitivity, simulated, thorough
 from shared import RESULTS, run_missing
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ PARTS: dict[str, ModuleType] = {
     "c": planted,
     "d": odd,
     "e": sensitivity,
+    "f": families,
+    "g": probes,
+    "thorough": thorough,
 }
 
 

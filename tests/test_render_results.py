@@ -67,3 +67,14 @@ def test_a_table_without_seeds_is_shown_as_it_is(script, tmp_path):
     (page,) = script.render(tmp_path, tmp_path / "pages")
     assert "| order | 0.25 | True |" in page.read_text()
     assert "| share | missing | False |" in page.read_text()
+
+
+def test_a_part_of_a_table_names_the_script_that_writes_it(script, tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "judge.py").touch()
+    for name in ("judge_a", "other_a"):
+        (tmp_path / "results" / f"{name}.csv").write_text("dataset,method,truth,seed,v\na,x,1,0,1\na,x,2,0,3\n")
+    judge, other = script.render(tmp_path / "results", tmp_path / "pages")
+    assert "`experiments/judge.py` writes" in judge.read_text()
+    assert "`experiments/other_a.py` writes" in other.read_text()
+    assert "| a | x | 2 | 1 | 3 |" in judge.read_text()

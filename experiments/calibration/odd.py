@@ -16,7 +16,7 @@ from .simulated import N_TYPES, SETTINGS, SHIFT, simulate
 if TYPE_CHECKING:
     import pandas as pd
 
-SEEDS = 5
+SEEDS = 10
 CASES: dict[str, dict[str, Any]] = {
     "equal": {},
     "unequal": {"unequal": True},

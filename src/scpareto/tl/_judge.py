@@ -102,7 +102,8 @@ def judge(
         Cells that the training of the embeddings has not seen: a column of ``adata.obs`` with True and False, or a
         mask, shape ``(n_cells,)``. They get columns of their own, and the recommendation goes by them.
     thorough
-        Whether to use all kinds of probes and three resolutions of the populations. Takes several times as long.
+        Whether to use all kinds of probes and three resolutions of the populations. Takes minutes where the default
+        takes seconds.
     n_bootstrap
         Draws of the intervals.
     max_cells
