@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from scpareto._constants import GENERATIVE_LOSS, STRUCTURE_KEPT
+from scpareto._runtime import seeded
 from scpareto.front._judge_front import judge_places
 from scpareto.front._places import FIRST_PLACES, equal_steps, falls, last_place, places_to_add
 from scpareto.pareto import preference_at, table_to_plain
@@ -74,7 +75,8 @@ class _Judge:
                 continue
             preference = preference_at([1 - place, place])
             cells.adapter.module.load_state_dict(self._path.state(preference))
-            qz, _, generative = cells.encode()
+            with seeded(self._run.judging.seed):
+                qz, _, generative = cells.encode()
             self._codes[_name(place)] = qz.loc.numpy()
             row = {"place": place, f"preference_{self._run.problem.names[1]}": float(preference[1])}
             for part, index in cells.split.items():

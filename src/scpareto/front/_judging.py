@@ -155,9 +155,11 @@ def _judged(cells: JudgedCells, judging: Judging) -> Judgement:
 def codes_of(cells: JudgedCells, states: Mapping[Any, State]) -> dict[Any, NDArray[np.float32]]:
     """Posterior means of the judged cells by each of several weights; the module is left in the last state."""
     codes = {}
-    for name, state in states.items():
-        cells.adapter.module.load_state_dict(state)
-        codes[name] = cells.encode()[0].loc.numpy()
+    # Encoding draws samples as well: the caller's generator stays as it is.
+    with seeded(FRAME_SEED):
+        for name, state in states.items():
+            cells.adapter.module.load_state_dict(state)
+            codes[name] = cells.encode()[0].loc.numpy()
     return codes
 
 
