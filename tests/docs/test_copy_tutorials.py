@@ -43,9 +43,3 @@ def test_links_hold_beside_the_docs_and_among_their_pages(copy_tutorials, path, 
 def test_the_index_names_every_tutorial():
     index = (ROOT / "docs" / "tutorials" / "index.md").read_text().splitlines()
     assert {path.stem for path in TUTORIALS} <= set(index)
-
-
-def test_the_page_of_the_explorer_says_from_where_the_alarm_rings():
-    from scpareto._constants import ALARM_FROM
-
-    assert f"from {ALARM_FROM:g} on" in (ROOT / "docs" / "user_guide" / "explorer.md").read_text()
