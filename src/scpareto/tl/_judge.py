@@ -340,7 +340,7 @@ def _record(
         "populations_batch_left": _plain(left.populations),
         "not_assessable": _plain(left.not_assessable),
         # Information in nats by kind of probe, and whether a second kind found as much: thorough=True has five.
-        "probes": _plain(left.kinds.join(left.table[["kind", "plateau", "sd_resolutions"]].fillna(np.nan))),
+        "probes": _plain(left.kinds.join(left.table[["kind", "plateau", "sd_resolutions"]])),
         "arguments": arguments,
         "version": version("scpareto"),
     }
