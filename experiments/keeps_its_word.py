@@ -20,7 +20,7 @@ import time
 
 import numpy as np
 import pandas as pd
-from shared import RESULTS, load, run_missing
+from shared import RESULTS, load, plain_scvi, run_missing
 
 POINTS, TABLE = RESULTS / "points" / "keeps_its_word.csv", RESULTS / "keeps_its_word.csv"
 KEYS = ("setting", "dataset", "seed")
@@ -123,20 +123,6 @@ def seen_by_labels(adata, codes: dict[str, np.ndarray], batch: np.ndarray) -> di
         for column, value in zip(found, values, strict=True):
             found[column][name] = value
     return found
-
-
-def plain_scvi(adata, seed: int) -> np.ndarray:
-    """Codes of SCVI as a user gets it."""
-    import scvi
-    import torch
-
-    scvi.settings.seed = seed
-    torch.set_num_threads(1)
-    plain = adata.copy()
-    scvi.model.SCVI.setup_anndata(plain, batch_key="batch")
-    model = scvi.model.SCVI(plain)
-    model.train(accelerator="cpu", enable_progress_bar=False, logger=False)
-    return model.get_latent_representation()
 
 
 def by_rule(points: pd.DataFrame) -> pd.DataFrame:

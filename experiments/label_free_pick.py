@@ -20,7 +20,7 @@ import os
 
 import numpy as np
 import pandas as pd
-from shared import RESULTS, load, run_missing
+from shared import RESULTS, load, plain_scvi, run_missing
 
 from scpareto._constants import ALARM_FROM
 
@@ -108,20 +108,6 @@ def second_probe(model, batch: np.ndarray, seed: int) -> float:
         z[scored], batch[scored], extra_codes=z[extra], extra_labels=batch[extra], n_bootstrap=2, seed=1000 + seed
     )
     return probe.value
-
-
-def plain_scvi(adata, seed: int) -> np.ndarray:
-    """Codes of SCVI as a user gets it."""
-    import scvi
-    import torch
-
-    scvi.settings.seed = seed
-    torch.set_num_threads(1)
-    plain = adata.copy()
-    scvi.model.SCVI.setup_anndata(plain, batch_key="batch")
-    model = scvi.model.SCVI(plain)
-    model.train(accelerator="cpu", enable_progress_bar=False, logger=False)
-    return model.get_latent_representation()
 
 
 def simulated(seed: int):

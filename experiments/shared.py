@@ -13,6 +13,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    import numpy as np
     from anndata import AnnData
 
 RESULTS = Path(__file__).parent / "results"
@@ -44,6 +45,20 @@ def load(dataset: str, *, n_genes: int, seed: int = 0) -> AnnData:
     torch.set_num_threads(1)
     adata = adata[:, normalised.var["highly_variable"].to_numpy()]
     return adata[adata.X.sum(axis=1).A1 > 0].copy()
+
+
+def plain_scvi(adata: AnnData, seed: int) -> np.ndarray:
+    """Codes of SCVI as a user gets it."""
+    import scvi
+    import torch
+
+    scvi.settings.seed = seed
+    torch.set_num_threads(1)
+    plain = adata.copy()
+    scvi.model.SCVI.setup_anndata(plain, batch_key="batch")
+    model = scvi.model.SCVI(plain)
+    model.train(accelerator="cpu", enable_progress_bar=False, logger=False)
+    return model.get_latent_representation()
 
 
 def run_missing(

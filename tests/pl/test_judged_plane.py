@@ -100,7 +100,7 @@ def test_every_front_among_several_has_its_recommendation(judged_front):
         # 98 against 97 %: within the paired interval, which ends at 3 %
         (
             {"kept": (98.0, 97.9, 97.5, 97.2, 97.0, 82.0)},
-            "No trade-off on these cells: point 4, 2 % of the batch left, 97 % of the structure kept.",
+            "No trade-off seen on these cells: point 4, 2 % of the batch left, 97 % of the structure kept.",
         ),
         ({"no_batch_effect": True, "none_at_all": True}, "No batch effect to remove."),
         ({"no_batch_effect": True, "none_at_all": False}, "No batch effect was shown with 800 cells."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from scpareto.front._judge_front import FrontJudgement
     from scpareto.pareto import WeightPath
 
-logger = logging.getLogger("scpareto")
-
 _MOST_ADDED = 8
 """Places that are added at most where the curve bends."""
 
@@ -42,8 +39,8 @@ def judged_curve(run: FrontRun, path: WeightPath) -> dict[str, Any]:
     frame = run.cells.frame(target) if run.is_on_axis and target is not None else None
     if frame is None or not frame.frame.populations:
         return {}
-    judge, rows = _Judge(run, path, frame), list(FIRST_PLACES)
-    first = judge(rows)
+    judge = _Judge(run, path, frame)
+    first = judge(FIRST_PLACES)
     if first.record["no_batch_effect"]:
         nothing = {"preferences": [], "falls": False, "nothing_to_remove": True}
         return nothing | {"table": table_to_plain(judge.table())}

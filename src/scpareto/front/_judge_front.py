@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from scpareto.front._judged_frame import JudgedFrame
     from scpareto.metrics import BatchLeft, LostContrasts
 
-N_BOOTSTRAP = 300
 MARGIN = 0.01
 """Share of the batch entropy below which nobody would call what is left a batch effect."""
 _ENDS = ("low", "high")

@@ -75,5 +75,6 @@ def _trade_off(front: Any, first: int, number: int) -> str:
     pair = differences[(differences["first"] == f"point {first}") & (differences["second"] == f"point {number}")]
     if not len(pair) or not np.isfinite(low := float(pair["low"].iloc[0])) or low > 0:
         return ""
-    # Few cells prove little: an interval that holds a large loss shows no trade-off and rules none out.
-    return f"No trade-off{' shown' if float(pair['high'].iloc[0]) > _LARGE_LOSS else ''} on these cells"
+    # The judge may miss a loss, so that none is ruled out. Few cells prove little: an interval that holds a large loss
+    # does not even say that there is none among what it sees.
+    return f"No trade-off {'shown' if float(pair['high'].iloc[0]) > _LARGE_LOSS else 'seen'} on these cells"
