@@ -22,7 +22,7 @@ import torch
 
 import scpareto as sp
 
-SHORT = {"n_points": 2, "max_epochs": 2, "max_epochs_pretrain": 2, "progress": False, "accelerator": "cpu"}
+SHORT = {"n_points": 4, "max_epochs": 2, "max_epochs_pretrain": 2, "progress": False, "accelerator": "cpu"}
 
 
 def hash_of(*values) -> str:
@@ -82,7 +82,7 @@ def trained_paretovi(**options):
 
 
 def default_front():
-    _, model = trained_paretovi(max_epochs=3, n_points=3)
+    _, model = trained_paretovi(max_epochs=3, n_points=5)
     found = of_front(model, model.front, range(4))
     found["codes at preference 0.37"] = hash_of(model.get_latent_representation(preference=0.37))
     return found
@@ -110,7 +110,7 @@ def warm_start():
 
 
 def two_objectives():
-    _, model = trained_paretovi(objective=["mmd", "total_correlation"], n_points=3)
+    _, model = trained_paretovi(objective=["mmd", "total_correlation"], n_points=5)
     return of_front(model, model.front, range(len(model.front)))
 
 

@@ -113,7 +113,7 @@ def one_front(adata: sc.AnnData, method: str, objective: str, epochs: int, seed:
         max_epochs_pretrain=epochs,
         method=method,
         objective=objective,
-        n_points=N_POINTS,
+        n_points=N_POINTS + 2,  # and the two ends
         batch_size=BATCH_SIZE,
         accelerator="cpu",
         plan_kwargs={"early_stopping": False},

@@ -154,7 +154,7 @@ def memory(n_cells: int, where: str) -> dict[str, Any]:
         sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
         model = sp.model.ParetoVI(adata, seed=0)
         begun = time.process_time()
-        model.train(1, max_epochs_pretrain=1, method="conditional", n_points=2, plan_kwargs=QUICK, progress=False)
+        model.train(1, max_epochs_pretrain=1, method="conditional", n_points=4, plan_kwargs=QUICK, progress=False)
         seconds = time.process_time() - begun
     return {
         "case": f"{n_cells} cells {where}",

@@ -85,7 +85,7 @@ def train(setting: str, dataset: str, method: str, seed: int) -> pd.DataFrame:
         how = {"method": "scalarization", "split": [split.train, split.validation, split.test]}
     model = sp.model.ParetoVI(adata, seed=seed + (REPEATED if method == "repeated" else 0))
     begun = time.process_time()
-    model.train(n_points=options["n_points"], max_epochs_pretrain=options["pretrain"], progress=False, **how)
+    model.train(n_points=options["n_points"] + 2, max_epochs_pretrain=options["pretrain"], progress=False, **how)
     cpu_seconds = time.process_time() - begun
     sp.front.audit_front(model, model.front, progress=False)
     keys = {"setting": setting, "dataset": dataset, "method": method, "seed": seed}

@@ -34,8 +34,8 @@ PLANES = {
 OTHER_GENES = "X_other_genes"
 # Cells and genes at most; epochs of every network, and of a point of the front after as many for the shared start.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "small": {"seeds": 3, "n_cells": 2000, "n_genes": 1000, "epochs": 100, "point": 100, "n_points": 5, "long": 200},
-    "full": {"seeds": 3, "n_cells": None, "n_genes": 2000, "epochs": 400, "point": 100, "n_points": 10, "long": 400},
+    "small": {"seeds": 3, "n_cells": 2000, "n_genes": 1000, "epochs": 100, "point": 100, "n_points": 7, "long": 200},
+    "full": {"seeds": 3, "n_cells": None, "n_genes": 2000, "epochs": 400, "point": 100, "n_points": 12, "long": 400},
 }
 FRACTIONS = (0.5, 0.1, 0.4)
 LONGER = {"scvi_longer": "scvi", "paretovi_longer": "paretovi"}

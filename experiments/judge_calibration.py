@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from calibration import families, null, odd, planted, probes, sensitivity, simulated, thorough
+from calibration import families, null, odd, planted, probes, retrained, sensitivity, simulated, thorough
 from shared import RESULTS, run_missing
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ PARTS: dict[str, ModuleType] = {
     "e": sensitivity,
     "f": families,
     "g": probes,
+    "h": retrained,
     "thorough": thorough,
 }
 

@@ -38,8 +38,8 @@ REAL = {
 }
 """Labelled data sets of several batches, and the variable genes that are taken of each."""
 SETTINGS = {
-    "small": {"simulated": 20, "real": 1, "pretrain": 80, "epochs": 40, "n_points": 8},
-    "full": {"simulated": 40, "real": 3, "pretrain": None, "epochs": None, "n_points": 10},
+    "small": {"simulated": 20, "real": 1, "pretrain": 80, "epochs": 40, "n_points": 10},
+    "full": {"simulated": 40, "real": 3, "pretrain": None, "epochs": None, "n_points": 12},
 }
 AIM = 0.02
 

@@ -93,7 +93,7 @@ def train(setting: str, dataset: str, preset: str, method: str, objective: str, 
         max_epochs_pretrain=pretrain,
         method=method,
         objective=objective,
-        n_points=N_POINTS,
+        n_points=N_POINTS + 2,  # and the two ends
         plan_kwargs={"de_novo": {"max_epochs": 150, "patience": 20, "lr": 1e-3}} if published else None,
         progress=False,
     )

@@ -69,7 +69,7 @@ def train(setting: str, dataset: str, variant: str, seed: int) -> pd.DataFrame:
         method="pareto_mtl",
         objective=objective,
         objective_kwargs=objective_kwargs,
-        n_points=N_POINTS,
+        n_points=N_POINTS + 2,  # and the two ends
         progress=False,
     )
     sp.front.audit_front(model, model.front, progress=False)

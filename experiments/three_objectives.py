@@ -74,7 +74,7 @@ def train(setting: str, dataset: str, method: str, seed: int) -> pd.DataFrame:
         method=method,
         objective=["classifier", "mine"],
         objective_kwargs=[{}, {"target": QUALITY}],
-        n_points=N_POINTS,
+        n_points=N_POINTS + 3,  # and the three ends
         progress=False,
     )
     names = {"classifier": "batch", f"mine_{QUALITY}": "quality"}

@@ -52,7 +52,7 @@ PLAN = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_boo
 DEFAULTS = {
     "objective": "mine",
     "method": "pareto_mtl",
-    "n_points": 3,
+    "n_points": 5,
     "max_epochs": 2,
     "max_epochs_pretrain": 2,
     "objective_kwargs": {"n_hidden": 8, "n_layers": 1},

@@ -40,7 +40,7 @@ OUTPUTS = [
     "run.json",
     "umap.png",
 ]
-SHORT = ["--n-points", "2", "--max-epochs", "2", "--max-epochs-pretrain", "2", "--method", "pareto_mtl"]
+SHORT = ["--n-points", "4", "--max-epochs", "2", "--max-epochs-pretrain", "2", "--method", "pareto_mtl"]
 OPTIONS = ["--batch-key", "batch", "--labels-key", "cell_type", "--n-top-genes", "0", "--objective", "mine", *SHORT]
 
 
@@ -123,7 +123,7 @@ def test_fit_leaves_everything_in_one_folder(finished, data):
     assert "ERROR" not in log
     record = json.loads((output / "run.json").read_text())
     assert record["arguments"]["seed"] == 0
-    assert record["arguments"]["training"]["n_points"] == 2
+    assert record["arguments"]["training"]["n_points"] == 4
     assert len(record["arguments"]["input_sha256"]) == 64
     assert {"scpareto", "scvi-tools", "torch", "python"} <= record["versions"].keys()
 
@@ -219,7 +219,7 @@ def test_resume_refuses_other_arguments_and_other_input(finished, data, tmp_path
     changes = {
         "seed: 0, now 3": [data, *OPTIONS, "--seed", "3"],
         "labels_key: 'cell_type', now 'lineage'": [data, *OPTIONS, "--labels-key", "lineage"],
-        "'n_points': 4": [data, *OPTIONS, "--n-points", "4"],
+        "'n_points': 6": [data, *OPTIONS, "--n-points", "6"],
     }
     other = anndata.read_h5ad(data)
     other.X.data[0] += 1
@@ -301,7 +301,7 @@ def test_wrong_keys_and_files_exit_2_without_a_traceback(data, tmp_path):
         ],
         "layer='counts' is not in adata.layers. Available: none": [data, "--batch-key", "batch", "--layer", "counts"],
         "preset='published' is unknown": [data, "--batch-key", "batch", "--preset", "published"],
-        "n_points=1": [data, "--batch-key", "batch", "--n-points", "1"],
+        "n_points=3": [data, "--batch-key", "batch", "--n-points", "3"],
         "'nsga2'": [data, "--batch-key", "batch", "--method", "nsga2"],
         "no[a].h5ad does not exist": [tmp_path / "no[a].h5ad", "--batch-key", "batch"],
         "text.h5ad is not a readable .h5ad file": [text, "--batch-key", "batch"],
@@ -394,10 +394,10 @@ def test_demo_needs_nothing(tmp_path, monkeypatch, no_umap):
         train(self, **kwargs | {"max_epochs": 1, "max_epochs_pretrain": 1})
 
     monkeypatch.setattr(ParetoVI, "train", train_shortly)
-    result = invoke("demo", "--output", tmp_path / "demo", "--n-points", "2")
+    result = invoke("demo", "--output", tmp_path / "demo", "--n-points", "4")
     assert result.exit_code == 0, result.output
     assert (given["shape"], given["types"]) == ((2000, 500), 6)
-    assert (given["n_points"], given["method"], given["objective"]) == (2, "conditional", "classifier")
+    assert (given["n_points"], given["method"], given["objective"]) == (4, "conditional", "classifier")
     assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == OUTPUTS
     table = pd.read_csv(tmp_path / "demo" / "front.csv")
     assert table["point"].tolist() == [0, 1, 2, 3]

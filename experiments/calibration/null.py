@@ -38,14 +38,22 @@ CASES: dict[str, dict[str, Any]] = {
 
 def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
     """Judge one deal of the cells of one batch into two; one row."""
-    from scpareto.metrics import batch_left, lost_contrasts, populations_at_resolutions
+    from scpareto.metrics import batch_left, lost_contrasts, populations_at_resolutions, shared_populations
 
     rng = np.random.default_rng([seed, list(CASES).index(case)])
     cells = real_cells(CASES[case]["dataset"], SETTINGS[setting], rng=rng, where=CASES[case].get("where"))
     batch = rng.permutation(np.arange(len(cells.components)) % 2).astype(str)
     codes = {"components": cells.components} | embeddings_of(cells.components, batch, rng)
     begun = time.perf_counter()
-    found = lost_contrasts(cells.counts, codes, batch, reference="components", gene_names=cells.genes, seed=seed)
+    found = lost_contrasts(
+        cells.counts,
+        codes,
+        batch,
+        reference="components",
+        gene_names=cells.genes,
+        populations=shared_populations(cells.components, batch, seed=seed).surely,
+        seed=seed,
+    )
     seconds = time.perf_counter() - begun
     populations = populations_at_resolutions(cells.components, batch, seed=seed)[1:2]
     left = batch_left(codes, reference="components", batch=batch, populations=populations, seed=seed)

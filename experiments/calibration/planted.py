@@ -40,7 +40,7 @@ SIZES = (15, 20, 30, 60, 120, 10_000)
 
 def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
     """Plant losses into one draw of cells; one row for each planted embedding."""
-    from scpareto.metrics import lost_contrasts
+    from scpareto.metrics import lost_contrasts, shared_populations
 
     options, keys = SETTINGS[setting], CASES[case]
     rng = np.random.default_rng([seed, list(CASES).index(case)])
@@ -55,6 +55,7 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
     base = cells.components[:, :N_OTHER]
     if base_name == "harmony":
         base = harmonised(cells.components, batch)
+    populations = shared_populations(cells.components, batch, seed=seed).surely
     planted = plants(cells, base, batch, types, keys, rng, options["n_plants"])
     rows: list[dict[str, Any]] = []
     for begin in range(0, len(planted), TOGETHER):
@@ -66,6 +67,7 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
             batch,
             reference="components",
             gene_names=cells.genes,
+            populations=populations,
             seed=seed,
         )
         seconds = (time.perf_counter() - begun) / len(some)

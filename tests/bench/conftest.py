@@ -24,7 +24,7 @@ QUICK = {
     "paretovi": {
         "max_epochs": 1,
         "max_epochs_pretrain": 2,
-        "n_points": 2,
+        "n_points": 4,
         "select": 0,
         "plan_kwargs": {"n_bootstrap": 2, "critic_warmup": {"max_epochs": 1}, "de_novo": {"max_epochs": 1}},
     },

@@ -25,7 +25,7 @@ TINY_FRONT = {
     "n_genes": 40,
     "pretrain": 1,
     "epochs": {"mine": 1, "mmd": 1},
-    "n_points": 2,
+    "n_points": 4,
     "batch_size": 32,
     "n_init": 1,
     "plan": {"critic_warmup": ONE_STEP, "de_novo": ONE_STEP, "n_critic": 1, "n_bootstrap": 5},

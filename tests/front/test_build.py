@@ -14,15 +14,20 @@ N_TRAIN = 140
 
 
 @pytest.fixture
-def adapter(nuisances, untrained_paretovi):
-    return get_adapter(untrained_paretovi(nuisances))
+def model(nuisances, untrained_paretovi):
+    return untrained_paretovi(nuisances)
 
 
 @pytest.fixture
-def build(adapter, nuisances):
+def adapter(model):
+    return get_adapter(model)
+
+
+@pytest.fixture
+def build(adapter, model):
     """Build objectives: ``build(names, options=None, recipe=PRACTICAL)`` gives them and their clusterings."""
     return lambda names, options=None, recipe=PRACTICAL: build_objectives(
-        paired(names, options), adapter, nuisances, recipe, N_TRAIN
+        paired(names, options), adapter, model.adata_manager, recipe, N_TRAIN
     )
 
 
@@ -144,6 +149,23 @@ def test_an_unknown_clustering_is_refused_with_the_known_ones(build):
         build("mine", {"given": "clusters"})
 
 
+def test_populations_that_batches_share_are_found_and_the_rest_is_left_alone(nuisances, build, model):
+    """Cells without a counterpart make up a cluster of each batch, which nothing asks to mix."""
+    given = {"given": "populations", "n_clusters": 4}
+    (one, other), (clustering,) = build(["classifier", "mine"], [given, given])
+    assert one.n_clusters == other.n_clusters == clustering.n_clusters == clustering.memberships.shape[1]
+    table = clustering.memberships.numpy()
+    assert set(np.unique(table)) == {0, 1}
+    assert (table.sum(axis=1) == 1).all()
+    batch = nuisances.obs["batch"].cat.codes.to_numpy()
+    for number in range(2):
+        assert not table[batch != number, clustering.n_clusters - 2 + number].any()
+    with pytest.raises(ValueError, match="'quality' is continuous; only categories share populations"):
+        build("mine", {"given": "populations", "target": "quality"})
+    with pytest.raises(ValueError, match="those of 'batch' are not those of another target"):
+        build(["mine", "classifier"], [given, given | {"target": "donor"}])
+
+
 def test_clusterings_are_shared_and_their_number_is_filled_in(build):
     names = ["mine", "classifier", "mine_exact", "smile"]
     given = [{"given": "niche"}, {"given": "pca", "n_clusters": 4}, {"given": "niche", "n_clusters": 2}, {}]
@@ -164,7 +186,7 @@ def test_targets_must_vary_where_they_are_learnt_and_where_they_are_judged(
     model = untrained_paretovi(nuisances)
     adapter, manager = get_adapter(model), model.adata_manager
     pairs = paired(["classifier", "mine", "prior_divergence"], [{}, {"target": "quality"}, {}])
-    objectives, _ = build_objectives(pairs, adapter, nuisances, PRACTICAL, N_TRAIN)
+    objectives, _ = build_objectives(pairs, adapter, manager, PRACTICAL, N_TRAIN)
     check_targets(objectives, adapter, manager, stratified_split(nuisances.obs["batch"]))
     first, second = (np.flatnonzero(nuisances.obs["batch"] == f"batch_{i}") for i in range(2))
     both = np.concatenate([first[:5], second[:5]])

@@ -17,7 +17,7 @@ from scpareto.train._weighing import SolverWeighing
 pytestmark = pytest.mark.filterwarnings("ignore:The losses of:UserWarning")
 
 CRITIC = {"n_hidden": 8, "n_layers": 1}
-SHORT = {"max_epochs": 1, "max_epochs_pretrain": 1, "method": "scalarization", "n_points": 2}
+SHORT = {"max_epochs": 1, "max_epochs_pretrain": 1, "method": "scalarization", "n_points": 4}
 GRID = np.array([[0.8, 0.1, 0.1], [0.4, 0.3, 0.3], [0.3, 0.6, 0.1], [0.1, 0.1, 0.8]])
 NAMES = ["generative_loss", "classifier", "mine_quality"]
 
@@ -256,8 +256,8 @@ def test_clusters_of_one_level_are_reported(
         ({"objective": ["mine", "nime"]}, ValueError, "'nime' is unknown"),
         ({"objective": ["mine", "mine"]}, ValueError, "'mine' is there twice"),
         ({"objective": ["mine", "hsic"], "objective_kwargs": [{}]}, ValueError, "1 entries for 2 objectives"),
-        ({"objective": ["mine", "hsic"], "n_points": 2}, ValueError, "n_points=2: a front needs at least 3"),
-        ({"objective": ["mine", "hsic"], "preferences": [0.2, 0.8]}, ValueError, r"as \(n_points, 3\)"),
+        ({"objective": ["mine", "hsic"], "n_points": 5}, ValueError, "n_points=5: a front needs at least 6"),
+        ({"objective": ["mine", "hsic"], "preferences": [0.2, 0.8]}, ValueError, r"as \(n_preferences, 3\)"),
         ({"objective_kwargs": {"target": ["batch", "quality"]}}, ValueError, "only categorical nuisances"),
         ({"objective_kwargs": {"given": "gap"}}, ValueError, "missing values"),
         ({"objective_kwargs": {"given": "raw"}}, ValueError, "memberships"),

@@ -111,7 +111,7 @@ def test_a_front_is_learnt_and_its_points_come_back(model, method, objective):
     front = sp.fit_front(
         model,
         objective,
-        n_points=2,
+        n_points=4,
         max_epochs=1,
         max_epochs_pretrain=1,
         method=method,
@@ -148,7 +148,7 @@ def test_totalvi_on_real_proteins(real_data):
     scvi.model.TOTALVI.setup_anndata(adata, protein_expression_obsm_key="protein_counts", batch_key="batch")
     front = sp.fit_front(
         scvi.model.TOTALVI(adata, empirical_protein_background_prior=False),
-        n_points=2,
+        n_points=4,
         max_epochs=2,
         max_epochs_pretrain=3,
         seed=0,

@@ -47,8 +47,8 @@ def assert_equal(front, other, points=None):
 class AtPoint(Callback):
     """Do something after the first step of the training of one candidate."""
 
-    def __init__(self, number, action, n_points=3):
-        self.preference = preference_vectors(n_points)[number - 1]
+    def __init__(self, number, action, n_between=3):
+        self.preference = preference_vectors(n_between)[number - 1]
         self.action = action
 
     def on_train_batch_end(self, trainer, plan, *args):
@@ -144,7 +144,7 @@ def test_same_seed_same_bits_whatever_the_callers_generators(adata, untrained, f
         torch.manual_seed(100 + i)
         np.random.seed(100 + i)  # noqa: NPY002 - the caller's
         before = torch.get_rng_state()
-        fronts.append(fit(untrained(adata), method="scalarization", n_points=2, max_epochs=1, seed=seed))
+        fronts.append(fit(untrained(adata), method="scalarization", n_points=4, max_epochs=1, seed=seed))
         assert torch.equal(torch.get_rng_state(), before)
     assert_equal(fronts[1], fronts[0])
     losses = [front.to_dataframe()["generative_loss_test"].to_numpy() for front in fronts]
@@ -179,7 +179,7 @@ def test_an_interrupted_front_goes_on_bit_for_bit(trained, adata, simulate, untr
     # Nothing is left to train; another run may not use the folder.
     again = fit(untrained(adata), checkpoint_dir=tmp_path, callbacks=[AtPoint(1, interrupt), AtPoint(2, interrupt)])
     assert_equal(again, trained[0])
-    for changed in ({"seed": 2}, {"max_epochs": 3}, {"n_points": 4}, {"plan_kwargs": {"lr": 1.0}}):
+    for changed in ({"seed": 2}, {"max_epochs": 3}, {"n_points": 6}, {"plan_kwargs": {"lr": 1.0}}):
         name = {"n_points": "preferences", "plan_kwargs": "recipe"}.get(next(iter(changed)), next(iter(changed)))
         with pytest.raises(ValueError, match=f"{name} was"):
             prepare(untrained(adata), checkpoint_dir=tmp_path, **changed)
@@ -203,7 +203,7 @@ def test_a_diverged_point_is_left_out_and_leaves_the_others(trained, adata, untr
 
 
 def test_if_every_candidate_diverges_it_is_an_error(adata, untrained, prepare):
-    run = prepare(untrained(adata), n_points=2, max_epochs=1, callbacks=[AtPoint(1, poison, 2), AtPoint(2, poison, 2)])
+    run = prepare(untrained(adata), n_points=4, max_epochs=1, callbacks=[AtPoint(1, poison, 2), AtPoint(2, poison, 2)])
     with pytest.raises(RuntimeError, match="Every candidate diverged"):
         run.run()
     assert run.front().numbers == [0, 3]
@@ -224,7 +224,7 @@ def test_all_points_start_from_the_shared_start_and_the_decoder_is_refitted(adat
         def on_train_end(self, trainer, plan):
             ends.append({name: p.detach().clone() for name, p in plan.module.named_parameters()})
 
-    fit(untrained(adata), n_points=2, max_epochs=1, method="scalarization", callbacks=[Watch()])
+    fit(untrained(adata), n_points=4, max_epochs=1, method="scalarization", callbacks=[Watch()])
     # Dropout and batch normalisation work in every training, not only in the first; the refit's encoders stand still.
     assert all(idle == ({"z_encoder", "l_encoder"} if number == 4 else set()) for number, idle in modes)
     active = [plan.weighing.active for plan, _, _ in starts]
@@ -255,7 +255,7 @@ def test_published_recipe_standardises_by_the_trajectories_of_the_extremes(adata
     front = fit(
         untrained(adata),
         preset="paper",
-        n_points=2,
+        n_points=4,
         max_epochs=1,
         objective_kwargs={},
         plan_kwargs={"critic_warmup": {"max_epochs": 1}, "de_novo": {"max_epochs": 1}},
@@ -280,7 +280,7 @@ def test_preferences_are_sorted_and_one_number_each_is_enough(model, prepare):
         np.testing.assert_allclose(run.settings["preferences"], [[0.9, 0.1], [0.3, 0.7]])
     for method in ("pareto_mtl", "scalarization"):
         expected = type(get_solver(method, preferences=preference_vectors(2))).default_preferences(5)
-        np.testing.assert_allclose(prepare(model, method=method, n_points=5).settings["preferences"], expected)
+        np.testing.assert_allclose(prepare(model, method=method, n_points=7).settings["preferences"], expected)
 
 
 def test_none_means_the_recommended_ones_by_name(model, prepare):
@@ -308,8 +308,8 @@ def test_seed_falls_back_on_that_of_scvi_tools(model, prepare, monkeypatch):
 
 
 BAD = [
-    ({"n_points": 1}, "n_points=1.*at least 2"),
-    ({"n_points": 2.5}, "n_points=2.5"),
+    ({"n_points": 3}, "n_points=3.*at least 4"),
+    ({"n_points": 4.5}, "n_points=4.5"),
     ({"n_points": True}, "n_points=True"),
     ({"method": "adam"}, "'adam'.*pareto_mtl"),
     ({"objective": "nime"}, "'nime'.*mine"),

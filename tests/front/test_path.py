@@ -29,7 +29,7 @@ SHORT = {
     "max_epochs": 2,
     "max_epochs_pretrain": 2,
     "method": "conditional",
-    "n_points": 2,
+    "n_points": 4,
     "objective_kwargs": CRITIC,
     "plan_kwargs": PLAN,
     "progress": False,
@@ -69,7 +69,7 @@ def trained(cells):
     words, handler = [], logging.Handler()
     handler.emit = lambda record: words.append(record.getMessage())
     logging.getLogger("scpareto").addHandler(handler)
-    model.train(120, max_epochs_pretrain=60, method="conditional", n_points=3, progress=False)
+    model.train(120, max_epochs_pretrain=60, method="conditional", n_points=5, progress=False)
     logging.getLogger("scpareto").removeHandler(handler)
     model.told = words
     return model
@@ -256,7 +256,7 @@ def collapsed(cells):
     try:
         model = ParetoVI(cells, n_hidden=64, seed=0)
         # Long enough that a training of its own lowers what the path does not.
-        options = {"method": "conditional", "n_points": 2, "on_collapse": "apart", "progress": False}
+        options = {"method": "conditional", "n_points": 4, "on_collapse": "apart", "progress": False}
         model.train(80, max_epochs_pretrain=60, **options)
     finally:
         logging.getLogger("scpareto").removeHandler(handler)
@@ -332,7 +332,7 @@ def test_an_interrupted_path_goes_on_from_its_last_whole_piece(cells, tmp_path, 
 def test_three_objectives_have_a_path_with_three_ends(nuisances):
     model = ParetoVI(nuisances, n_hidden=16, n_latent=3, seed=0)
     both = [CRITIC, CRITIC | {"target": "quality"}]
-    model.train(**SHORT | {"objective": ["classifier", "mine"], "objective_kwargs": both, "n_points": 3})
+    model.train(**SHORT | {"objective": ["classifier", "mine"], "objective_kwargs": both, "n_points": 6})
     assert len(model.front.path.controls) == 5
     assert model.front.to_dataframe()["kind"].tolist() == ["extreme", *["conditional"] * 3, "extreme", "extreme"]
     model.select(preference=[0.5, 0.2, 0.3])

@@ -86,7 +86,7 @@ TOGETHER = {"accelerator": "cpu", "devices": 2, "strategy": "ddp"}
 SHORT = {
     "max_epochs_pretrain": 2,
     "method": "conditional",
-    "n_points": 2,
+    "n_points": 4,
     "batch_size": 32,
     "objective_kwargs": {"n_hidden": 8, "n_layers": 1},
     "plan_kwargs": {

@@ -65,11 +65,13 @@ def test_a_merged_type_rings_and_is_named():
             assert (rings["lost"] > 0.1).all()
             assert (rings["status"] == "judged").all()
             assert rings["markers_first"].str.startswith("gene_").all()
-            # The group that was merged is of the merged type.
+            # What was merged is of the merged type, one group or several.
             top = rings.sort_values("lost").iloc[-1]["contrast"].split(" | ")
             batch = top[0].split(":")[0]
-            sides = [found.names.index(name) for name in (top[0], f"{batch}: {top[1]}") if name in found.names]
-            labels = [np.bincount(world.types[found.groups == g]).argmax() for g in sides]
+            sides = [side.removeprefix(f"{batch}: ").removeprefix("group").removeprefix("s") for side in top]
+            numbers = [n.strip() for side in sides for n in side.split(",") if n.strip().isdigit()]
+            groups = [found.names.index(f"{batch}: group {n}") for n in numbers]
+            labels = [np.bincount(world.types[found.groups == g]).argmax() for g in groups]
             assert {4, nearest} & set(labels)
     assert sum(found_by_seed) >= 4
 

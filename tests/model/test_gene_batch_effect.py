@@ -10,7 +10,7 @@ import scpareto as sp
 
 SHORT = {
     "max_epochs_pretrain": 3,
-    "n_points": 2,
+    "n_points": 4,
     "method": "scalarization",
     "objective": "classifier",
     "progress": False,

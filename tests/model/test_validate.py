@@ -172,9 +172,9 @@ def test_unregistered_data_are_refused(simulated):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"preferences": None, "n_points": 1}, ValueError, "n_points=1: .* at least 2"),
+        ({"preferences": None, "n_points": 3}, ValueError, "n_points=3: .* at least 4"),
         ({"preferences": None, "n_points": 0}, ValueError, "n_points=0"),
-        ({"preferences": None, "n_points": 2.5}, ValueError, "n_points=2.5"),
+        ({"preferences": None, "n_points": 4.5}, ValueError, "n_points=4.5"),
         ({"preferences": None, "n_points": True}, ValueError, "n_points=True"),
         ({"preferences": [0.5]}, ValueError, "at least two"),
         ({"preferences": [0.5, 1.5]}, ValueError, "non-negative and sum to 1"),

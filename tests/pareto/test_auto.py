@@ -96,7 +96,7 @@ def test_the_reason_names_the_figures_that_decided():
     )
     assert told.endswith(
         "The over-correction alarm rings at point 4: differences between cells are lost there, most of all a: group 1 "
-        "| group 2: CD3D against MS4A1 at point 4."
+        "| group 2: CD3D against MS4A1."
     )
     assert judged_front(alarm=[0.0] * 5).explain().endswith("rings at no point.")
 

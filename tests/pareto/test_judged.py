@@ -8,18 +8,30 @@ from .test_auto import LEFT, judged_front
 
 
 def test_of_equal_structure_less_batch_wins_only_beyond_the_paired_interval():
-    kept = [90.0] * 5
-    certain = judged_front(structure_kept=kept, half_width=0.1)
+    same = {"structure_kept": [90.0] * 5, "alarm": [0.0] * 5}
+    certain = judged_front(**same, half_width=0.1)
     assert certain.non_dominated().tolist() == [False, False, False, False, True]
     assert certain.table["non_dominated"].tolist() == certain.non_dominated().tolist()
-    unsure = judged_front(structure_kept=kept, half_width=1.0)
+    unsure = judged_front(**same, half_width=1.0)
     # 4.8 is not certainly below 5, but 1 is certainly below both.
     assert unsure.non_dominated().tolist() == [False, False, False, False, True]
-    assert judged_front(structure_kept=kept, half_width=99.0).non_dominated().all()
+    assert judged_front(**same, half_width=99.0).non_dominated().all()
 
 
 def test_a_real_trade_off_has_no_dominated_point():
-    assert judged_front(structure_kept=[99.0, 95.0, 90.0, 85.0, 80.0]).non_dominated().all()
+    front = judged_front(structure_kept=[99.0, 95.0, 90.0, 85.0, 80.0], half_width=0.1)
+    assert front.non_dominated().all()
+
+
+def test_less_structure_for_no_less_batch_is_dominated():
+    # 4.8 is not certainly below 5
+    front = judged_front(structure_kept=[99.0, 95.0, 90.0, 85.0, 80.0], half_width=1.0)
+    assert front.non_dominated().tolist() == [True, True, True, False, True]
+
+
+def test_a_point_that_lost_something_does_not_beat_one_that_keeps_it():
+    alarmed = judged_front(structure_kept=[90.0] * 5, half_width=0.1, alarm=[0.0, 0.0, 0.0, 0.0, 1.0])
+    assert alarmed.non_dominated().tolist() == [False, False, False, True, True]
 
 
 def test_loss_planes_are_asked_for_by_name():

@@ -83,11 +83,11 @@ class FrontModel:
 _LEFT, _KEPT = (16.0, 11.0, 7.0, 4.0, 1.5, 1.0), (98.0, 97.9, 97.5, 97.0, 95.0, 82.0)
 
 
-def _judged_front(left=_LEFT, kept=_KEPT, **record) -> Front:
+def _judged_front(left=_LEFT, kept=_KEPT, alarm=1.0, **record) -> Front:
     """A front of one path that was judged.
 
     Half widths of intervals are 1 % (left) and 2 % (kept), those of differences as well. The alarm rings at the last
-    point. Point 4 is recommended: 3 leaves 2.5 % more, and the margin is 1.5 %.
+    point, unless it is 0. Point 4 is recommended: 3 leaves 2.5 % more, and the margin is 1.5 %.
     """
     n = len(left)
     preference = np.linspace(0.0, 0.9, n)
@@ -100,7 +100,7 @@ def _judged_front(left=_LEFT, kept=_KEPT, **record) -> Front:
             "generative_loss_test": 330.0 + preference,
             "classifier_test": 0.2 - 0.2 * preference,
             "leakage_mean": np.array(left) / 100,
-            "alarm": [*[0.0] * (n - 1), 1.0],
+            "alarm": [*[0.0] * (n - 1), alarm],
         }
     )
     for column, values, half in (("batch_left", left, 1.0), ("structure_kept", kept, 2.0)):
@@ -141,7 +141,7 @@ def _judged_front(left=_LEFT, kept=_KEPT, **record) -> Front:
 
 @pytest.fixture(scope="session")
 def judged_front():
-    """Makes judged fronts: `judged_front(left, kept, **record)`."""
+    """Makes judged fronts: `judged_front(left, kept, alarm, **record)`."""
     return _judged_front
 
 

@@ -75,6 +75,11 @@ class Frame:
         """Population of each cell at the middle resolution, -1 where it has no counterpart in another batch."""
         return self.populations[len(self.populations) // 2].labels if self.populations else None
 
+    @property
+    def sure_labels(self) -> NDArray[np.int64] | None:
+        """The same, -1 also where a match is weak, which may be one of related types of which each batch has one."""
+        return self.populations[len(self.populations) // 2].surely if self.populations else None
+
 
 @torch_threads_kept()
 def frame_of(

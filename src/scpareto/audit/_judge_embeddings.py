@@ -122,7 +122,7 @@ def judge_embeddings(
             frame.batch,
             reference=alarm_reference or reference,
             gene_names=frame.genes,
-            populations=frame.labels,
+            populations=frame.sure_labels,
             sample=frame.sample,
             covariates=frame.covariates,
             seed=frame.seed,

@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for all results.")]
-NPoints = Annotated[int, typer.Option(help="Preferences between the two extremes.")]
+NPoints = Annotated[int, typer.Option(help="Points of the front, its two ends included.")]
 Method = Annotated[str | None, typer.Option(help="Solver; the recommended one unless given.")]
 ObjectiveName = Annotated[str | None, typer.Option("--objective", help="What is traded against the generative loss.")]
 Seed = Annotated[int, typer.Option(help="Seed of the whole run.")]
@@ -43,7 +43,7 @@ def fit(
     output: Output,
     labels_key: Annotated[str | None, typer.Option(help="Column of obs with cell types; for pictures only.")] = None,
     layer: Annotated[str | None, typer.Option(help="Layer with the counts; X unless given.")] = None,
-    n_points: NPoints = 10,
+    n_points: NPoints = 12,
     method: Method = None,
     objective: ObjectiveName = None,
     seed: Seed = 0,
@@ -88,7 +88,7 @@ def fit(
 @app.command()
 def demo(
     output: Output = Path("demo-output"),
-    n_points: NPoints = 6,
+    n_points: NPoints = 8,
     seed: Seed = 0,
     resume: Resume = False,
     overwrite: Overwrite = False,

@@ -44,7 +44,7 @@ def compare(
         int | None,
         typer.Option(help="Longest training, in epochs; the points of a front get half of them, after a shared start."),
     ] = None,
-    n_points: Annotated[int, typer.Option(help="Preferences between the two extremes of the front.")] = 10,
+    n_points: Annotated[int, typer.Option(help="Points of the front, its two ends included.")] = 12,
     n_top_genes: Annotated[int, typer.Option(help="Variable genes to select, batch-aware; 0 keeps all genes.")] = 2000,
     resume: Resume = False,
     overwrite: Overwrite = False,

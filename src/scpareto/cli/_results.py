@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from scpareto.cli._run_folder import console
+from scpareto.pareto import advice_on_composition
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,8 +37,9 @@ def draw(model: ParetoVI, counts: AnnData, keys: list[str], output: Path) -> Non
         # The recommended point is an extreme: show the middle of the front beside the two ends.
         points = sorted({*points, front.numbers[len(front) // 2]})
     with console.status("Drawing"):
-        axes = pl.front_panels(front, selected=selected)
-        axes[0].figure.savefig(output / "front.png", dpi=200, bbox_inches="tight")
+        figure = pl.front(front, selected=selected).get_figure(root=True)
+        assert figure is not None
+        figure.savefig(output / "front.png", dpi=200, bbox_inches="tight")
         codes = {}
         for point in points:
             with model.at(point):
@@ -64,7 +66,8 @@ def point_roles(front: Front, selected: int) -> dict[int, list[str]]:
 
 def say_what_to_take(front: Front) -> None:
     """Say which point is recommended, and what lies within reach."""
-    sentences = re.split(r"(?<=\.) (?=[A-Z])", front.explain())
+    advice = advice_on_composition(front)
+    sentences = re.split(r"(?<=\.) (?=[A-Z])", front.explain().removesuffix(advice).strip())
     console.print(" ".join(sentences[:_N_SENTENCES]), markup=False, highlight=False)
     if (ends := attainable(front)) is not None:
         digits = 0 if round(ends[0]) != round(ends[1]) else 1
@@ -74,6 +77,8 @@ def say_what_to_take(front: Front) -> None:
             markup=False,
             highlight=False,
         )
+    if advice:
+        console.print(advice, markup=False, highlight=False)
 
 
 def say_what_is_there(output: Path, front: Front, *, subset: bool, selected: int | None) -> None:

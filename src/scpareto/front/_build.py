@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scpareto.front._clusters import Clustering, read_clustering
+from scpareto.front._clusters import POPULATIONS, Clustering, population_clusters, read_clustering
 from scpareto.objectives import get_objective, objective_class, objective_options
 from scpareto.train import registered_context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from anndata import AnnData
     from scvi.data import AnnDataManager
 
     from scpareto._cells import Split
@@ -45,9 +44,20 @@ def paired(names: str | Sequence[str], options: Any) -> list[tuple[str, dict[str
 
 
 def build_objectives(
-    pairs: list[tuple[str, dict[str, Any]]], adapter: VAEAdapter, adata: AnnData, recipe: Recipe, n_train: int
+    pairs: list[tuple[str, dict[str, Any]]], adapter: VAEAdapter, manager: AnnDataManager, recipe: Recipe, n_train: int
 ) -> tuple[list[Objective], list[Clustering]]:
     """Objectives with targets, numbers of levels and clusters filled in, and the clusterings they are conditioned on.
+
+    Parameters
+    ----------
+    pairs
+        Name and options of each objective.
+    adapter, manager
+        The model and its registered data.
+    recipe
+        Options that are not given.
+    n_train
+        Training cells.
 
     Raises
     ------
@@ -73,7 +83,15 @@ def build_objectives(
             options.setdefault("on", recipe.on)
             options["target"], sizes["n_categories"] = resolve_target(adapter, cls, options.get("target", "batch"))
         if (given := options.get("given")) is not None:
-            clustering = read_clustering(adata, given, options.get("n_clusters"))
+            if given == POPULATIONS:
+                same = [o.target for o in objectives if getattr(o, "given", None) == POPULATIONS]
+                if any(target != options["target"] for target in same):
+                    raise ValueError(f"given={POPULATIONS!r}: those of {same[0]!r} are not those of another target.")
+                clustering = clusterings.get(given) or population_clusters(
+                    adapter, manager, options["target"], options.get("n_clusters")
+                )
+            else:
+                clustering = read_clustering(manager.adata, given, options.get("n_clusters"))
             if (before := clusterings.setdefault(given, clustering)).n_clusters != clustering.n_clusters:
                 raise ValueError(
                     f"n_clusters={clustering.n_clusters}: another objective is given {before.n_clusters} clusters of "

@@ -23,14 +23,18 @@ def checked_grid(
 ) -> NDArray[np.float64]:
     """Preferences as a matrix, from uncorrected to strongest; the solver's own where none are given."""
     if preferences is None:
-        if isinstance(n_points, bool) or int(n_points) != n_points or n_points < n_objectives:
-            raise ValueError(f"n_points={n_points}: a front needs at least {n_objectives} preferences.")
-        return solver.default_preferences(int(n_points), n_objectives)
+        # One end for each objective, and as many places between them as a grid must have.
+        if isinstance(n_points, bool) or int(n_points) != n_points or n_points < 2 * n_objectives:
+            raise ValueError(
+                f"n_points={n_points}: a front needs at least {2 * n_objectives} points, "
+                f"{n_objectives} of them its ends."
+            )
+        return solver.default_preferences(int(n_points) - n_objectives, n_objectives)
     grid = np.asarray(preferences, dtype=float)
     if grid.ndim == 1 and n_objectives == 2:
         grid = np.column_stack([1 - grid, grid])
     if grid.ndim != 2 or grid.shape[1] != n_objectives or len(grid) < 2:
-        raise ValueError(f"preferences have shape {grid.shape}: give at least two, as (n_points, {n_objectives}).")
+        raise ValueError(f"preferences have shape {grid.shape}: give at least two, as (n_preferences, {n_objectives}).")
     if np.any(grid < 0) or not np.allclose(grid.sum(1), 1):
         raise ValueError(f"preferences must be non-negative and sum to 1, got {grid.tolist()}.")
     return grid[np.argsort(-grid[:, 0], kind="stable")]

@@ -9,19 +9,28 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.sparse import issparse
+from scvi import REGISTRY_KEYS
 from sklearn.mixture import GaussianMixture
 
+from scpareto._cells import principal_components
 from scpareto._runtime import torch_threads_kept
+from scpareto.metrics import shared_populations
+from scpareto.train import registered_context
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
+    from scvi.data import AnnDataManager
     from torch import Tensor
+
+    from scpareto.train import VAEAdapter
 
 FROM_CORRECTED, FROM_PCA = "corrected", "pca"
 FOUND = (FROM_CORRECTED, FROM_PCA)
 """Clusterings that are found by the engine rather than read from the data."""
 DEFAULT_N_CLUSTERS = 10
+POPULATIONS = "populations"
+"""Populations that batches share, as the judge finds them: clusters within batches, matched across them."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class Clustering:
     Parameters
     ----------
     name
-        ``"corrected"``, ``"pca"``, or a key of ``obs`` or ``obsm``.
+        ``"corrected"``, ``"pca"``, ``"populations"``, or a key of ``obs`` or ``obsm``.
     n_clusters
         Number of clusters.
     memberships
@@ -80,7 +89,7 @@ def read_clustering(adata: AnnData, name: str, n_clusters: int | None = None) ->
     elif name in (adata.obsm or ()):
         found = _soft(name, adata.obsm[name])
     else:
-        known = ", ".join(map(repr, (*FOUND, *adata.obs, *(adata.obsm or ()))))
+        known = ", ".join(map(repr, (*FOUND, POPULATIONS, *adata.obs, *(adata.obsm or ()))))
         raise KeyError(f"given={name!r} is neither a clustering nor a key of obs or obsm. Choose from {known}.")
     if isinstance(found.n_clusters, bool) or not isinstance(found.n_clusters, int | np.integer):
         raise ValueError(f"n_clusters={found.n_clusters!r} is not a whole number.")
@@ -89,6 +98,44 @@ def read_clustering(adata: AnnData, name: str, n_clusters: int | None = None) ->
     if n_clusters not in (None, found.n_clusters):
         raise ValueError(f"n_clusters={n_clusters}: given={name!r} has {found.n_clusters} clusters of its own.")
     return found
+
+
+@torch_threads_kept()
+def population_clusters(
+    adapter: VAEAdapter, manager: AnnDataManager, target: str, n_clusters: int | None = None
+) -> Clustering:
+    """Find the populations that levels of a nuisance share, as hard clusters.
+
+    Cells without a counterpart make up a cluster of their own for each level, which is never asked to mix.
+
+    Parameters
+    ----------
+    adapter, manager
+        The model and its registered data.
+    target
+        Name of a categorical nuisance.
+    n_clusters
+        Clusters of each level that populations are matched from, 12 by default.
+
+    Raises
+    ------
+    ValueError
+        If the nuisance is continuous, or its levels share no population.
+    """
+    context = registered_context(adapter, manager)
+    if target not in context.categorical:
+        raise ValueError(f"given={POPULATIONS!r}: target={target!r} is continuous; only categories share populations.")
+    level = context.categorical[target].numpy()
+    values = manager.get_from_registry(REGISTRY_KEYS.X_KEY)
+    components = principal_components(values, counts=adapter.takes_counts, seed=0)
+    options = {} if n_clusters is None else {"n_clusters": n_clusters}
+    found = shared_populations(components, level.astype(str), seed=0, **options)
+    n_shared = len(found.sizes)
+    if not n_shared:
+        raise ValueError(f"given={POPULATIONS!r}: levels of {target!r} share no population; give clusters of your own.")
+    number = np.where(found.labels >= 0, found.labels, n_shared + level)
+    table = np.eye(n_shared + int(level.max()) + 1, dtype=np.float32)[number]
+    return Clustering(POPULATIONS, table.shape[1], torch.from_numpy(table))
 
 
 @torch_threads_kept()

@@ -74,10 +74,11 @@ class FrontOptions:
         Where there is no one training (``preset="paper"``, ``warm_start="path"``, an executor, an objective that learns
         with the model) it is ``"pareto_mtl"``.
     n_points
-        Number of preferences; one extreme for each objective comes on top.
+        Number of points, ends included: one end for each objective, and the places between them. Points of one training
+        are laid at equal steps of what is left of the batch.
     preferences
-        Preferences to train instead of the default grid: importances of the nuisance in [0, 1], shape ``(n_points,)``,
-        or of all objectives, generative loss first, shape ``(n_points, n_objectives)``.
+        Preferences to train between the ends instead of ``n_points``: importances of the nuisance in [0, 1], shape
+        ``(n_preferences,)``, or of all objectives, generative loss first, shape ``(n_preferences, n_objectives)``.
     max_epochs
         Longest training of a point, in epochs of its main phase. None: a quarter of scvi-tools' heuristic (100 up to
         20,000 cells) and at least 1,000 steps, twice that for one training of all preferences; or as published.
@@ -144,7 +145,7 @@ class FrontOptions:
 
     objective: str | Sequence[str] | None = None
     method: str | None = None
-    n_points: int = 10
+    n_points: int = 12
     preferences: ArrayLike | None = None
     max_epochs: int | None = None
     max_epochs_pretrain: int | None = None

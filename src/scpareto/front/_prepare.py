@@ -63,7 +63,7 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     split = checked_split(options.split, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY), seed)
     pairs = paired(options.objectives, options.objective_kwargs)
     with seeded(child_seed(seed, _seeds.FIRST_CRITIC)):
-        objectives, clusterings = build_objectives(pairs, adapter, manager.adata, recipe, len(split.train))
+        objectives, clusterings = build_objectives(pairs, adapter, manager, recipe, len(split.train))
     check_targets(objectives, adapter, manager, split)
     grid = checked_grid(solver_class(options.solver), options.n_points, options.preferences, 1 + len(objectives))
     solver_kwargs = options.solver_kwargs or {}

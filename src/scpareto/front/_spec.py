@@ -22,7 +22,7 @@ class FrontSpec:
     method, solver_kwargs
         Name and options of the solver.
     preferences
-        Grid, shape ``(n_points, p)``, from uncorrected to strongest.
+        Grid between the ends, shape ``(n_preferences, p)``, from uncorrected to strongest.
     max_epochs_pretrain, max_epochs
         Longest shared start and longest training of a point.
     seed

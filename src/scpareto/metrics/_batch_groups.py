@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
+from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
@@ -164,12 +165,18 @@ def contrasts_of(groups: BatchGroups) -> Contrasts:
     """Return the contrasts between groups of one batch.
 
     Pairs alone would miss a group that is laid onto one of those that it was not paired with; against the rest of its
-    batch it is missed only if it is laid onto the rest's mean.
+    batch it is missed only if it is laid onto the rest's mean. The branches of Ward's tree of the groups tell apart
+    types of several groups, of which each alone is too small to tell.
     """
     n_groups = len(groups.size)
     sides: list[tuple[list[int], list[int], str, str, bool]] = []
+
+    def add(first: list[int], second: list[int]) -> None:
+        apart = not set(groups.island[first].tolist()) & set(groups.island[second].tolist())
+        sides.append((first, second, _named(groups, first), _named(groups, second), apart))
+
     for i, j in groups.pairs.tolist():
-        sides.append(([i], [j], _named(groups, [i]), _named(groups, [j]), bool(groups.island[i] != groups.island[j])))
+        add([i], [j])
     for batch in np.unique(groups.batch):
         own = np.flatnonzero(groups.batch == batch).tolist()
         islands = [[g for g in own if groups.island[g] == island] for island in np.unique(groups.island[own])]
@@ -185,7 +192,11 @@ def contrasts_of(groups: BatchGroups) -> Contrasts:
         nearest = np.argsort(cdist(centres, centres), axis=1, kind="stable")[:, 1 : 1 + _N_ISLANDS]
         for i, j in sorted({(min(i, j), max(i, j)) for i, row in enumerate(nearest.tolist()) for j in row}):
             if len(islands[i]) + len(islands[j]) > 2:
-                sides.append((islands[i], islands[j], _named(groups, islands[i]), _named(groups, islands[j]), True))
+                add(islands[i], islands[j])
+        known = {frozenset((frozenset(first), frozenset(second))) for first, second, *_ in sides}
+        for first, second in _branches(groups, own):
+            if frozenset((frozenset(first), frozenset(second))) not in known:
+                add(first, second)
     weights = np.zeros((len(sides), n_groups))
     for row, (first, second, *_) in enumerate(sides):
         weights[row, first] = -groups.size[first] / groups.size[first].sum()
@@ -197,6 +208,15 @@ def contrasts_of(groups: BatchGroups) -> Contrasts:
         np.array([groups.batch[side[0][0]] for side in sides], dtype=np.int64),
         np.array([side[4] for side in sides], dtype=bool),
     )
+
+
+def _branches(groups: BatchGroups, own: list[int]) -> list[tuple[list[int], list[int]]]:
+    """Return what Ward's method joins, step by step, from the means of the groups of one batch."""
+    members, joined = [[g] for g in own], []
+    for one, other in linkage(groups.means[own], "ward")[:, :2].astype(int).tolist():
+        joined.append((members[one], members[other]))
+        members.append(sorted(members[one] + members[other]))
+    return joined
 
 
 def _named(groups: BatchGroups, members: list[int]) -> str:

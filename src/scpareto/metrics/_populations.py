@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 RESOLUTIONS = (8, 12, 20)
 _LEAST_CELLS_OF_A_CLUSTER = 20
+_SURE = 0.8
+"""Matches of at least this similarity are taken to be of one type, and not of related ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,25 @@ class SharedPopulations:
         """
         sizes = self.sizes.to_numpy()[self.sizes.index.get_loc(population)]
         return tuple(str(name) for name, size in zip(self.sizes.columns, sizes, strict=True) if size > 0)
+
+    @property
+    def surely(self) -> NDArray[np.int64]:
+        """Population of each cell, -1 also where a match rests on a similarity below .8, shape ``(n_cells,)``.
+
+        What such a population differs by between batches may be what two related types differ by, of which either
+        batch has one.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> types = np.tile(np.repeat(np.arange(4), 50), 2)
+        >>> expression = 9 * np.eye(4)[types] + np.random.default_rng(0).normal(size=(400, 4))
+        >>> found = shared_populations(expression, np.repeat(["a", "b"], 200), n_clusters=4)
+        >>> bool((found.surely == found.labels).all())
+        True
+        """
+        sure = np.append(self.similarity >= _SURE, False)
+        return np.where(sure[self.labels], self.labels, -1)
 
 
 def shared_populations(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import matplotlib.pyplot as plt
 
 from scpareto._constants import BATCH_LEFT
-from scpareto.pl import front_panels
+from scpareto.pl import front as draw_front
 
 if TYPE_CHECKING:
     import os
@@ -106,9 +106,10 @@ def save_for_hub(
         raise ValueError("license_info is empty: name the licence of the model, for example 'cc-by-4.0'.")
     folder = Path(dir_path)
     model.save(folder, overwrite=overwrite, save_anndata=save_anndata)
-    axes = front_panels(model.front, selected=model.selected)
-    axes[0].figure.savefig(folder / _FIGURE, dpi=150, bbox_inches="tight")
-    plt.close(axes[0].figure)
+    figure = draw_front(model.front, selected=model.selected).get_figure(root=True)
+    assert figure is not None
+    figure.savefig(folder / _FIGURE, dpi=150, bbox_inches="tight")
+    plt.close(figure)
     adata: Any = model.adata  # type: ignore[attr-defined]
     metadata = HubMetadata(
         scvi_version=version("scvi-tools"),

@@ -87,7 +87,7 @@ class ParetoVI(FrontMixin, SCVI):
     >>> adata = sp.datasets.simulate_batches(n_cells=200, n_genes=50, seed=0)
     >>> sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
     >>> model = sp.model.ParetoVI(adata, seed=0)
-    >>> model.train(2, max_epochs_pretrain=2, n_points=2, method="pareto_mtl", objective="mine", progress=False)
+    >>> model.train(2, max_epochs_pretrain=2, n_points=4, method="pareto_mtl", objective="mine", progress=False)
     >>> adata.obsm["X_paretovi"] = model.get_latent_representation()
     """
 

@@ -147,7 +147,8 @@ def _reason(
         worst = ""
         if {"structure_lost", "structure_lost_most"} <= set(table):
             row = int(rang[table["structure_lost"].to_numpy(dtype=np.float64)[rang].argmax()])
-            worst = f", most of all {table['structure_lost_most'].iloc[row]} at point {numbers[row]}"
+            worst = f", most of all {table['structure_lost_most'].iloc[row]}"
+            worst += f" at point {numbers[row]}" if len(rang) > 1 else ""
         told.append(
             f"The over-correction alarm rings at {_listed([numbers[row] for row in rang])}: differences between cells "
             f"are lost there{worst}."

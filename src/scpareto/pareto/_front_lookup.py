@@ -8,6 +8,7 @@ import numpy as np
 
 from scpareto.pareto._auto import recommend
 from scpareto.pareto._axis import curve_table
+from scpareto.pareto._composition import advice_on_composition
 from scpareto.pareto._find import check_filled, find, numbered
 from scpareto.pareto._judged import alarm_in_words, left_column, paired
 from scpareto.pareto._selection import Selection, resolve
@@ -119,7 +120,7 @@ class Lookup:
 
         Returns
         -------
-        A paragraph with the figures that decided.
+        A paragraph with the figures that decided. Where batches hold unlike cells, it ends with what to do about that.
 
         Raises
         ------
@@ -127,7 +128,7 @@ class Lookup:
             If the front has no points.
         """
         check_filled(self)
-        return recommend(self).reason
+        return " ".join(filter(None, [recommend(self).reason, advice_on_composition(self)]))
 
     def curve(self: FrontData) -> pd.DataFrame:
         """Judged places along the path of one training.

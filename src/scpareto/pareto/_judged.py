@@ -75,22 +75,23 @@ def judged_points(front: FrontData) -> NDArray[np.float64]:
 def judged_non_dominated(front: FrontData) -> NDArray[np.bool_]:
     """Which points no other point beats, shape ``(n,)``.
 
-    A point is beaten by another one that has no more of the batch left and keeps no less structure, and is better in
-    one of the two by more than their paired interval allows for chance. Points that were not judged are not among them.
+    A point is beaten by another one that is better in one of the two, the batch left and the structure kept, and not
+    worse in the other, by more than their paired interval allows for chance. A point whose alarm rings has lost what
+    one without alarm keeps, and does not beat it. Points that were not judged are not among them.
     """
-    points = judged_points(front)
+    points, alarmed = judged_points(front), rings(front)
     known = np.asarray(np.isfinite(points).all(axis=1))
-    certain = np.zeros((len(points), len(points)), dtype=bool)
-    for which, sign in (("left", 1), ("kept", -1)):
+    is_worse = []
+    for column, (which, sign) in enumerate((("left", 1), ("kept", -1))):
         low, high = paired(front, which)
         # row certainly worse than column
         worse = np.asarray(low > 0 if sign > 0 else high < 0)
-        values = points[:, 0 if which == "left" else 1]
-        unknown = np.isnan(low)
-        certain |= np.where(unknown, values[:, None] > values[None, :], worse)
-    no_better = np.all(points[:, None, :] >= points[None, :, :], axis=2)
-    beaten = np.any(no_better & certain & known[None, :], axis=1)
-    return np.asarray(known & ~beaten, dtype=bool)
+        values = points[:, column]
+        is_worse.append(np.where(np.isnan(low), values[:, None] > values[None, :], worse))
+    left, kept = is_worse
+    beaten = (left & ~kept.T) | (kept & ~left.T)
+    beaten &= known[None, :] & ~(alarmed[None, :] & ~alarmed[:, None])
+    return np.asarray(known & ~beaten.any(axis=1), dtype=bool)
 
 
 def alarm_in_words(front: FrontData, number: int) -> str:

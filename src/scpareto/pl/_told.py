@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scpareto._constants import ALARM_FROM
+
 from ._table import as_table, judged_plane
 from ._titles import LEFT
 
@@ -68,9 +70,14 @@ def _nuisance(column: str) -> str:
 
 
 def _trade_off(front: Any, first: int, number: int) -> str:
-    """Say that the recommended point keeps as much structure as the least corrected one; empty if it does not."""
+    """Say that the recommended point keeps as much structure as the least corrected one; empty if it does not.
+
+    Nor is there no trade-off where the alarm of another point rings: it has lost something.
+    """
     differences = getattr(front, "tables", {}).get("differences_structure")
-    if differences is None or number == first:
+    table = as_table(front)
+    alarm = table["alarm"].fillna(0).to_numpy(dtype=float) if "alarm" in table else np.zeros(1)
+    if differences is None or number == first or (alarm >= ALARM_FROM).any():
         return ""
     pair = differences[(differences["first"] == f"point {first}") & (differences["second"] == f"point {number}")]
     if not len(pair) or not np.isfinite(low := float(pair["low"].iloc[0])) or low > 0:

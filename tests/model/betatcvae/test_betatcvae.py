@@ -153,7 +153,7 @@ def test_the_whole_front_of_weights():
         model,
         objective="total_correlation",
         method="scalarization",
-        n_points=2,
+        n_points=4,
         max_epochs=2,
         max_epochs_pretrain=2,
         seed=0,

@@ -217,7 +217,7 @@ def test_a_front_between_generative_loss_and_the_objectives(objective, tmp_path)
     front = fit_front(
         model,
         objective=objective,
-        n_points=2,
+        n_points=4,
         method="scalarization",
         max_epochs=3,
         max_epochs_pretrain=3,
