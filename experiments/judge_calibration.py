@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from calibration import families, null, odd, planted, probes, retrained, sensitivity, simulated, thorough
+from calibration import families, null, odd, planted, probes, relatives, retrained, sensitivity, simulated, thorough
 from shared import RESULTS, run_missing
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ PARTS: dict[str, ModuleType] = {
     "f": families,
     "g": probes,
     "h": retrained,
+    "i": relatives,
     "thorough": thorough,
 }
 

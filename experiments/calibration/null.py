@@ -45,13 +45,15 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
     batch = rng.permutation(np.arange(len(cells.components)) % 2).astype(str)
     codes = {"components": cells.components} | embeddings_of(cells.components, batch, rng)
     begun = time.perf_counter()
+    shared = shared_populations(cells.components, batch, seed=seed)
     found = lost_contrasts(
         cells.counts,
         codes,
         batch,
         reference="components",
         gene_names=cells.genes,
-        populations=shared_populations(cells.components, batch, seed=seed).surely,
+        populations=shared.labels,
+        surely=shared.surely,
         seed=seed,
     )
     seconds = time.perf_counter() - begun

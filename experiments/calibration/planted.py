@@ -55,7 +55,7 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
     base = cells.components[:, :N_OTHER]
     if base_name == "harmony":
         base = harmonised(cells.components, batch)
-    populations = shared_populations(cells.components, batch, seed=seed).surely
+    shared = shared_populations(cells.components, batch, seed=seed)
     planted = plants(cells, base, batch, types, keys, rng, options["n_plants"])
     rows: list[dict[str, Any]] = []
     for begin in range(0, len(planted), TOGETHER):
@@ -67,7 +67,8 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
             batch,
             reference="components",
             gene_names=cells.genes,
-            populations=populations,
+            populations=shared.labels,
+            surely=shared.surely,
             seed=seed,
         )
         seconds = (time.perf_counter() - begun) / len(some)

@@ -190,7 +190,7 @@ def test_clusters_are_those_of_the_place(make_adata):
         pass
     short = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
     epochs = {"max_epochs": 2, "max_epochs_pretrain": 2}
-    front = sp.fit_front(model, "mmd", "scalarization", 2, plan_kwargs=short, seed=0, progress=False, **epochs)
+    front = sp.fit_front(model, "mmd", "scalarization", 4, plan_kwargs=short, seed=0, progress=False, **epochs)
     model.select(0)
     here, record = model.predict(), adata.uns["scpareto"]["scinfovae"]
     with model.at(front.numbers[-1]):

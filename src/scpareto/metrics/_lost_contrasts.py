@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+_LOST_EITHER_WAY, _ALIKE = 0.25, 0.05
+"""What must be lost if weakly matched populations are one as well, unless both readings give the same."""
 _LEAST_SAMPLES = 2.0
 """Samples that a side needs to be judged by sample: of fewer there is no telling what samples differ by."""
 
@@ -87,6 +89,7 @@ def lost_contrasts(
     reference: str,
     gene_names: Sequence[str] | None = None,
     populations: ArrayLike | None = None,
+    surely: ArrayLike | None = None,
     sample: ArrayLike | None = None,
     covariates: Mapping[str, ArrayLike] | None = None,
     margin: float = 0.1,
@@ -119,6 +122,9 @@ def lost_contrasts(
         Names of the genes, for markers, mitochondrial share and cell cycle.
     populations
         Population of each cell, as in :func:`programme_scores`.
+    surely
+        The same, -1 also where a match is weak (:attr:`SharedPopulations.surely`). What batches differ by in a weakly
+        matched population may be the batch, or the difference of two related types of which either batch has one.
     sample
         Sample, as a rule donor, of each cell, shape ``(n_cells,)``. With at least three in every batch standard errors
         count what samples differ by, and contrasts of which one side is of less than two samples (of unequal ones: as
@@ -230,17 +236,18 @@ def lost_contrasts(
         raise ValueError(
             f"`sample` has {len(np.asarray(sample))} entries; give one for each of {_length(counts)} cells."
         )
-    programmes, logged = scores_and_half(
+    programmes, logged, b_weak = scores_and_half(
         counts,
         batch,
         used_genes=None,
-        populations=populations,
+        populations=populations if surely is None else surely,
         n_components=30,
         min_cells=min_cells,
         min_genes=1,
         max_depth_share=1.0,
         max_cells=max_cells,
         seed=seed,
+        also=None if surely is None else populations,
     )
     rows, n = programmes.rows, len(programmes.rows)
     unit, _, errors_of = units_of(None if sample is None else np.asarray(sample)[rows], programmes.batch)
@@ -267,6 +274,7 @@ def lost_contrasts(
             for name, e in embeddings.items()
         }
         shown = {name: shown_contrasts(programmes.b, near, groups, contrasts, axes) for name, near in around.items()}
+        weak = {name: shown_contrasts(b_weak, near, groups, contrasts, axes) for name, near in around.items()}
         judged = (shown[reference] >= min_shown) & (explained[0] <= max_explained)
         samples = samples_of(unit, programmes.batch, groups, contrasts) if errors_of == "samples" else None
         few = np.zeros(len(axes), dtype=bool) if samples is None else samples.on_side < _LEAST_SAMPLES
@@ -295,17 +303,22 @@ def lost_contrasts(
     described = describe_contrasts(groups, contrasts, batch_names, logged, gene_text, explained, list(told))
     reasons = [explained[0] > max_explained, judged, few & (shown[reference] >= min_shown)]
     status = np.select(reasons, ["technical", "judged", "few samples"], "not shown")
+    lost_by = {name: _lost(shown[reference], shown[name]) for name in others}
+    rings = {}
+    for i, name in enumerate(others):
+        other_way = _lost(weak[reference], weak[name])
+        stands = (other_way > _LOST_EITHER_WAY) | (other_way >= lost_by[name] - _ALIKE)
+        rings[name] = (test.p[i] <= 1 - level) & stands
     tables = []
     for i, name in enumerate(others):
         part = described.copy()
         part.insert(1, "embedding", name)
-        before, now = shown[reference], shown[name]
-        lost = np.divide(before - now, before, out=np.full_like(now, np.nan), where=before > 0)
+        before, now, lost = shown[reference], shown[name], lost_by[name]
         part["shown_by_reference"], part["shown"], part["lost"] = before, now, lost
         half = student.ppf((1 + level) / 2, test.freedom[i]) * test.error_of_lost[i]
         part["low"], part["high"] = lost - half, lost + half
         part["statistic"] = test.statistic[i]
-        part["p_adjusted"], part["rings"] = test.p[i], test.p[i] <= 1 - level
+        part["p_adjusted"], part["rings"] = test.p[i], rings[name]
         part["status"], part["errors_of"] = status, errors_of
         tables.append(part)
     table = pd.concat(tables, ignore_index=True) if tables else described.iloc[:0].assign(rings=False)
@@ -313,7 +326,7 @@ def lost_contrasts(
     everywhere[rows] = groups.of_cell
     return LostContrasts(
         table=table,
-        value={name: bool((test.p[i] <= 1 - level).any()) for i, name in enumerate(others)},
+        value={name: bool(rings[name].any()) for name in others},
         groups=everywhere,
         names=names,
         smallest_population=smallest_population(
@@ -321,6 +334,11 @@ def lost_contrasts(
         ),
         n_judged=int(judged.sum()),
     )
+
+
+def _lost(before: NDArray[np.float64], now: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of what the reference shows that is lost; NaN where it shows nothing."""
+    return np.divide(before - now, before, out=np.full_like(now, np.nan), where=before > 0)
 
 
 def _technical(

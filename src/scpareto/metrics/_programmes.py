@@ -174,8 +174,20 @@ def scores_and_half(
     max_depth_share: float,
     max_cells: int | None,
     seed: int,
-) -> tuple[Programmes, Any]:
-    """Return the programmes and log-normalised half A, shape ``(n_rows, n_genes_used)``, that their axes come from."""
+    also: ArrayLike | None = None,
+) -> tuple[Programmes, Any, NDArray[np.float64]]:
+    """Return the programmes, and what else came of finding them.
+
+    Parameters
+    ----------
+    also
+        Other populations, that scores of half B are taken by as well, along the same axes.
+
+    Returns
+    -------
+    The programmes; log-normalised half A, shape ``(n_rows, n_genes_used)``, that their axes come from; and scores of
+    half B by the other populations, or the same ones.
+    """
     matrix = check_counts(counts)
     n_cells, n_genes = matrix.shape
     text = check_labels(batch, "batch", n_cells=n_cells)
@@ -200,10 +212,14 @@ def scores_and_half(
         kept[:] = True
     mask = np.zeros(n_genes, dtype=bool)
     mask[genes] = True
+    if also is not None:
+        group, batch_of, population_of = _cross(number, check_populations(also, n_cells)[rows])
+        b_also = np.asarray(halves[1] @ axes) - (_offsets(halves[1], group, batch_of, population_of) @ axes)[group]
+        b_also = b_also[:, kept] - b_also[:, kept].mean(axis=0)
     b_kept = b[:, kept] - b[:, kept].mean(axis=0)
     a_kept = a[:, kept] - a[:, kept].mean(axis=0)
     found = Programmes(a_kept, b_kept, rows, number, population, mask, axes[:, kept], share, seen)
-    return found, halves[0]
+    return found, halves[0], b_kept if also is None else b_also
 
 
 def check_populations(populations: ArrayLike | None, n_cells: int) -> NDArray[np.int64]:
