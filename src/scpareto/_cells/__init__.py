@@ -4,6 +4,7 @@ from scpareto._cells._blocks import ROWS, CollectionLayer, as_rows, in_memory, r
 from scpareto._cells._components import MOST_FITTED, N_COMPONENTS, principal_components
 from scpareto._cells._in_memory import InMemoryBatches, batches
 from scpareto._cells._indexed import CELL_INDEX, IndexedDataset, with_cell_index
+from scpareto._cells._matrix import in_order, matrix_of
 from scpareto._cells._resident import ResidentDataset, resident_dataset
 from scpareto._cells._split import MOST_JUDGED, Split, judged_cells, stratified_split
 from scpareto._cells._validate import check_anndata, check_counts, holds_counts
@@ -25,7 +26,9 @@ __all__ = [
     "check_counts",
     "holds_counts",
     "in_memory",
+    "in_order",
     "judged_cells",
+    "matrix_of",
     "principal_components",
     "resident_dataset",
     "row_blocks",

@@ -11,7 +11,8 @@ import pandas as pd
 from anndata.abc import CSCDataset, CSRDataset
 from scipy import sparse
 
-from scpareto._cells._blocks import row_blocks
+from scpareto._cells._blocks import in_memory, row_blocks
+from scpareto._cells._matrix import matrix_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _PIECE = 2**20
 _SMALL_BATCH = 10
+_LARGEST = float(np.finfo(np.float32).max)
+_SMALLEST = float(np.finfo(np.float32).tiny)
+"""Counts of a cell below which networks, which compute in single precision, see none."""
 
 
 def check_anndata(
@@ -84,6 +88,8 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
         )
     if (instead := _unread(counts)) is not None:
         raise ValueError(f"{where} is a {instead}")
+    if in_memory(counts):
+        counts = matrix_of(adata, layer)
     empty: list[int] = []
     fractional = False
     for first, block in row_blocks(counts):
@@ -93,6 +99,7 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
         for name, wrong in (
             ("not finite (NaN or infinite)", lambda x: ~np.isfinite(x)),
             ("negative", lambda x: x < 0),
+            ("too large for single precision", lambda x: x > _LARGEST),
         ):
             if any(wrong(piece).any() for piece in pieces):
                 bad = wrong(stored if sparse.issparse(block) else block)
@@ -101,7 +108,7 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
                     f"{where} holds {int(bad.sum())} values that are {name}; the first is {value} in cell "
                     f"{adata.obs_names[first + cell]!r}, gene {adata.var_names[gene]!r}. Raw counts are needed."
                 )
-        empty += (first + np.flatnonzero(np.asarray(block.sum(axis=1)).ravel() == 0)).tolist()
+        empty += (first + np.flatnonzero(np.asarray(block.sum(axis=1)).ravel() < _SMALLEST)).tolist()
         fractional = fractional or any(np.any(piece != np.floor(piece)) for piece in pieces)
     if empty:
         raise ValueError(

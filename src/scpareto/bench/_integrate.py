@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from scpareto._cells import Split, check_anndata, stratified_split
+from scpareto._cells import Split, check_anndata, matrix_of, stratified_split
 from scpareto._constants import latent_key
 from scpareto._runtime import child_seed
 from scpareto.bench._cells import UNLABELLED, Cells
@@ -137,7 +137,7 @@ def gather(
         )
     batch = np.full(adata.n_obs, "") if batch_key is None else adata.obs[batch_key].astype(str).to_numpy().astype(str)
     cells = Cells(
-        sparse.csr_matrix(adata.X if layer is None else adata.layers[layer], dtype=np.float32),
+        sparse.csr_matrix(matrix_of(adata, layer), dtype=np.float32),
         np.asarray(adata.var_names).astype(str),
         batch,
         None if labels_key is None else labels_of(adata, labels_key),

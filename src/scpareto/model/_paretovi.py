@@ -92,6 +92,7 @@ class ParetoVI(FrontMixin, SCVI):
     """
 
     _module_cls = ParetoVAE
+    _takes_counts = True
 
     def __init__(
         self,

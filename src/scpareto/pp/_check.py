@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from scpareto._cells import matrix_of
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def counts_of(adata: AnnData, layer: str | None, *, empty_cells: bool = False) -> Any:
-    """Return the matrix of counts, shape ``(n_cells, n_genes)``, checked and not copied.
+    """Return the matrix of counts, shape ``(n_cells, n_genes)``, checked and in order; not copied unless it has to be.
 
     Parameters
     ----------
@@ -48,6 +50,7 @@ def counts_of(adata: AnnData, layer: str | None, *, empty_cells: bool = False) -
         raise ValueError(f"{where} is empty; put raw counts there, or name another layer.")
     if adata.isbacked:
         raise ValueError(f"{where} is on disk; load it first: adata = adata.to_memory().")
+    counts = matrix_of(adata, layer)
     values = counts.data if sparse.issparse(counts) else np.asarray(counts)
     # In pieces: the masks of a large matrix would be as large as its values.
     pieces = np.array_split(values.reshape(-1), max(1, values.size // 2**24))

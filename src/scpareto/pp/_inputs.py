@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
+
+from scpareto._cells import in_order
 
 from ._check import totals
 
@@ -23,7 +26,8 @@ def representation_of(adata: AnnData, use_rep: str | None) -> NDArray[np.float64
         raise KeyError(
             f"use_rep={use_rep!r} is not in adata.obsm; available: {', '.join(map(repr, adata.obsm)) or 'none'}."
         )
-    values = np.asarray(adata.obsm[use_rep], dtype=np.float64)
+    stored = in_order(adata.obsm[use_rep], f"adata.obsm[{use_rep!r}]", cells=adata.obs_names)
+    values = np.asarray(stored.toarray() if sparse.issparse(stored) else stored, dtype=np.float64)
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
         raise ValueError(
