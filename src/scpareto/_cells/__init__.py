@@ -5,6 +5,7 @@ from scpareto._cells._components import MOST_FITTED, N_COMPONENTS, principal_com
 from scpareto._cells._in_memory import InMemoryBatches, batches
 from scpareto._cells._indexed import CELL_INDEX, IndexedDataset, with_cell_index
 from scpareto._cells._matrix import in_order, matrix_of
+from scpareto._cells._names import rows_by_name, split_by_name, values_by_name
 from scpareto._cells._resident import ResidentDataset, resident_dataset
 from scpareto._cells._split import MOST_JUDGED, Split, judged_cells, stratified_split
 from scpareto._cells._validate import check_anndata, check_counts, holds_counts
@@ -32,7 +33,10 @@ __all__ = [
     "principal_components",
     "resident_dataset",
     "row_blocks",
+    "rows_by_name",
     "rows_of",
+    "split_by_name",
     "stratified_split",
+    "values_by_name",
     "with_cell_index",
 ]

@@ -230,6 +230,7 @@ class BetaTCVAE(PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedTrainingMix
                 plan_kwargs={"beta": self.beta, "n_cells": n_train, "lr": lr} | (plan_kwargs or {}),
                 **quiet | trainer_kwargs,
             )
+        self._keep_cells()
 
     @torch.inference_mode()
     def decode(
