@@ -12,6 +12,7 @@ from anndata.abc import CSCDataset, CSRDataset
 from scipy import sparse
 
 from scpareto._cells._blocks import in_memory, row_blocks
+from scpareto._cells._columns import check_categories, check_column, check_numbers, is_continuous
 from scpareto._cells._matrix import matrix_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _PIECE = 2**20
 _SMALL_BATCH = 10
+_NUMBERS = ("size_factor_key", "continuous_covariate_keys")
+"""Arguments whose columns hold numbers."""
 _LARGEST = float(np.finfo(np.float32).max)
 _SMALLEST = float(np.finfo(np.float32).tiny)
 """Counts of a cell below which networks, which compute in single precision, see none."""
@@ -34,6 +37,7 @@ def check_anndata(
     batch_key: str | None,
     labels_key: str | None,
     need_batches: bool,
+    as_text: bool = False,
 ) -> None:
     """Check counts and keys.
 
@@ -49,12 +53,14 @@ def check_anndata(
         Columns of batches and labels.
     need_batches
         Whether at least two batches are needed; not so for query data, or where another nuisance is traded.
+    as_text
+        Whether categories are read as text and not saved, so that they may be of any kind.
 
     Raises
     ------
     ValueError
-        If ``adata`` is a view, its counts cannot be read or are no counts, a cell has no counts, a key has missing
-        values, or there is one batch.
+        If ``adata`` is a view, its counts cannot be read or are no counts, a cell has no counts, a column has values
+        that are missing or cannot be trained on or saved, or there is one batch.
     KeyError
         If a layer or key does not exist.
     """
@@ -64,7 +70,8 @@ def check_anndata(
         raise ValueError("adata.obs is read lazily. Load it, the counts can stay: adata.obs = adata.obs.to_memory().")
     for argument, keys in obs_keys.items():
         for key in keys:
-            _check_key(adata.obs, key, argument)
+            check_column(adata.obs, key, argument)
+            _check_values(adata.obs[key], key, argument, as_text=as_text)
     if layer is not None and layer not in adata.layers.keys():
         available = ", ".join(map(repr, adata.layers)) or "none"
         raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {available}.")
@@ -151,15 +158,12 @@ def _first(counts: Any, bad: np.ndarray) -> tuple[int, int, float]:
     return cell, gene, float(np.asarray(counts)[cell, gene])
 
 
-def _check_key(obs: pd.DataFrame, key: str, argument: str) -> None:
-    if key not in obs:
-        raise KeyError(f"{argument}={key!r} is not in adata.obs. Available: {', '.join(map(repr, obs.columns))}.")
-    missing = obs[key].isna()
-    if missing.any():
-        raise ValueError(
-            f"adata.obs[{key!r}] has {int(missing.sum())} missing values; the first is cell "
-            f"{obs.index[int(np.argmax(missing))]!r}. Fill them or remove those cells."
-        )
+def _check_values(column: pd.Series, key: str, argument: str, *, as_text: bool) -> None:
+    """Check what a column holds by the argument that named it."""
+    if argument in _NUMBERS or (argument == "nuisance_keys" and is_continuous(column)):
+        check_numbers(column, key, size_factor=argument == "size_factor_key")
+    elif not as_text:
+        check_categories(column, key)
 
 
 def _check_batches(batches: pd.Series, key: str, *, need_batches: bool) -> None:

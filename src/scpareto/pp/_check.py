@@ -98,6 +98,8 @@ def batches_of(adata: AnnData, batch_key: str, *, n_neighbors: int) -> tuple[NDA
         )
     category = pd.Categorical(column).remove_unused_categories()
     names = [str(name) for name in category.categories]
+    if len(set(names)) < len(names):
+        raise ValueError(f"adata.obs[{batch_key!r}] has batches that read alike as text: {', '.join(sorted(names))}.")
     if len(names) < 2:
         raise ValueError(f"adata.obs[{batch_key!r}] has one batch only ({names[0]!r}); at least two are needed.")
     sizes = np.bincount(category.codes, minlength=len(names))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from scpareto._cells import in_order
+from scpareto._cells import check_numbers, in_order
 
 from ._check import totals
 
@@ -64,7 +64,8 @@ def size_factors_of(adata: AnnData, size_factors: str | None, counts: Any) -> ND
     if size_factors == "total":
         size = totals(counts)
     elif size_factors in adata.obs:
-        size = adata.obs[size_factors].to_numpy(dtype=np.float64)
+        check_numbers(adata.obs[size_factors], size_factors, size_factor=True)
+        size = adata.obs[size_factors].to_numpy(dtype=np.float64, na_value=np.nan)
     else:
         raise KeyError(f"size_factors={size_factors!r} is not in adata.obs; give a column, 'total' or None.")
     if not (np.isfinite(size).all() and (size > 0).all()):
