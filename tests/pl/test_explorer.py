@@ -18,7 +18,7 @@ import pytest
 
 from scpareto import pl
 from scpareto.pareto import shares_of
-from scpareto.pl._explorer._cells import stratified
+from scpareto.pl._explorer._cells import codes_along_front, stratified
 from scpareto.pl._explorer._colorings import Coloring
 from scpareto.pl._explorer._pack import pack
 
@@ -222,10 +222,20 @@ def test_the_model_stays_in_its_point_and_cells_and_data_are_untouched(adata, mo
 
 
 def test_the_model_is_put_back_after_a_failure(adata, model, tmp_path):
-    with pytest.raises(ValueError, match="adata has 60 cells, the model encodes 120"):
-        pl.explorer(adata[:60].copy(), model, tmp_path / "front.html")
+    others = adata.copy()
+    others.obs_names = [f"other_{name}" for name in adata.obs_names]
+    with pytest.raises(ValueError, match="Cells differ: 120 of 120 cells of adata are not in the data of the model"):
+        pl.explorer(others, model, tmp_path / "front.html")
     assert model.selected == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_cells_follow_their_names(adata, model, tmp_path):
+    """In another order, and some of them."""
+    order = np.random.default_rng(0).permutation(adata.n_obs)
+    for rows in (order, order[:40]):
+        codes = codes_along_front(model, [0], adata[rows].copy(), np.arange(len(rows)))[0]
+        np.testing.assert_array_equal(codes, codes_along_front(model, [0], adata, np.arange(adata.n_obs))[0][rows])
 
 
 def test_batches_and_labels_of_the_model_are_the_default(adata, model, embeddings, tmp_path):

@@ -1,9 +1,12 @@
 """Cells before any model: their split, how they are read and held, principal components, checks of counts."""
 
 from scpareto._cells._blocks import ROWS, CollectionLayer, as_rows, in_memory, row_blocks, rows_of
+from scpareto._cells._columns import check_categories, check_column, check_numbers, is_continuous, key_of, keys_of
 from scpareto._cells._components import MOST_FITTED, N_COMPONENTS, principal_components
 from scpareto._cells._in_memory import InMemoryBatches, batches
 from scpareto._cells._indexed import CELL_INDEX, IndexedDataset, with_cell_index
+from scpareto._cells._matrix import in_order, matrix_of
+from scpareto._cells._names import rows_by_name, split_by_name, values_by_name
 from scpareto._cells._resident import ResidentDataset, resident_dataset
 from scpareto._cells._split import MOST_JUDGED, Split, judged_cells, stratified_split
 from scpareto._cells._validate import check_anndata, check_counts, holds_counts
@@ -22,14 +25,25 @@ __all__ = [
     "as_rows",
     "batches",
     "check_anndata",
+    "check_categories",
+    "check_column",
     "check_counts",
+    "check_numbers",
     "holds_counts",
     "in_memory",
+    "in_order",
+    "is_continuous",
     "judged_cells",
+    "key_of",
+    "keys_of",
+    "matrix_of",
     "principal_components",
     "resident_dataset",
     "row_blocks",
+    "rows_by_name",
     "rows_of",
+    "split_by_name",
     "stratified_split",
+    "values_by_name",
     "with_cell_index",
 ]

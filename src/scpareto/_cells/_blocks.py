@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from scpareto._cells._matrix import in_order
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,13 +37,25 @@ class CollectionLayer:
 
 
 def as_rows(values: Any) -> Any:
-    """Return a matrix that has a shape and gives its rows: itself, or that of a stand-in."""
-    return CollectionLayer(values) if sparse.issparse(values) and "collection" in vars(values) else values
+    """Return a matrix that has a shape and gives its rows: itself, that of a stand-in, or a copy in order.
+
+    Every matrix passes here before it is read, and so the gate of :func:`scpareto._cells._matrix.in_order`.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is broken, or holds no numbers.
+    """
+    return CollectionLayer(values) if _is_stand_in(values) else in_order(values)
+
+
+def _is_stand_in(values: Any) -> bool:
+    return sparse.issparse(values) and "collection" in vars(values)
 
 
 def in_memory(values: Any) -> bool:
     """Whether a matrix is an array of NumPy or SciPy, not a file's."""
-    return isinstance(values, np.ndarray) or (sparse.issparse(values) and as_rows(values) is values)
+    return isinstance(values, np.ndarray) or (sparse.issparse(values) and not _is_stand_in(values))
 
 
 def row_blocks(values: Any, n_rows: int = ROWS, *, rows: NDArray[np.int64] | None = None) -> Iterator[tuple[int, Any]]:
@@ -73,6 +87,8 @@ def row_blocks(values: Any, n_rows: int = ROWS, *, rows: NDArray[np.int64] | Non
 
 
 def rows_of(values: Any, rows: Any) -> Any:
-    """Read some rows of a matrix into memory; those of a file by a slice or in ascending order."""
+    """Read some rows of a matrix, see :func:`as_rows`; those of a file by a slice or in ascending order."""
     block = values[rows]
-    return block.compute() if hasattr(block, "compute") else block
+    block = block.compute() if hasattr(block, "compute") else block
+    # Rows of a matrix that is in memory come from one that has passed the gate.
+    return block if in_memory(values) else in_order(block)

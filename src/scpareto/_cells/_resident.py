@@ -11,6 +11,7 @@ from scipy import sparse
 from torch.utils.data import Dataset
 
 from scpareto._cells._indexed import CELL_INDEX
+from scpareto._cells._matrix import in_order
 from scpareto._scvi_compat import registry_key_to_default_dtype
 
 if TYPE_CHECKING:
@@ -120,4 +121,5 @@ def _registered(manager: AnnDataManager) -> dict[str, Any]:
     """Find registered matrices by their keys; what is no matrix, such as how cells were minified, is left out."""
     found = {key: manager.get_from_registry(key) for key in manager.data_registry}
     arrays = {key: m.to_numpy() if isinstance(m, pd.DataFrame) else m for key, m in found.items()}
-    return {key: matrix for key, matrix in arrays.items() if not isinstance(matrix, str)}
+    # A cut writes one entry over another of the same cell and gene: matrices have to be in order.
+    return {key: in_order(matrix, key) for key, matrix in arrays.items() if not isinstance(matrix, str)}

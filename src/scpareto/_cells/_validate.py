@@ -11,7 +11,9 @@ import pandas as pd
 from anndata.abc import CSCDataset, CSRDataset
 from scipy import sparse
 
-from scpareto._cells._blocks import row_blocks
+from scpareto._cells._blocks import in_memory, row_blocks
+from scpareto._cells._columns import check_categories, check_column, check_numbers, is_continuous
+from scpareto._cells._matrix import matrix_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
 _PIECE = 2**20
 _SMALL_BATCH = 10
+_NUMBERS = ("size_factor_key", "continuous_covariate_keys")
+"""Arguments whose columns hold numbers."""
+_LARGEST = float(np.finfo(np.float32).max)
+_SMALLEST = float(np.finfo(np.float32).tiny)
+"""Counts of a cell below which networks, which compute in single precision, see none."""
 
 
 def check_anndata(
@@ -30,6 +37,7 @@ def check_anndata(
     batch_key: str | None,
     labels_key: str | None,
     need_batches: bool,
+    as_text: bool = False,
 ) -> None:
     """Check counts and keys.
 
@@ -45,12 +53,14 @@ def check_anndata(
         Columns of batches and labels.
     need_batches
         Whether at least two batches are needed; not so for query data, or where another nuisance is traded.
+    as_text
+        Whether categories are read as text and not saved, so that they may be of any kind.
 
     Raises
     ------
     ValueError
-        If ``adata`` is a view, its counts cannot be read or are no counts, a cell has no counts, a key has missing
-        values, or there is one batch.
+        If ``adata`` is a view, its counts cannot be read or are no counts, a cell has no counts, a column has values
+        that are missing or cannot be trained on or saved, or there is one batch.
     KeyError
         If a layer or key does not exist.
     """
@@ -60,7 +70,8 @@ def check_anndata(
         raise ValueError("adata.obs is read lazily. Load it, the counts can stay: adata.obs = adata.obs.to_memory().")
     for argument, keys in obs_keys.items():
         for key in keys:
-            _check_key(adata.obs, key, argument)
+            check_column(adata.obs, key, argument)
+            _check_values(adata.obs[key], key, argument, as_text=as_text)
     if layer is not None and layer not in adata.layers.keys():
         available = ", ".join(map(repr, adata.layers)) or "none"
         raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {available}.")
@@ -84,6 +95,8 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
         )
     if (instead := _unread(counts)) is not None:
         raise ValueError(f"{where} is a {instead}")
+    if in_memory(counts):
+        counts = matrix_of(adata, layer)
     empty: list[int] = []
     fractional = False
     for first, block in row_blocks(counts):
@@ -93,6 +106,7 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
         for name, wrong in (
             ("not finite (NaN or infinite)", lambda x: ~np.isfinite(x)),
             ("negative", lambda x: x < 0),
+            ("too large for single precision", lambda x: x > _LARGEST),
         ):
             if any(wrong(piece).any() for piece in pieces):
                 bad = wrong(stored if sparse.issparse(block) else block)
@@ -101,7 +115,7 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
                     f"{where} holds {int(bad.sum())} values that are {name}; the first is {value} in cell "
                     f"{adata.obs_names[first + cell]!r}, gene {adata.var_names[gene]!r}. Raw counts are needed."
                 )
-        empty += (first + np.flatnonzero(np.asarray(block.sum(axis=1)).ravel() == 0)).tolist()
+        empty += (first + np.flatnonzero(np.asarray(block.sum(axis=1)).ravel() < _SMALLEST)).tolist()
         fractional = fractional or any(np.any(piece != np.floor(piece)) for piece in pieces)
     if empty:
         raise ValueError(
@@ -144,15 +158,12 @@ def _first(counts: Any, bad: np.ndarray) -> tuple[int, int, float]:
     return cell, gene, float(np.asarray(counts)[cell, gene])
 
 
-def _check_key(obs: pd.DataFrame, key: str, argument: str) -> None:
-    if key not in obs:
-        raise KeyError(f"{argument}={key!r} is not in adata.obs. Available: {', '.join(map(repr, obs.columns))}.")
-    missing = obs[key].isna()
-    if missing.any():
-        raise ValueError(
-            f"adata.obs[{key!r}] has {int(missing.sum())} missing values; the first is cell "
-            f"{obs.index[int(np.argmax(missing))]!r}. Fill them or remove those cells."
-        )
+def _check_values(column: pd.Series, key: str, argument: str, *, as_text: bool) -> None:
+    """Check what a column holds by the argument that named it."""
+    if argument in _NUMBERS or (argument == "nuisance_keys" and is_continuous(column)):
+        check_numbers(column, key, size_factor=argument == "size_factor_key")
+    elif not as_text:
+        check_categories(column, key)
 
 
 def _check_batches(batches: pd.Series, key: str, *, need_batches: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scpareto._cells import Split, stratified_split
+from scpareto._cells import Split, rows_by_name, stratified_split
 from scpareto._runtime import FrontProgress, child_seed
 from scpareto.bench._cost import Cost, measured
 from scpareto.bench._dominance import beside_front
@@ -57,7 +57,8 @@ class Benchmark:
     sweeps
         Methods whose knob is turned over its grid beside the default (True: all that have one); or grids, by name.
     fronts
-        Trained models by name, whose points are judged beside the methods. All seeds then have their split.
+        Trained models by name, of the same cells in any order, whose points are judged beside the methods. All seeds
+        then have their split.
     reference_rep
         Key of ``adata.obsm`` with a representation that no method has seen, such as other genes or proteins. How far
         neighbours within it are kept becomes the column ``retention_reference``.
@@ -133,7 +134,8 @@ class Benchmark:
         if not self.seeds:
             raise ValueError(f"seeds={seeds!r}: give at least one seed.")
         self._fronts = dict(fronts or {})
-        self._split = _split_of(self._fronts)
+        self._rows = {name: _rows_in(model, adata, name) for name, model in self._fronts.items()}
+        self._split = _split_of(self._fronts, self._rows)
         chosen = chosen_methods(methods, labels=labels_key is not None)
         self.tasks = plan_tasks(chosen, options or {}, sweeps)
         for task in self.tasks:
@@ -164,7 +166,7 @@ class Benchmark:
                 judge = self._judge(cells)
                 for name in own:
                     bar.say(name)
-                    found, cost = points_of(self._fronts[name]), Cost()
+                    found, cost = points_of(self._fronts[name], rows=self._rows[name]), Cost()
                     self._results.keep([self._facts(name, "front", cells) | r for r in _judged(judge, found, cost)])
                     bar.epoch()
                 for task in tasks:
@@ -297,13 +299,23 @@ def _judged(judge: CodesJudge, found: NDArray | Points, cost: Cost) -> list[dict
     ]
 
 
-def _split_of(fronts: Mapping[str, ParetoVI]) -> Split | None:
-    """Split that all given models share."""
+def _rows_in(model: ParetoVI, adata: AnnData, name: str) -> NDArray[np.int64] | None:
+    """Row of each cell among those of a model, by its name; None where they are the same."""
+    own = list(model.adata.obs_names)
+    return rows_by_name(list(adata.obs_names), own, of="adata", within=f"the data of fronts[{name!r}]")
+
+
+def _split_of(fronts: Mapping[str, ParetoVI], rows: Mapping[str, NDArray[np.int64] | None]) -> Split | None:
+    """Split that all given models share, as rows of the data."""
     splits = {}
     for name, model in fronts.items():
         if model.front is None or not len(model.front):
             raise ValueError(f"fronts[{name!r}] has no front yet: train it first.")
-        splits[name] = Split(*(np.asarray(getattr(model, f"{p}_indices_")) for p in ("train", "validation", "test")))
+        parts = [np.asarray(getattr(model, f"{p}_indices_")) for p in ("train", "validation", "test")]
+        if (order := rows[name]) is not None:
+            place = np.argsort(order)
+            parts = [np.sort(place[part]) for part in parts]
+        splits[name] = Split(*parts)
     first = next(iter(splits.values()), None)
     for name, split in splits.items():
         if first is not None and not np.array_equal(first.test, split.test):

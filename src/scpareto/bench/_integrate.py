@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from scpareto._cells import Split, check_anndata, stratified_split
+from scpareto._cells import Split, check_anndata, key_of, matrix_of, stratified_split
 from scpareto._constants import latent_key
 from scpareto._runtime import child_seed
 from scpareto.bench._cells import UNLABELLED, Cells
@@ -126,6 +126,7 @@ def gather(
     -------
     The cells.
     """
+    batch_key, labels_key = key_of(batch_key, "batch_key"), key_of(labels_key, "labels_key")
     if check:
         check_anndata(
             adata,
@@ -134,10 +135,11 @@ def gather(
             batch_key=batch_key,
             labels_key=None,
             need_batches=batch_key is not None,
+            as_text=True,
         )
     batch = np.full(adata.n_obs, "") if batch_key is None else adata.obs[batch_key].astype(str).to_numpy().astype(str)
     cells = Cells(
-        sparse.csr_matrix(adata.X if layer is None else adata.layers[layer], dtype=np.float32),
+        sparse.csr_matrix(matrix_of(adata, layer), dtype=np.float32),
         np.asarray(adata.var_names).astype(str),
         batch,
         None if labels_key is None else labels_of(adata, labels_key),

@@ -36,14 +36,14 @@ def variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:
     """Copy of checked data with the batch-aware variable genes, which are also noted in ``adata.var``."""
     import scanpy as sc
 
+    from scpareto._cells import matrix_of
     from scpareto._runtime import torch_threads_kept
 
     n_top, layer, batch_key = arguments["n_top_genes"], arguments["layer"], arguments["batch_key"]
     if not n_top or n_top >= adata.n_vars:
         return adata.copy()
     normalised = adata.copy()
-    if layer is not None:
-        normalised.X = normalised.layers[layer].copy()
+    normalised.X = matrix_of(normalised, layer).copy()
     with torch_threads_kept():
         sc.pp.normalize_total(normalised, target_sum=1e4)
         sc.pp.log1p(normalised)

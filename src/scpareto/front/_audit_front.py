@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scvi import REGISTRY_KEYS
 
-from scpareto._cells import Split, row_blocks
+from scpareto._cells import Split, row_blocks, split_by_name, values_by_name
 from scpareto._constants import BATCH
 from scpareto._runtime import FrontProgress, child_seed
 from scpareto.audit import LabelJudge
@@ -47,11 +47,12 @@ def audit_front(
     Parameters
     ----------
     model
-        The model that the front was learnt with, on the same data.
+        The model that the front was learnt with, on the same cells, in any order.
     front
-        The front, with its test cells in ``metadata["indices"]``.
+        The front, with its test cells in ``metadata["indices"]`` and names of all cells in ``metadata["cell_names"]``.
     labels
-        Annotated types, shape ``(n_cells,)``; missing ones are left out of what needs labels.
+        Annotated types, shape ``(n_cells,)``; a series follows the names of the cells; missing ones are left out
+        of what needs labels.
     control_genes
         Names of genes whose pattern across cells a correction must not erase; the alarm watches them too.
     scib
@@ -66,7 +67,8 @@ def audit_front(
     Raises
     ------
     ValueError
-        If labels do not fit, or a control gene is the same in all cells.
+        If labels do not fit, the cells are not those of the front's training, or a control gene is the same in all
+        cells.
     KeyError
         If a control gene is not among the genes.
 
@@ -99,6 +101,7 @@ def audit_front(
     judging = Judging(seeds[0], target, n_bootstrap, nats=True, frame_seed=seeds[1], probed=probed)
     if labels is not None:
         n_cells = model.adata_manager.adata.n_obs
+        labels = values_by_name(labels, model.adata_manager.adata.obs_names, "labels")
         if len(given := np.asarray(labels, dtype=object)) != n_cells:
             raise ValueError(f"labels has {len(given)} entries but {n_cells} are needed, one for each cell.")
         levels = cells.levels(BATCH if target is None else target)
@@ -123,13 +126,18 @@ def audit_front(
 
 def judged_cells_of(model: BaseModelClass, front: Front, control_genes: Sequence[str] = ()) -> JudgedCells:
     """Return the cells that a front was judged on, with the genes that a correction must not erase."""
-    manager, indices = model.adata_manager, front.metadata["indices"]
-    split = Split.from_plain(indices)
+    manager, split = model.adata_manager, split_of(model, front)
     controls = {name: _log_normalised(manager, name) for name in control_genes}
     for name, values in controls.items():
         if np.ptp(values) == 0:
             raise ValueError(f"Control gene {name!r} is the same in all cells: nothing of it can be lost.")
     return JudgedCells(get_adapter(model), manager, split, controls)
+
+
+def split_of(model: BaseModelClass, front: Front) -> Split:
+    """Return the cells of each part of a front's split among those that the model has now: they follow their names."""
+    known = front.metadata.get("cell_names")
+    return split_by_name(Split.from_plain(front.metadata["indices"]), known, model.adata_manager.adata.obs_names)
 
 
 def judging_seed(front: Front) -> int:

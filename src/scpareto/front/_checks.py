@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from scpareto._cells import Split, stratified_split
 from scpareto._runtime import child_seed
@@ -40,19 +41,39 @@ def checked_grid(
     return grid[np.argsort(-grid[:, 0], kind="stable")]
 
 
-def checked_split(split: Sequence[ArrayLike] | None, batch: NDArray[Any], seed: int) -> Split:
-    """Return the given split, or one that is stratified by batch."""
+def checked_split(
+    split: Sequence[ArrayLike] | None, batch: NDArray[Any], seed: int, *, names: Sequence[Any] | None = None
+) -> Split:
+    """Return the given split, by rows, masks or names of cells, or one that is stratified by batch."""
     if split is None:
         return stratified_split(np.asarray(batch).ravel(), seed=child_seed(seed, _seeds.SPLIT))
     if len(split) != 3:
         raise ValueError(f"split has {len(split)} parts: give the indices of training, validation and test cells.")
-    parts = [np.asarray(part, dtype=np.int64) for part in split]
+    parts = [_rows_of_part(part, len(batch), names) for part in split]
     together = np.concatenate(parts)
     if min(len(part) for part in parts) == 0 or len(np.unique(together)) != len(together):
         raise ValueError("split: the three parts must be non-empty and share no cell.")
     if together.min() < 0 or together.max() >= len(batch):
         raise ValueError(f"split has indices from {together.min()} to {together.max()}, for {len(batch)} cells.")
     return Split(*parts)
+
+
+def _rows_of_part(part: ArrayLike, n_cells: int, names: Sequence[Any] | None) -> NDArray[np.int64]:
+    """Rows of the cells of a part, from rows, a mask or names."""
+    given = np.asarray(part)
+    if given.ndim != 1:
+        raise ValueError(f"split: a part has shape {given.shape}; give a list of rows, a mask or names of cells.")
+    if given.dtype == bool and len(given) == n_cells:
+        return np.flatnonzero(given)
+    if given.dtype.kind in "iu" or not len(given):
+        return given.astype(np.int64)
+    if given.dtype.kind in "OUT" and names is not None:
+        index = pd.Index(names)
+        rows = index.get_indexer(given.tolist()) if index.is_unique else np.full(len(given), -1)
+        if (rows >= 0).all():
+            return rows.astype(np.int64)
+        raise ValueError(f"split: {str(given[int(np.argmin(rows))])!r} is not the name of one cell of adata.obs_names.")
+    raise ValueError(f"split: a part holds {given.dtype}; give rows, a mask of {n_cells} cells, or names of cells.")
 
 
 def positive(name: str, value: int | None, default: int = 1) -> int:

@@ -88,7 +88,7 @@ class FrontOptions:
     batch_size
         Cells of a minibatch.
     split
-        Indices of training, validation and test cells; None for 70/10/20 %, stratified by batch.
+        Training, validation and test cells, by row, mask or name; None for 70/10/20 %, stratified by batch.
     objective_kwargs
         Options of the objective, or a list of them for several objectives. ``target`` names the nuisance, or a list of
         categorical ones whose product is meant; ``on`` the codes that are judged (``"mean"``, ``"sample"``,

@@ -60,7 +60,8 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     recipe = options.defaults.recipe.with_options(own | (options.plan_kwargs or {}))
     get_scaler(recipe.scaler)
     seed = resolved_seed(options.seed)
-    split = checked_split(options.split, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY), seed)
+    batch = manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)
+    split = checked_split(options.split, batch, seed, names=manager.adata.obs_names)
     pairs = paired(options.objectives, options.objective_kwargs)
     with seeded(child_seed(seed, _seeds.FIRST_CRITIC)):
         objectives, clusterings = build_objectives(pairs, adapter, manager, recipe, len(split.train))
@@ -96,6 +97,7 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     metadata = settings | {
         "versions": noted["versions"],
         "target": judging.target,
+        "cell_names": [str(name) for name in manager.adata.obs_names],
         "indices": {name: torch.from_numpy(index.copy()) for name, index in split.items()},
     }
     if cells.rows is not None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from scpareto._cells import Split
 from scpareto._runtime import FrontProgress, child_seed
 from scpareto.front import _seeds
-from scpareto.front._audit_front import judged_cells_of, judging_seed
+from scpareto.front._audit_front import judged_cells_of, judging_seed, split_of
 from scpareto.front._build import resolve_target
 from scpareto.front._front_run import FrontRun
 from scpareto.front._judge_all import judged_together, put_judgement
@@ -48,7 +47,7 @@ def refine_point(
     Parameters
     ----------
     model
-        The model that the front was learnt with, on the same data; it is left in the refined state.
+        The model that the front was learnt with, on the same cells, in any order; it is left in the refined state.
     front
         The front.
     which, batch_left, preference
@@ -67,8 +66,8 @@ def refine_point(
     Raises
     ------
     ValueError
-        If there is no such point, ``max_epochs`` is not positive, or the front was trained within clusters, which it
-        does not keep.
+        If there is no such point, ``max_epochs`` is not positive, cells are not those of the training, or the front
+        was trained within clusters, which it does not keep.
 
     Examples
     --------
@@ -131,7 +130,7 @@ def _run(
         max_epochs=max_epochs,
         seed=child_seed(metadata["seed"], _seeds.REFINING + number),
     )
-    split = Split.from_plain(metadata["indices"])
+    split = split_of(model, front)
     options = {"accelerator": "auto", "devices": 1} | trainer_kwargs
     manager = model.adata_manager
     problem = Problem(adapter, manager, split, objectives, recipe, metadata["batch_size"], options)

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
+
+from scpareto._cells import in_order
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from numpy.typing import ArrayLike, NDArray
+
+
+def numbers_of(adata: AnnData, key: str) -> NDArray[Any]:
+    """Return an array of ``adata.obsm``.
+
+    Raises
+    ------
+    ValueError
+        If it does not hold numbers in rows and columns.
+    """
+    values = adata.obsm[key]
+    found = in_order(values if sparse.issparse(values) else np.asarray(values), f"adata.obsm[{key!r}]")
+    return np.asarray(found.toarray() if sparse.issparse(found) else found)
 
 
 def check_codes(codes: ArrayLike, n_latent: int) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from scpareto._cells import check_counts
+from scpareto._cells import check_counts, in_memory, matrix_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -28,11 +28,18 @@ def check_expression(adata: AnnData, layer: str | None) -> None:
     if layer is not None and layer not in adata.layers:
         available = ", ".join(map(repr, adata.layers)) or "none"
         raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {available}.")
+    check_finite(adata, layer)
+
+
+def check_finite(adata: AnnData, layer: str | None) -> None:
+    """Check that a matrix is there, can be read, and is finite; see :func:`check_expression`."""
     values = adata.X if layer is None else adata.layers[layer]
     if values is None or isinstance(values, sparse.sparray):
         raise ValueError(
             f"{_where(layer)} is {type(values).__name__}; give a numpy array or a scipy.sparse.csr_matrix."
         )
+    if in_memory(values):
+        values = matrix_of(adata, layer)
     bad = ~np.isfinite(_stored(values))
     if bad.any():
         raise ValueError(f"{_where(layer)} holds {int(bad.sum())} values that are NaN or infinite.")
@@ -46,7 +53,7 @@ def check_kind(adata: AnnData, layer: str | None, *, counts: bool, reason: str) 
     ValueError
         If the values are of the other kind.
     """
-    values = _stored(adata.X if layer is None else adata.layers[layer])
+    values = _stored(matrix_of(adata, layer))
     integers = bool(np.all(values == np.floor(values)))
     if counts:
         check_counts(adata, layer)

@@ -19,7 +19,7 @@ from scpareto.pareto import Front
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
     from anndata import AnnData
@@ -133,7 +133,7 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
         """
         front = self._trained_front()
         refuse_minified(self, "judge")
-        obs = self.adata.obs  # type: ignore[attr-defined]
+        obs = self.adata.obs
         if labels_key is not None and labels_key not in obs:
             raise KeyError(f"labels_key={labels_key!r} is not in adata.obs; its columns are {', '.join(obs)}.")
         audit_front(
@@ -241,4 +241,10 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
         model._front, model.selected_, model.preference_ = None, None, None
         for name in INDICES:
             setattr(model, name, None)
+        model.trained_cells_ = None
         return model
+
+    def _known_cells(self) -> tuple[Sequence[str], Mapping[str, Any]] | None:
+        if self._front is not None and "cell_names" in self._front.metadata:
+            return self._front.metadata["cell_names"], self._front.metadata["indices"]
+        return super()._known_cells()

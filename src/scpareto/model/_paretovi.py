@@ -6,7 +6,6 @@ import inspect
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 from scvi import REGISTRY_KEYS
 from scvi.data import AnnDataManager
 from scvi.data.fields import (
@@ -18,7 +17,7 @@ from scvi.data.fields import (
 )
 from scvi.model import SCVI
 
-from scpareto._cells import check_anndata
+from scpareto._cells import check_anndata, is_continuous, key_of, keys_of
 from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto._runtime import resolved_seed, seeded
 from scpareto._scvi_compat import minify_type_of
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    import pandas as pd
     import torch
     from anndata import AnnData
     from numpy.typing import ArrayLike
@@ -92,6 +92,7 @@ class ParetoVI(FrontMixin, SCVI):
     """
 
     _module_cls = ParetoVAE
+    _takes_counts = True
 
     def __init__(
         self,
@@ -205,8 +206,8 @@ class ParetoVI(FrontMixin, SCVI):
         labels_key, size_factor_key, categorical_covariate_keys, continuous_covariate_keys
             As in :class:`scvi.model.SCVI`.
         nuisance_keys
-            Further columns that may be traded. They are not given to the decoder. Numbers are continuous nuisances,
-            anything else is categorical.
+            Further columns that may be traded, a list or one name. They are not given to the decoder. Numbers are
+            continuous nuisances, anything else is categorical.
         **kwargs
             For scvi-tools' own use when a model is loaded.
 
@@ -214,20 +215,25 @@ class ParetoVI(FrontMixin, SCVI):
         ------
         ValueError
             If ``adata`` is a view, has one batch, or its counts hold NaN, infinite or negative values, are empty for a
-            cell, or are of a kind that scvi-tools does not read; if a key has missing values, or ``adata.obs`` is not
-            in memory.
+            cell, or are of a kind that scvi-tools does not read; if a column has values that are missing or that cannot
+            be trained on or saved, see the user guide, or ``adata.obs`` is not in memory.
         KeyError
             If the layer or a key does not exist.
         TypeError
-            If ``adata`` is a collection that is not adapted, or whose layer is not sparse.
+            If a key is no text, or ``adata`` is a collection that is not adapted, or whose layer is not sparse.
 
         Warns
         -----
         UserWarning
             If counts are fractional, a batch has fewer than 10 cells, or every label occurs in one batch only.
         """
+        batch_key, labels_key = key_of(batch_key, "batch_key"), key_of(labels_key, "labels_key")
+        size_factor_key = key_of(size_factor_key, "size_factor_key")
+        categorical_covariate_keys = keys_of(categorical_covariate_keys, "categorical_covariate_keys")
+        continuous_covariate_keys = keys_of(continuous_covariate_keys, "continuous_covariate_keys")
+        nuisance_keys = keys_of(nuisance_keys, "nuisance_keys")
         setup_method_args = cls._get_setup_method_args(**locals())
-        nuisances = [nuisance_keys] if isinstance(nuisance_keys, str) else list(nuisance_keys or [])
+        nuisances = nuisance_keys or []
         prepare_collection(adata, layer)
         minify_type = minify_type_of(adata)
         if minify_type is None:
@@ -247,7 +253,7 @@ class ParetoVI(FrontMixin, SCVI):
                 # Query data and loaded models may hold one of the known batches; other nuisances can be traded.
                 need_batches="source_registry" not in kwargs and not nuisances,
             )
-        continuous = [key for key in nuisances if _is_continuous(adata.obs[key])]
+        continuous = [key for key in nuisances if is_continuous(adata.obs[key])]
         categorical = [key for key in nuisances if key not in continuous]
         fields = [
             LayerField(REGISTRY_KEYS.X_KEY, layer, is_count_data=False),
@@ -330,10 +336,6 @@ class ParetoVI(FrontMixin, SCVI):
         for name, part in front.metadata["indices"].items():
             setattr(self, f"{name}_indices_", np.asarray(part))
         self.select(front.recommended)
-
-
-def _is_continuous(column: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
 def _listed(key: str | None) -> list[str]:

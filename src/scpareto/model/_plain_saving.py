@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from scvi.model.base import BaseModelClass
 
 from scpareto._scvi_compat import SAVE_KEYS
 from scpareto.model._registry_mixin import RegistryMixin
@@ -14,6 +17,7 @@ from scpareto.model._saving import check_saved, rewrite_as_plain
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
     from anndata import AnnData
@@ -23,6 +27,20 @@ INDICES = ("train_indices_", "validation_indices_", "test_indices_")
 
 class PlainSavingMixin(RegistryMixin):
     """Save and load as tensors and plain types; comes before the scvi-tools class among the bases."""
+
+    _adata: Any
+    trained_cells_: dict[str, Any] | None = None
+    """Names of the cells of the training, and rows of its parts among them; a front holds its own."""
+
+    @property
+    def adata(self) -> Any:
+        """Data of the model; None where it was loaded without."""
+        return self._adata
+
+    @adata.setter
+    def adata(self, adata: Any) -> None:
+        BaseModelClass.adata.fset(self, adata)
+        self._follow_cells()
 
     def save(self, dir_path: str | os.PathLike[str], prefix: str | None = None, **kwargs: Any) -> None:
         """Save the model, with its front where it has one, as tensors and plain types only.
@@ -87,8 +105,52 @@ class PlainSavingMixin(RegistryMixin):
             indices = getattr(model, name, None)
             if indices is not None:
                 setattr(model, name, np.asarray(indices))
+        model._follow_cells()
         model._after_loading()
         return model
+
+    def _known_cells(self) -> tuple[Sequence[str], Mapping[str, Any]] | None:
+        """Names of the cells of the training, and rows of its parts; None where they were not kept."""
+        if self.trained_cells_ is None:
+            return None
+        return self.trained_cells_["names"], self.trained_cells_["indices"]
+
+    def _keep_cells(self) -> None:
+        """Keep who the cells of the training are."""
+        indices = {name: getattr(self, name, None) for name in INDICES}
+        self.trained_cells_ = {
+            "names": [str(name) for name in self.adata_manager.adata.obs_names],
+            "indices": {name.removesuffix("_indices_"): rows for name, rows in indices.items() if rows is not None},
+        }
+
+    def _follow_cells(self) -> None:
+        """Let the rows of training and held-out cells follow the names of cells, where data are others or reordered.
+
+        Warns
+        -----
+        UserWarning
+            If cells of the training are missing.
+        """
+        adata, known = getattr(self, "_adata", None), self._known_cells()
+        if adata is None or known is None:
+            return
+        names, parts = known
+        here = pd.Index(adata.obs_names)
+        rows = np.arange(len(names))
+        if len(here) != len(names) or not bool((here == pd.Index(names)).all()):
+            unique = here.is_unique and pd.Index(names).is_unique
+            rows = here.get_indexer(names) if unique else np.full(len(names), -1)
+        for part, own in parts.items():
+            found = rows[np.asarray(own, dtype=np.int64)]
+            setattr(self, f"{part}_indices_", np.sort(found[found >= 0]))
+        n_there = int((rows >= 0).sum())
+        if n_there < len(names):
+            warnings.warn(
+                f"adata holds {n_there} of the {len(names)} cells that the model was trained on, by their obs_names. "
+                "Rows of training and held-out cells are those of these; judging or refining points needs all of them.",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def _after_loading(self) -> None:
         """Do what is left once a model has its data and attributes."""
@@ -97,16 +159,12 @@ class PlainSavingMixin(RegistryMixin):
     @staticmethod
     def load_registry(dir_path: str | os.PathLike[str], prefix: str | None = None) -> dict[str, Any]:
         """Return the registry of a saved model, after the same check as :meth:`load`."""
-        from scvi.model.base import BaseModelClass
-
         check_saved(dir_path, prefix)
         return BaseModelClass.load_registry(str(dir_path), prefix)
 
     @staticmethod
     def view_setup_args(dir_path: str | os.PathLike[str], prefix: str | None = None) -> None:
         """Print the set-up of a saved model, after the same check as :meth:`load`."""
-        from scvi.model.base import BaseModelClass
-
         check_saved(dir_path, prefix)
         BaseModelClass.view_setup_args(str(dir_path), prefix)
 

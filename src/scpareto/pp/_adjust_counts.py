@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from scpareto._cells import key_of
 from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY, UNS_KEY
 
 from ._check import at_least, batches_of, choose, counts_of
@@ -195,6 +196,7 @@ def adjust_counts(
         prior,
     )
     at_least("tol", tol, 0, integer=False)
+    batch_key = key_of(batch_key, "batch_key") or ""
     batch, names = batches_of(adata, batch_key, n_neighbors=n_neighbors)
     counts = counts_of(adata, layer)
     representation = representation_of(adata, use_rep)

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from scpareto._cells import matrix_of
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def counts_of(adata: AnnData, layer: str | None, *, empty_cells: bool = False) -> Any:
-    """Return the matrix of counts, shape ``(n_cells, n_genes)``, checked and not copied.
+    """Return the matrix of counts, shape ``(n_cells, n_genes)``, checked and in order; not copied unless it has to be.
 
     Parameters
     ----------
@@ -48,6 +50,7 @@ def counts_of(adata: AnnData, layer: str | None, *, empty_cells: bool = False) -
         raise ValueError(f"{where} is empty; put raw counts there, or name another layer.")
     if adata.isbacked:
         raise ValueError(f"{where} is on disk; load it first: adata = adata.to_memory().")
+    counts = matrix_of(adata, layer)
     values = counts.data if sparse.issparse(counts) else np.asarray(counts)
     # In pieces: the masks of a large matrix would be as large as its values.
     pieces = np.array_split(values.reshape(-1), max(1, values.size // 2**24))
@@ -95,6 +98,8 @@ def batches_of(adata: AnnData, batch_key: str, *, n_neighbors: int) -> tuple[NDA
         )
     category = pd.Categorical(column).remove_unused_categories()
     names = [str(name) for name in category.categories]
+    if len(set(names)) < len(names):
+        raise ValueError(f"adata.obs[{batch_key!r}] has batches that read alike as text: {', '.join(sorted(names))}.")
     if len(names) < 2:
         raise ValueError(f"adata.obs[{batch_key!r}] has one batch only ({names[0]!r}); at least two are needed.")
     sizes = np.bincount(category.codes, minlength=len(names))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from scpareto._cells import matrix_of
 from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY, UNS_KEY
 
 from ._check import choose
@@ -69,5 +70,5 @@ def counterfactual_counts(adata: AnnData, batch: str, *, key_added: str | None =
         raise ValueError(f"cells of batch {unknown!r} have no effects; known batches: {', '.join(map(repr, effect))}.")
     delta = effect.to_numpy()
     target = effect[str(batch)].to_numpy()[:, None]
-    counts = adata.X if layer is None else adata.layers[layer]
+    counts = matrix_of(adata, layer)
     adata.layers[key_added or f"counterfactual_{batch}"] = rescaled(counts, of_cell, target / delta)

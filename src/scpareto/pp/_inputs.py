@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
+
+from scpareto._cells import check_numbers, in_order
 
 from ._check import totals
 
@@ -23,7 +26,8 @@ def representation_of(adata: AnnData, use_rep: str | None) -> NDArray[np.float64
         raise KeyError(
             f"use_rep={use_rep!r} is not in adata.obsm; available: {', '.join(map(repr, adata.obsm)) or 'none'}."
         )
-    values = np.asarray(adata.obsm[use_rep], dtype=np.float64)
+    stored = in_order(adata.obsm[use_rep], f"adata.obsm[{use_rep!r}]", cells=adata.obs_names)
+    values = np.asarray(stored.toarray() if sparse.issparse(stored) else stored, dtype=np.float64)
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
         raise ValueError(
@@ -60,7 +64,8 @@ def size_factors_of(adata: AnnData, size_factors: str | None, counts: Any) -> ND
     if size_factors == "total":
         size = totals(counts)
     elif size_factors in adata.obs:
-        size = adata.obs[size_factors].to_numpy(dtype=np.float64)
+        check_numbers(adata.obs[size_factors], size_factors, size_factor=True)
+        size = adata.obs[size_factors].to_numpy(dtype=np.float64, na_value=np.nan)
     else:
         raise KeyError(f"size_factors={size_factors!r} is not in adata.obs; give a column, 'total' or None.")
     if not (np.isfinite(size).all() and (size > 0).all()):

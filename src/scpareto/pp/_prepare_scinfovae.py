@@ -10,6 +10,7 @@ import scanpy as sc
 from anndata import AnnData
 from scipy import sparse
 
+from scpareto._cells import matrix_of
 from scpareto._constants import SCINFOVAE_SIZE_FACTOR_KEY, UNS_KEY
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _part(
         counts[cells][:, genes],
         obs=adata.obs.iloc[cells].copy(),
         var=adata.var.iloc[genes].copy(),
-        layers={name: values[cells][:, genes].copy() for name, values in adata.layers.items()},
+        layers={name: matrix_of(adata, name)[cells][:, genes].copy() for name in adata.layers if name is not None},
         uns={UNS_KEY: {_RECORD: record}},
     )
     part.obs[SCINFOVAE_SIZE_FACTOR_KEY] = size_factors
@@ -152,7 +153,7 @@ def _part(
 def _counts(adata: AnnData, layer: str | None) -> sparse.csr_matrix:
     if layer is not None and layer not in adata.layers:
         raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {', '.join(adata.layers) or 'none'}.")
-    counts = sparse.csr_matrix(adata.X if layer is None else adata.layers[layer], dtype=np.float32)
+    counts = sparse.csr_matrix(matrix_of(adata, layer), dtype=np.float32)
     if not np.isfinite(counts.data).all() or (counts.data < 0).any():
         raise ValueError("counts are negative or not finite. Raw counts are needed.")
     if np.any(counts.data != np.floor(counts.data)):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import as_rows, rows_of
+from scpareto._cells import as_rows, key_of, rows_of
 from scpareto._constants import JUDGE_KEY, UNS_KEY
 from scpareto._runtime import torch_threads_kept
 from scpareto.audit import COMPONENTS, frame_of, judge_embeddings
@@ -174,6 +174,8 @@ def judge(
     >>> print(adata.uns["scpareto"]["judge"]["sentence"].split(":")[0])
     X_random
     """
+    batch_key = key_of(batch_key, "batch_key") or ""
+    sample_key, labels_key = key_of(sample_key, "sample_key"), key_of(labels_key, "labels_key")
     read = (batch_key, sample_key, held_out if isinstance(held_out, str) else None)
     check_options(
         n_bootstrap=n_bootstrap,

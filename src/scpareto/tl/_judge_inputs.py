@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from scpareto._cells import as_rows, holds_counts, rows_of
+from scpareto._cells import as_rows, holds_counts, in_memory, in_order, matrix_of, rows_of
 from scpareto.tl._judge_options import listed
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ def judge_inputs(
     expression = adata.X if layer is None else adata.layers[layer]
     if expression is None:
         raise ValueError("adata.X is empty: name the layer with the counts.")
+    if in_memory(expression):
+        expression = matrix_of(adata, layer)
     if isinstance(expression, sparse.sparray):
         # scanpy does not normalise sparse arrays; a matrix of the same values costs nothing.
         expression = sparse.csr_matrix(expression)
@@ -144,6 +146,7 @@ def _codes(adata: AnnData, name: str) -> NDArray[np.float64]:
     if name not in adata.obsm:
         raise KeyError(f"use_rep={name!r} is not in adata.obsm; it holds {_listed(adata.obsm)}.")
     stored = adata.obsm[name]
+    stored = in_order(stored, f"adata.obsm[{name!r}]", cells=adata.obs_names) if sparse.issparse(stored) else stored
     stored = stored.toarray() if sparse.issparse(stored) else stored
     try:
         codes = np.asarray(stored, dtype=np.float64)
@@ -164,7 +167,7 @@ def _graph(adata: AnnData, key: str) -> sparse.csr_matrix:
             f"neighbors_key={key!r} names no neighbour graph; adata.obsp holds {_listed(adata.obsp)}. "
             "sc.pp.neighbors(adata, key_added=...) writes one."
         )
-    return sparse.csr_matrix(adata.obsp[name])
+    return sparse.csr_matrix(in_order(adata.obsp[name], f"adata.obsp[{name!r}]", cells=adata.obs_names))
 
 
 def column_of(adata: AnnData, key: str, argument: str) -> NDArray[np.str_]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scpareto._cells import values_by_name
+
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -92,7 +94,7 @@ def held_out_mask(adata: AnnData, held_out: Any) -> NDArray[np.bool_] | None:
     if name is not None and name not in adata.obs:
         columns = ", ".join(repr(column) for column in adata.obs if adata.obs[column].dtype == bool) or "none"
         raise KeyError(f"held_out={name!r} is not in adata.obs; its columns of True and False are {columns}.")
-    mask = adata.obs[name].to_numpy() if name is not None else np.asarray(held_out)
+    mask = adata.obs[name].to_numpy() if name is not None else _in_order(held_out, adata)
     if mask.dtype != bool or mask.shape != (adata.n_obs,):
         what = f"adata.obs[{name!r}]" if name is not None else "held_out"
         raise ValueError(
@@ -102,6 +104,11 @@ def held_out_mask(adata: AnnData, held_out: Any) -> NDArray[np.bool_] | None:
     if not mask.any():
         raise ValueError("held_out marks no cell: leave it out where embeddings have seen all cells.")
     return mask
+
+
+def _in_order(held_out: Any, adata: AnnData) -> NDArray[Any]:
+    """Values of a mask; a series follows the names of the cells."""
+    return np.asarray(values_by_name(held_out, adata.obs_names, "held_out"))
 
 
 def samples_in_several_batches(sample: NDArray[np.str_] | None, batch: NDArray[np.str_]) -> list[str]:

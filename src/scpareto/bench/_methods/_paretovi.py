@@ -67,8 +67,8 @@ def paretovi(
     return points_of(model, select)
 
 
-def points_of(model: ParetoVI, select: Which = "auto") -> Points:
-    """Codes of every point of a trained model, which stays in the one that it is in."""
+def points_of(model: ParetoVI, select: Which = "auto", *, rows: NDArray[np.int64] | None = None) -> Points:
+    """Codes of every point of a trained model, which stays in the one that it is in; of some rows of its cells."""
     front = model.front
     if front is None or not len(front):
         raise RuntimeError("the model has no front.")
@@ -77,7 +77,8 @@ def points_of(model: ParetoVI, select: Which = "auto") -> Points:
     codes: dict[int, NDArray] = {}
     for number in front.numbers:
         with model.at(number):
-            codes[number] = np.asarray(model.get_latent_representation(), dtype=np.float64)
+            found = np.asarray(model.get_latent_representation(), dtype=np.float64)
+        codes[number] = found if rows is None else found[rows]
     # The rule refuses fronts that were not judged; what is recommended then is the knee, or the least corrected point.
     selected = front.recommended if select == "auto" else front.find(select)
     return Points(codes, selected, {n: float(table[column][n]) for n in front.numbers})

@@ -12,6 +12,7 @@ from scvi.data import AnnDataManager
 from scvi.data.fields import CategoricalObsField, LayerField
 from scvi.model.base import BaseModelClass, RNASeqMixin, UnsupervisedTrainingMixin, VAEMixin
 
+from scpareto._cells import check_categories, check_column, key_of
 from scpareto._runtime import child_seed, quiet_lightning, resolved_seed, seeded
 from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.model._codes import check_codes
@@ -155,12 +156,18 @@ class BetaTCVAE(PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedTrainingMix
         Raises
         ------
         ValueError
-            If ``adata`` is a view or its expression is not finite.
+            If ``adata`` is a view, its expression is not finite, or a column has values that are missing or cannot be
+            saved.
         KeyError
             If the layer or a key does not exist.
         """
+        batch_key, labels_key = key_of(batch_key, "batch_key"), key_of(labels_key, "labels_key")
         setup_method_args = cls._get_setup_method_args(**locals())
         check_expression(adata, layer)
+        for argument, key in (("batch_key", batch_key), ("labels_key", labels_key)):
+            if key is not None:
+                check_column(adata.obs, key, argument)
+                check_categories(adata.obs[key], key)
         manager = AnnDataManager(
             fields=[
                 LayerField(REGISTRY_KEYS.X_KEY, layer, is_count_data=False),
@@ -230,6 +237,7 @@ class BetaTCVAE(PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedTrainingMix
                 plan_kwargs={"beta": self.beta, "n_cells": n_train, "lr": lr} | (plan_kwargs or {}),
                 **quiet | trainer_kwargs,
             )
+        self._keep_cells()
 
     @torch.inference_mode()
     def decode(

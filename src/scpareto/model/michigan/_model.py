@@ -14,6 +14,7 @@ from scvi.model.base import BaseModelClass
 
 from scpareto._constants import CODE_KEY, CODE_SCALE_KEY, latent_key, latent_scale_key
 from scpareto._runtime import resolved_seed, seeded
+from scpareto.model._codes import numbers_of
 from scpareto.model._expression import check_expression, check_kind
 from scpareto.model._plain_saving import PlainSavingMixin
 from scpareto.model.michigan._generation_mixin import GenerationMixin
@@ -209,7 +210,7 @@ class MichiGAN(GenerationMixin, TrainingMixin, PlainSavingMixin, BaseModelClass)
                 continue
             if key not in adata.obsm:
                 raise KeyError(f"{key!r} is not in adata.obsm. Available: {', '.join(adata.obsm) or 'none'}.")
-            values = np.asarray(adata.obsm[key])
+            values = numbers_of(adata, key)
             if values.ndim != 2 or not np.isfinite(values).all():
                 raise ValueError(f"adata.obsm[{key!r}] must be a finite matrix, one row per cell; got {values.shape}.")
             if name == CODE_SCALE_KEY and (values.shape != np.shape(adata.obsm[code_key]) or (values < 0).any()):

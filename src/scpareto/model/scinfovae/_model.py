@@ -10,6 +10,7 @@ from scvi.data import AnnDataManager
 from scvi.data.fields import CategoricalObsField, LayerField, NumericalObsField
 from scvi.model.base import ArchesMixin, BaseMinifiedModeModelClass, RNASeqMixin, VAEMixin
 
+from scpareto._cells import check_categories, check_column, check_numbers, key_of
 from scpareto._constants import SCINFOVAE_SIZE_FACTOR_KEY
 from scpareto._runtime import child_seed, resolved_seed, seeded
 from scpareto._scvi_compat import minify_type_of
@@ -219,18 +220,23 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
         Raises
         ------
         ValueError
-            If ``adata`` is a view.
+            If ``adata`` is a view, or a column has values that are missing or cannot be trained on or saved.
         KeyError
             If the layer or a key does not exist.
         """
         if adata.is_view:
             raise ValueError("adata is a view of another AnnData. Pass a copy: adata = adata.copy().")
+        batch_key, size_factor_key = key_of(batch_key, "batch_key"), key_of(size_factor_key, "size_factor_key")
         if size_factor_key is None and SCINFOVAE_SIZE_FACTOR_KEY in adata.obs:
             size_factor_key = SCINFOVAE_SIZE_FACTOR_KEY
         setup_method_args = cls._get_setup_method_args(**locals())
-        for name, key in (("batch_key", batch_key), ("size_factor_key", size_factor_key)):
-            if key is not None and key not in adata.obs:
-                raise KeyError(f"{name}={key!r} is not in adata.obs; its columns are {', '.join(adata.obs)}.")
+        minify_type = minify_type_of(adata)
+        if minify_type is None and batch_key is not None:
+            check_column(adata.obs, batch_key, "batch_key")
+            check_categories(adata.obs[batch_key], batch_key)
+        if minify_type is None and size_factor_key is not None:
+            check_column(adata.obs, size_factor_key, "size_factor_key")
+            check_numbers(adata.obs[size_factor_key], size_factor_key, size_factor=True)
         if layer is not None and layer not in adata.layers:
             available = ", ".join(map(repr, adata.layers)) or "none"
             raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {available}.")
@@ -240,7 +246,7 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
             CategoricalObsField(REGISTRY_KEYS.LABELS_KEY, None),
             NumericalObsField(REGISTRY_KEYS.SIZE_FACTOR_KEY, size_factor_key, required=False),
         ]
-        if (minify_type := minify_type_of(adata)) is not None:
+        if minify_type is not None:
             fields += cls._get_fields_for_adata_minification(minify_type)
         manager = AnnDataManager(fields=fields, setup_method_args=setup_method_args)
         manager.register_fields(adata, **kwargs)

@@ -54,6 +54,7 @@ class TrainingMixin:
     _weights: InfoVAEWeights
     _divergence_options: dict[str, Any]
     _record: Callable[[], None]
+    _keep_cells: Callable[[], None]
 
     def _train_phases(
         self,
@@ -126,6 +127,7 @@ class TrainingMixin:
         parts = {"validation": np.sort(order[:n_validation]), "train": np.sort(order[n_validation:])}
         for name, rows in parts.items():
             setattr(self, f"{name}_indices_", rows)
+        self._keep_cells()
         return parts
 
     def _choose_n_clusters(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from scpareto._cells import rows_by_name
 from scpareto.pl._embed import embed
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def codes_along_front(
     places
         Numbers of points, and preferences between them.
     adata
-        The cells of the model.
+        Cells of the model, in any order.
     cells
         Indices of the cells wanted, shape `(m,)`.
 
@@ -126,13 +127,24 @@ def codes_along_front(
         If the model encodes other cells.
     """
     codes: dict[int | float, np.ndarray] = {}
+    rows = _rows_in(model, adata)
     for place in places:
         with model.at(place) if isinstance(place, int) else model.at(preference=place):
             latent = np.asarray(model.get_latent_representation())
+        latent = latent if rows is None else latent[rows]
         if len(latent) != adata.n_obs:
             raise ValueError(f"adata has {adata.n_obs} cells, the model encodes {len(latent)}: they must agree.")
         codes[place] = latent[cells]
     return codes
+
+
+def _rows_in(model: ModelWithFront, adata: AnnData) -> np.ndarray | None:
+    """Row of each cell among those of the model, by its name; None where they are the same, or it tells no names."""
+    own = getattr(model, "adata", None)
+    if own is None or own is adata:
+        return None
+    names = list(adata.obs_names), list(own.obs_names)
+    return rows_by_name(*names, of="adata", within="the data of the model", some=True)
 
 
 def coordinates(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from scpareto._cells import matrix_of
 from scpareto.pl._style import category_colors
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def of_genes(adata: AnnData, genes: Sequence[str], layer: str | None, cells: np.
         raise ValueError(
             f"layer={layer!r} is not in adata.layers. Available: {', '.join(map(repr, adata.layers)) or 'none'}."
         )
-    counts = adata.X if layer is None else adata.layers[layer]
+    counts = matrix_of(adata, layer)
     totals = np.asarray(counts.sum(axis=1), dtype=float).ravel()[cells]
     scale = _TARGET_SUM / np.where(totals > 0, totals, 1.0)
     colorings = []

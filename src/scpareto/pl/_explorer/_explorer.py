@@ -55,7 +55,7 @@ def explorer(
     Parameters
     ----------
     adata
-        The cells of the model, in their order, with raw counts.
+        Cells of the model, known by their names, in any order, with raw counts.
     model
         A model with a front, such as :class:`~scpareto.model.ParetoVI`; it stays where it is.
     path

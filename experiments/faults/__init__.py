@@ -1,0 +1,1 @@
+"""Cases of kinds of fault, each with what has to happen."""
