@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 KIND = "cells"
-OPTIONS = {"n_points": 2, "method": "scalarization", "objective": "mmd", "accelerator": "cpu", "progress": False}
+OPTIONS = {"n_points": 4, "method": "scalarization", "objective": "mmd", "accelerator": "cpu", "progress": False}
 ORDER = np.random.default_rng(3).permutation(200)
 
 
@@ -215,7 +215,7 @@ def foreign() -> bool:
         return scvi.model.SCVI(adata, n_hidden=8, n_latent=3)
 
     first = made(simulated())
-    options = {"n_points": 2, "max_epochs": 1, "max_epochs_pretrain": 1, "progress": False}
+    options = {"n_points": 4, "max_epochs": 1, "max_epochs_pretrain": 1, "progress": False}
     front = sp.fit_front(first, "mmd", method="scalarization", **options)
     fewer = made(simulated()[:60].copy())
     call = partial(sp.front.refine_point, fewer, front, 1, max_epochs=1, progress=False)
