@@ -5,6 +5,7 @@ from scpareto._cells._components import MOST_FITTED, N_COMPONENTS, principal_com
 from scpareto._cells._in_memory import InMemoryBatches, batches
 from scpareto._cells._indexed import CELL_INDEX, IndexedDataset, with_cell_index
 from scpareto._cells._resident import ResidentDataset, resident_dataset
+from scpareto._cells._shape import check_one_type, check_shape
 from scpareto._cells._split import MOST_JUDGED, Split, judged_cells, stratified_split
 from scpareto._cells._validate import check_anndata, check_counts, holds_counts
 
@@ -23,6 +24,8 @@ __all__ = [
     "batches",
     "check_anndata",
     "check_counts",
+    "check_one_type",
+    "check_shape",
     "holds_counts",
     "in_memory",
     "judged_cells",

@@ -12,6 +12,8 @@ from anndata.abc import CSCDataset, CSRDataset
 from scipy import sparse
 
 from scpareto._cells._blocks import row_blocks
+from scpareto._cells._shape import check_one_type, check_shape
+from scpareto._cells._where_counts import where_counts_are
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,13 +51,12 @@ def check_anndata(
     Raises
     ------
     ValueError
-        If ``adata`` is a view, its counts cannot be read or are no counts, a cell has no counts, a key has missing
-        values, or there is one batch.
+        If ``adata`` is a view or has no cells or genes, its counts cannot be read or are no counts, a cell has no
+        counts, a key has missing values, or there is one batch.
     KeyError
         If a layer or key does not exist.
     """
-    if adata.is_view:
-        raise ValueError("adata is a view of another AnnData. Pass a copy: adata = adata.copy().")
+    check_shape(adata)
     if not isinstance(adata.obs, pd.DataFrame):
         raise ValueError("adata.obs is read lazily. Load it, the counts can stay: adata.obs = adata.obs.to_memory().")
     for argument, keys in obs_keys.items():
@@ -109,9 +110,12 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
             "sc.pp.filter_cells(adata, min_counts=1)."
         )
     if fractional:
+        hint, normalised = where_counts_are(adata, layer)
+        if normalised:
+            raise ValueError(f"{where} holds normalised expression, and raw counts are needed. {hint}")
         warnings.warn(
             f"{where} holds fractional values. Ambient-corrected counts are fine; normalised or log-transformed values "
-            "are not.",
+            f"are not. {hint}".strip(),
             UserWarning,
             stacklevel=4,
         )
@@ -153,6 +157,7 @@ def _check_key(obs: pd.DataFrame, key: str, argument: str) -> None:
             f"adata.obs[{key!r}] has {int(missing.sum())} missing values; the first is cell "
             f"{obs.index[int(np.argmax(missing))]!r}. Fill them or remove those cells."
         )
+    check_one_type(obs[key], key)
 
 
 def _check_batches(batches: pd.Series, key: str, *, need_batches: bool) -> None:
