@@ -17,8 +17,8 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from faults import beside, cells, forms, matrices, values  # noqa: F401 (importing them adds their cases)
-from faults._tried import CASES, Case, tried
+from fault_cases import beside, cells, forms, matrices, values  # noqa: F401 (importing them adds their cases)
+from fault_cases._tried import CASES, Case, tried
 from shared import RESULTS
 
 TABLE = RESULTS / "faults_matrices_cells_values.csv"

@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,6 +24,7 @@ from scipy import sparse
 from typer.testing import CliRunner
 
 from scpareto.cli import app
+from scpareto.cli._data import variable_genes
 from scpareto.datasets import simulate_batches
 from scpareto.front import _options
 from scpareto.model import ParetoVI
@@ -452,3 +454,96 @@ def test_help_lists_the_commands():
     result = invoke("--help")
     assert result.exit_code == 0
     assert {"fit", "demo", "explore"} <= set(re.findall(r"\w+", result.output))
+
+
+@pytest.mark.parametrize("column", ["integers", "booleans", "floats", "unused"])
+def test_batches_of_every_type_have_variable_genes(tmp_path, column):
+    adata = simulate_batches(120, 60, n_batches=2, n_types=3, seed=0)
+    second = np.arange(120) % 2
+    of_text = pd.Categorical(np.where(second, "a", "b"), categories=["a", "b", "none"])
+    adata.obs["batch"] = {"integers": second, "booleans": second == 1, "floats": second + 0.5, "unused": of_text}[
+        column
+    ]
+    arguments = {"n_top_genes": 20, "layer": None, "batch_key": "batch"}
+    chosen = variable_genes(adata, arguments)
+    adata.obs["batch"] = np.where(second, "a", "b")
+    assert chosen.var_names.tolist() == variable_genes(adata, arguments).var_names.tolist()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--n-points", "many"], "Invalid value for '--n-points'"),
+        (["--no-such-option"], "No such option"),
+        (["--n-points", "1"], "n_points=1: a front needs at least 2"),
+        (["--batch-size", "0"], "batch_size=0 must be at least 1"),
+        (["--max-epochs", "0"], "max_epochs=0 must be at least 1"),
+        (["--seed", "1099511627776"], "seed=1099511627776 must be a whole number from 0 to 4294967295"),
+        (["--objective", "loss"], "'loss'"),
+        (["--accelerator", "abacus"], "accelerator='abacus' is not there. Choose one of 'auto'"),
+    ],
+)
+def test_a_refusal_is_one_line_and_leaves_no_folder(data, tmp_path, options, words):
+    result = invoke("fit", data, *OPTIONS, "--output", tmp_path / "out", *options)
+    assert result.exit_code == 2
+    (line,) = result.output.strip().splitlines()
+    assert line.startswith("Error:")
+    assert words in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_that_cannot_be_read_or_written_are_refused(data, tmp_path, monkeypatch):
+    newer = tmp_path / "newer.h5ad"
+    shutil.copy(data, newer)
+    with h5py.File(newer, "r+") as file:
+        file["obs/batch"].attrs["encoding-type"] = "of-tomorrow"
+    empty = tmp_path / "empty.h5ad"
+    anndata.read_h5ad(data)[:0].copy().write_h5ad(empty)
+    (tmp_path / "mine").write_text("mine")
+    cases = {
+        "newer.h5ad is not a readable .h5ad file: it was written by a newer anndata": (newer, tmp_path / "out"),
+        "adata has no cells": (empty, tmp_path / "out"),
+        f"{tmp_path} is a folder": (tmp_path, tmp_path / "out"),
+        "is no folder that can be written to": (data, tmp_path / "mine" / "out"),
+        "is too long a name": (data, tmp_path / ("x" * 300)),
+    }
+    for words, (path, output) in cases.items():
+        result = invoke("fit", path, *OPTIONS, "--output", output)
+        assert result.exit_code == 2, words
+        assert words in said(result)
+        assert len(result.output.strip().splitlines()) == 1
+    monkeypatch.setattr("scpareto.cli._commands.read", lambda path: spoilt(anndata.read_h5ad(path)))
+    result = invoke("fit", data, *OPTIONS, "--output", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "anndata cannot write adata.uns" in said(result)
+
+
+def spoilt(adata):
+    adata.uns["odd"] = object()
+    return adata
+
+
+def test_what_fails_after_training_is_no_wrong_argument_and_keeps_the_model(data, tmp_path, monkeypatch):
+    def fail(*args):
+        raise ValueError("no picture")
+
+    monkeypatch.setattr("scpareto.cli._commands.draw", fail)
+    result = invoke("fit", data, *OPTIONS, "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "Failed: no picture (see log.txt). Finished parts are kept; add --resume to go on." in said(result)
+    assert ParetoVI.load(tmp_path / "out" / "model", anndata.read_h5ad(data)).front is not None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGUSR1", 138)])
+def test_signals_of_schedulers_end_a_run_that_goes_on_later(data, tmp_path, monkeypatch, name, code):
+    train = ParetoVI.train
+
+    class Stop(Callback):
+        def on_train_epoch_end(self, trainer, pl_module):
+            os.kill(os.getpid(), getattr(signal, name))
+
+    monkeypatch.setattr(ParetoVI, "train", lambda self, **kwargs: train(self, **kwargs, callbacks=[Stop()]))
+    result = invoke("fit", data, *OPTIONS, "--output", tmp_path / "out")
+    assert result.exit_code == code
+    assert f"Interrupted by {name}. Finished points are kept; add --resume to go on." in said(result)

@@ -1,9 +1,9 @@
 """Part i: a type that one batch alone has is laid onto its nearest relative in the other batches.
 
 Simulated cells of three batches, with effects that differ between types: where populations are matched by clusters,
-these look like what tells a type from its relative. ``truth`` is the alarm that knows the types; ``alarm`` is what users
-get, and ``labels`` the alarm if weak matches are believed. Judged against components: Harmony as it is (``sound``, which
-may have lost something all the same: ``truth`` says so), and with the type moved (``merged``).
+these look like what tells a type from its relative. ``truth`` is the alarm that knows the types; ``alarm`` is what
+users get, and ``labels`` the alarm if weak matches are believed. Judged against components: Harmony as it is
+(``sound``, which may have lost something all the same: ``truth`` says so), and with the type moved (``merged``).
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 # Fetches the weights of a model that is loaded with ``backup_url``.
 from scvi.data._download import _download as download
+from scvi.data._download import logger as download_logger
 
 # Minified data hold no counts: training and judging refuse them.
 from scvi.data._utils import _get_adata_minify_type as minify_type_of
@@ -28,8 +29,12 @@ __all__ = [
     "MODULE_KEYS",
     "SAVE_KEYS",
     "download",
+    "download_logger",
     "get_max_epochs_heuristic",
     "minify_type_of",
     "parse_device_args",
     "registry_key_to_default_dtype",
 ]
+
+# Said of every model that is loaded, whether or not anything could be downloaded.
+download_logger.addFilter(lambda record: "already downloaded" not in record.getMessage())

@@ -189,3 +189,23 @@ def test_inductive_methods_do_not_see_the_test_cells(simulate, quick, method):
         codes.append(sp.bench._integrate.run_method(chosen, cells, options))
     np.testing.assert_allclose(codes[0][split.train], codes[1][split.train], rtol=1e-4, atol=1e-5)
     assert not np.allclose(codes[0][split.test], codes[1][split.test], atol=1e-3)
+
+
+@pytest.mark.parametrize(("method", "size"), [("seurat_cca", 1), ("combat", 1), ("paretovi", 2)])
+def test_batches_that_are_too_small_are_named_before_any_work(method, size):
+    pytest.importorskip("skmisc")
+    adata = sp.datasets.simulate_batches(60, 40, n_batches=1, seed=0)
+    adata.obs["batch"] = np.where(np.arange(60) < size, "tiny", "large")
+    with pytest.raises(
+        ValueError, match=rf"method='{method}' needs at least {size + 1} cells.*'tiny' has {size} cells"
+    ):
+        sp.bench.integrate(adata, method, batch_key="batch")
+
+
+@pytest.mark.parametrize(("n_small", "n_genes"), [(2, 2050), (20, 2300)])
+def test_seurat_takes_small_batches_and_few_genes_more_than_it_selects(n_small, n_genes):
+    pytest.importorskip("skmisc")
+    adata = sp.datasets.simulate_batches(100, n_genes, n_batches=1, seed=0)
+    adata.obs["batch"] = np.where(np.arange(100) < n_small, "tiny", "large")
+    sp.bench.integrate(adata, "seurat_cca", batch_key="batch")
+    assert np.isfinite(adata.obsm["X_seurat_cca"]).all()

@@ -329,7 +329,7 @@ BAD = [
     ({"preferences": [0.5, np.nan]}, "non-negative and sum to 1"),
     ({"split": [range(100), range(100, 200)]}, "2 parts"),
     ({"split": [range(100), range(90, 150), range(150, 200)]}, "share no cell"),
-    ({"split": [range(100), [], range(150, 200)]}, "non-empty"),
+    ({"split": [range(100), [], range(150, 200)]}, "0 validation cells are too few"),
     ({"split": [range(100), range(100, 150), range(150, 201)]}, "200.*200 cells"),
     ({"split": [range(100), range(100, 150), [-1]]}, "-1.*200 cells"),
     ({"precision": 16}, "half precision"),

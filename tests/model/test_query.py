@@ -85,3 +85,64 @@ def test_query_data_get_the_genes_of_the_reference(saved, query, as_text):
     assert padded.X[:, 55:].sum() == 0
     model = ParetoVI.load_query_data(padded, folder)
     assert model.summary_stats.n_batch == 3
+
+
+@pytest.fixture
+def of_one_batch(make_adata):
+    """Return cells of one batch, which the reference has not seen."""
+    adata = make_adata()[:100].copy()
+    adata.obs["batch"] = "new"
+    return adata
+
+
+@pytest.mark.parametrize("method", [None, "scalarization"])
+def test_cells_of_one_new_batch_have_a_front_of_one_point(conditional, of_one_batch, training, method, tmp_path):
+    model = ParetoVI.load_query_data(of_one_batch, conditional)
+    masks, before = frozen(model.module), {k: v.clone() for k, v in model.module.state_dict().items()}
+    options = {key: value for key, value in training.items() if key not in ("method", "objective", "preferences")}
+    model.train(**options | QUICK, method=method, checkpoint_dir=tmp_path / "parts")
+    assert (len(model.front), model.front.missing, model.selected, model.front.recommended) == (1, [], 0, 0)
+    assert "is the only one: the cells are of one batch" in model.front.explain()
+    table = model.front.to_dataframe()
+    assert table["generative_loss_test"].notna().all()
+    assert table[["preference_generative_loss", "preference_classifier"]].to_numpy().tolist() == [[1.0, 0.0]]
+    for name, mask in masks.items():
+        assert model.module.state_dict()[name][mask].equal(before[name][mask]), name
+    codes = model.get_latent_representation()
+    assert np.isfinite(model.get_normalized_expression().to_numpy()).all()
+    np.testing.assert_allclose(model.to_scvi().get_latent_representation(), codes, atol=1e-5)
+    with pytest.raises(ValueError, match="one point, for cells of one batch"):
+        model.refine(0, max_epochs=1, progress=False)
+    model.save(tmp_path / "query")
+    again = ParetoVI.load(tmp_path / "query", of_one_batch.copy())
+    np.testing.assert_array_equal(again.get_latent_representation(), codes)
+    model.train(**options | QUICK, method=method, checkpoint_dir=tmp_path / "parts")
+    np.testing.assert_array_equal(model.get_latent_representation(), codes)
+
+
+def test_a_query_of_several_batches_is_handed_to_scvi(conditional, query):
+    plain = ParetoVI.load_query_data(query, conditional).to_scvi()
+    assert not plain.is_trained_
+    assert plain.summary_stats.n_batch == 3
+
+
+@pytest.mark.parametrize("inplace", [True, False])
+def test_deep_arrays_of_genes_are_put_in_order(conditional, make_adata, inplace):
+    query = make_adata()[:, ::-1][:, 5:].copy()
+    query.varm["effects"] = np.arange(55 * 6, dtype=float).reshape(55, 2, 3)
+    before = dict(zip(query.var_names, query.varm["effects"], strict=True))
+    found = ParetoVI.prepare_query_anndata(query, conditional, inplace=inplace)
+    found = query if inplace else found
+    for gene, values in zip(found.var_names, found.varm["effects"], strict=True):
+        np.testing.assert_array_equal(values, before.get(gene, np.full((2, 3), np.nan)))
+
+
+@pytest.mark.parametrize(("n_genes", "share"), [(6, "10%"), (15, "25%")])
+def test_few_genes_of_the_reference_are_refused_unless_told_otherwise(conditional, make_adata, n_genes, share):
+    query = make_adata()[:, :n_genes].copy()
+    query.varm.clear()
+    with pytest.raises(ValueError, match=rf"Only {n_genes} of the 60 genes of the reference \({share}\)"):
+        ParetoVI.prepare_query_anndata(query, conditional, inplace=False)
+    with pytest.warns(UserWarning, match=rf"{share}.*the codes are doubtful"):
+        found = ParetoVI.prepare_query_anndata(query, conditional, inplace=False, least_shared=0.05)
+    assert found.n_vars == 60

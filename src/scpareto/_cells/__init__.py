@@ -8,6 +8,7 @@ from scpareto._cells._indexed import CELL_INDEX, IndexedDataset, with_cell_index
 from scpareto._cells._matrix import in_order, matrix_of
 from scpareto._cells._names import rows_by_name, split_by_name, values_by_name
 from scpareto._cells._resident import ResidentDataset, resident_dataset
+from scpareto._cells._shape import check_one_type, check_shape
 from scpareto._cells._split import MOST_JUDGED, Split, judged_cells, stratified_split
 from scpareto._cells._validate import check_anndata, check_counts, holds_counts
 
@@ -29,6 +30,8 @@ __all__ = [
     "check_column",
     "check_counts",
     "check_numbers",
+    "check_one_type",
+    "check_shape",
     "holds_counts",
     "in_memory",
     "in_order",

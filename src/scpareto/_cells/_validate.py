@@ -14,6 +14,8 @@ from scipy import sparse
 from scpareto._cells._blocks import in_memory, row_blocks
 from scpareto._cells._columns import check_categories, check_column, check_numbers, is_continuous
 from scpareto._cells._matrix import matrix_of
+from scpareto._cells._shape import check_one_type, check_shape
+from scpareto._cells._where_counts import where_counts_are
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,13 +61,12 @@ def check_anndata(
     Raises
     ------
     ValueError
-        If ``adata`` is a view, its counts cannot be read or are no counts, a cell has no counts, a column has values
-        that are missing or cannot be trained on or saved, or there is one batch.
+        If ``adata`` is a view or has no cells or genes, its counts cannot be read or are no counts, a cell has no
+        counts, a column has values that are missing or cannot be trained on or saved, or there is one batch.
     KeyError
         If a layer or key does not exist.
     """
-    if adata.is_view:
-        raise ValueError("adata is a view of another AnnData. Pass a copy: adata = adata.copy().")
+    check_shape(adata)
     if not isinstance(adata.obs, pd.DataFrame):
         raise ValueError("adata.obs is read lazily. Load it, the counts can stay: adata.obs = adata.obs.to_memory().")
     for argument, keys in obs_keys.items():
@@ -123,9 +124,12 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
             "sc.pp.filter_cells(adata, min_counts=1)."
         )
     if fractional:
+        hint, normalised = where_counts_are(adata, layer)
+        if normalised:
+            raise ValueError(f"{where} holds normalised expression, and raw counts are needed. {hint}")
         warnings.warn(
             f"{where} holds fractional values. Ambient-corrected counts are fine; normalised or log-transformed values "
-            "are not.",
+            f"are not. {hint}".strip(),
             UserWarning,
             stacklevel=4,
         )
@@ -162,7 +166,9 @@ def _check_values(column: pd.Series, key: str, argument: str, *, as_text: bool) 
     """Check what a column holds by the argument that named it."""
     if argument in _NUMBERS or (argument == "nuisance_keys" and is_continuous(column)):
         check_numbers(column, key, size_factor=argument == "size_factor_key")
-    elif not as_text:
+        return
+    check_one_type(column, key)
+    if not as_text:
         check_categories(column, key)
 
 

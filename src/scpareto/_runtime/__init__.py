@@ -1,7 +1,8 @@
 """What every long computation needs: seeds, threads, progress, quiet libraries and several processes."""
 
+from scpareto._runtime._arguments import check_accelerator, check_trainer_keywords, whole_number
 from scpareto._runtime._best_state import BestState
-from scpareto._runtime._interrupts import interrupts_raised
+from scpareto._runtime._interrupts import Stopped, interrupts_raised, signals_raised
 from scpareto._runtime._processes import (
     averaged,
     averaged_gradient,
@@ -14,17 +15,24 @@ from scpareto._runtime._processes import (
 )
 from scpareto._runtime._progress import FrontProgress
 from scpareto._runtime._quiet import quiet_lightning
-from scpareto._runtime._seeding import child_seed, resolved_seed, seeded
+from scpareto._runtime._seeding import checked_seed, child_seed, resolved_seed, seeded
 from scpareto._runtime._threads import torch_threads_kept
+from scpareto._runtime._writing import check_folder, folder_written_whole, written_whole
 
 __all__ = [
     "BestState",
     "FrontProgress",
+    "Stopped",
     "averaged",
     "averaged_gradient",
     "averaged_tensor",
     "averaged_tensors",
+    "check_accelerator",
+    "check_folder",
+    "check_trainer_keywords",
+    "checked_seed",
     "child_seed",
+    "folder_written_whole",
     "interrupts_raised",
     "is_first_process",
     "of_first_process",
@@ -33,5 +41,8 @@ __all__ = [
     "seeded",
     "several",
     "share_buffers",
+    "signals_raised",
     "torch_threads_kept",
+    "whole_number",
+    "written_whole",
 ]

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from scpareto._cells import Split, check_anndata, key_of, matrix_of, stratified_split
 from scpareto._constants import latent_key
-from scpareto._runtime import child_seed
+from scpareto._runtime import checked_seed, child_seed
 from scpareto.bench._cells import UNLABELLED, Cells
 from scpareto.bench._registry import Method, Points, get_method
 from scpareto.bench._reproducible import reproducible
@@ -58,8 +58,9 @@ def integrate(
     ImportError
         If the method's library is missing; the message names the command that installs it.
     ValueError
-        If the method is unknown or has no such option, there is one batch only, labels are needed and not given, or
-        the counts are none (see :meth:`scpareto.model.ParetoVI.setup_anndata`).
+        If the method is unknown or has no such option, there is one batch only, there are fewer cells or genes than the
+        method can use, labels are needed and not given, or the counts are none (see
+        :meth:`scpareto.model.ParetoVI.setup_anndata`).
     KeyError
         If a column or layer does not exist.
 
@@ -76,6 +77,7 @@ def integrate(
     >>> adata.obsm["X_combat"].shape
     (200, 30)
     """
+    seed = checked_seed(seed)
     chosen = checked_method(method, options)
     if batch_key is None and chosen.reads_batch:
         raise ValueError(f"method={method!r} reads the batches: name their column by batch_key=...")
@@ -167,7 +169,8 @@ def labels_of(adata: AnnData, labels_key: str) -> NDArray[np.str_]:
 
 
 def run_method(method: Method, cells: Cells, options: dict[str, Any]) -> NDArray | Points:
-    """Run a method under the cells' seed and check what it returns."""
+    """Check the sizes, run a method under the cells' seed and check what it returns."""
+    method.check_sizes(cells)
     with reproducible(cells.seed):
         found = method.run(cells, **options)
     for codes in found.codes.values() if isinstance(found, Points) else [found]:

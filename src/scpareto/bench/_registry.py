@@ -15,6 +15,8 @@ from scpareto.bench._reproducible import reproducible
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from scpareto.bench._cells import Cells
+
 Family = Literal["uncorrected", "linear", "neighbours", "generative", "penalty", "clustering", "front"]
 
 
@@ -110,6 +112,8 @@ class Method:
         Its strength of correction, if it has one.
     title
         Name in pictures, as its authors write it; ``name`` where it is empty.
+    least_per_batch, least_cells, least_genes
+        Smallest numbers of cells of a batch, of all cells and of genes that it can be given.
 
     Examples
     --------
@@ -132,6 +136,23 @@ class Method:
     reads_labels: bool = False
     knob: Knob | None = None
     title: str = ""
+    least_per_batch: int = 1
+    least_cells: int = 3
+    least_genes: int = 2
+
+    def check_sizes(self, cells: Cells) -> None:
+        """Raise ValueError, naming batch and sizes, where there are fewer cells or genes than the method can use."""
+        told = f"method={self.name!r} needs"
+        if len(cells) < self.least_cells:
+            raise ValueError(f"{told} at least {self.least_cells} cells; there are {len(cells)} cells.")
+        if len(cells.genes) < self.least_genes:
+            raise ValueError(f"{told} at least {self.least_genes} genes; there are {len(cells.genes)} genes.")
+        # Batches are ordered by their size.
+        smallest = cells.batches[-1]
+        if self.reads_batch and (size := len(cells.rows(smallest))) < self.least_per_batch:
+            raise ValueError(
+                f"{told} at least {self.least_per_batch} cells of every batch; batch {smallest!r} has {size} cells."
+            )
 
     def check_installed(self) -> None:
         """Raise ImportError, naming the command that helps, where the library is missing."""

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scpareto.cli._data import check_data, names, read, sha256, variable_genes
+from scpareto._runtime import written_whole
+from scpareto.cli._data import (
+    check_data,
+    check_file,
+    check_options,
+    check_writable,
+    names,
+    read,
+    sha256,
+    variable_genes,
+)
+from scpareto.cli._one_line import OneLine
 from scpareto.cli._results import draw, say_what_is_there, say_what_to_take
 from scpareto.cli._run_folder import CHECKPOINTS, UsageError, console, reported_errors, run_folder
 from scpareto.cli._table import as_table
@@ -22,6 +33,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help="Learn the whole trade-off curve between batch correction and biology.",
+    cls=OneLine,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -74,12 +86,13 @@ def fit(
             "batch_size": batch_size,
         },
     }
-    with reported_errors():
-        if not data.is_file():
-            raise UsageError(f"{data} does not exist.")
+    with reported_errors(resumes=True):
+        check_options(arguments)
+        check_file(data)
         # The data are read and checked before a folder is made or emptied.
         adata = read(data)
         check_data(adata, arguments)  # what it warns of is said by the registration, which checks once more
+        check_writable(adata)
         counts = variable_genes(adata, arguments)
         with run_folder(output, arguments | {"input_sha256": sha256(data)}, resume=resume, overwrite=overwrite):
             _learn(adata, counts, arguments, output, accelerator)
@@ -111,14 +124,10 @@ def demo(
             "batch_size": 128,
         },
     }
-    with reported_errors(), run_folder(output, arguments, resume=resume, overwrite=overwrite):
-        from scpareto.datasets import simulate_batches
-
-        console.print("Simulating 2,000 cells x 500 genes: 3 batches, 6 cell types, one of them in one batch only.")
-        adata = simulate_batches(
-            2000, 500, n_batches=3, n_types=6, unique_types=1, batch_strength=1.5, type_strength=1.3, seed=seed
-        )
-        _learn(adata, adata.copy(), arguments, output, "auto")
+    with reported_errors(resumes=True):
+        check_options(arguments)
+        with run_folder(output, arguments, resume=resume, overwrite=overwrite):
+            _demo(arguments, output)
 
 
 @app.command()
@@ -195,6 +204,18 @@ def main() -> None:
     app()
 
 
+def _demo(arguments: dict[str, Any], output: Path) -> None:
+    """Simulate cells and learn their front."""
+    from scpareto.datasets import simulate_batches
+
+    console.print("Simulating 2,000 cells x 500 genes: 3 batches, 6 cell types, one of them in one batch only.")
+    seed = arguments["seed"]
+    adata = simulate_batches(
+        2000, 500, n_batches=3, n_types=6, unique_types=1, batch_strength=1.5, type_strength=1.3, seed=seed
+    )
+    _learn(adata, adata.copy(), arguments, output, "auto")
+
+
 def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: Path, accelerator: str) -> None:
     """Train on ``counts``, then write tables, pictures, data and model."""
     from scpareto._constants import latent_key
@@ -218,10 +239,11 @@ def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: P
 
     table = front.to_dataframe()
     _write_tables(table, output)
+    model.save(output / "model", overwrite=True)
     draw(model, counts, [k for k in (batch_key, labels_key) if k is not None], output)
     adata.obsm["X_umap"] = counts.obsm["X_umap"]
-    adata.write_h5ad(output / "adata.h5ad")
-    model.save(output / "model", overwrite=True)
+    with written_whole(output / "adata.h5ad") as file:
+        adata.write_h5ad(file)
     console.print(as_table(front, model.selected))
     if front.missing:
         console.print(f"[yellow]Points {front.missing} diverged and are missing; see log.txt.[/]")
@@ -231,12 +253,13 @@ def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: P
 
 def _write_tables(table: pd.DataFrame, output: Path) -> None:
     """Write the whole table, and what the audit found of each point."""
-    table.to_csv(output / "front.csv", index=False)
+    with written_whole(output / "front.csv") as file:
+        table.to_csv(file, index=False)
     losses = tuple(f"_{part}" for part in ("train", "validation", "test"))
     found = [c for c in map(str, table) if not c.endswith(losses) and not c.startswith("preference_")]
-    table[[c for c in found if c not in ("non_dominated", "seed", "n_epochs")]].to_csv(
-        output / "audit.csv", index=False
-    )
+    shown = [c for c in found if c not in ("non_dominated", "seed", "n_epochs")]
+    with written_whole(output / "audit.csv") as file:
+        table[shown].to_csv(file, index=False)
 
 
 def _finished(results: Path) -> tuple[AnnData, ParetoVI, dict[str, Any]]:

@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from scpareto.cli._commands import Output, Overwrite, Resume, app
-from scpareto.cli._data import check_data, names, read, sha256, variable_genes
-from scpareto.cli._run_folder import UsageError, console, reported_errors, run_folder
+from scpareto.cli._data import check_data, check_file, check_options, names, read, sha256, variable_genes
+from scpareto.cli._run_folder import console, reported_errors, run_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,9 +62,10 @@ def compare(
         "n_points": n_points,
         "n_top_genes": n_top_genes,
     }
-    with reported_errors():
-        if not data.is_file():
-            raise UsageError(f"{data} does not exist.")
+    with reported_errors(resumes=True):
+        training = {"n_points": n_points, "max_epochs": max_epochs}
+        check_options({"n_top_genes": n_top_genes, "preset": None, "seed": None, "training": training})
+        check_file(data)
         everything = read(data)
         doubts = check_data(everything, arguments)
         adata = variable_genes(everything, arguments)

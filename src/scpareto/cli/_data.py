@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from contextlib import contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from anndata import io
 
 from scpareto.cli._run_folder import UsageError, console
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from anndata import AnnData
@@ -32,6 +38,26 @@ def check_data(adata: AnnData, arguments: dict[str, Any]) -> list[str]:
     return [str(warning.message) for warning in noted if warning.category is UserWarning]
 
 
+def check_writable(adata: AnnData) -> None:
+    """Refuse cells that anndata can read but not write, which would be found after the training.
+
+    All but the matrices is written to memory.
+    """
+    import anndata
+    import h5py
+
+    tables = anndata.AnnData(obs=adata.obs, var=adata.var, uns=dict(adata.uns), obsm=dict(adata.obsm))
+    with h5py.File("unwritten.h5ad", "w", driver="core", backing_store=False) as file:
+        for name in ("obs", "var", "uns", "obsm"):
+            part = getattr(tables, name)
+            try:
+                io.write_elem(file, name, part if name in ("obs", "var") else dict(part))
+            except Exception as error:
+                notes = " ".join(getattr(error, "__notes__", []))
+                told = " ".join(f"{error} {notes}".split())
+                raise UsageError(f"anndata cannot write adata.{name}: {told[:300]} Mend or drop it first.") from error
+
+
 def variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:
     """Copy of checked data with the batch-aware variable genes, which are also noted in ``adata.var``."""
     import scanpy as sc
@@ -43,6 +69,8 @@ def variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:
     if not n_top or n_top >= adata.n_vars:
         return adata.copy()
     normalised = adata.copy()
+    # As text: scanpy takes categories only, and trips over those that no cell has.
+    normalised.obs[batch_key] = pd.Categorical(adata.obs[batch_key].astype(str))
     normalised.X = matrix_of(normalised, layer).copy()
     with torch_threads_kept():
         sc.pp.normalize_total(normalised, target_sum=1e4)
@@ -58,14 +86,44 @@ def variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:
     return subset
 
 
+def check_options(arguments: dict[str, Any]) -> None:
+    """Check what does not depend on the data, before these are read."""
+    from scpareto._runtime import whole_number
+    from scpareto.front import FrontOptions
+
+    whole_number("n_top_genes", arguments["n_top_genes"], least=0)
+    FrontOptions(preset=arguments["preset"], seed=arguments["seed"], **arguments["training"])
+
+
+def check_file(path: Path) -> None:
+    """Refuse a path that is no file."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; give an .h5ad file.")
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist.")
+
+
 def read(path: Path) -> AnnData:
     """Read a file, or say why it cannot be read."""
     import anndata
 
-    try:
+    with readable(path):
         return anndata.read_h5ad(path)
-    except (OSError, KeyError) as error:
-        raise UsageError(f"{path} is not a readable .h5ad file: {error}") from error
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say of a file that cannot be read why it cannot."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        reason = str(error.args[0] if error.args else error).strip().split("\n")[0]
+        if type(error).__name__ == "IORegistryError":
+            # anndata of one version writes kinds of elements that those before it do not know.
+            reason = f"it was written by a newer anndata than {version('anndata')}; upgrade anndata ({reason})"
+        raise UsageError(f"{path} is not a readable {path.suffix} file: {reason}") from error
 
 
 def names(given: list[str] | None) -> list[str]:

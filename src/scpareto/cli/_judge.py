@@ -10,9 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from scpareto.cli._commands import Output, Overwrite, Seed, app
-from scpareto.cli._data import names, sha256
+from scpareto.cli._data import check_file, names, sha256
 from scpareto.cli._judge_data import opened
-from scpareto.cli._run_folder import UsageError, console, reported_errors, run_folder
+from scpareto.cli._run_folder import console, reported_errors, run_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,8 +79,7 @@ def judge(
         "seed": seed,
     }
     with reported_errors():
-        if not data.is_file():
-            raise UsageError(f"{data} does not exist.")
+        check_file(data)
         given = {k: v for k, v in arguments.items() if k != "command"}
         with (
             opened(data, most=max_cells) as adata,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from scpareto.cli._data import read
-from scpareto.cli._run_folder import UsageError
+from scpareto.cli._data import read, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,20 +32,21 @@ def opened(path: Path, *, most: int) -> Iterator[AnnData | MuData]:
     if path.suffix == ".h5mu":
         import mudata
 
-        try:
+        with readable(path):
             cells = mudata.read_h5mu(path, backed="r")
-        except (OSError, KeyError) as error:
-            raise UsageError(f"{path} is not a readable .h5mu file: {error}") from error
         yield cells
         return
-    large = False
-    if h5py.is_hdf5(path):
-        with h5py.File(path, "r") as file:
-            large = _n_cells(file) > most
-            if large:
-                yield _in_file(file)
-    if not large:
-        yield read(path)
+    with ExitStack() as kept_open:
+        large = False
+        with readable(path):
+            if h5py.is_hdf5(path):
+                file = kept_open.enter_context(h5py.File(path, "r"))
+                large = _n_cells(file) > most
+                cells = _in_file(file) if large else None
+        if not large:
+            kept_open.close()
+            cells = read(path)
+        yield cells
 
 
 def _n_cells(file: Any) -> int:

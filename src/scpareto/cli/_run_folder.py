@@ -6,6 +6,7 @@ import json
 import logging
 import platform
 import shutil
+import signal
 import warnings
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -16,6 +17,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from scpareto._runtime import Stopped, check_folder, signals_raised, written_whole
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,8 +26,12 @@ console = Console()
 logger = logging.getLogger("scpareto")
 
 CHECKPOINTS = "checkpoints"
-_INTERRUPTED = 130
+_SIGNAL, _LONGEST = 128, 255
 _PACKAGE = Path(__file__).parents[1]
+
+
+class RunFailedError(RuntimeError):
+    """Something went wrong after the training had begun; nothing that the user gave was refused."""
 
 
 class UsageError(Exception):
@@ -34,6 +41,13 @@ class UsageError(Exception):
 INPUT_ERRORS = (UsageError, ValueError, KeyError, TypeError)
 
 
+class _Log(logging.FileHandler):
+    """A log that is given up where nothing can be written, as on a full disk: the error itself is told elsewhere."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing."""
+
+
 @contextmanager
 def run_folder(output: Path, arguments: dict[str, Any], *, resume: bool, overwrite: bool) -> Iterator[None]:
     """Prepare the output folder and its log, or refuse it."""
@@ -41,6 +55,8 @@ def run_folder(output: Path, arguments: dict[str, Any], *, resume: bool, overwri
         raise UsageError("--resume and --overwrite exclude each other.")
     record = output / "run.json"
     begun = json.loads(json.dumps(arguments))
+    if len(output.name.encode()) > _LONGEST:
+        raise UsageError(f"--output {output.name[:40]}... is too long a name for a folder.")
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output} is a file, not a folder.")
     if overwrite and output.exists():
@@ -51,17 +67,21 @@ def run_folder(output: Path, arguments: dict[str, Any], *, resume: bool, overwri
             raise UsageError(f"{output} is not empty. Choose another --output, or use --resume or --overwrite.")
         if not record.exists():
             raise UsageError(f"{output} holds no run to go on with: run.json is missing.")
-        before = json.loads(record.read_text())["arguments"]
+        try:
+            before = json.loads(record.read_text())["arguments"]
+        except (ValueError, KeyError) as error:
+            raise UsageError(f"{record} is damaged ({error}). Use --overwrite, or another --output.") from error
         changed = sorted(k for k in before.keys() | begun.keys() if before.get(k) != begun.get(k))
         if changed:
             differences = "; ".join(f"{k}: {before.get(k)!r}, now {begun.get(k)!r}" for k in changed)
             raise UsageError(f"--resume needs the arguments and input of the run in {output}. Changed: {differences}.")
-    output.mkdir(parents=True, exist_ok=True)
+    check_folder("output", output)
     versions = {name: version(name) for name in ("scpareto", "scvi-tools", "torch", "anndata", "scanpy", "numpy")}
     facts = {"arguments": begun, "versions": versions | {"python": platform.python_version()}}
     fresh = not record.exists()
-    record.write_text(json.dumps(facts, indent=2) + "\n")
-    handler = logging.FileHandler(output / "log.txt")
+    with written_whole(record) as file:
+        file.write_text(json.dumps(facts, indent=2) + "\n")
+    handler = _Log(output / "log.txt")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -72,10 +92,13 @@ def run_folder(output: Path, arguments: dict[str, Any], *, resume: bool, overwri
             yield
         logger.info("finished")
     except BaseException as error:
-        failed = isinstance(error, RuntimeError | OSError | MemoryError)
+        failed = not isinstance(error, (*INPUT_ERRORS, KeyboardInterrupt)) or (output / CHECKPOINTS).exists()
         logger.error("%s: %s", type(error).__name__, error, exc_info=failed)
         # Refused before any training: leave nothing that the corrected command would trip over.
-        refused = fresh and isinstance(error, INPUT_ERRORS) and not (output / CHECKPOINTS).exists()
+        trained = any((output / CHECKPOINTS).glob("*.pt"))
+        refused = fresh and isinstance(error, INPUT_ERRORS) and not trained
+        if trained and isinstance(error, INPUT_ERRORS):
+            raise RunFailedError(str(error.args[0] if error.args else error)) from error
         raise
     finally:
         logger.removeHandler(handler)
@@ -117,17 +140,31 @@ def _check_ours(output: Path) -> None:
 
 
 @contextmanager
-def reported_errors() -> Iterator[None]:
-    """Exit codes: 1 for a failure, 2 for wrong arguments or input, 130 for an interruption."""
+def reported_errors(*, resumes: bool = False) -> Iterator[None]:
+    """Exit codes: 1 for a failure, 2 for wrong arguments or input, 128 and its number for a signal.
+
+    Parameters
+    ----------
+    resumes
+        Whether the command goes on with ``--resume``.
+    """
+    way_on = "Finished parts are kept; add --resume to go on." if resumes else ""
     try:
-        yield
+        with signals_raised():
+            yield
     except INPUT_ERRORS as error:
-        message = error.args[0] if error.args else error
-        console.print(f"[bold red]Error:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
+        message = " ".join(str(error.args[0] if error.args else error).split())
+        console.print(f"[bold red]Error:[/] {escape(message)}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
-    except KeyboardInterrupt:
-        console.print("[yellow]Interrupted.[/] Finished points are kept; add --resume to go on.")
-        raise typer.Exit(_INTERRUPTED) from None
-    except (RuntimeError, OSError, MemoryError) as error:
-        console.print(f"[bold red]Failed:[/] {escape(str(error))} (see log.txt)", highlight=False)
+    except KeyboardInterrupt as error:
+        name = f" by {error}" if isinstance(error, Stopped) else ""
+        console.print(f"[yellow]Interrupted{name}.[/] {way_on.replace('parts', 'points')}".rstrip(), soft_wrap=True)
+        number = error.number if isinstance(error, Stopped) else signal.SIGINT
+        raise typer.Exit(_SIGNAL + number) from None
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        told = f"[bold red]Failed:[/] {escape(' '.join(reason.split()))} (see log.txt). {way_on}".rstrip()
+        console.print(told, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error

@@ -49,6 +49,14 @@ def train_apart(run: FrontRun, start: Start, progress: FrontProgress) -> None:
         raise RuntimeError(f"Every candidate diverged. The first: {run.failures[spec.candidates[0]]}")
 
 
+def train_alone(run: FrontRun, start: Start, progress: FrontProgress) -> None:
+    """Train and judge the one point of a front in which nothing is traded: the generative loss by itself."""
+    training = Training("point_0", run.seed(0), start, Fixed((1.0,)), run.spec.max_epochs)
+    description = "the generative loss: one batch"
+    point = Point(0, "extreme", run.spec.preference(0), run.spec.seed, (training,), description)
+    _train_points(run, [point], progress)
+
+
 def extreme(run: FrontRun, which: int, start: Start) -> Point:
     """Plan one extreme: the generative loss alone, or one other objective alone followed by a refit of the decoder."""
     spec, recipe = run.spec, run.problem.recipe

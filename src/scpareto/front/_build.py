@@ -142,6 +142,18 @@ def resolve_target(adapter: VAEAdapter, cls: type[Objective], target: Any) -> tu
     return name, n_levels
 
 
+def is_alone(objectives: list[Objective], adapter: VAEAdapter, manager: AnnDataManager) -> bool:
+    """Whether every traded nuisance has one value among all cells, though the model knows more of them.
+
+    So it is for query cells of one batch: there is nothing to trade, and the generative loss is trained alone.
+    """
+    if not objectives or not all(objective.needs_nuisance for objective in objectives):
+        return False
+    context = registered_context(adapter, manager)
+    values = [context.categorical.get(objective.target) for objective in objectives]
+    return all(value is not None and np.ptp(value.numpy()) == 0 for value in values)
+
+
 def check_targets(objectives: list[Objective], adapter: VAEAdapter, manager: AnnDataManager, split: Split) -> None:
     """Refuse targets that do not vary among the cells that are trained on, or among those that are judged.
 
@@ -154,6 +166,11 @@ def check_targets(objectives: list[Objective], adapter: VAEAdapter, manager: Ann
     for target in {objective.target: None for objective in objectives if objective.needs_nuisance}:
         values = (context.categorical | context.continuous)[target].numpy()
         for name, part in (("training", split.train), ("test", split.test)):
+            if not len(part):
+                raise ValueError(
+                    f"There are no {name} cells: batches of fewer than three cells are for training only. Register "
+                    "batches of more cells, or give a split of the cells."
+                )
             if np.ptp(values[part]) == 0:
                 raise ValueError(
                     f"target={target!r} has one value only among the {name} cells: there is nothing to correct, or to "

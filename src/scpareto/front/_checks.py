@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from scpareto.pareto import Solver
 
+_LEAST_OF = {"training": 3, "validation": 2, "test": 5}
+"""Cells of a part below which nothing can be learned, chosen or judged; probes are cross-fitted in five parts."""
+
 
 def checked_grid(
     solver: type[Solver], n_points: int, preferences: ArrayLike | None, n_objectives: int
@@ -51,10 +54,13 @@ def checked_split(
         raise ValueError(f"split has {len(split)} parts: give the indices of training, validation and test cells.")
     parts = [_rows_of_part(part, len(batch), names) for part in split]
     together = np.concatenate(parts)
-    if min(len(part) for part in parts) == 0 or len(np.unique(together)) != len(together):
-        raise ValueError("split: the three parts must be non-empty and share no cell.")
-    if together.min() < 0 or together.max() >= len(batch):
+    if len(together) and (together.min() < 0 or together.max() >= len(batch)):
         raise ValueError(f"split has indices from {together.min()} to {together.max()}, for {len(batch)} cells.")
+    for (name, least), part in zip(_LEAST_OF.items(), parts, strict=True):
+        if len(part) < least:
+            raise ValueError(f"split: {len(part)} {name} cells are too few; give at least {least}.")
+    if len(np.unique(together)) != len(together):
+        raise ValueError("split: the three parts must share no cell.")
     return Split(*parts)
 
 
@@ -74,14 +80,6 @@ def _rows_of_part(part: ArrayLike, n_cells: int, names: Sequence[Any] | None) ->
             return rows.astype(np.int64)
         raise ValueError(f"split: {str(given[int(np.argmin(rows))])!r} is not the name of one cell of adata.obs_names.")
     raise ValueError(f"split: a part holds {given.dtype}; give rows, a mask of {n_cells} cells, or names of cells.")
-
-
-def positive(name: str, value: int | None, default: int = 1) -> int:
-    """Return a number of epochs or cells, which has to be positive."""
-    value = default if value is None else value
-    if value < 1:
-        raise ValueError(f"{name}={value} must be at least 1.")
-    return int(value)
 
 
 def devices_of(accelerator: str, devices: int | list[int] | str) -> int | list[int] | str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Literal
 
-from scpareto._runtime import is_first_process
+from scpareto._runtime import is_first_process, signals_raised
 from scpareto.front._documented import documented_by
 from scpareto.front._options import FrontOptions
 from scpareto.front._prepare import prepare
@@ -87,6 +87,9 @@ def fit_front(
         If the model is of an unsupported family.
     RuntimeError
         If every candidate diverged.
+    KeyboardInterrupt
+        If interrupted, or ended by a signal of a scheduler. The finished points are then in ``model.front`` or, where a
+        model keeps no fronts, in the attribute ``front`` of the exception.
 
     References
     ----------
@@ -129,12 +132,16 @@ def learn_front(model: BaseModelClass, options: FrontOptions) -> Front:
 def finished(run: FrontRun, model: BaseModelClass) -> Front:
     """Train what is missing of a front; hand it to its model and to the user's loggers and callbacks."""
     try:
-        train_front(run)
-    except BaseException:
+        with signals_raised():
+            train_front(run)
+    except BaseException as error:
         front = assembled(run)
         if is_first_process():
             logger.warning("Interrupted. Finished points: %s; missing: %s.", front.numbers or "none", front.missing)
         _hand_over(model, front)
+        if len(front) and not hasattr(model, "take_front"):
+            error.front = front  # type: ignore[attr-defined]
+            error.add_note(f"Finished points {front.numbers} are kept: import sys; front = sys.last_value.front")
         raise
     front = assembled(run)
     _hand_over(model, front)

@@ -15,7 +15,7 @@ from scpareto._cells import as_rows, holds_counts, judged_cells, principal_compo
 from scpareto._constants import BATCH
 from scpareto.front._judged_frame import judged_frame
 from scpareto.objectives import Context
-from scpareto.train import registered_context
+from scpareto.train import TrainingDiverged, registered_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +97,13 @@ class JudgedCells:
         columns, contexts, first = {}, [], 0
         for batch in loader:
             tensors = {key: value.to(device) for key, value in batch.items()}
-            encoded, generative = self.adapter.forward(tensors)
+            try:
+                encoded, generative = self.adapter.forward(tensors)
+            except ValueError as error:
+                if "constraint" not in str(error):
+                    raise
+                # PyTorch's distributions refuse what is not finite, and print all of it.
+                raise TrainingDiverged("Codes or rates are not finite; lower the learning rate.") from error
             contexts.append(self.adapter.context(tensors).to("cpu"))
             last = first + len(generative)
             # Filled in place: joining small pieces holds everything twice, and pieces litter the memory between them.

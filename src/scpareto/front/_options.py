@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from scpareto._runtime import checked_seed, whole_number
 from scpareto.front._executor import EXECUTORS
 from scpareto.objectives import objective_class, objective_names
 from scpareto.pareto import solver_class
@@ -174,6 +175,15 @@ class FrontOptions:
             raise ValueError(
                 f"preset={self.preset!r} is unknown. Choose None or {', '.join(f'{p!r}' for p in PRESETS if p)}."
             )
+        for name in ("n_points", "max_epochs", "max_epochs_pretrain", "batch_size"):
+            if (value := getattr(self, name)) is not None:
+                whole_number(name, value)
+        if self.preferences is None and self.n_points < (least := 1 + len(self.objectives)):
+            raise ValueError(f"n_points={self.n_points}: a front needs at least {least} preferences.")
+        if self.seed is not None:
+            checked_seed(self.seed)
+        for name in self.objectives:
+            objective_class(name)  # as below
         solver_class(self.solver)  # refuses an unknown one, and names the others
         for is_so, sentence in REFUSED:
             if is_so(self):

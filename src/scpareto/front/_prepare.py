@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import torch
 from scvi import REGISTRY_KEYS
 
-from scpareto._runtime import child_seed, resolved_seed, seeded
+from scpareto._runtime import check_accelerator, check_trainer_keywords, child_seed, resolved_seed, seeded, whole_number
 from scpareto._scvi_compat import get_max_epochs_heuristic
 from scpareto.front import _seeds
-from scpareto.front._build import build_objectives, check_targets, paired
-from scpareto.front._checks import checked_grid, checked_split, devices_of, positive
+from scpareto.front._build import build_objectives, check_targets, is_alone, paired
+from scpareto.front._checks import checked_grid, checked_split, devices_of
 from scpareto.front._executor import RayExecutor, is_on_gpu
 from scpareto.front._fingerprint import data_hash, model_settings, state_hash, trainer_settings
 from scpareto.front._front_run import FrontRun
@@ -55,6 +56,9 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     """
     if model.adata_manager is None:
         raise ValueError(NO_DATA_MODULE)
+    if options.executor is None:  # workers elsewhere may have what this process lacks
+        check_accelerator(options.accelerator, options.devices)
+    check_trainer_keywords(options.trainer_kwargs)
     adapter, manager = get_adapter(model), model.adata_manager
     own = adapter.recipe if options.preset is None else {}
     recipe = options.defaults.recipe.with_options(own | (options.plan_kwargs or {}))
@@ -65,21 +69,24 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     pairs = paired(options.objectives, options.objective_kwargs)
     with seeded(child_seed(seed, _seeds.FIRST_CRITIC)):
         objectives, clusterings = build_objectives(pairs, adapter, manager, recipe, len(split.train))
-    check_targets(objectives, adapter, manager, split)
+    alone = is_alone(objectives, adapter, manager)
+    if not alone:
+        check_targets(objectives, adapter, manager, split)
     grid = checked_grid(solver_class(options.solver), options.n_points, options.preferences, 1 + len(objectives))
     solver_kwargs = options.solver_kwargs or {}
     get_solver(options.solver, preferences=grid, **{"safeguards": recipe.safeguards} | solver_kwargs)
-    batch_size = positive("batch_size", options.batch_size)
+    batch_size = whole_number("batch_size", options.batch_size)
     n_pretrain, n_epochs = default_lengths(options, manager.adata.n_obs, math.ceil(len(split.train) / batch_size))
     spec = FrontSpec(
         method=options.solver,
         solver_kwargs=solver_kwargs,
         preferences=grid,
-        max_epochs_pretrain=positive("max_epochs_pretrain", options.max_epochs_pretrain, n_pretrain),
-        max_epochs=positive("max_epochs", options.max_epochs, n_epochs),
+        max_epochs_pretrain=_epochs("max_epochs_pretrain", options.max_epochs_pretrain, n_pretrain),
+        max_epochs=_epochs("max_epochs", options.max_epochs, n_epochs),
         seed=seed,
         warm_start=options.warm_start,
         grid_given=options.preferences is not None,
+        alone=alone,
     )
     devices = devices_of(options.accelerator, options.devices)
     trainer_kwargs = {"accelerator": options.accelerator, "devices": devices} | options.trainer_kwargs
@@ -94,6 +101,8 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     noted: dict[str, Any] = place | {"versions": settings.pop("versions"), "threads": torch.get_num_threads()}
     cells = JudgedCells(adapter, manager, split)
     judging = Judging.of(problem, child_seed(seed, _seeds.JUDGING))
+    if alone:
+        judging = replace(judging, target=None, objectives=())
     metadata = settings | {
         "versions": noted["versions"],
         "target": judging.target,
@@ -118,6 +127,10 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     )
 
 
+def _epochs(name: str, value: int | None, default: int) -> int:
+    return default if value is None else whole_number(name, value)
+
+
 def default_lengths(options: FrontOptions, n_cells: int, n_minibatches: int) -> tuple[int, int]:
     """Epochs of the shared start, and of a point or the one training of all, where the user names none.
 
@@ -140,7 +153,8 @@ def default_lengths(options: FrontOptions, n_cells: int, n_minibatches: int) -> 
 def settings_of(options: FrontOptions, spec: FrontSpec, problem: Problem) -> dict[str, Any]:
     """Everything that determines a front, as plain types: kept with it, and compared when it is resumed."""
     objectives = problem.objectives
-    return {
+    alone = {"alone": True} if spec.alone else {}
+    return alone | {
         "objective": [o.label for o in objectives],
         "objective_names": [o.name for o in objectives],
         "objective_options": {o.label: {k: v for k, v in o.options.items() if k != "n_latent"} for o in objectives},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from scpareto._runtime import FrontProgress, child_seed
+from scpareto._runtime import FrontProgress, check_accelerator, check_trainer_keywords, child_seed, whole_number
 from scpareto.front import _seeds
 from scpareto.front._audit_front import judged_cells_of, judging_seed, split_of
 from scpareto.front._build import resolve_target
@@ -67,7 +67,7 @@ def refine_point(
     ------
     ValueError
         If there is no such point, ``max_epochs`` is not positive, cells are not those of the training, or the front
-        was trained within clusters, which it does not keep.
+        has one point only or was trained within clusters, which it does not keep.
 
     Examples
     --------
@@ -83,8 +83,11 @@ def refine_point(
     >>> before, front.table["n_epochs"].tolist()
     ([1, 1, 1, 1], [1, 2, 1, 1])
     """
-    if max_epochs < 1:
-        raise ValueError(f"max_epochs={max_epochs} must be at least 1.")
+    max_epochs = whole_number("max_epochs", max_epochs)
+    check_accelerator(trainer_kwargs.get("accelerator", "auto"), trainer_kwargs.get("devices", 1))
+    check_trainer_keywords(trainer_kwargs)
+    if front.metadata.get("alone"):
+        raise ValueError("The front has one point, for cells of one batch: call train() with more epochs instead.")
     selection, metadata = front.resolve(which, batch_left=batch_left, preference=preference), front.metadata
     number = selection.number
     kind, before = (front.table.set_index("point")[name][number] for name in ("kind", "n_epochs"))

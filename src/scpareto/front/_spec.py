@@ -31,6 +31,8 @@ class FrontSpec:
         Where each point begins: at the shared ``"start"``, or, along the ``"path"``, at the point before it.
     grid_given
         Whether the user named the grid.
+    alone
+        Whether the generative loss is all that is trained, as the nuisance has one value: one point.
     places
         Preferences of all points, extremes included, shape ``(n_front, p)``, where they were chosen after the training;
         None for the grid.
@@ -44,12 +46,13 @@ class FrontSpec:
     seed: int
     warm_start: str = "start"
     grid_given: bool = False
+    alone: bool = False
     places: NDArray[np.float64] | None = None
 
     @property
     def along_path(self) -> bool:
         """Whether one training learns all preferences."""
-        return solver_class(self.method).along_path
+        return not self.alone and solver_class(self.method).along_path
 
     @property
     def n_objectives(self) -> int:
@@ -58,30 +61,31 @@ class FrontSpec:
 
     @property
     def n_front(self) -> int:
-        """Number of points: the preferences and one extreme for each objective."""
-        return sum(self.preferences.shape)
+        """Number of points: the preferences and one extreme for each objective; one where nothing is traded."""
+        return 1 if self.alone else sum(self.preferences.shape)
 
     @property
     def extremes(self) -> list[int]:
         """Numbers of the extremes, one for each objective: the uncorrected one first, the others after the points."""
-        return [0, *range(len(self.preferences) + 1, self.n_front)]
+        return [0] if self.alone else [0, *range(len(self.preferences) + 1, self.n_front)]
 
     @property
     def candidates(self) -> list[int]:
         """Numbers of the points between the extremes."""
-        return list(range(1, len(self.preferences) + 1))
+        return [] if self.alone else list(range(1, len(self.preferences) + 1))
 
     @property
     def n_epochs(self) -> int:
         """Epochs of all trainings, refits of decoders included, if none stops early."""
-        n_trainings = 1 if self.along_path else len(self.preferences) + 2 * self.n_objectives - 1
+        n_trainings = 1 if self.along_path or self.alone else len(self.preferences) + 2 * self.n_objectives - 1
         return self.max_epochs_pretrain + self.max_epochs * n_trainings
 
     def preference(self, number: int) -> NDArray[np.float64]:
         """Return the importance of each objective at a point, shape ``(p,)``."""
         if self.places is not None:
             return self.places[number]
-        corners = dict(zip(self.extremes, np.eye(self.n_objectives), strict=True))
+        # Where nothing is traded, the first corner is the only point.
+        corners = dict(zip(self.extremes, np.eye(self.n_objectives), strict=not self.alone))
         return corners[number] if number in corners else self.preferences[number - 1]
 
     def apart(self, method: str) -> FrontSpec:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from scpareto._runtime import is_first_process, of_first_process
+from scpareto._runtime import check_folder, is_first_process, of_first_process, written_whole
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
 logger = logging.getLogger("scpareto")
@@ -61,13 +61,19 @@ class PartStore:
         self._folder = None if folder is None else Path(folder)
         if self._folder is None:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
+        check_folder("checkpoint_dir", self._folder)
         # Through JSON and back, so that what is compared is what was written.
         present, beside = json.loads(json.dumps([settings, noted or {}], sort_keys=True))
         path = self._folder / _SETTINGS
         found = sorted(file.stem for file in self._folder.glob(f"*{_SUFFIX}"))
         if path.exists():
-            begun = json.loads(path.read_text())
+            try:
+                begun = json.loads(path.read_text())
+            except ValueError as error:
+                raise ValueError(
+                    f"{path} is damaged ({error}), so that nobody knows which run the folder is of. Use another "
+                    "folder, or empty this one."
+                ) from error
             before = begun.pop(_NOTED, {})
             changed = sorted(k for k in begun.keys() | present.keys() if begun.get(k) != present.get(k))
             if changed:
@@ -90,7 +96,8 @@ class PartStore:
             )
         elif is_first_process():
             text = json.dumps(present | {_NOTED: beside}, indent=2, sort_keys=True)
-            _write_whole(path, lambda file: Path(file).write_text(text))
+            with written_whole(path) as file:
+                file.write_text(text)
         self._present = set(of_first_process(found))
 
     def get(self, name: str) -> dict[str, Any] | None:
@@ -110,7 +117,8 @@ class PartStore:
         """Keep a finished part of tensors and plain types."""
         self._parts[name] = part
         if self._folder is not None and is_first_process():
-            _write_whole(self._folder / f"{name}{_SUFFIX}", lambda file: torch.save(part, file))
+            with written_whole(self._folder / f"{name}{_SUFFIX}") as file:
+                torch.save(part, file)
 
     def discard(self, name: str) -> None:
         """Forget a part that is not needed any more."""
@@ -118,10 +126,3 @@ class PartStore:
         self._present.discard(name)
         if self._folder is not None and is_first_process():
             (self._folder / f"{name}{_SUFFIX}").unlink(missing_ok=True)
-
-
-def _write_whole(path: Path, write: Any) -> None:
-    """Write to a neighbour first, so that an interruption leaves no half file behind."""
-    unfinished = path.with_suffix(path.suffix + ".tmp")
-    write(unfinished)
-    os.replace(unfinished, path)

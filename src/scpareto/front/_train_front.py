@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scpareto._runtime import FrontProgress, is_first_process
 from scpareto.front._along_path import train_along_path
-from scpareto.front._apart import train_apart
+from scpareto.front._apart import train_alone, train_apart
 from scpareto.front._front_run import CURVE
 from scpareto.front._judge_all import JUDGED, judge_run, put_judgement
 from scpareto.front._shared_start import find_clusters, shared_start
 from scpareto.pareto import Front, WeightPath, table_from_plain
+from scpareto.train import n_epochs_in
 
 if TYPE_CHECKING:
     from scpareto.front._front_run import FrontRun
@@ -32,11 +33,14 @@ def train_front(run: FrontRun) -> None:
     now = run.current()
     with FrontProgress(now.spec.n_epochs, show=run.show_progress and is_first_process()) as progress:
         start = shared_start(now, progress)
-        find_clusters(now, start)
+        if now.spec.alone:
+            train_alone(now, start, progress)
+        else:
+            find_clusters(now, start)
         if now.spec.along_path and not train_along_path(now, start, progress):
             now = run.apart()
             progress.extend(now.spec.n_epochs - now.spec.max_epochs_pretrain)
-        if not now.spec.along_path:
+        if not now.spec.along_path and not now.spec.alone:
             train_apart(now, start, progress)
         progress.say("judging all points")
         judge_run(now.current())
@@ -59,6 +63,10 @@ def assembled(run: FrontRun) -> Front:
     for number in range(spec.n_front):
         if (part := run.part(number)) is not None:
             front.add(part["row"], part.get("module"))
+    start = run.store.get("pretraining")
+    if spec.along_path and not len(front) and start is not None:
+        # A path has no point before its end: what is finished until then is the start, which nothing was traded in.
+        front.add(_row_of_start(run, start), start["module"])
     names = ["pretraining", *(f"point_{number}" for number in range(spec.n_front)), "path"]
     parts = {name: run.store.get(name) for name in names}
     front.metadata["history"] = {name: part["history"] for name, part in parts.items() if part and "history" in part}
@@ -70,3 +78,10 @@ def assembled(run: FrontRun) -> Front:
     if spec.along_path and (curve := run.store.get(CURVE)):
         front.tables["curve"] = table_from_plain(curve["table"])
     return front
+
+
+def _row_of_start(run: FrontRun, start: dict[str, Any]) -> dict[str, Any]:
+    """Row of the shared start as point 0, which is not judged."""
+    row: dict[str, Any] = {"point": 0, "kind": "extreme"}
+    row |= {f"preference_{name}": float(k == 0) for k, name in enumerate(run.problem.names)}
+    return row | {"seed": run.spec.seed, "n_epochs": n_epochs_in(start["history"])}

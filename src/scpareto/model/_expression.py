@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from scpareto._cells import check_counts, in_memory, matrix_of
+from scpareto._cells import check_counts, check_shape, in_memory, matrix_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -19,12 +19,12 @@ def check_expression(adata: AnnData, layer: str | None) -> None:
     Raises
     ------
     ValueError
-        If ``adata`` is a view, or expression is absent, of a kind that scvi-tools does not read, or not finite.
+        If ``adata`` is a view or has no cells or genes, or expression is absent, of a kind that scvi-tools does not
+        read, or not finite.
     KeyError
         If the layer does not exist.
     """
-    if adata.is_view:
-        raise ValueError("adata is a view of another AnnData. Pass a copy: adata = adata.copy().")
+    check_shape(adata)
     if layer is not None and layer not in adata.layers:
         available = ", ".join(map(repr, adata.layers)) or "none"
         raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {available}.")

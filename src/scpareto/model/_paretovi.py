@@ -326,8 +326,18 @@ class ParetoVI(FrontMixin, SCVI):
             )
         if self._start is None:
             self._start = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
+        options = FrontOptions(seed=self.seed, preset=self._preset, **given)
+        front = self._front
+        before = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
         self.module.load_state_dict(self._start)
-        learn_front(self, FrontOptions(seed=self.seed, preset=self._preset, **given))
+        try:
+            learn_front(self, options)
+        except BaseException:
+            if self._front is front:
+                # Refused, or interrupted before anything was finished: the model stays what it was.
+                self.module.load_state_dict(before)
+                self.module.eval()
+            raise
 
     def take_front(self, front: Front) -> None:
         """Keep a front that was learnt with this model, finished or not, and select the recommended point."""

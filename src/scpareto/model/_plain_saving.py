@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scvi.model.base import BaseModelClass
 
+from scpareto._runtime import check_accelerator, folder_written_whole
 from scpareto._scvi_compat import SAVE_KEYS
 from scpareto.model._registry_mixin import RegistryMixin
 from scpareto.model._saving import check_saved, rewrite_as_plain
@@ -45,6 +46,9 @@ class PlainSavingMixin(RegistryMixin):
     def save(self, dir_path: str | os.PathLike[str], prefix: str | None = None, **kwargs: Any) -> None:
         """Save the model, with its front where it has one, as tensors and plain types only.
 
+        Files are written beside the folder and put into it once they are whole: where saving fails, as on a full disk,
+        the model that was there before stays.
+
         Parameters
         ----------
         dir_path, prefix
@@ -56,10 +60,17 @@ class PlainSavingMixin(RegistryMixin):
         ------
         ValueError
             If the folder exists and ``overwrite`` is not set.
+        OSError
+            If it cannot be written.
         """
-        super().save(str(dir_path), prefix=prefix, **kwargs)  # type: ignore[misc]
-        path = Path(dir_path) / f"{prefix or ''}{SAVE_KEYS.MODEL_FNAME}"
-        rewrite_as_plain(path, {"version": version("scpareto"), "model": type(self).__name__})
+        folder = Path(dir_path)
+        if folder.exists() and not kwargs.pop("overwrite", False):
+            raise ValueError(f"{folder} already exists. Give another folder, or overwrite=True.")
+        kwargs["overwrite"] = True  # the folder that is written to was just made
+        with folder_written_whole(folder) as unfinished:
+            super().save(str(unfinished), prefix=prefix, **kwargs)  # type: ignore[misc]
+            path = unfinished / f"{prefix or ''}{SAVE_KEYS.MODEL_FNAME}"
+            rewrite_as_plain(path, {"version": version("scpareto"), "model": type(self).__name__})
 
     @classmethod
     def load(
@@ -91,6 +102,7 @@ class PlainSavingMixin(RegistryMixin):
         ValueError
             If the folder holds no model, or one that could run code or was saved by a newer version.
         """
+        check_accelerator(accelerator)
         check_saved(dir_path, prefix, backup_url)
         model = super().load(  # type: ignore[misc]
             str(dir_path),

@@ -6,8 +6,10 @@ from typing import Any
 
 from scvi.model import SCVI
 
+from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto.model._minified import refuse_minified
 
+_OWN_FIELDS = (NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY)
 _OWN_SETUP = ("nuisance_keys",)
 _OWN_ARCHITECTURE = ("var_eps", "n_layers_library", "gene_batch_effect", "learn_batch_effect")
 
@@ -26,12 +28,14 @@ def plain_scvi(model: SCVI) -> SCVI:
         extra = kwargs.get("extra_encoder_kwargs") or {}
         kwargs["extra_encoder_kwargs"] = {"var_eps": kwargs["var_eps"], **extra}
     setup = {key: value for key, value in model.registry_["setup_args"].items() if key not in _OWN_SETUP}
-    SCVI.setup_anndata(model.adata, **setup)
+    # The batches that the model knows, of which query cells hold a few.
+    fields = {key: field for key, field in model.registry_["field_registries"].items() if key not in _OWN_FIELDS}
+    SCVI.setup_anndata(model.adata, source_registry=model.registry_ | {"field_registries": fields}, **setup)
     plain = SCVI(model.adata, **{key: value for key, value in kwargs.items() if key not in _OWN_ARCHITECTURE})
     plain.module.load_state_dict(model.module.state_dict())
     plain.module.eval()
     plain.to_device(model.device)
-    plain.is_trained_ = True
+    plain.is_trained_ = model.is_trained_
     plain.train_indices_, plain.validation_indices_ = model.train_indices_, model.validation_indices_
     plain.test_indices_ = model.test_indices_
     return plain

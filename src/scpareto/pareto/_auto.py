@@ -61,6 +61,9 @@ def _by_judge(front: FrontData) -> Recommendation:
     column = left_column(front)
     record = front.metadata.get("judged", {})
     first = front.numbers[0]
+    if front.metadata.get("alone"):
+        told = "is the only one: the cells are of one batch, so that there is nothing to correct."
+        return Recommendation(first, "auto", f"Point {first} {told}")
     if record.get("no_batch_effect"):
         told = "There is no batch effect to remove" if record.get("none_at_all") else "No batch effect was shown"
         return Recommendation(first, "auto", f"Point {first}. {told} with {record['n_cells']} cells.")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from scpareto._runtime import seeded
 from scpareto.train._loop import keep_best, run_training
 from scpareto.train._path_plan import PathPlan
+from scpareto.train._plan import TrainingDiverged
 from scpareto.train._problem import begin
 from scpareto.train._records import n_epochs_in
 from scpareto.train._training import Trained
@@ -122,6 +124,8 @@ def _settles(plan: FrontPlan) -> bool:
 
 
 def _trained(plan: FrontPlan) -> Trained:
+    if not all(bool(torch.isfinite(weights).all()) for weights in plan.module.parameters()):
+        raise TrainingDiverged(f"{plan.part}: weights are not finite after the last epoch; lower the learning rate.")
     losses = np.array(plan.minibatch_losses)
     ranges = [
         [float(column[known].min()), float(column[known].max())] if (known := ~np.isnan(column)).any() else [0.0, 0.0]

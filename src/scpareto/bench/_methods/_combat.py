@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     library="scanpy",
     reference="Johnson et al. 2007",
     returns="expression",
+    least_per_batch=2,
 )
 def combat(cells: Cells) -> NDArray:
     """ComBat on log-normalised expression, then thirty principal components.
@@ -38,15 +39,25 @@ def combat(cells: Cells) -> NDArray:
     -------
     Codes, shape ``(n_cells, 30)``.
 
+    Raises
+    ------
+    ValueError
+        If fewer than two genes vary within every batch.
+
     References
     ----------
     :cite:p:`Johnson2007`.
     """
     adata = cells.as_anndata(normalised=True)
     adata.X = adata.X.toarray()
-    varies = np.all([np.ptp(adata.X[cells.rows(b)], axis=0) > 0 for b in cells.batches], axis=0)
+    vary = {b: np.ptp(adata.X[cells.rows(b)], axis=0) > 0 for b in cells.batches}
+    varies = np.all(list(vary.values()), axis=0)
     if varies.sum() < 2:
-        raise RuntimeError("fewer than two genes vary within every batch.")
+        fewest = min(vary, key=lambda b: int(vary[b].sum()))
+        raise ValueError(
+            f"method='combat' needs two genes that vary within every batch; in batch {fewest!r} "
+            f"({len(cells.rows(fewest))} cells) {int(vary[fewest].sum())} of {len(varies)} genes do."
+        )
     adata = adata[:, varies].copy()
     sc.pp.combat(adata, key="batch")
     return components_of(adata.X, seed=cells.seed)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     requires="harmonypy",
     reference="Korsunsky et al. 2019",
     knob=Knob("theta", (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)),
+    least_cells=16,
 )
 def harmony(cells: Cells, *, theta: float = 2.0, max_iter_harmony: int = 20, **options: Any) -> NDArray:
     """Soft clusters of principal components, each moved so that it holds all batches.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     reference="Li et al. 2022",
     returns="front",
     inductive=True,
+    least_per_batch=3,
 )
 def paretovi(
     cells: Cells,

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import Callback
 from scvi import REGISTRY_KEYS
 from scvi.data import AnnDataManager
 from scvi.data.fields import CategoricalObsField, LayerField
 from scvi.model.base import BaseModelClass, RNASeqMixin, UnsupervisedTrainingMixin, VAEMixin
 
 from scpareto._cells import check_categories, check_column, key_of
-from scpareto._runtime import child_seed, quiet_lightning, resolved_seed, seeded
+from scpareto._runtime import (
+    check_accelerator,
+    check_trainer_keywords,
+    child_seed,
+    interrupts_raised,
+    quiet_lightning,
+    resolved_seed,
+    seeded,
+    whole_number,
+)
 from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.model._codes import check_codes
 from scpareto.model._expression import check_expression, check_kind
@@ -29,7 +40,21 @@ if TYPE_CHECKING:
 
     from scpareto.model.betatcvae._network import GeneLikelihood
 
+logger = logging.getLogger("scpareto")
+
 _SPLITTING, _TRAINING = 0, 1
+_OF_SCVI = ("load_sparse_tensor", "plan_config", "trainer_config")
+"""Keywords of scvi-tools' training that are not those of its trainer."""
+
+
+class _Epochs(Callback):
+    """Count the epochs that are finished."""
+
+    finished = 0
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Count one."""
+        self.finished += 1
 
 
 class BetaTCVAE(PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedTrainingMixin, BaseModelClass):
@@ -156,8 +181,8 @@ class BetaTCVAE(PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedTrainingMix
         Raises
         ------
         ValueError
-            If ``adata`` is a view, its expression is not finite, or a column has values that are missing or cannot be
-            saved.
+            If ``adata`` is a view, has no cells or genes, its expression is not finite, or a column has values that are
+            missing or cannot be saved.
         KeyError
             If the layer or a key does not exist.
         """
@@ -216,8 +241,15 @@ class BetaTCVAE(PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedTrainingMix
         Raises
         ------
         ValueError
-            If ``train_size`` is out of range, or fewer than two cells are left to train on.
+            If an argument is out of range, or fewer than two cells are left to train on.
+        TypeError
+            If an argument is unknown.
+        KeyboardInterrupt
+            If interrupted; the model is kept as it is then.
         """
+        max_epochs, batch_size = whole_number("max_epochs", max_epochs), whole_number("batch_size", batch_size)
+        check_accelerator(accelerator, devices)
+        check_trainer_keywords(trainer_kwargs, own=_OF_SCVI)
         n_cells = self.adata_manager.adata.n_obs
         if not 0 < train_size <= 1 or round(train_size * n_cells) < 2:
             raise ValueError(f"train_size={train_size} must be in (0, 1] and leave two of the {n_cells} cells.")
@@ -227,16 +259,31 @@ class BetaTCVAE(PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedTrainingMix
         # A last minibatch of one cell has no batch statistics.
         splitter = {"external_indexing": external, "drop_last": n_train % batch_size == 1}
         quiet = {} if progress else {"enable_progress_bar": False, "enable_model_summary": False}
-        with seeded(child_seed(self.seed, _TRAINING)), nullcontext() if progress else quiet_lightning():
-            super().train(
-                max_epochs,
-                accelerator=accelerator,
-                devices=devices,
-                batch_size=batch_size,
-                datasplitter_kwargs=splitter,
-                plan_kwargs={"beta": self.beta, "n_cells": n_train, "lr": lr} | (plan_kwargs or {}),
-                **quiet | trainer_kwargs,
-            )
+        counter = _Epochs()
+        trainer_kwargs["callbacks"] = [*trainer_kwargs.get("callbacks", []), counter]
+        try:
+            with (
+                seeded(child_seed(self.seed, _TRAINING)),
+                nullcontext() if progress else quiet_lightning(),
+                interrupts_raised(),
+            ):
+                super().train(
+                    max_epochs,
+                    accelerator=accelerator,
+                    devices=devices,
+                    batch_size=batch_size,
+                    datasplitter_kwargs=splitter,
+                    plan_kwargs={"beta": self.beta, "n_cells": n_train, "lr": lr} | (plan_kwargs or {}),
+                    **quiet | trainer_kwargs,
+                )
+        except KeyboardInterrupt:
+            self.module.eval()
+            if counter.finished:
+                self.is_trained_ = True
+                self.train_indices_, self.validation_indices_, self.test_indices_ = external
+                self._keep_cells()
+                logger.warning("Interrupted. The model of %d of %d epochs is kept.", counter.finished, max_epochs)
+            raise
         self._keep_cells()
 
     @torch.inference_mode()

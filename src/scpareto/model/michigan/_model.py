@@ -13,7 +13,7 @@ from scvi.data.fields import LayerField, ObsmField
 from scvi.model.base import BaseModelClass
 
 from scpareto._constants import CODE_KEY, CODE_SCALE_KEY, latent_key, latent_scale_key
-from scpareto._runtime import resolved_seed, seeded
+from scpareto._runtime import check_accelerator, resolved_seed, seeded, whole_number
 from scpareto.model._codes import numbers_of
 from scpareto.model._expression import check_expression, check_kind
 from scpareto.model._plain_saving import PlainSavingMixin
@@ -320,11 +320,12 @@ class MichiGAN(GenerationMixin, TrainingMixin, PlainSavingMixin, BaseModelClass)
         UserWarning
             If the generator has collapsed.
         """
+        batch_size, n_critic = whole_number("batch_size", batch_size), whole_number("n_critic", n_critic)
         recipe = WassersteinRecipe.from_options(
             {"batch_size": batch_size, "n_critic": n_critic, "lr": lr, "codes": codes} | (plan_kwargs or {})
         )
-        if max_epochs < 1:
-            raise ValueError(f"max_epochs={max_epochs} must be at least 1.")
+        max_epochs = whole_number("max_epochs", max_epochs)
+        check_accelerator(accelerator)
         if recipe.codes == "sample" and CODE_SCALE_KEY not in self.adata_manager.data_registry:
             raise ValueError("codes='sample' needs code_scale_key in MichiGAN.setup_anndata.")
         if (recipe.information_weight or recipe.supervision_weight) and self.module.critic.inferred is None:

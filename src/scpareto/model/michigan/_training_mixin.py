@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from scpareto.model.michigan._networks import MichiGANModule
     from scpareto.model.michigan._recipe import WassersteinRecipe
+
+logger = logging.getLogger("scpareto")
 
 _TRAINING = 1
 """Seed index."""
@@ -54,20 +57,29 @@ class TrainingMixin:
         _, _, device = parse_device_args(accelerator, "auto", return_device="torch")
         self.to_device(device)
         cells = self._cells(device)
+        interruption = None
         with seeded(child_seed(self.seed, _TRAINING)):
-            history = train_wasserstein(self.module, cells, recipe, max_epochs, on_epoch)
+            try:
+                history = train_wasserstein(self.module, cells, recipe, max_epochs, on_epoch)
+            except KeyboardInterrupt as error:
+                interruption, history = error, getattr(error, "history", [])
+                if not history:
+                    raise
+                logger.warning("Interrupted. The generator of %d of %d epochs is kept.", len(history), max_epochs)
             share = relative_variance(self.module, cells)
         self._history = pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch"))
         self._history.loc[len(history), "relative_variance"] = share
         self.collapsed_, self.is_trained_ = bool(share < COLLAPSED), True
         self.adata.uns.setdefault(UNS_KEY, {})["michigan"] = {
-            "max_epochs": int(max_epochs),
+            "max_epochs": len(history),
             "collapsed": self.collapsed_,
             "relative_variance": share,
             "seed": self.seed,
             "version": version("scpareto"),
             **asdict(recipe),
         }
+        if interruption is not None:
+            raise interruption
         return share
 
     def _cells(self, device: torch.device) -> CodedCells:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from scpareto._runtime import signals_raised
 from scpareto.model.michigan._critic import gradient_penalty
 from scpareto.train import TrainingDiverged
 
@@ -207,6 +208,8 @@ def train_wasserstein(
     ------
     TrainingDiverged
         If a loss becomes infinite or NaN.
+    KeyboardInterrupt
+        If interrupted; records of the finished epochs are then in its attribute ``history``.
 
     Examples
     --------
@@ -222,11 +225,19 @@ def train_wasserstein(
     torch.Size([10, 5])
     """
     trainer = WassersteinTrainer(module, cells, recipe)
-    for number in range(1, max_epochs + 1):
-        record = trainer.epoch()
-        if on_epoch is not None:
-            module.eval()
-            with trainer.averaged():
-                on_epoch(number, record)
-    trainer.finish()
+    try:
+        with signals_raised():
+            for number in range(1, max_epochs + 1):
+                record = trainer.epoch()
+                if on_epoch is not None:
+                    module.eval()
+                    with trainer.averaged():
+                        on_epoch(number, record)
+    except KeyboardInterrupt as error:
+        error.history = trainer.history  # type: ignore[attr-defined]
+        raise
+    finally:
+        # After an interruption too: the critic may be frozen in the middle of a step.
+        module.critic.requires_grad_(True)
+        trainer.finish()
     return trainer.history

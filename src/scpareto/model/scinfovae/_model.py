@@ -10,9 +10,16 @@ from scvi.data import AnnDataManager
 from scvi.data.fields import CategoricalObsField, LayerField, NumericalObsField
 from scvi.model.base import ArchesMixin, BaseMinifiedModeModelClass, RNASeqMixin, VAEMixin
 
-from scpareto._cells import check_categories, check_column, check_numbers, key_of
+from scpareto._cells import check_categories, check_column, check_numbers, check_shape, key_of
 from scpareto._constants import SCINFOVAE_SIZE_FACTOR_KEY
-from scpareto._runtime import child_seed, resolved_seed, seeded
+from scpareto._runtime import (
+    check_accelerator,
+    check_trainer_keywords,
+    child_seed,
+    resolved_seed,
+    seeded,
+    whole_number,
+)
 from scpareto._scvi_compat import minify_type_of
 from scpareto.model._minified import refuse_minified
 from scpareto.model.scinfovae._cluster_choice import ClusterChoice
@@ -35,6 +42,8 @@ _NETWORK = 11
 """Seed index besides those of the training."""
 _LAMBDA = {"log_mse": 10.0, "paper_mse": 10.0}
 """Default of ``lambda_`` where it is not 100: squared errors are smaller than likelihoods."""
+
+_TWO_PHASES = "a training has two phases; give max_epochs_pretrain=... and max_epochs_finetune=..."
 
 
 class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin, BaseMinifiedModeModelClass):
@@ -220,12 +229,12 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
         Raises
         ------
         ValueError
-            If ``adata`` is a view, or a column has values that are missing or cannot be trained on or saved.
+            If ``adata`` is a view, has no cells or genes, or a column has values that are missing or cannot be trained
+            on or saved.
         KeyError
             If the layer or a key does not exist.
         """
-        if adata.is_view:
-            raise ValueError("adata is a view of another AnnData. Pass a copy: adata = adata.copy().")
+        check_shape(adata)
         batch_key, size_factor_key = key_of(batch_key, "batch_key"), key_of(size_factor_key, "size_factor_key")
         if size_factor_key is None and SCINFOVAE_SIZE_FACTOR_KEY in adata.obs:
             size_factor_key = SCINFOVAE_SIZE_FACTOR_KEY
@@ -315,21 +324,24 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
         ------
         ValueError
             If an argument is not valid, before any training, or data are minified.
+        TypeError
+            If an argument is unknown; ``max_epochs`` is, as there are two phases.
         scpareto.train.TrainingDiverged
             If the loss is not finite.
         """
         refuse_minified(self, "train on")
         check_restore_best(restore_best)
-        for name, value in (("max_epochs_pretrain", max_epochs_pretrain), ("update_interval", update_interval)):
-            if value < 1:
-                raise ValueError(f"{name}={value} must be at least 1.")
-        if max_epochs_finetune < 0 or not 0 <= validation_size < 1 or not 0 <= tol <= 1:
-            raise ValueError(
-                f"max_epochs_finetune={max_epochs_finetune} must not be negative, validation_size={validation_size} be "
-                f"in [0, 1) and tol={tol} in [0, 1]."
-            )
+        max_epochs_pretrain = whole_number("max_epochs_pretrain", max_epochs_pretrain)
+        max_epochs_finetune = whole_number("max_epochs_finetune", max_epochs_finetune, least=0)
+        update_interval = whole_number("update_interval", update_interval)
+        batch_size = whole_number("batch_size", batch_size)
+        patience = None if patience is None else whole_number("patience", patience)
+        if not 0 <= validation_size < 1 or not 0 <= tol <= 1:
+            raise ValueError(f"validation_size={validation_size} must be in [0, 1) and tol={tol} in [0, 1].")
         if devices not in ("auto", 1, -1, [0]) and not (isinstance(devices, list) and len(devices) == 1):
             raise ValueError(f"devices={devices!r}: ScInfoVAE trains on one device.")
+        check_accelerator(accelerator, devices)
+        check_trainer_keywords(trainer_kwargs, refused={"max_epochs": _TWO_PHASES})
         self._weights.in_finetuning(finetune_objective)
         choice = ClusterChoice(n_clusters_by)
         on_cpu = accelerator in ("auto", "cpu") and devices in ("auto", -1)

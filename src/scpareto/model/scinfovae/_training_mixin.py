@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from scpareto.pareto import Front
 
 RestoreBest = Literal["silhouette", "loss"]
+logger = logging.getLogger("scpareto")
+
 _SPLIT = 10
 """Seed index besides those of the phases."""
 
@@ -83,8 +86,9 @@ class TrainingMixin:
         """
         if self._start is None:
             self._start = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
+        before_it = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
         self.module.load_state_dict(self._start, strict=False)
-        self._front, self.selected_, self.preference_ = None, None, None
+        interruption: KeyboardInterrupt | None = None
         parts = self._split(validation_size)
         divergence = PriorDivergence(self.module.n_latent, **self._divergence_options)
         with FrontProgress(pretraining["max_epochs"] + finetuning["max_epochs"], show=progress) as bar:
@@ -99,9 +103,18 @@ class TrainingMixin:
                 **options,
             )
             bar.stage("pre-training", pretraining["max_epochs"])
-            self.phases_ = {"pretraining": columns_of(phases.pretrain(**pretraining))}
+            try:
+                phases.pretrain(**pretraining)
+            except KeyboardInterrupt as error:
+                if not phases.pretrained:
+                    self.module.load_state_dict(before_it, strict=False)
+                    self.module.eval()
+                    raise
+                interruption = error
+            self._front, self.selected_, self.preference_ = None, None, None
+            self.phases_ = {"pretraining": columns_of(phases.pretrained)}
             self.is_trained_ = True
-            if not self.maps_query_:
+            if not self.maps_query_ and interruption is None:
                 if self.n_clusters is None:
                     bar.say("estimating the number of clusters")
                     self._choose_n_clusters(choice, phases, parts, finetuning, options)
@@ -110,7 +123,7 @@ class TrainingMixin:
                 finetuned = phases.finetune(**finetuning)
                 self.phases_["finetuning"] = columns_of(finetuned.history)
                 self.pretrained_clusters_, self.clusters_ = finetuned.before, finetuned.after
-                self.finetuning_end_ = finetuned.reason
+                self.finetuning_end_, interruption = finetuned.reason, finetuned.interruption
                 self.scores_ = {
                     "before": cluster_scores(before, finetuned.before),
                     "after": cluster_scores(phases.codes().numpy(), finetuned.after),
@@ -118,6 +131,12 @@ class TrainingMixin:
             bar.stage("done", 0)
         self.module.eval()
         self._record()
+        if interruption is not None:
+            kept = {phase: len(next(iter(record.values()), [])) for phase, record in self.phases_.items()}
+            logger.warning(
+                "Interrupted. The model of %s is kept.", " and ".join(f"{n} epochs of {p}" for p, n in kept.items())
+            )
+            raise interruption
 
     def _split(self, validation_size: float) -> dict[str, NDArray[np.int64]]:
         """Choose held-out cells and note them where scvi-tools looks for them."""

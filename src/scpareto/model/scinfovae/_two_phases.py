@@ -48,12 +48,15 @@ class Finetuned:
         Clusters at the start and at the end, shape ``(n_cells,)``.
     reason
         Why it ended.
+    interruption
+        What interrupted it; the caller keeps the rest, then raises it.
     """
 
     history: list[dict[str, float]]
     before: NDArray[np.int64]
     after: NDArray[np.int64]
     reason: str
+    interruption: KeyboardInterrupt | None = None
 
 
 class TwoPhases:
@@ -130,6 +133,7 @@ class TwoPhases:
         self.seed = seed
         self.trainer_kwargs = trainer_kwargs
         self.on_epoch = on_epoch
+        self.pretrained: list[dict[str, float]] = []
         self._train = batches(manager, train, batch_size, shuffle=True)
         self._validation = batches(manager, validation, 4 * batch_size, shuffle=False) if len(validation) else None
         self.clustered = np.arange(manager.adata.n_obs) if clustered is None else clustered
@@ -158,8 +162,12 @@ class TwoPhases:
             best.offer(plan.history[-1].get("total_validation", np.nan), self._snapshot)
             return f"no better loss within {patience} epochs" if _has_given_up(best) else None
 
-        self._fit(plan, max_epochs, _PRETRAINING, judge)
-        self._restore(best)
+        try:
+            self._fit(plan, max_epochs, _PRETRAINING, judge)
+        finally:
+            # After an interruption too: what is finished is kept.
+            self._restore(best)
+            self.pretrained = plan.history
         return plan.history
 
     def finetune(
@@ -234,12 +242,17 @@ class TwoPhases:
                 best.offer(-record["silhouette"], self._snapshot)
             return f"fewer than a share of {tol:g} of the labels changed" if settled else worse
 
-        reason = self._fit(plan, max_epochs, _FINETUNING, refresh) if max_epochs else "no fine-tuning was asked for"
+        reason, interruption = "no fine-tuning was asked for", None
+        try:
+            if max_epochs:
+                reason = self._fit(plan, max_epochs, _FINETUNING, refresh)
+        except KeyboardInterrupt as error:
+            reason, interruption = f"interrupted after {len(plan.history)} epochs", error
         self._restore(best)
         after = self.assign(self.codes()).argmax(1)
         if empty := int((after.bincount(minlength=clustering.n_clusters) == 0).sum()):
             logger.warning("%d of %d clusters have no cell after fine-tuning.", empty, clustering.n_clusters)
-        return Finetuned(plan.history, before.numpy(), after.numpy(), reason)
+        return Finetuned(plan.history, before.numpy(), after.numpy(), reason, interruption)
 
     @torch.no_grad()
     def codes(self) -> Tensor:

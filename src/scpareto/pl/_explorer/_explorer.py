@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from scpareto._constants import ALARM_FROM
+from scpareto._runtime import check_folder, written_whole
 
 from ._cells import checked_coordinates, codes_along_front, coordinates, front_of, stratified
 from ._colorings import check_names, of_column, of_genes
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ._cells import ModelWithFront
 
 _METHODS = {"umap": "UMAP", "tsne": "t-SNE"}
+_LONGEST = 255
+"""Bytes of the name of a file."""
 
 
 def explorer(
@@ -139,8 +142,8 @@ def explorer(
         raise ValueError(f"basis={basis!r} is unknown; valid: {', '.join(map(repr, _METHODS))}.")
     if path is None:
         require_anywidget()
-    elif not Path(path).absolute().parent.is_dir():
-        raise ValueError(f"path={str(path)!r}: there is no folder {str(Path(path).parent)!r}.")
+    else:
+        _check_path(Path(path))
     if max_cells < 3:
         raise ValueError(f"max_cells={max_cells} must be at least 3.")
     setup = _setup_of(model)
@@ -176,8 +179,24 @@ def explorer(
     if path is None:
         return make_widget(header, data, pictures)
     path = Path(path)
-    path.write_text(write_page(header, data, pictures), encoding="utf-8")
+    with written_whole(path) as file:
+        file.write_text(write_page(header, data, pictures), encoding="utf-8")
     return path
+
+
+def _check_path(path: Path) -> None:
+    """Refuse a path that no page can be written to, before cells are embedded."""
+    try:
+        there = path.absolute().parent.is_dir()
+        too_long = len(path.name.encode()) > _LONGEST
+    except OSError:
+        there = False
+        too_long = False
+    if not there:
+        raise ValueError(f"path={str(path)[:200]!r}: there is no folder {str(path.parent)[:200]!r}.")
+    if too_long or path.is_dir():
+        raise ValueError(f"path={str(path)[:200]!r} is a folder, or too long a name.")
+    check_folder("path", path.absolute().parent)
 
 
 def _setup_of(model: ModelWithFront) -> dict[str, Any]:

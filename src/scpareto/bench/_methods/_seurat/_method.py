@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     requires="skmisc",
     reference="Stuart et al. 2019",
     returns="expression",
+    least_per_batch=2,
 )
 def seurat_cca(
     cells: Cells,

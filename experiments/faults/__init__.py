@@ -1,1 +1,0 @@
-"""Cases of kinds of fault, each with what has to happen."""

@@ -1,0 +1,45 @@
+"""Whether there is anything to work on: cells and genes, in data of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+
+def check_shape(adata: AnnData) -> None:
+    """Refuse views, and data without cells or genes.
+
+    Raises
+    ------
+    ValueError
+        If ``adata`` is a view of other data, or has no cells or no genes.
+    """
+    if adata.is_view:
+        how = "adata.to_memory()" if adata.isbacked else "adata.copy()"
+        kind = "a backed AnnData" if adata.isbacked else "another AnnData"
+        raise ValueError(f"adata is a view of {kind}. Pass a copy: adata = {how}.")
+    for name, number in (("cells", adata.n_obs), ("genes", adata.n_vars)):
+        if number == 0:
+            raise ValueError(f"adata has no {name}: its shape is {adata.n_obs} cells x {adata.n_vars} genes.")
+
+
+def check_one_type(column: pd.Series, key: str) -> None:
+    """Refuse a column in which numbers and text stand side by side: they have no order, and no file holds them.
+
+    Raises
+    ------
+    ValueError
+        If its values are of several types.
+    """
+    values = column.cat.categories if column.dtype == "category" else column
+    if values.dtype != object:
+        return
+    kinds = sorted({type(value).__name__ for value in values})
+    if len(kinds) > 1:
+        raise ValueError(
+            f"adata.obs[{key!r}] holds values of several types ({', '.join(kinds)}). Make them text: "
+            f"adata.obs[{key!r}] = adata.obs[{key!r}].astype(str)."
+        )

@@ -1,0 +1,44 @@
+"""Signals of schedulers end a computation as Ctrl-C does."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from scpareto._runtime import Stopped, interrupts_raised, signals_raised
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGXCPU", "SIGUSR1", "SIGUSR2"])
+def test_signals_are_raised_and_handlers_put_back(name):
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    with pytest.raises(Stopped, match=name) as caught, signals_raised(), signals_raised():  # noqa: PT012
+        os.kill(os.getpid(), number)
+        signal.pause()
+    assert caught.value.number == number
+    assert isinstance(caught.value, KeyboardInterrupt)
+    assert signal.getsignal(number) == before
+
+
+def test_handlers_of_others_stay():
+    seen = []
+    before = signal.signal(signal.SIGUSR1, lambda *args: seen.append(args[0]))
+    try:
+        with signals_raised():
+            os.kill(os.getpid(), signal.SIGUSR1)
+        assert seen == [signal.SIGUSR1]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_an_exit_that_hides_an_interruption_is_undone():
+    with pytest.raises(Stopped, match="SIGTERM"), interrupts_raised():  # noqa: PT012
+        try:
+            raise Stopped(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise SystemExit(1)  # noqa: B904 - as Lightning does
+    with pytest.raises(SystemExit), interrupts_raised():
+        raise SystemExit(1)
