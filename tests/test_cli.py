@@ -475,7 +475,7 @@ def test_batches_of_every_type_have_variable_genes(tmp_path, column):
     [
         (["--n-points", "many"], "Invalid value for '--n-points'"),
         (["--no-such-option"], "No such option"),
-        (["--n-points", "1"], "n_points=1: a front needs at least 2"),
+        (["--n-points", "1"], "n_points=1: a front needs at least 4"),
         (["--batch-size", "0"], "batch_size=0 must be at least 1"),
         (["--max-epochs", "0"], "max_epochs=0 must be at least 1"),
         (["--seed", "1099511627776"], "seed=1099511627776 must be a whole number from 0 to 4294967295"),

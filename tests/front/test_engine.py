@@ -253,9 +253,13 @@ def test_clusters_of_one_level_are_reported(
     ("arguments", "error", "message"),
     [
         ({"objective": []}, ValueError, "objective is empty"),
-        ({"objective": ["mine", "nime"]}, ValueError, "'nime' is unknown"),
-        ({"objective": ["mine", "mine"]}, ValueError, "'mine' is there twice"),
-        ({"objective": ["mine", "hsic"], "objective_kwargs": [{}]}, ValueError, "1 entries for 2 objectives"),
+        ({"objective": ["mine", "nime"], "n_points": 6}, ValueError, "'nime' is unknown"),
+        ({"objective": ["mine", "mine"], "n_points": 6}, ValueError, "'mine' is there twice"),
+        (
+            {"objective": ["mine", "hsic"], "objective_kwargs": [{}], "n_points": 6},
+            ValueError,
+            "1 entries for 2 objectives",
+        ),
         ({"objective": ["mine", "hsic"], "n_points": 5}, ValueError, "n_points=5: a front needs at least 6"),
         ({"objective": ["mine", "hsic"], "preferences": [0.2, 0.8]}, ValueError, r"as \(n_preferences, 3\)"),
         ({"objective_kwargs": {"target": ["batch", "quality"]}}, ValueError, "only categorical nuisances"),
@@ -272,7 +276,7 @@ def test_bad_arguments_are_refused_before_any_training(
     monkeypatch.setattr("scpareto.train._train.run_training", lambda *args, **kwargs: pytest.fail("trained"))
     options = {"objective_kwargs": None} | arguments
     if "split" in options:
-        same = np.flatnonzero(nuisances.obs["batch"] == "batch_0")[-2:]
+        same = np.flatnonzero(nuisances.obs["batch"] == "batch_0")[-5:]
         rest = np.setdiff1d(np.arange(200), same)
         options["split"] = [rest[:150], rest[150:], same]
     with pytest.raises(error, match=message):

@@ -27,13 +27,7 @@ def checked_grid(
 ) -> NDArray[np.float64]:
     """Preferences as a matrix, from uncorrected to strongest; the solver's own where none are given."""
     if preferences is None:
-        # One end for each objective, and as many places between them as a grid must have.
-        if isinstance(n_points, bool) or int(n_points) != n_points or n_points < 2 * n_objectives:
-            raise ValueError(
-                f"n_points={n_points}: a front needs at least {2 * n_objectives} points, "
-                f"{n_objectives} of them its ends."
-            )
-        return solver.default_preferences(int(n_points) - n_objectives, n_objectives)
+        return solver.default_preferences(n_points - n_objectives, n_objectives)
     grid = np.asarray(preferences, dtype=float)
     if grid.ndim == 1 and n_objectives == 2:
         grid = np.column_stack([1 - grid, grid])

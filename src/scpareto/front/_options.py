@@ -178,8 +178,12 @@ class FrontOptions:
         for name in ("n_points", "max_epochs", "max_epochs_pretrain", "batch_size"):
             if (value := getattr(self, name)) is not None:
                 whole_number(name, value)
-        if self.preferences is None and self.n_points < (least := 1 + len(self.objectives)):
-            raise ValueError(f"n_points={self.n_points}: a front needs at least {least} preferences.")
+        # One end for each objective, and as many places between them as a grid must have.
+        n_ends = 1 + len(self.objectives)
+        if self.preferences is None and self.n_points < 2 * n_ends:
+            raise ValueError(
+                f"n_points={self.n_points}: a front needs at least {2 * n_ends} points, {n_ends} of them its ends."
+            )
         if self.seed is not None:
             checked_seed(self.seed)
         for name in self.objectives:
