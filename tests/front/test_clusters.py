@@ -63,7 +63,12 @@ def test_soft_memberships_are_taken_as_they_are(adata, name):
 @pytest.mark.parametrize(
     ("name", "n_clusters", "error", "message"),
     [
-        ("cell_types", None, KeyError, "'cell_types' is neither.*'corrected', 'pca', 'type', 'leiden'.*'soft'"),
+        (
+            "cell_types",
+            None,
+            KeyError,
+            "'cell_types' is neither.*'corrected', 'pca', 'populations', 'type', 'leiden'.*'soft'",
+        ),
         ("gap", None, ValueError, "'gap'.*missing values"),
         ("depth", None, ValueError, "'depth'.*numbers, not clusters"),
         ("one", None, ValueError, "'one' has 1 clusters; give from 2 to 12"),

@@ -178,7 +178,7 @@ def main(folder, rank):
     except TrainingDiverged as error:
         found["diverged"] = str(error)
 
-    with mock.patch.object(_store, "_write_whole", wraps=_store._write_whole) as write:
+    with mock.patch.object(_store, "written_whole", wraps=_store.written_whole) as write:
         found["early"] = early_front_of(adata, f"{folder}/early")
     found["written"] = [call.args[0].name for call in write.call_args_list]
     found["again"] = early_front_of(adata, f"{folder}/early")["ends"]

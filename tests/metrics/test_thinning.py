@@ -40,7 +40,7 @@ def test_equal_seeds_give_equal_halves():
         ([[-1.0, 1.0]], "such as -1.0"),
         ([[np.nan, 1.0]], "no counts"),
         ([1.0, 2.0], "shape"),
-        ([["a", "b"]], "dtype"),
+        ([["a", "b"]], "no numbers"),
     ],
 )
 def test_what_is_no_count_is_refused(counts, message):

@@ -137,7 +137,7 @@ class FrontOptions:
     --------
     >>> from scpareto.front import FrontOptions
     >>> FrontOptions().n_points, FrontOptions().warm_start
-    (10, 'start')
+    (12, 'start')
     >>> FrontOptions(preset="paper", method="conditional")
     Traceback (most recent call last):
         ...

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-_LOST_EITHER_WAY, _ALIKE = 0.25, 0.05
+_LOST_EITHER_WAY, _ALIKE = 0.35, 0.05
 """What must be lost if weakly matched populations are one as well, unless both readings give the same."""
 _LEAST_SAMPLES = 2.0
 """Samples that a side needs to be judged by sample: of fewer there is no telling what samples differ by."""
@@ -195,7 +195,7 @@ def lost_contrasts(
     What batches differ by within a population is taken away from the scores. Where the population is matched weakly,
     this may be what two related types differ by, of which either batch has one, and their merging would go unseen: with
     ``surely`` only the mean effect of the batch is taken away there. An effect of the batch on one type can then look
-    like a loss. So a contrast rings if it is lost in that reading, and by more than a quarter, or as much, where weak
+    like a loss. So a contrast rings if it is lost in that reading, and by more than a third, or as much, where weak
     matches are believed, too.
 
     Measured on real cells (``experiments/calibration``). Null batches: 12 sets dealt at random into two, five times
@@ -205,8 +205,8 @@ def lost_contrasts(
     23, larger ones 63 of 64; none of 12 sound embeddings rang. The loudest contrast was of the kind "type" in 78 of 100
     merged types that rang, and "state" in 30 of 41 gradients within a type that were laid onto the rest of it.
     Simulated: a type of one batch laid onto its relative in the others, with effects of the batch on each type (20
-    draws). Where an alarm that knows the types rang it rang in 16 of 18, and for Harmony as it was in 9 of 13; where that
-    one was silent, in 1 of 9.
+    draws). Where an alarm that knows the types rang, this one rang in 16 of 18, and for Harmony as it was in 9 of 13;
+    where that one was silent, in 1 of 9.
 
     The smallest population takes the standard error to fall with the root of the cells, and is at least twice
     ``min_cells``, since smaller populations may share a group with others.

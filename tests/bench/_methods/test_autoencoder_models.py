@@ -83,7 +83,7 @@ def test_leakage_falls_along_a_front(build, cls, objective, method, max_epochs):
         model,
         objective,
         method,
-        2,
+        4,
         max_epochs=max_epochs,
         max_epochs_pretrain=60,
         plan_kwargs=SHORT | {"lr": 1e-2 if cls is sp.bench.DESC else 1e-3},

@@ -184,7 +184,7 @@ def test_the_judge_compares_with_the_components_of_log_expression(gaussian):
     [
         (lambda a: BetaTCVAE(a, beta=-1), "beta=-1 must be"),
         (lambda a: BetaTCVAE(a, gene_likelihood="normal"), "gene_likelihood='normal' is unknown"),
-        (lambda a: BetaTCVAE(a, gene_likelihood="nb"), "needs raw counts"),
+        (lambda a: BetaTCVAE(a, gene_likelihood="nb"), "raw counts are needed"),
         (lambda a: BetaTCVAE(), "BetaTCVAE needs adata"),
         (lambda a: BetaTCVAE(a, **SMALL).train(train_size=0.0), "train_size=0.0"),
         (lambda a: BetaTCVAE(a, **SMALL).decode(np.zeros((2, 4))), r"shape \(2, 4\); the model takes \(n_cells, 3\)"),

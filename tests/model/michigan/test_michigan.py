@@ -308,7 +308,7 @@ def test_unknown_cells_and_columns_are_named(trained):
         ({}, {}, "needs codes: give code_key"),
         ({"code_key": "codes"}, {"conditioning": "none"}, "conditional=False"),
         ({"code_key": "codes", "layer": "counts"}, {}, "takes log-normalised expression"),
-        ({"code_key": "codes"}, {"output": "nb"}, "needs raw counts"),
+        ({"code_key": "codes"}, {"output": "nb"}, "raw counts are needed"),
         ({"code_key": "bad"}, {}, "finite matrix"),
         ({"code_key": "codes", "code_scale_key": "wide"}, {}, "standard deviation for every entry"),
         ({"code_scale_key": "scale"}, {}, "needs code_key"),
