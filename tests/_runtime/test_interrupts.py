@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -16,8 +17,9 @@ def test_signals_are_raised_and_handlers_put_back(name):
     number = getattr(signal, name)
     before = signal.getsignal(number)
     with pytest.raises(Stopped, match=name) as caught, signals_raised(), signals_raised():  # noqa: PT012
-        os.kill(os.getpid(), number)
-        signal.pause()
+        # To this thread: another one of the process would not end a wait of this one.
+        signal.raise_signal(number)
+        time.sleep(5)
     assert caught.value.number == number
     assert isinstance(caught.value, KeyboardInterrupt)
     assert signal.getsignal(number) == before
@@ -28,7 +30,7 @@ def test_handlers_of_others_stay():
     before = signal.signal(signal.SIGUSR1, lambda *args: seen.append(args[0]))
     try:
         with signals_raised():
-            os.kill(os.getpid(), signal.SIGUSR1)
+            signal.raise_signal(signal.SIGUSR1)
         assert seen == [signal.SIGUSR1]
     finally:
         signal.signal(signal.SIGUSR1, before)
