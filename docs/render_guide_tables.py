@@ -176,8 +176,8 @@ def rules(rows: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     rows
-        One row for each data set, seed and rule, with columns ``scib_total_gap``, ``rare_purity_gap``, ``batch_left`` and
-        ``structure_kept``; the larger setting counts where there are two.
+        One row for each data set, seed and rule, with columns ``scib_total_gap``, ``rare_purity_gap``, ``batch_left``
+        and ``structure_kept``; the larger setting counts where there are two.
 
     Returns
     -------
