@@ -68,7 +68,7 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
             reference="components",
             gene_names=cells.genes,
             populations=shared.labels,
-            surely=shared.surely,
+            confident_populations=shared.confident_labels,
             seed=seed,
         )
         seconds = (time.perf_counter() - begun) / len(some)

@@ -46,7 +46,7 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
     ways: dict[str, dict[str, Any]] = {
         "truth": {"populations": np.where(alone, -1, types)},
         "labels": {"populations": found.labels},
-        "alarm": {"populations": found.labels, "surely": found.surely},
+        "alarm": {"populations": found.labels, "confident_populations": found.confident_labels},
     }
     begun = time.process_time()
     rang = {

@@ -76,9 +76,9 @@ class Frame:
         return self.populations[len(self.populations) // 2].labels if self.populations else None
 
     @property
-    def sure_labels(self) -> NDArray[np.int64] | None:
+    def confident_labels(self) -> NDArray[np.int64] | None:
         """The same, -1 also where a match is weak, which may be one of related types of which each batch has one."""
-        return self.populations[len(self.populations) // 2].surely if self.populations else None
+        return self.populations[len(self.populations) // 2].confident_labels if self.populations else None
 
 
 @torch_threads_kept()

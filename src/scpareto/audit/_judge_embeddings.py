@@ -123,7 +123,7 @@ def judge_embeddings(
             reference=alarm_reference or reference,
             gene_names=frame.genes,
             populations=frame.labels,
-            surely=frame.sure_labels,
+            confident_populations=frame.confident_labels,
             sample=frame.sample,
             covariates=frame.covariates,
             seed=frame.seed,

@@ -44,7 +44,8 @@ class LostContrasts:
         ``kind``: ``"type"`` where few cells of the batch connect the two sides, ``"state"`` where they pass gradually
         into each other; ``shown_by_reference`` and ``shown``: share of the difference that neighbourhoods show;
         ``lost``: what is lost of the reference's, with ``low`` and ``high``; ``statistic``: loss beyond the margin in
-        standard errors, the loudness of the alarm; ``p_adjusted`` and ``rings``;
+        standard errors, the loudness of the alarm; ``p_adjusted``, and ``rings``, for which a small ``p_adjusted`` is
+        not enough if the loss does not stand where weak matches are believed;
         ``markers_first``, ``markers_second``: genes that are higher on either side; ``explained``: share of the
         difference that technical covariates explain, and ``explained_by``, the one that explains most; ``status``:
         ``"judged"``, ``"technical"``, ``"few samples"``, or ``"not shown"`` where the reference does not show the
@@ -89,7 +90,7 @@ def lost_contrasts(
     reference: str,
     gene_names: Sequence[str] | None = None,
     populations: ArrayLike | None = None,
-    surely: ArrayLike | None = None,
+    confident_populations: ArrayLike | None = None,
     sample: ArrayLike | None = None,
     covariates: Mapping[str, ArrayLike] | None = None,
     margin: float = 0.1,
@@ -122,9 +123,10 @@ def lost_contrasts(
         Names of the genes, for markers, mitochondrial share and cell cycle.
     populations
         Population of each cell, as in :func:`programme_scores`.
-    surely
-        The same, -1 also where a match is weak (:attr:`SharedPopulations.surely`). What batches differ by in a weakly
-        matched population may be the batch, or the difference of two related types of which either batch has one.
+    confident_populations
+        The same, -1 also where a match is weak (:attr:`SharedPopulations.confident_labels`). What batches differ by in
+        a weakly matched population may be the batch, or the difference of two related types of which either batch has
+        one.
     sample
         Sample, as a rule donor, of each cell, shape ``(n_cells,)``. With at least three in every batch standard errors
         count what samples differ by, and contrasts of which one side is of less than two samples (of unequal ones: as
@@ -194,9 +196,9 @@ def lost_contrasts(
 
     What batches differ by within a population is taken away from the scores. Where the population is matched weakly,
     this may be what two related types differ by, of which either batch has one, and their merging would go unseen: with
-    ``surely`` only the mean effect of the batch is taken away there. An effect of the batch on one type can then look
-    like a loss. So a contrast rings if it is lost in that reading, and by more than a third, or as much, where weak
-    matches are believed, too.
+    ``confident_populations`` only the mean effect of the batch is taken away there. An effect of the batch on one type
+    can then look like a loss. So a contrast rings if it is lost in that reading, and by more than 35 %, or as much,
+    where weak matches are believed, too.
 
     Measured on real cells (``experiments/calibration``). Null batches: 12 sets dealt at random into two, five times
     each, four embeddings that had lost nothing: no false alarm in 60 (at most 6 % by the 95 % interval); a fifth one,
@@ -248,14 +250,14 @@ def lost_contrasts(
         counts,
         batch,
         used_genes=None,
-        populations=populations if surely is None else surely,
+        populations=populations if confident_populations is None else confident_populations,
         n_components=30,
         min_cells=min_cells,
         min_genes=1,
         max_depth_share=1.0,
         max_cells=max_cells,
         seed=seed,
-        also=None if surely is None else populations,
+        also=None if confident_populations is None else populations,
     )
     rows, n = programmes.rows, len(programmes.rows)
     unit, _, errors_of = units_of(None if sample is None else np.asarray(sample)[rows], programmes.batch)

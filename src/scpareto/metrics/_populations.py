@@ -78,7 +78,7 @@ class SharedPopulations:
         return tuple(str(name) for name, size in zip(self.sizes.columns, sizes, strict=True) if size > 0)
 
     @property
-    def surely(self) -> NDArray[np.int64]:
+    def confident_labels(self) -> NDArray[np.int64]:
         """Population of each cell, -1 also where a match rests on a similarity below .8, shape ``(n_cells,)``.
 
         What such a population differs by between batches may be what two related types differ by, of which either
@@ -90,7 +90,7 @@ class SharedPopulations:
         >>> types = np.tile(np.repeat(np.arange(4), 50), 2)
         >>> expression = 9 * np.eye(4)[types] + np.random.default_rng(0).normal(size=(400, 4))
         >>> found = shared_populations(expression, np.repeat(["a", "b"], 200), n_clusters=4)
-        >>> bool((found.surely == found.labels).all())
+        >>> bool((found.confident_labels == found.labels).all())
         True
         """
         sure = np.append(self.similarity >= _SURE, False)

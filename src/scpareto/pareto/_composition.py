@@ -25,7 +25,7 @@ def advice_on_composition(front: FrontData) -> str:
 
     Returns
     -------
-    Two sentences; empty where composition is alike, was not judged, or information is taken within clusters already.
+    Three sentences; empty where composition is alike, was not judged, or information is taken within clusters already.
     """
     record = front.metadata.get("judged", {})
     options = front.metadata.get("objective_options", {}).values()
@@ -41,6 +41,6 @@ def advice_on_composition(front: FrontData) -> str:
         told.append(f"{100 * alone:.0f} % of the cells have no counterpart in another batch")
     return (
         f"Batches hold unlike cells: {' and '.join(told)}. "
-        '`train(objective_kwargs={"given": "populations"})` mixes cells within shared populations only, and leaves '
-        "what one batch alone has in peace."
+        '`train(objective_kwargs={"given": "populations"})` mixes cells within shared populations only. '
+        "What only one batch has stays as it is."
     )
