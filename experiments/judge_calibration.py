@@ -12,7 +12,19 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from calibration import families, null, odd, planted, probes, relatives, retrained, sensitivity, simulated, thorough
+from calibration import (
+    families,
+    null,
+    odd,
+    places,
+    planted,
+    probes,
+    relatives,
+    retrained,
+    sensitivity,
+    simulated,
+    thorough,
+)
 from shared import RESULTS, run_missing
 
 if TYPE_CHECKING:
@@ -31,6 +43,7 @@ PARTS: dict[str, ModuleType] = {
     "g": probes,
     "h": retrained,
     "i": relatives,
+    "j": places,
     "thorough": thorough,
 }
 
@@ -39,14 +52,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--setting", choices=("small", "full"), default="small")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--seeds", type=int, help="number of seeds")
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args()
     for name in arguments.parts:
         part = PARTS[name]
+        first = arguments.first_seed
         n_seeds = arguments.seeds or getattr(part, "SEEDS", SEEDS)
-        runs = [(arguments.setting, case, seed) for seed in range(n_seeds) for case in part.CASES]
+        runs = [(arguments.setting, case, seed) for seed in range(first, first + n_seeds) for case in part.CASES]
         path = RESULTS / f"judge_calibration_{name}.csv"
         table = run_missing(part.judge, runs, KEYS, path, jobs=arguments.jobs, resume=arguments.resume)
         print(f"Part {name}: {part.__doc__.splitlines()[0]}")

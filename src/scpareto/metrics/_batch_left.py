@@ -344,7 +344,7 @@ def _gather(
     """Train the probes of all embeddings on the same folds."""
     n = int(rows.sum())
     given = np.empty((2, len(embeddings), len(kinds), len(c), n_repeats, n))
-    stretch = np.empty(given.shape[1:-1])
+    stretch, unsure = np.empty((2, *given.shape[1:-1]))
     marginal = np.full((len(embeddings), n_repeats, n), np.nan)
     composition = np.empty((len(c), n_repeats, n))
     nowhere = np.zeros_like(s)
@@ -363,7 +363,8 @@ def _gather(
                         continue
                     for k, kind in enumerate(kinds):
                         found = pointwise_information(z, s, at, folds, kind=kind, seed=[seed, 4, t])
-                        given[:, e, k, r, t], stretch[e, k, r, t] = found.values[:, rows], found.stretch
+                        given[:, e, k, r, t] = found.values[:, rows]
+                        stretch[e, k, r, t], unsure[e, k, r, t] = found.stretch, found.unsure
                 told = folds.both_ways(folds.log_proportions[:, at[rows], s[rows]].astype(np.float64), folds.rows)
                 if population is None:
                     composition[:, t] -= told
@@ -375,6 +376,7 @@ def _gather(
         list(embeddings).index(reference),
         given,
         stretch,
+        unsure,
         marginal,
         composition,
         s[rows],

@@ -39,6 +39,9 @@ class Evidence:
     stretch
         How many times the mean of these scatters more than their draws, ``(n_embeddings, n_kinds, n_resolutions,
         n_repeats)``.
+    unsure
+        How far below and above the mean of these the truth may lie, between what held-out and training cells of the
+        probes say, as a share of the mean, of the same shape.
     marginal
         Without it, ``(n_embeddings, n_repeats, n_cells)``.
     composition
@@ -54,6 +57,7 @@ class Evidence:
     reference: int
     given: NDArray[np.float64]
     stretch: NDArray[np.float64]
+    unsure: NDArray[np.float64]
     marginal: NDArray[np.float64]
     composition: NDArray[np.float64]
     batch: NDArray[np.int64]
@@ -94,13 +98,14 @@ def summarise(evidence: Evidence, draws: Draws, *, margin: float, level: float) 
     by_kind = by_kind.mean(axis=2) / evidence.given.shape[4]
     best = by_kind.argmax(axis=1)
     given = evidence.given[:, np.arange(len(best)), best]
-    stretch = evidence.stretch[np.arange(len(best)), best]
+    stretch, unsure = (of[np.arange(len(best)), best] for of in (evidence.stretch, evidence.unsure))
 
     mean = np.einsum("gertn,rn->gert", given, assessable) / assessable.sum(axis=1)[:, None]
     total = mean[0]
     # (n_draws, 2, n_embeddings, n_resolutions, n_repeats)
     drawn = draws.sums(np.moveaxis(given * assessable[None, None, :, None], -1, 0))
     drawn = _stretched(drawn / draws.sums(assessable.T)[:, None, None, :, None], mean, stretch)
+    drawn += _of_probe(mean, unsure, draws.between)
     # (n_embeddings, 2, n_draws, n_resolutions). Stretched weights of repeats may be negative, information is not.
     both = np.maximum(np.einsum("dgert,dt->egdr", drawn, draws.repeats), 0)
     of_cells = drawn[:, 0].mean(axis=3)
@@ -166,7 +171,7 @@ def summarise(evidence: Evidence, draws: Draws, *, margin: float, level: float) 
     ]
     return Summary(
         pd.DataFrame(rows).set_index("embedding"),
-        _per_population(evidence, given, stretch, draws, margin=margin, level=level),
+        _per_population(evidence, given, stretch, unsure, draws, margin=margin, level=level),
         pd.DataFrame(differences, columns=["first", "second", "difference", "low", "high"]),
         pd.DataFrame(by_kind, index=pd.Index(evidence.names, name="embedding"), columns=evidence.kinds),
     )
@@ -176,6 +181,7 @@ def _per_population(
     evidence: Evidence,
     given: NDArray[np.float64],
     stretch: NDArray[np.float64],
+    unsure: NDArray[np.float64],
     draws: Draws,
     *,
     margin: float,
@@ -192,7 +198,8 @@ def _per_population(
             weight = draws.sums(inside.astype(np.float64))
             some = weight > 0
             drawn = draws.sums(np.moveaxis(here, -1, 0))[some] / weight[some, None, None, None]
-            drawn = np.einsum("dget,dt->egd", _stretched(drawn, mean, stretch[:, r]), draws.repeats[some])
+            drawn = _stretched(drawn, mean, stretch[:, r]) + _of_probe(mean, unsure[:, r], draws.between[some])
+            drawn = np.einsum("dget,dt->egd", drawn, draws.repeats[some])
             entropy = _entropy(evidence.batch[inside])
             reference_low = _ends("", drawn[evidence.reference], level)["low"]
             nothing = not reference_low >= max(margin * entropy, 1e-12)
@@ -234,6 +241,13 @@ def _stretched(
     # The term of the square is held to what it is where the root comes to zero.
     bent = np.minimum(apart**2 / (4 * np.maximum(mean, 1e-12)), mean)
     return np.where(mean > 0, np.maximum(mean + apart + bent, 0), mean + apart)
+
+
+def _of_probe(
+    mean: NDArray[np.float64], unsure: NDArray[np.float64], between: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Where the truth lies between what held-out and training cells say: in each draw the same for all."""
+    return between.reshape(-1, *(1,) * mean.ndim) * (unsure * np.maximum(mean, 0))
 
 
 def _ends(prefix: str, draws: NDArray[np.float64], level: float) -> dict[str, float]:

@@ -44,10 +44,14 @@ class Pointwise:
         How many times the mean scatters more than values of cells do. A probe that learns from finite cells keeps to a
         share :math:`a` of the log ratios, and their scatter to as much, while the mean is made up for; the factor is
         :math:`\sqrt{(1 + a) / 2} / a`, with half of the variance of what was fitted to chance.
+    unsure
+        How far the truth may lie below and above the estimate, as a share of it: to what held-out cells say, and as far
+        towards what training cells say.
     """
 
     values: NDArray[np.float64]
     stretch: float
+    unsure: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +166,7 @@ def pointwise_information(
         np.float32
     )
     predict = PROBES[kind](z, labels, level, folds, np.random.default_rng(seed))
-    values, stretch = np.full((2, len(labels)), np.nan), 1.0
+    values, stretch, unsure = np.full((2, len(labels)), np.nan), 1.0, 0.0
     # Apart for cells without a population, which are the first level: a probe may be sure of these and not of others.
     for nowhere in (True, False):
         rows = folds.rows[(level[folds.rows] == 0) == nowhere]
@@ -172,8 +176,8 @@ def pointwise_information(
             found = _calibrated(np.log(np.maximum(told, 1e-12)), alone, labels[rows], rows, folds, kind)
             values[:, rows] = found.values
             if not nowhere:
-                stretch = found.stretch
-    return Pointwise(values, stretch)
+                stretch, unsure = found.stretch, found.unsure
+    return Pointwise(values, stretch, unsure)
 
 
 def _calibrated(
@@ -211,11 +215,13 @@ def _calibrated(
     if chosen is None or best.mean() <= _CHANCE / len(rows):
         # Held-out cells advise to believe nothing. There may be as much as is found at another strength, or is missed.
         at_most = max((estimate(strength, min(_MIXING_WEIGHTS))[0] for strength in _STRENGTHS), key=np.mean)
-        return Pointwise(np.stack([np.zeros(len(rows)), at_most + max(limit - at_most.mean(), 0)]), 1.0)
+        return Pointwise(np.stack([np.zeros(len(rows)), at_most + max(limit - at_most.mean(), 0)]), 1.0, 0.0)
     found, share = estimate(*chosen)
     held_back = np.clip(share, _LEAST_SHARE, 1)
     return Pointwise(
-        np.stack([found, found + max(limit - found.mean(), 0)]), float(np.sqrt((1 + held_back) / 2) / held_back)
+        np.stack([found, found + max(limit - found.mean(), 0)]),
+        float(np.sqrt((1 + held_back) / 2) / held_back),
+        float(max(1 - share, 0)),
     )
 
 

@@ -22,10 +22,13 @@ class Draws:
         How often each cell is drawn, shape ``(n_draws, n_cells)``.
     repeats
         Weights of the repeats, which sum to 1, shape ``(n_draws, n_repeats)``.
+    between
+        Uniform from -1 to 1, shape ``(n_draws,)``: from what held-out cells of a probe say to what training cells say.
     """
 
     cells: NDArray[np.float32]
     repeats: NDArray[np.float64]
+    between: NDArray[np.float64]
 
     def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Weighted sums over cells of ``values``, shape ``(n_cells, ...)``, in each draw: ``(n_draws, ...)``."""
@@ -65,7 +68,7 @@ def draw(
             row[:] = weight[sample]
     times = np.stack([np.bincount(rng.integers(n_repeats, size=n_repeats), minlength=n_repeats) for _ in cells])
     stretch = np.sqrt(n_repeats / max(n_repeats - 1, 1))
-    return Draws(cells, (1 + (times - 1) * stretch) / n_repeats)
+    return Draws(cells, (1 + (times - 1) * stretch) / n_repeats, rng.uniform(-1, 1, n_draws))
 
 
 def interval(draws: NDArray[np.float64], level: float) -> tuple[float, float]:
