@@ -95,7 +95,7 @@ def contrast_errors(rows: pd.DataFrame) -> pd.DataFrame:
     """
     rows = rows[rows["setting"] == "small"]
     found = rows.groupby(["method", "dataset"])["contrast_rmse"].agg(["mean", "max"])
-    text = found.apply(lambda row: f"{row['mean']:.2f} ({row['max']:.2f})", axis=1).unstack()
+    text = found.apply(lambda row: f"{row['mean']:.2f} ({row['max']:.2f})", axis=1).unstack().fillna("")
     return text.loc[rows["method"].unique()].reset_index()
 
 

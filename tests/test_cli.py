@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 import scanpy as sc
 import torch
+from anndata import io
 from lightning.pytorch.callbacks import Callback
 from scipy import sparse
 from typer.testing import CliRunner
@@ -547,3 +548,26 @@ def test_signals_of_schedulers_end_a_run_that_goes_on_later(data, tmp_path, monk
     result = invoke("fit", data, *OPTIONS, "--output", tmp_path / "out")
     assert result.exit_code == code
     assert f"Interrupted by {name}. Finished points are kept; add --resume to go on." in said(result)
+
+
+def test_a_full_disk_under_the_cells_keeps_the_finished_points(data, tmp_path, monkeypatch, no_umap):
+    write = io.write_elem
+
+    def full(store, name, *arguments):
+        if name == "/":
+            raise OSError(28, "No space left on device")
+        write(store, name, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("scpareto.cli._commands.io.write_elem", full)
+        result = invoke("fit", data, *OPTIONS, "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert said(result).count("Failed:") == 1
+    assert "adata.h5ad could not be written (No space left on device)" in said(result)
+    assert "--resume" in said(result)
+    assert not (tmp_path / "out" / "adata.h5ad").exists()
+    points = ParetoVI.load(tmp_path / "out" / "model", anndata.read_h5ad(data)).front.numbers
+    result = invoke("fit", data, *OPTIONS, "--output", tmp_path / "out", "--resume")
+    assert result.exit_code == 0, result.output
+    written = anndata.read_h5ad(tmp_path / "out" / "adata.h5ad")
+    assert ParetoVI.load(tmp_path / "out" / "model", written).front.numbers == points

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import anndata
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from scpareto._cells import _validate
@@ -42,6 +44,16 @@ def no_scib(monkeypatch):
 
     real = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "scib_metrics" else real(name))
+
+
+def half_written(monkeypatch, owner, name):
+    """Let a way of writing fill the disk after half of the file."""
+
+    def write(self, file, *arguments, **options):
+        Path(file).write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(owner, name, write)
 
 
 def invoke(*arguments):
@@ -128,3 +140,19 @@ def test_counts_are_checked_once_and_what_there_is_to_warn_of_is_said_once(data,
     assert len(checked) == 1
     assert said(result).count("holds fractional values") == 1
     assert "holds fractional values" in (tmp_path / "results" / "log.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "written"), [(pd.DataFrame, "to_csv", "benchmark.csv"), (Figure, "savefig", "benchmark.png")]
+)
+def test_a_full_disk_leaves_the_previous_file(data, tmp_path, no_scib, monkeypatch, owner, name, written):
+    output = tmp_path / "results"
+    arguments = ["compare", data, *OPTIONS, "--methods", "pca,broken", "-o", output]
+    assert invoke(*arguments).exit_code == 0
+    before = (output / written).read_bytes()
+    half_written(monkeypatch, owner, name)
+    result = invoke(*arguments, "--resume")
+    assert result.exit_code == 1
+    assert "could not be written (No space left on device); what was there before stays" in said(result)
+    assert (output / written).read_bytes() == before
+    assert not [path for path in output.iterdir() if "unfinished" in path.name]

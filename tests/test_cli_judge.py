@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from pathlib import Path
 
 import anndata
 import mudata
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from scipy import sparse
 from sklearn.neighbors import kneighbors_graph
 from typer.testing import CliRunner
@@ -159,3 +161,21 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
     result = run(tmp_path / "none.h5ad", "--use-rep", "X", "--batch-key", "batch", "--output", tmp_path / "judged")
     assert result.exit_code == 2
     assert "none.h5ad does not exist" in said(result)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "least"), [(pd.DataFrame, "to_csv", set()), (Figure, "savefig", {"judge.csv"})]
+)
+def test_a_full_disk_leaves_no_half_file_and_one_line(data, tmp_path, monkeypatch, owner, name, least):
+    def write(self, file, *arguments, **options):
+        Path(file).write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(owner, name, write)
+    result = run(data, "--use-rep", "X_types", "--batch-key", "batch", "--output", tmp_path / "judged")
+    assert result.exit_code == 1
+    assert "could not be written (No space left on device); what was there before stays" in said(result)
+    left = {path.name for path in (tmp_path / "judged").iterdir()}
+    assert least <= left
+    assert not left & {"judge.png", "report.html"}
+    assert not [path for path in (tmp_path / "judged").iterdir() if "unfinished" in path.name]

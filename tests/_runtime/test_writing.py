@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import subprocess
+import sys
 
-from scpareto._runtime import check_folder, folder_written_whole, written_whole
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import io
+
+from scpareto._runtime import check_folder, folder_written_whole, hdf5_written_whole, written_whole
+from scpareto.datasets import simulate_batches
 
 
 def tree(folder):
@@ -51,3 +59,47 @@ def test_folders_that_cannot_be_written_to_are_refused(tmp_path):
     assert not (tmp_path / "new").exists()
     assert check_folder("output", tmp_path / "a" / "b").is_dir()
     assert not any((tmp_path / "a" / "b").iterdir())
+
+
+FULL = """
+import resource, sys, anndata, numpy as np
+from anndata import io
+from scpareto._runtime import hdf5_written_whole
+cells = anndata.AnnData(np.ones((60, 40), dtype="f4"), uns={str(i): np.zeros(300) for i in range(60)})
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    with hdf5_written_whole(sys.argv[1]) as file:
+        io.write_elem(file, "/", cells)
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+def test_hdf5_says_one_sentence_where_a_disk_is_full(tmp_path):
+    """HDF5 by itself prints a traceback for each open object, or ends the process."""
+    pytest.importorskip("resource")
+    path = tmp_path / "cells.h5ad"
+    path.write_text("before")
+    for limit in (0, 5_000, 60_000):
+        run = subprocess.run(
+            [sys.executable, "-c", FULL, str(path), str(limit)], capture_output=True, text=True, check=True
+        )
+        assert run.stderr == ""
+        assert run.stdout.splitlines() == [f"{path} could not be written (File too large); what was there before stays"]
+        assert {file.name for file in tmp_path.iterdir()} == {"cells.h5ad"}
+        assert path.read_text() == "before"
+
+
+def test_hdf5_that_is_written_whole_is_what_anndata_writes(tmp_path):
+    cells = simulate_batches(50, 20, seed=0)
+    cells.raw = cells
+    cells.layers["dense"] = cells.X.toarray()
+    with hdf5_written_whole(tmp_path / "ours.h5ad") as file:
+        io.write_elem(file, "/", cells)
+    cells.write_h5ad(tmp_path / "theirs.h5ad")
+    ours, theirs = (anndata.read_h5ad(tmp_path / f"{name}.h5ad") for name in ("ours", "theirs"))
+    pd.testing.assert_frame_equal(ours.obs, theirs.obs)
+    pd.testing.assert_frame_equal(ours.var, theirs.var)
+    assert (ours.X != theirs.X).nnz == (ours.raw.X != theirs.raw.X).nnz == 0
+    np.testing.assert_array_equal(ours.layers["dense"], theirs.layers["dense"])
+    assert ours.uns["simulation"].keys() == theirs.uns["simulation"].keys()

@@ -76,7 +76,7 @@ def test_same_seed_same_bits():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"scenario": "S4"}, "'S4'; choose one of 'S0', 'S1', 'S2', 'S3'"),
+        ({"scenario": "S9"}, "'S9'; choose one of 'S0', 'S1', 'S2', 'S3', 'S4'"),
         ({"n_batches": 1}, "`n_batches` is 1"),
         ({"n_genes": 1}, "`n_genes` is 1"),
         ({"n_cells": 1}, "`n_cells` is 1"),

@@ -113,3 +113,26 @@ def test_a_split_that_names_no_cells_is_refused(simulated, training, part, said)
     model = ParetoVI(simulated, n_hidden=8)
     with pytest.raises(ValueError, match=f"split: .*{said}"):
         model.train(**training | {"split": [part, [2], [3]]})
+
+
+def test_renamed_cells_are_refused_with_the_way_on(saved, trained, simulated):
+    renamed = simulated.copy()
+    renamed.obs_names = [f"{name}-1" for name in renamed.obs_names]
+    with pytest.warns(UserWarning, match="of the 240 cells that the model was trained on"):
+        model = ParetoVI.load(saved, renamed)
+    with pytest.raises(ValueError, match=r"under new names, .*: adata\.obs_names = front\.metadata") as refused:
+        model.audit(n_bootstrap=2, progress=False)
+    # What the message says, and nothing else.
+    exec(str(refused.value).split(": ")[-1], {"adata": renamed, "front": model.front})
+    model.adata = renamed
+    assert parts(model) == parts(trained)
+    assert len(model.audit(n_bootstrap=2, progress=False)) == len(model.front)
+
+
+def test_cells_of_which_some_have_other_names_are_told_no_way_on(saved, simulated):
+    other = simulated.copy()
+    other.obs_names = ["new", *other.obs_names[1:]]
+    with pytest.warns(UserWarning, match="cells that the model was trained on"):
+        model = ParetoVI.load(saved, other)
+    with pytest.raises(ValueError, match="Cells are known by their obs_names.$"):
+        model.audit(n_bootstrap=2, progress=False)

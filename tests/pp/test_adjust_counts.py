@@ -70,6 +70,31 @@ def test_confounded_types_are_told_from_batch_effects(seed):
     assert contrast_error(adata) < 0.15
 
 
+@pytest.mark.parametrize("seed", [0, 3, 4])
+def test_types_that_are_most_of_one_batch_are_not_given_donors_of_another_type(seed):
+    """S4, six types: one matching errs by 0.40, 0.68 and 0.29, the ratio of batch means by 0.82, 0.82 and 0.70."""
+    adata = simulate_multiplicative(scenario="S4", n_factors=6, seed=seed)
+    with pytest.warns(UserWarning, match="composition or cell types differ"):
+        sp.pp.adjust_counts(adata)
+    assert contrast_error(adata) < 0.18
+    record = adata.uns["scpareto"]["adjust_counts"]
+    assert record["n_rounds"] == 3
+    support = record["support"]
+    matched = (adata.obs["adjusted_donors"] > 0).groupby(adata.obs["batch"].to_numpy()).sum()
+    assert support["n_matched"].tolist() == matched.tolist()
+    # A type that one batch alone has is given hardly any donors.
+    counted = pd.crosstab(adata.obs["factor"], adata.obs["batch"])
+    alone = (counted > 0).sum(axis=1) == 1
+    for name in counted.index[alone & (counted.sum(axis=1) > 20)]:
+        assert (adata.obs.loc[adata.obs["factor"] == name, "adjusted_donors"] > 0).mean() < 0.1
+
+
+def test_batches_of_the_same_cells_are_matched_once():
+    adata = simulate_multiplicative(scenario="S3", seed=0)
+    sp.pp.adjust_counts(adata)
+    assert adata.uns["scpareto"]["adjust_counts"]["n_rounds"] == 1
+
+
 @pytest.mark.parametrize(("scenario", "limit"), [("S0", 0.06), ("S3", 0.08)])
 @pytest.mark.parametrize("variant", ["tied", "two_way", "note_code", "gamma_prior"])
 def test_unconfounded_effects_are_right_with_every_variant(scenario, limit, variant):

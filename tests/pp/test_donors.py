@@ -76,3 +76,15 @@ def test_entropy_weights_of_few_donors_take_the_nearest(distance):
 def test_donors_at_no_distance_share_equally():
     np.testing.assert_allclose(entropy_weights(np.zeros((1, 4))), 0.25)
     np.testing.assert_allclose(softmax_weights(np.zeros((1, 4))), 0.25)
+
+
+def test_a_caliper_leaves_cells_without_a_counterpart_without_donors():
+    """Two types in each batch, one of them shared: the other two are mutual neighbours, far apart."""
+    shared, first, second = np.arange(5) / 10, 20 + np.arange(5) / 10, 40 + np.arange(5) / 10
+    points = np.concatenate([shared, first, shared, second])[:, None]
+    batch = np.repeat([0, 1], 10)
+    wide = find(points, batch, n_mutual=5)[0, 1]
+    near = find(points, batch, n_mutual=5, caliper=2.0)[0, 1]
+    assert wide[5:].sum() >= 3
+    assert (near[5:] == 0).all()
+    np.testing.assert_array_equal(near[:5], wide[:5])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def rows_by_name(
-    wanted: Sequence[Any], names: Sequence[Any], *, of: str, within: str, some: bool = False
+    wanted: Sequence[Any], names: Sequence[Any], *, of: str, within: str, some: bool = False, old_names: str = ""
 ) -> NDArray[np.int64] | None:
     """Find cells by their names.
 
@@ -30,6 +30,8 @@ def rows_by_name(
         What errors call the two, for example ``"adata"`` and ``"the data of the model"``.
     some
         Whether further cells in ``names`` do no harm.
+    old_names
+        Python that gives the names which ``adata`` should have, for those who have renamed all cells.
 
     Returns
     -------
@@ -59,7 +61,13 @@ def rows_by_name(
             for cells, index, here, there in ((missing, looked_for, of, within), (further, own, within, of))
             if len(cells) and not (here == within and some)
         ]
-        raise ValueError(f"Cells differ: {'; '.join(differing)}. Cells are known by their obs_names.")
+        told = f"Cells differ: {'; '.join(differing)}. Cells are known by their obs_names."
+        if old_names and len(missing) == len(looked_for) == len(own):
+            told += (
+                " If they are the same cells in the same order under new names, say so by giving them the old ones: "
+                f"adata.obs_names = {old_names}"
+            )
+        raise ValueError(told)
     return rows.astype(np.int64)
 
 
@@ -88,7 +96,9 @@ def split_by_name(split: Split, known: Sequence[str] | None, names: Sequence[Any
                 "saved without their names: give the same cells in the same order."
             )
         return split
-    rows = rows_by_name(known, names, of="The training", within="adata")
+    # ``front`` is ``model.front``, or what ``fit_front`` returned.
+    old_names = 'front.metadata["cell_names"]'
+    rows = rows_by_name(known, names, of="The training", within="adata", old_names=old_names)
     return split if rows is None else Split(*(np.sort(rows[part]) for _, part in split.items()))
 
 

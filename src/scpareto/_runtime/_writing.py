@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @contextmanager
@@ -35,6 +37,97 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.replace(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def hdf5_written_whole(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Give an open HDF5 file to write to, and put it in place of the file once it is whole.
+
+    Parameters
+    ----------
+    path
+        The file. What was there stays where writing fails or is interrupted.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; the message names the file.
+
+    Notes
+    -----
+    HDF5 cannot close what it cannot write: on a full disk it prints a traceback for every open object, and may end the
+    process. So it never learns of a failure: bytes are written here, and the first error is raised at the end.
+    """
+    import h5py
+
+    with written_whole(path) as unfinished, _Deaf(unfinished) as stream:
+        with h5py.File(stream, "w") as file:
+            yield file
+        stream.check()
+
+
+class _Deaf(io.RawIOBase):
+    """A file that takes everything, and keeps the first error to itself."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w+b", buffering=0)
+        self._error: OSError | None = None
+
+    def check(self) -> None:
+        """Raise what went wrong."""
+        if self._error is None:
+            self._tried(lambda: os.fsync(self._file.fileno()))
+        if self._error is not None:
+            raise self._error
+
+    def _tried(self, act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        except OSError as error:
+            self._error = self._error or error
+            return None
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        # What was lost is read as zeros.
+        n_read = self._tried(lambda: self._file.readinto(buffer)) or 0
+        if self._error is not None:
+            buffer[n_read:] = bytes(len(buffer) - n_read)
+            return len(buffer)
+        return n_read
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        left = memoryview(data).cast("B")
+        while self._error is None and len(left):
+            left = left[self._tried(partial(self._file.write, left)) or 0 :]
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        self._tried(lambda: self._file.truncate(size))
+        return self.tell() if size is None else size
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+
+    def close(self) -> None:
+        if not self.closed:
+            self._tried(self._file.close)
+        super().close()
 
 
 @contextmanager

@@ -302,7 +302,13 @@ def _judged(judge: CodesJudge, found: NDArray | Points, cost: Cost) -> list[dict
 def _rows_in(model: ParetoVI, adata: AnnData, name: str) -> NDArray[np.int64] | None:
     """Row of each cell among those of a model, by its name; None where they are the same."""
     own = list(model.adata.obs_names)
-    return rows_by_name(list(adata.obs_names), own, of="adata", within=f"the data of fronts[{name!r}]")
+    return rows_by_name(
+        list(adata.obs_names),
+        own,
+        of="adata",
+        within=f"the data of fronts[{name!r}]",
+        old_names=f"fronts[{name!r}].adata.obs_names",
+    )
 
 
 def _split_of(fronts: Mapping[str, ParetoVI], rows: Mapping[str, NDArray[np.int64] | None]) -> Split | None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scpareto._runtime import written_whole
+
 if TYPE_CHECKING:
     import os
 
@@ -52,7 +54,8 @@ class Results:
         self._rows = pd.concat([old, new], ignore_index=True) if len(old) else new
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self.table().to_csv(self._path, index=False)
+            with written_whole(self._path) as file:
+                self.table().to_csv(file, index=False)
 
     def table(self) -> pd.DataFrame:
         """Return all rows, columns that say what was run first."""

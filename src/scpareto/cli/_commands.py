@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from anndata import io
 
-from scpareto._runtime import written_whole
+from scpareto._runtime import hdf5_written_whole, written_whole
 from scpareto.cli._data import (
     check_data,
     check_file,
@@ -242,8 +243,9 @@ def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: P
     model.save(output / "model", overwrite=True)
     draw(model, counts, [k for k in (batch_key, labels_key) if k is not None], output)
     adata.obsm["X_umap"] = counts.obsm["X_umap"]
-    with written_whole(output / "adata.h5ad") as file:
-        adata.write_h5ad(file)
+    adata.strings_to_categoricals()  # as adata.write_h5ad does
+    with hdf5_written_whole(output / "adata.h5ad") as file:
+        io.write_elem(file, "/", adata)
     console.print(as_table(front, model.selected))
     if front.missing:
         console.print(f"[yellow]Points {front.missing} diverged and are missing; see log.txt.[/]")

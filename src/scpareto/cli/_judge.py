@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from scpareto._runtime import written_whole
 from scpareto.cli._commands import Output, Overwrite, Seed, app
 from scpareto.cli._data import check_file, names, sha256
 from scpareto.cli._judge_data import opened
@@ -95,11 +96,13 @@ def _judge(adata: AnnData | MuData, data: Path, arguments: dict[str, Any], outpu
 
     table = sp.tl.judge(adata, arguments.pop("use_rep"), **arguments)
     record = adata.uns["scpareto"]["judge"]
-    table.to_csv(output / "judge.csv")
+    with written_whole(output / "judge.csv") as unfinished:
+        table.to_csv(unfinished)
     written = ["judge.csv"]
     for name, file in _TABLES.items():
         if name in record and len(record[name]):
-            record[name].to_csv(output / file, index=False)
+            with written_whole(output / file) as unfinished:
+                record[name].to_csv(unfinished, index=False)
             written.append(file)
     pictures = {}
     if table[["batch_left", "structure_kept"]].notna().all(axis=1).any():
@@ -108,7 +111,8 @@ def _judge(adata: AnnData | MuData, data: Path, arguments: dict[str, Any], outpu
         pictures["populations"] = sp.pl.judge_populations(adata)[0]
     files = {name: output / f"{name}.png" for name in pictures}
     for name, axes in pictures.items():
-        axes.figure.savefig(files[name], dpi=200)  # type: ignore[union-attr]
+        with written_whole(files[name]) as unfinished:
+            axes.figure.savefig(unfinished, dpi=200)  # type: ignore[union-attr]
         written.append(files[name].name)
     write_report(output / "report.html", record, data.name, files)
     console.print(_as_table(table, arguments["protect_key"]))

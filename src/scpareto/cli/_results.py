@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from scpareto._runtime import written_whole
 from scpareto.cli._run_folder import console
 from scpareto.pareto import advice_on_composition
 
@@ -39,7 +40,8 @@ def draw(model: ParetoVI, counts: AnnData, keys: list[str], output: Path) -> Non
     with console.status("Drawing"):
         figure = pl.front(front, selected=selected).get_figure(root=True)
         assert figure is not None
-        figure.savefig(output / "front.png", dpi=200, bbox_inches="tight")
+        with written_whole(output / "front.png") as file:
+            figure.savefig(file, dpi=200, bbox_inches="tight")
         codes = {}
         for point in points:
             with model.at(point):
@@ -48,7 +50,8 @@ def draw(model: ParetoVI, counts: AnnData, keys: list[str], output: Path) -> Non
         told = {point: f": {', '.join(roles[point])}" if point in roles else "" for point in points}
         titles = {point: f"point {point}{role}" for point, role in told.items()}
         panels = pl.front_embedding(embeddings, {key: counts.obs[key] for key in keys}, titles=titles)
-        panels.flat[0].figure.savefig(output / "umap.png", dpi=200, bbox_inches="tight")
+        with written_whole(output / "umap.png") as file:
+            panels.flat[0].figure.savefig(file, dpi=200, bbox_inches="tight")
         plt.close("all")
     counts.obsm["X_umap"] = embeddings[selected]
 

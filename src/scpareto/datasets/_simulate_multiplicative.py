@@ -19,6 +19,8 @@ _CELLS_PER_BLOCK = 1024
 # Types of S2: from common to rare in the first batch, the other way round in the last.
 _COMMON_TO_RARE = np.array([0.50, 0.30, 0.10, 0.08, 0.02])
 _SHIFT = np.exp(2.0)
+# Dirichlet parameter of S4: most batches are one or two types.
+_CONCENTRATION = 0.35
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,24 @@ def _reversed_types(
     shares = np.interp(np.linspace(0, 4, n_types), np.arange(5), _COMMON_TO_RARE)
     mixing = np.linspace(0, 1, batch.max() + 1)[:, None]
     proportions = (1 - mixing) * shares + mixing * shares[::-1]
+    return _one_type(proportions, batch, weights, rng)
+
+
+def _drawn_types(
+    batch: NDArray[np.int64], weights: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """One factor a cell, in shares that are drawn for each batch."""
+    n_types = weights.shape[1]
+    proportions = rng.dirichlet(np.full(n_types, _CONCENTRATION), batch.max() + 1)
+    return _one_type(proportions, batch, weights, rng)
+
+
+def _one_type(
+    proportions: NDArray[np.float64], batch: NDArray[np.int64], weights: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64]:
     edges = (proportions / proportions.sum(axis=1, keepdims=True)).cumsum(axis=1)[batch, :-1]
     of_type = np.count_nonzero(rng.random(len(batch))[:, None] > edges, axis=1)
-    return np.eye(n_types)[of_type] * weights.sum(axis=1, keepdims=True)
+    return np.eye(weights.shape[1])[of_type] * weights.sum(axis=1, keepdims=True)
 
 
 _SCENARIOS = {
@@ -65,6 +82,7 @@ _SCENARIOS = {
     "S1": _Scenario(2, _continuous_shift),
     "S2": _Scenario(2, _reversed_types, discrete=True),
     "S3": _Scenario(3, _same_composition),
+    "S4": _Scenario(3, _drawn_types, discrete=True),
 }
 
 
@@ -91,6 +109,8 @@ def simulate_multiplicative(
     ``"S2"``  2        one factor a cell (a type); shares .50, .30, .10, .08, .02 in the first batch, reversed in
                        the last
     ``"S3"``  3        the same in all batches
+    ``"S4"``  3        one factor a cell (a type), in shares drawn for each batch from Dirichlet(.35): types that are
+                       most of one batch may be absent from another
     ========  =======  ========================================================================================
 
     Parameters
@@ -102,7 +122,7 @@ def simulate_multiplicative(
     scenario
         One of the scenarios above.
     n_factors
-        Factors of expression; in S2 the cell types, whose shares are interpolated where there are not five.
+        Factors of expression; in S2 and S4 the cell types. The shares of S2 are interpolated where there are not five.
     n_batches
         Batches; None for the number of the scenario. In S2 the shares of batches between the first and the last are
         interpolated.
@@ -122,7 +142,7 @@ def simulate_multiplicative(
         =============================  =================================================================================
         ``X``                          integer counts, float32 CSR; with small ``mean_count`` cells may be empty
         ``obs["batch"]``               category ``batch_0``, ...
-        ``obs["factor"]``              category, the factor of largest weight; in S2 the type
+        ``obs["factor"]``              category, the factor of largest weight; in S2 and S4 the type
         ``obsm["factor_weights"]``     weights :math:`\theta`, shape ``(n_cells, n_factors)``
         ``varm["factor_loadings"]``    loadings :math:`\beta`, shape ``(n_genes, n_factors)``
         ``varm["batch_log_effect"]``   true :math:`\log \delta`, one column per batch, natural logarithm

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import matplotlib.pyplot as plt
 
 from scpareto._constants import BATCH_LEFT
+from scpareto._runtime import written_whole
 from scpareto.pl import front as draw_front
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def save_for_hub(
     model.save(folder, overwrite=overwrite, save_anndata=save_anndata)
     figure = draw_front(model.front, selected=model.selected).get_figure(root=True)
     assert figure is not None
-    figure.savefig(folder / _FIGURE, dpi=150, bbox_inches="tight")
+    with written_whole(folder / _FIGURE) as file:
+        figure.savefig(file, dpi=150, bbox_inches="tight")
     plt.close(figure)
     adata: Any = model.adata  # type: ignore[attr-defined]
     metadata = HubMetadata(

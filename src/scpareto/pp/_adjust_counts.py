@@ -21,6 +21,7 @@ from ._overlap import comparable_share, donor_shares, linked_batches
 from ._pseudobulk import pseudobulk
 from ._rescale import rescaled
 from ._strata import STRATA, assign_strata
+from ._support import Support
 from ._weights import WEIGHTS
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LITTLE_OVERLAP = 0.5
+_FEW_CELLS = 5
 
 
 def adjust_counts(
@@ -42,6 +44,8 @@ def adjust_counts(
     variant: str = "tied",
     key_added: str = "adjusted",
     n_mutual: int | None = 10,
+    n_rounds: int = 3,
+    caliper: float | None = 2.0,
     weights: str = "softmax",
     discount: float = 1.0,
     features: str = "pca_centered",
@@ -88,6 +92,15 @@ def adjust_counts(
     n_mutual
         A donor is accepted only if the cell is among so many nearest of it in turn; None accepts all. Where a
         population has fewer cells than this in a batch, donors of another population may be accepted.
+    n_rounds
+        Times that cells are matched where batches differ in composition, that is, where a batch has fewer than half of
+        its cells comparable to those of any other. The first time the mean of each batch is taken off, which lays the
+        types of a batch that is mostly one type onto those of others; afterwards cells are matched by the counts that
+        the previous round has adjusted. One round elsewhere, for given coordinates, projections, and other variants.
+    caliper
+        From the second round on, and for given coordinates, a donor must lie within so many times the distance of
+        neighbours at home: that to the ``n_neighbors``-th nearest cell of the own batch, of the cell or of the donor,
+        whichever is smaller. Cells without a counterpart then have no donors. None accepts any distance.
     weights
         Weights of donors: ``"softmax"`` of minus squared distance, or ``"entropy"``, as sharp as their number allows.
     discount
@@ -134,7 +147,9 @@ def adjust_counts(
                                                      by their batch and the donors'), ``donor_share_by_stratum``,
                                                      ``comparable_share`` (share of cells that have a cell of the other
                                                      batch as near as their 20th nearest at home), ``batch_group``
-                                                     (contrasts are identified within a group), ``n_genes_absent``
+                                                     (contrasts are identified within a group), ``n_genes_absent``,
+                                                     ``support``: for each batch how many of its cells are matched, and
+                                                     how few carry half of what it lends to others
     ===============================================  ===================================================================
 
     Raises
@@ -191,11 +206,14 @@ def adjust_counts(
             "n_top_genes": n_top_genes,
             "n_strata": n_strata,
             "max_iter": max_iter,
+            "n_rounds": n_rounds,
         },
         discount,
         prior,
     )
     at_least("tol", tol, 0, integer=False)
+    if caliper is not None:
+        at_least("caliper", caliper, 0, integer=False)
     batch_key = key_of(batch_key, "batch_key") or ""
     batch, names = batches_of(adata, batch_key, n_neighbors=n_neighbors)
     counts = counts_of(adata, layer)
@@ -204,41 +222,51 @@ def adjust_counts(
     depth = size_factors_of(adata, size_factors, counts)
 
     by_cell = sparse.csr_matrix(counts)
-    if representation is None:
-        scores = matching_features(
-            by_cell,
+    chosen = VARIANTS[variant]
+    refined = representation is None and FEATURES[features].is_refined and chosen.learns_from_donors
+    effect = np.ones((adata.n_vars, len(names)))
+    for number in range(n_rounds):
+        if representation is not None:
+            scores = centred_representation(representation)
+        else:
+            scores = matching_features(
+                by_cell if number == 0 else rescaled(by_cell, batch, 1 / effect),
+                # What is known of the batches by then is in the counts already.
+                batch if number == 0 else np.zeros_like(batch),
+                features=features,
+                n_components=n_components,
+                n_top_genes=n_top_genes,
+                control=control,
+                seed=seed,
+            )
+        if number == 0:
+            comparable = comparable_share(scores, batch, seed)
+        unit = unit_length(scores)
+        stratum = assign_strata(scores, unit, strata=strata, n_strata=n_strata, seed=seed)
+        donors = donor_weights(
+            unit,
             batch,
-            features=features,
-            n_components=n_components,
-            n_top_genes=n_top_genes,
-            control=control,
+            n_neighbors=n_neighbors,
+            n_mutual=n_mutual,
+            weights=weights,
+            approximate=approximate,
             seed=seed,
+            caliper=caliper if number > 0 or representation is not None else None,
         )
-    else:
-        scores = centred_representation(representation)
-    unit = unit_length(scores)
-    stratum = assign_strata(scores, unit, strata=strata, n_strata=n_strata, seed=seed)
-    donors = donor_weights(
-        unit,
-        batch,
-        n_neighbors=n_neighbors,
-        n_mutual=n_mutual,
-        weights=weights,
-        approximate=approximate,
-        seed=seed,
-    )
-    data, has_donors = pseudobulk(by_cell, depth, batch, stratum, donors)
+        support = Support(batch)
+        data, has_donors = pseudobulk(by_cell, depth, batch, stratum, support.noted(donors))
+        fit = chosen.fit(data, discount, chosen.prior if prior is None else prior, max_iter, tol)
+        effect = np.exp(centred(fit.log_effect, data.by_batch, np.bincount(batch) / len(batch)))
+        # Where batches hold the same cells their means are no confounder, and matching anew adds the errors of effects.
+        if not refined or (_best_overlap(comparable) >= _LITTLE_OVERLAP).all():
+            break
     del by_cell
 
-    chosen = VARIANTS[variant]
-    fit = chosen.fit(data, discount, chosen.prior if prior is None else prior, max_iter, tol)
-    effect = np.exp(centred(fit.log_effect, data.by_batch, np.bincount(batch) / len(batch)))
-
-    comparable = comparable_share(scores, batch, seed)
     donor_share, by_stratum = donor_shares(has_donors, batch, stratum)
     group = linked_batches(data.exposure + data.donated_exposure)
     absent = (data.by_batch == 0) & (data.by_batch > 0).any(axis=1, keepdims=True)
-    _warn(names, comparable, group, absent, adata, fit.converged, max_iter)
+    held = support.table(names, has_donors)
+    _warn(names, comparable, held, group, absent, adata, fit.converged, max_iter)
 
     adata.layers[key_added] = rescaled(counts, batch, 1 / effect)
     adata.varm[BATCH_EFFECT_KEY] = pd.DataFrame(effect, index=adata.var_names, columns=names)
@@ -248,6 +276,7 @@ def adjust_counts(
         "batch_key": batch_key,
         "key_added": key_added,
         "variant": variant,
+        "n_rounds": number + 1,
         "n_neighbors": int(n_neighbors),
         **({} if layer is None else {"layer": layer}),
         **({"features": features} if use_rep is None else {"use_rep": use_rep}),
@@ -259,6 +288,7 @@ def adjust_counts(
         "comparable_share": comparable,
         "batch_group": group,
         "n_genes_absent": absent.sum(axis=0),
+        "support": held,
     }
 
 
@@ -281,9 +311,17 @@ def _check_options(names: dict[str, str], numbers: dict[str, int | None], discou
         at_least("prior", prior, 0, integer=False)
 
 
+def _best_overlap(comparable: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Largest share of comparable cells that each batch has with any other, seen from either."""
+    both_ways = np.maximum(comparable, comparable.T)
+    np.fill_diagonal(both_ways, 0.0)
+    return both_ways.max(axis=1)
+
+
 def _warn(
     names: list[str],
     comparable: NDArray[np.float64],
+    held: pd.DataFrame,
     group: NDArray[np.int64],
     absent: NDArray[np.bool_],
     adata: AnnData,
@@ -291,15 +329,21 @@ def _warn(
     max_iter: int,
 ) -> None:
     """Say what makes estimates doubtful."""
-    both_ways = np.maximum(comparable, comparable.T)
-    np.fill_diagonal(both_ways, 0.0)
-    best = both_ways.max(axis=1)
+    best = _best_overlap(comparable)
     messages = []
     alone = [f"{names[b]!r} ({best[b]:.0%})" for b in np.flatnonzero(best < _LITTLE_OVERLAP)]
     if alone:
         messages.append(
             f"Hardly any cells of other batches are comparable to those of {', '.join(alone)}: composition or cell "
             "types differ, and effects may hold biology."
+        )
+    n_half, n_cells = held["n_half"].tolist(), held["n_cells"].tolist()
+    few = [f"{names[b]!r} ({n_half[b]} of {n_cells[b]})" for b in range(len(names)) if n_half[b] < _FEW_CELLS]
+    if few:
+        messages.append(
+            f"Few cells have a counterpart in other batches: half of what a batch lends to others rests on "
+            f"very few in {', '.join(few)}. See "
+            'adata.uns["scpareto"]["adjust_counts"]["support"].'
         )
     if group.max() > 0:
         messages.append(

@@ -29,6 +29,7 @@ def donor_weights(
     weights: str,
     approximate: bool | None,
     seed: int,
+    caliper: float | None = None,
 ) -> Iterator[tuple[int, int, sparse.csr_matrix]]:
     """Find donors for every ordered pair of batches.
 
@@ -48,6 +49,10 @@ def donor_weights(
         Whether to search by nearest-neighbour descent; None does so above 20,000 cells.
     seed
         Of the approximate search.
+    caliper
+        A donor is accepted only within so many times the distance at which cells of its kind lie at home: the distance
+        to the ``n_neighbors``-th nearest cell of the own batch, of the cell or of the donor, whichever is smaller.
+        None accepts any distance.
 
     Yields
     ------
@@ -60,6 +65,11 @@ def donor_weights(
         _search(unit[own], descent and (approximate is True or len(own) > _MAX_EXACT_BATCH), seed) for own in cells
     ]
     reach = max(n_neighbors, n_mutual or 0)
+    at_home = (
+        None
+        if caliper is None
+        else [_at_home(s, unit[own], n_neighbors) for s, own in zip(searches, cells, strict=True)]
+    )
     for first in range(len(cells)):
         for second in range(first):
             forth = _query(searches[second], unit[cells[first]], min(reach, len(cells[second])))
@@ -71,6 +81,9 @@ def donor_weights(
             ):
                 near, distance = there[0][:, :n_neighbors], there[1][:, :n_neighbors]
                 accepted = np.isfinite(distance) if n_mutual is None else _answered(near, returned[:, :n_mutual])
+                if caliper is not None and at_home is not None:
+                    usual = np.minimum(at_home[query][:, None], at_home[donor][near])
+                    accepted &= distance <= caliper * usual
                 yield query, donor, _weighted(near, distance, accepted, weights, shape)
 
 
@@ -92,6 +105,11 @@ def _query(search: Any, points: NDArray[np.float64], k: int) -> tuple[NDArray[np
     else:
         near, distance = search.query(points.astype(np.float32), k=k)
     return near.astype(np.int32), distance.astype(np.float32)
+
+
+def _at_home(search: Any, points: NDArray[np.float64], k: int) -> NDArray[np.float32]:
+    """Distance of each cell to its k-th nearest of the own batch, or to the last one."""
+    return _query(search, points, min(k + 1, len(points)))[1][:, -1]
 
 
 def _answered(near: NDArray[np.int32], returned: NDArray[np.int32]) -> NDArray[np.bool_]:

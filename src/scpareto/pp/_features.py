@@ -25,10 +25,11 @@ _ROWS_PER_BLOCK = 4096
 
 @dataclass(frozen=True)
 class Features:
-    """A way to compute coordinates, and how many it computes unless told otherwise."""
+    """A way to compute coordinates, how many unless told otherwise, and whether adjusted counts improve them."""
 
     compute: Callable[..., NDArray[np.float64]]
     n_components: int
+    is_refined: bool = False
 
 
 def matching_features(
@@ -132,7 +133,7 @@ def _rp_cpm(
 
 
 FEATURES: dict[str, Features] = {
-    "pca_centered": Features(_pca_centered, 20),
+    "pca_centered": Features(_pca_centered, 20, is_refined=True),
     "rp_resid": Features(_rp_resid, 5),
     "rp_cpm": Features(_rp_cpm, 5),
 }

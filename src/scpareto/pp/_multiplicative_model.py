@@ -43,10 +43,11 @@ class Fit:
 
 @dataclass(frozen=True)
 class Variant:
-    """A model: how it is fitted, and the parameter of its Gamma priors."""
+    """A model: how it is fitted, the parameter of its Gamma priors, and whether donors say something about effects."""
 
     fit: Callable[[Pseudobulk, float, float, int, float], Fit]
     prior: float
+    learns_from_donors: bool = False
 
 
 def _fit_tied(data: Pseudobulk, discount: float, prior: float, max_iter: int, tol: float) -> Fit:
@@ -97,7 +98,7 @@ def _fit_free_counterfactual(data: Pseudobulk, discount: float, prior: float, ma
 
 
 VARIANTS: dict[str, Variant] = {
-    "tied": Variant(_fit_tied, 1e-4),
+    "tied": Variant(_fit_tied, 1e-4, learns_from_donors=True),
     "two_way": Variant(_fit_two_way, 1e-4),
     "note_code": Variant(_fit_free_counterfactual, 0.0),
     "gamma_prior": Variant(_fit_free_counterfactual, 1.0),

@@ -144,7 +144,9 @@ def _rows_in(model: ModelWithFront, adata: AnnData) -> np.ndarray | None:
     if own is None or own is adata:
         return None
     names = list(adata.obs_names), list(own.obs_names)
-    return rows_by_name(*names, of="adata", within="the data of the model", some=True)
+    return rows_by_name(
+        *names, of="adata", within="the data of the model", some=True, old_names="model.adata.obs_names"
+    )
 
 
 def coordinates(
