@@ -56,7 +56,8 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
         found = judge_embeddings(frame, codes, alarm_reference="0.000", marginal=False, n_bootstrap=50).lost
         # The components are judged beside the places, and are none.
         table = found.table[found.table["embedding"].isin(list(codes))]
-        rings = [bool(found.value[place]) for place in codes if found.value[place] == found.value[place]]
+        told = [found.value[place] for place in codes if place in found.value]
+        rings = [bool(value) for value in told if value == value]
         loudest = table.sort_values("statistic", na_position="first").iloc[-1]
         rows.append(
             {
