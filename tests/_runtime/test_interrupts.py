@@ -15,14 +15,18 @@ from scpareto._runtime import Stopped, interrupts_raised, signals_raised
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGXCPU", "SIGUSR1", "SIGUSR2"])
 def test_signals_are_raised_and_handlers_put_back(name):
     number = getattr(signal, name)
-    before = signal.getsignal(number)
-    with pytest.raises(Stopped, match=name) as caught, signals_raised(), signals_raised():  # noqa: PT012
-        # To this thread: another one of the process would not end a wait of this one.
-        signal.raise_signal(number)
-        time.sleep(5)
+    # `nohup` ignores SIGHUP, and what is ignored stays so.
+    inherited = signal.signal(number, signal.SIG_DFL)
+    try:
+        with pytest.raises(Stopped, match=name) as caught, signals_raised(), signals_raised():  # noqa: PT012
+            # To this thread: another one of the process would not end a wait of this one.
+            signal.raise_signal(number)
+            time.sleep(5)
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, inherited)
     assert caught.value.number == number
     assert isinstance(caught.value, KeyboardInterrupt)
-    assert signal.getsignal(number) == before
 
 
 def test_handlers_of_others_stay():
