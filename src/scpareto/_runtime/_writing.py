@@ -60,13 +60,13 @@ def hdf5_written_whole(path: str | os.PathLike[str]) -> Iterator[Any]:
     """
     import h5py
 
-    with written_whole(path) as unfinished, _Deaf(unfinished) as stream:
+    with written_whole(path) as unfinished, _QuietFile(unfinished) as stream:
         with h5py.File(stream, "w") as file:
             yield file
         stream.check()
 
 
-class _Deaf(io.RawIOBase):
+class _QuietFile(io.RawIOBase):
     """A file that takes everything, and keeps the first error to itself."""
 
     def __init__(self, path: Path) -> None:
