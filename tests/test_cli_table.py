@@ -10,7 +10,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from scpareto.cli._results import attainable, place_to_try, point_roles
+from scpareto.cli._results import place_to_try, point_roles
 from scpareto.cli._table import alarm_in_short, as_table
 from scpareto.pareto import Front, WeightPath, preference_at
 
@@ -79,14 +79,12 @@ def test_what_was_not_judged_is_unknown():
         front.add(row, {"w": torch.tensor([share])})
     assert alarm_in_short(front, 0) == "unknown"
     assert printed(as_table(front, 0)).count("unknown") == 6
-    assert attainable(front) is None
     assert place_to_try(front) == "preference=0.5"
 
 
 @pytest.mark.parametrize("path", [True, False])
 def test_the_place_to_try_is_reached_and_less_corrected(path):
     front = judged(path=path)
-    assert attainable(front) == (40.0, 2.0)
     assert place_to_try(front) == "batch_left=22"  # half way from 40 at point 0 to 3 at the recommended point
     assert front.resolve(batch_left=22).number == 1
 
@@ -100,10 +98,8 @@ def test_a_narrow_front_still_has_a_place_to_try():
 def test_a_place_to_try_lies_on_the_curve_by_which_it_is_looked_up():
     front = judged()
     front.tables["curve"]["batch_left"] = [15.04, 10.0, 3.0, 2.0]
-    assert attainable(front) == (40.0, 2.0), "the points, as the table shows them"
     assert place_to_try(front) == "batch_left=15"
     front.metadata["on_axis"] = False
-    assert attainable(front) is None
     assert place_to_try(front) == "preference=0.5"
 
 

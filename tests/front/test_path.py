@@ -340,6 +340,23 @@ def test_three_objectives_have_a_path_with_three_ends(nuisances):
     np.testing.assert_allclose(model.preference, [0.5, 0.2, 0.3])
 
 
+def test_what_is_left_of_every_traded_nuisance_is_judged():
+    cells = simulate_batches(n_cells=400, n_genes=40, n_batches=4, n_types=2, batch_strength=2.0, seed=0)
+    number = cells.obs["batch"].cat.codes.to_numpy()
+    cells.obs["batch"], cells.obs["donor"] = (number // 2).astype(str), (number % 2).astype(str)
+    ParetoVI.setup_anndata(cells, batch_key="batch", nuisance_keys=["donor"])
+    model = ParetoVI(cells, n_hidden=16, n_latent=3, seed=0)
+    both = [CRITIC, CRITIC | {"target": "donor"}]
+    model.train(**SHORT | {"objective": ["classifier", "mine"], "objective_kwargs": both, "n_points": 6})
+    table = model.front.to_dataframe()
+    left = table[["batch_left", "donor_left", "donor_left_low", "donor_left_high"]]
+    assert left.notna().all(axis=None)
+    assert (left["donor_left_low"] <= left["donor_left"]).all()
+    before = left[["batch_left", "donor_left"]]
+    model.audit(progress=False)
+    pd.testing.assert_frame_equal(model.front.to_dataframe()[before.columns], before)
+
+
 @pytest.mark.parametrize("objective", ["mine", "mine_exact", "smile", "mmd", "hsic", "total_correlation"])
 def test_every_objective_has_a_path(cells, objective):
     options = CRITIC if objective in ("mine", "mine_exact", "smile") else {}

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from scpareto._runtime import written_whole
 from scpareto.cli._run_folder import console
-from scpareto.pareto import advice_on_composition
+from scpareto.pareto import advice_on_composition, attainable, range_in_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,16 +70,12 @@ def point_roles(front: Front, selected: int) -> dict[int, list[str]]:
 def say_what_to_take(front: Front) -> None:
     """Say which point is recommended, and what lies within reach."""
     advice = advice_on_composition(front)
-    sentences = re.split(r"(?<=\.) (?=[A-Z])", front.explain().removesuffix(advice).strip())
+    reach = range_in_words(front)
+    reason = front.explain().removesuffix(advice).strip().removesuffix(reach).strip()
+    sentences = re.split(r"(?<=\.) (?=[A-Z])", reason)
     console.print(" ".join(sentences[:_N_SENTENCES]), markup=False, highlight=False)
-    if (ends := attainable(front)) is not None:
-        digits = 0 if round(ends[0]) != round(ends[1]) else 1
-        console.print(
-            f"The front goes from {ends[0]:.{digits}f} % to {ends[1]:.{digits}f} % of the batch effect left: point "
-            f"{front.numbers[0]} is scVI, whose decoder already sees the batch.",
-            markup=False,
-            highlight=False,
-        )
+    if reach:
+        console.print(reach, markup=False, highlight=False)
     if advice:
         console.print(advice, markup=False, highlight=False)
 
@@ -102,18 +98,10 @@ def say_what_is_there(output: Path, front: Front, *, subset: bool, selected: int
     )
 
 
-def attainable(front: Front) -> tuple[float, float] | None:
-    """Most and least that the points leave of the batch, in %; None where places are not taken by it."""
-    left = front.to_dataframe()["batch_left"].dropna()
-    if left.empty or _reached(front, float(left.mean())) is None:
-        return None
-    return float(left.max()), float(left.min())
-
-
 def place_to_try(front: Front) -> str:
     """Return an argument of ``select`` that names a place between the uncorrected and the recommended point."""
     ends = attainable(front)
-    if ends is None:
+    if ends is None or _reached(front, ends[1]) is None:
         return "preference=0.5"
     most, least = ends
     recommended = front.to_dataframe().set_index("point")["batch_left"][front.recommended]

@@ -98,7 +98,8 @@ def audit_front(
     target = target if target is None or target in cells.adapter.levels else BATCH
     seeds = (judging_seed(front), FRAME_SEED) if seed is None else (seed, seed)
     probed = tuple(front.metadata.get("probed", ()))
-    judging = Judging(seeds[0], target, n_bootstrap, nats=True, frame_seed=seeds[1], probed=probed)
+    others = tuple(other for other in front.metadata.get("other_targets", ()) if other in cells.adapter.levels)
+    judging = Judging(seeds[0], target, n_bootstrap, nats=True, frame_seed=seeds[1], probed=probed, others=others)
     if labels is not None:
         n_cells = model.adata_manager.adata.n_obs
         labels = values_by_name(labels, model.adata_manager.adata.obs_names, "labels")

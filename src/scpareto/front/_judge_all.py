@@ -8,7 +8,7 @@ from scpareto._constants import BATCH
 from scpareto._runtime import is_first_process, of_first_process
 from scpareto.front._control_genes import control_genes_kept, with_control_genes
 from scpareto.front._judge_front import judge_places
-from scpareto.front._judging import codes_of
+from scpareto.front._judging import codes_of, left_column
 from scpareto.pareto import WeightPath, table_from_plain, table_to_plain
 
 if TYPE_CHECKING:
@@ -63,6 +63,9 @@ def judged_together(cells: JudgedCells, judging: Judging, codes: Mapping[int, ND
         found.tables["control_genes"] = control_genes_kept(frame, named, cells.control_genes)
         with_control_genes(found.columns, found.tables["control_genes"])
     columns = {number: found.columns[f"point {number}"] for number in codes}
+    for other in judging.others:
+        for number, row in _left_of(cells, judging, other, named).items():
+            columns[number] |= row
     tables, record = found.tables, found.record
     if judging.target is None:
         columns = {number: _of_structure(row) for number, row in columns.items()}
@@ -70,6 +73,20 @@ def judged_together(cells: JudgedCells, judging: Judging, codes: Mapping[int, ND
         record = {"n_cells": record["n_cells"], "reason": "a continuous nuisance is not judged"}
     plain = {name: table_to_plain(table) for name, table in tables.items()}
     return kept | {"columns": columns, "tables": plain, "record": record}
+
+
+def _left_of(
+    cells: JudgedCells, judging: Judging, nuisance: str, codes: Mapping[str, NDArray[np.float32]]
+) -> dict[int, dict[str, Any]]:
+    """Judge what points leave of a further nuisance, with its interval."""
+    frame, column = cells.frame(nuisance, judging.frame_seed), left_column(nuisance)
+    if frame is None:
+        return {}
+    found = judge_places(frame, codes, column=column, full=False, n_bootstrap=judging.n_bootstrap).columns
+    known = [column, f"{column}_low", f"{column}_high"]
+    return {
+        int(name.removeprefix("point ")): {key: row[key] for key in known if key in row} for name, row in found.items()
+    }
 
 
 def _of_structure(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,8 @@ class Judging:
         Seed of the judge of all codes together.
     probed
         Labels of objectives whose losses are what that judge reads, instead of critics trained from scratch.
+    others
+        Further categorical nuisances that are traded; what is left of each is judged as well.
     """
 
     seed: int
@@ -66,13 +68,14 @@ class Judging:
     nats: bool = False
     frame_seed: int = FRAME_SEED
     probed: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, problem: Problem, seed: int) -> Judging:
         """Judging of the points of a front, with all losses."""
         objectives, recipe = problem.objectives, problem.recipe
-        target = judged_target(objectives, problem.adapter.levels)
-        return cls(seed, target, recipe.n_bootstrap, objectives, recipe.de_novo)
+        target, others = judged_targets(objectives, problem.adapter.levels)
+        return cls(seed, target, recipe.n_bootstrap, objectives, recipe.de_novo, others=others)
 
     @property
     def column(self) -> str:
@@ -180,14 +183,16 @@ def losses_of(
     return found
 
 
-def judged_target(objectives: Sequence[Objective], levels: Iterable[str]) -> str | None:
-    """Nuisance that is judged: the first traded one with levels; the batch if none is traded, None if none has levels.
+def judged_targets(objectives: Sequence[Objective], levels: Iterable[str]) -> tuple[str | None, tuple[str, ...]]:
+    """Nuisance that is judged, and the further ones of which only what is left is judged.
 
-    What a continuous nuisance leaves in the codes is not judged: batches say nothing about it.
+    The first is the first traded one with levels; the batch if none is traded, None if none has levels. What a
+    continuous nuisance leaves in the codes is not judged: batches say nothing about it.
     """
-    traded = [objective.target for objective in objectives if objective.needs_nuisance]
+    traded = {objective.target: None for objective in objectives if objective.needs_nuisance}
     known = set(levels)
-    return next((target for target in traded if target in known), None if traded else BATCH)
+    first, *others = [target for target in traded if target in known] or [None if traded else BATCH]
+    return first, tuple(other for other in others if other is not None)
 
 
 def probed_objectives(objectives: Sequence[Objective], target: str | None) -> tuple[str, ...]:

@@ -102,10 +102,11 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     cells = JudgedCells(adapter, manager, split)
     judging = Judging.of(problem, child_seed(seed, _seeds.JUDGING))
     if alone:
-        judging = replace(judging, target=None, objectives=())
+        judging = replace(judging, target=None, objectives=(), others=())
     metadata = settings | {
         "versions": noted["versions"],
         "target": judging.target,
+        "other_targets": list(judging.others),
         "cell_names": [str(name) for name in manager.adata.obs_names],
         "indices": {name: torch.from_numpy(index.copy()) for name, index in split.items()},
     }

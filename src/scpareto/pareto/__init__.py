@@ -2,6 +2,7 @@
 
 # Importing a solver's or a rule's file registers it.
 from scpareto.pareto import _auto, _conditional, _epo, _mgda, _pareto_mtl, _scalarization, _tchebycheff, _torchjd
+from scpareto.pareto._attainable import attainable, range_in_words
 from scpareto.pareto._axis import falling_fit, place_of
 from scpareto.pareto._composition import advice_on_composition
 from scpareto.pareto._directions import is_higher_better

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scpareto.pareto._attainable import range_in_words
 from scpareto.pareto._auto import recommend
 from scpareto.pareto._axis import curve_table
 from scpareto.pareto._composition import advice_on_composition
@@ -120,7 +121,8 @@ class Lookup:
 
         Returns
         -------
-        A paragraph with the figures that decided. Where batches hold unlike cells, it ends with what to do about that.
+        A paragraph with the figures that decided, and from where to where the front goes. Where batches hold unlike
+        cells, it ends with what to do about that.
 
         Raises
         ------
@@ -128,7 +130,7 @@ class Lookup:
             If the front has no points.
         """
         check_filled(self)
-        return " ".join(filter(None, [recommend(self).reason, advice_on_composition(self)]))
+        return " ".join(filter(None, [recommend(self).reason, range_in_words(self), advice_on_composition(self)]))
 
     def curve(self: FrontData) -> pd.DataFrame:
         """Judged places along the path of one training.
