@@ -191,8 +191,10 @@ def judged_targets(objectives: Sequence[Objective], levels: Iterable[str]) -> tu
     """
     traded = {objective.target: None for objective in objectives if objective.needs_nuisance}
     known = set(levels)
-    first, *others = [target for target in traded if target in known] or [None if traded else BATCH]
-    return first, tuple(other for other in others if other is not None)
+    judged = tuple(target for target in traded if target in known)
+    if judged:
+        return judged[0], judged[1:]
+    return None if traded else BATCH, ()
 
 
 def probed_objectives(objectives: Sequence[Objective], target: str | None) -> tuple[str, ...]:

@@ -36,6 +36,11 @@ class FrontData(Protocol):
         ...
 
     @property
+    def states(self) -> dict[int, dict[str, torch.Tensor]]:
+        """Weights of points that have their own, by number."""
+        ...
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """Anything else that is known of the front."""
         ...
