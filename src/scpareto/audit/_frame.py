@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scanpy as sc
-from anndata import AnnData
 from scipy import sparse
 
 from scpareto._cells import principal_components
@@ -179,7 +177,10 @@ def log_expression(expression: Any, *, is_counts: bool, genes: Sequence[int] | N
 
 def _log_normalised(counts: Any) -> Any:
     """Copy of counts, normalised to 10,000 a cell over all genes and log-transformed."""
-    cells = AnnData(counts.astype(np.float32, copy=True))
-    sc.pp.normalize_total(cells, target_sum=1e4)
-    sc.pp.log1p(cells)
-    return cells.X
+    depth = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    scale = (1e4 / np.where(depth > 0, depth, 1)).astype(np.float32)
+    if not sparse.issparse(counts):
+        return np.log1p(np.asarray(counts, dtype=np.float32) * scale[:, None])
+    normal = sparse.csr_matrix(counts, dtype=np.float32, copy=True)
+    normal.data = np.log1p(normal.data * np.repeat(scale, np.diff(normal.indptr)))
+    return normal

@@ -109,11 +109,8 @@ def judge_embeddings(
     if whole_graphs and len(frame.programmes.rows) == len(frame.batch):
         everything |= dict(graphs or {})
     options: dict[str, Any] = {"sample": frame.sample, "n_bootstrap": n_bootstrap, "seed": frame.seed}
-    kept = structure_kept(everything, frame.programmes, **options)
-    others = {
-        name: Judged(of_parts.get(name), structure_kept(everything, frame.programmes, cells=rows, **options), None)
-        for name, rows in (parts or {}).items()
-    }
+    kept = structure_kept(everything, frame.programmes, parts=parts, **options)
+    others = {name: Judged(of_parts.get(name), found, None) for name, found in kept.parts.items()}
     lost = None
     if alarm:
         lost = lost_contrasts(

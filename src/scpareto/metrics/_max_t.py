@@ -125,7 +125,7 @@ def max_t(
         weight = _weights(groups, contrasts, block)
         projected = scores @ axes[block].T
         part = {name: _influence(projected, means[name] @ axes[block].T, back[name], weight) for name in around}
-        before = shown[reference][block]
+        before, standardised = shown[reference][block], []
         for i, name in enumerate(others):
             now = shown[name][block]
             effect = (1 - margin) * part[reference] - part[name]
@@ -140,8 +140,9 @@ def max_t(
             few = np.isfinite(freedom[i, chosen])
             t[few] = norm.isf(student.sf(t[few], freedom[i, chosen][few]))
             statistic[i, chosen] = t
-            drawn = (parts[:, used] / error[i, chosen]).astype(np.float32)
-            np.maximum(largest, _largest(drawn, n_bootstrap, seed), out=largest)
+            standardised.append((parts[:, used] / error[i, chosen]).astype(np.float32))
+        if standardised:
+            np.maximum(largest, _largest(np.hstack(standardised), n_bootstrap, seed), out=largest)
     p = (1 + (largest[None, None] >= statistic[..., None]).sum(axis=-1)) / (1 + n_bootstrap)
     used = np.isfinite(statistic)
     return MaxT(np.where(used, statistic, np.nan), np.where(used, p, np.nan), error, error_of_lost, freedom, largest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -52,6 +52,8 @@ class StructureKept:
         What was redrawn for the intervals, ``"cells"`` or ``"samples"``.
     n_cells
         Cells that were judged.
+    parts
+        The same for further sets of cells, by name.
 
     Examples
     --------
@@ -72,6 +74,7 @@ class StructureKept:
     seen: bool
     resampled: str
     n_cells: int
+    parts: dict[str, StructureKept] = field(default_factory=dict)
 
 
 def structure_kept(
@@ -79,6 +82,7 @@ def structure_kept(
     programmes: Programmes,
     *,
     cells: ArrayLike | None = None,
+    parts: Mapping[str, ArrayLike] | None = None,
     sample: ArrayLike | None = None,
     weights: Weighting = "cells",
     n_neighbors: int = 15,
@@ -97,6 +101,8 @@ def structure_kept(
         Of :func:`programme_scores`, which draws the sample of cells where there are too many.
     cells
         Rows of all cells that are judged, for example test cells; by default all. Neighbours are sought among all.
+    parts
+        Rows of further sets of cells by name, each judged as ``cells`` are: neighbours are sought once.
     sample
         Sample, as a rule donor, of each cell, shape ``(n_cells,)``. With three or more in every batch they are redrawn
         for the intervals, since cells of one sample are not independent.
@@ -185,10 +191,39 @@ def structure_kept(
     n_all = _n_all(embeddings)
     if programmes.rows[-1] >= n_all:
         raise ValueError(f"`embeddings` have {n_all} cells; `programmes` were scored for more.")
-    judged = _judged(cells, n_all)[programmes.rows]
     units = None if sample is None else np.asarray(sample)[programmes.rows]
-    unit, stratum, resampled = units_of(units, programmes.batch)
+    around = {
+        name: neighbor_weights(_of_rows(e, name, programmes.rows, n_all), name, n, k, seed=seed)
+        for name, e in embeddings.items()
+    }
+    degrees = {name: max(round(mean_degree(w)), 1) for name, w in around.items()}
+    replicates = {
+        degree: neighbor_weights(programmes.a, "half A", n, min(degree, n - 1), seed=seed)
+        for degree in sorted(set(degrees.values()))
+    }
 
+    def of_cells(rows: ArrayLike | None) -> StructureKept:
+        judged = _judged(rows, n_all)[programmes.rows]
+        return _of_cells(judged, programmes, units, around, degrees, replicates, weights, draws, level, seed)
+
+    return replace(of_cells(cells), parts={name: of_cells(rows) for name, rows in (parts or {}).items()})
+
+
+def _of_cells(
+    judged: NDArray[np.bool_],
+    programmes: Programmes,
+    units: NDArray[Any] | None,
+    around: Mapping[str, sparse.csr_matrix],
+    degrees: Mapping[str, int],
+    replicates: Mapping[int, sparse.csr_matrix],
+    weights: Weighting,
+    draws: int,
+    level: float,
+    seed: int,
+) -> StructureKept:
+    """Judge some of the cells, of known neighbours in each embedding and in replicates of as many neighbours."""
+    n = len(programmes.rows)
+    unit, stratum, resampled = units_of(units, programmes.batch)
     ids, pop = np.unique(programmes.populations, return_inverse=True)
     sizes = np.bincount(pop[judged], minlength=len(ids))
     targets = np.zeros((n, 1 + len(ids)))
@@ -198,15 +233,9 @@ def structure_kept(
     else:
         targets[judged, 0] = 1.0
 
-    around = {
-        name: neighbor_weights(_of_rows(e, name, programmes.rows, n_all), name, n, k, seed=seed)
-        for name, e in embeddings.items()
+    saved: dict[Any, NDArray[np.float64]] = {
+        degree: influence_on_saved(programmes.b, near, targets) for degree, near in replicates.items()
     }
-    degrees = {name: max(round(mean_degree(w)), 1) for name, w in around.items()}
-    saved: dict[Any, NDArray[np.float64]] = {}
-    for degree in sorted(set(degrees.values())):
-        replicate = neighbor_weights(programmes.a, "half A", n, min(degree, n - 1), seed=seed)
-        saved[degree] = influence_on_saved(programmes.b, replicate, targets)
     r2 = {}
     for name, near in around.items():
         saved[name] = influence_on_saved(programmes.b, near, targets)
@@ -218,25 +247,25 @@ def structure_kept(
     drawn = bootstrap_sums(np.concatenate([saved[key] for key in keys], axis=1), unit, stratum, draws, seed=seed)
     drawn = drawn.reshape(draws, len(keys), -1)
     index = {key: i for i, key in enumerate(keys)}
-    percent = {name: _percent(sums[index[name]], sums[index[degrees[name]]]) for name in embeddings}
-    spread = {name: _percent(drawn[:, index[name]], drawn[:, index[degrees[name]]]) for name in embeddings}
+    percent = {name: _percent(sums[index[name]], sums[index[degrees[name]]]) for name in around}
+    spread = {name: _percent(drawn[:, index[name]], drawn[:, index[degrees[name]]]) for name in around}
 
     total = float(targets[:, 0] @ chance_distance(programmes.b))
-    ceiling = {name: float(sums[index[degrees[name]], 0]) / total for name in embeddings}
+    ceiling = {name: float(sums[index[degrees[name]], 0]) / total for name in around}
     rows, rows_of_populations, rows_of_pairs = [], [], []
-    for name in embeddings:
+    for name in around:
         low, high = _interval(spread[name], level)
         whole = [percent[name][0], low[0], high[0]]
         rows.append([name, *whole, ceiling[name], r2[name], degrees[name]])
         for c in np.flatnonzero(sizes > 0):
             own = [percent[name][1 + c], low[1 + c], high[1 + c]]
             rows_of_populations.append([name, int(ids[c]), int(sizes[c]), *own])
-    for first, second in combinations(embeddings, 2):
+    for first, second in combinations(around, 2):
         low, high = _interval(spread[first][:, :1] - spread[second][:, :1], level)
         rows_of_pairs.append([first, second, percent[first][0] - percent[second][0], low[0], high[0]])
     return StructureKept(
         table=pd.DataFrame(rows, columns=["embedding", *_VALUE, "ceiling", "r2", "n_neighbors"]),
-        value={name: float(percent[name][0]) for name in embeddings},
+        value={name: float(percent[name][0]) for name in around},
         per_population=pd.DataFrame(rows_of_populations, columns=["embedding", "population", "n_cells", *_VALUE]),
         differences=pd.DataFrame(rows_of_pairs, columns=["first", "second", "difference", "low", "high"]),
         ceiling=ceiling,
