@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.stats import norm, spearmanr
@@ -277,3 +278,17 @@ def test_bad_input():
         graph_mixing(batch, types)
     with pytest.raises(ValueError, match="negative"):
         graph_mixing(batch, types, graph=sparse.csr_matrix(-np.eye(100)))
+
+
+def test_equal_codes_are_probed_once_and_change_nothing():
+    pure, effect, batch, types = simulated(n=400)
+    memory: dict = {}
+    told = {"reference": "X_pca", "batch": batch, "populations": types, "n_bootstrap": 20}
+    first = batch_left({"X_pca": pure + effect, "half": pure + effect / 2}, memory=memory, **told)
+    known = dict(memory)
+    again = batch_left({"half": pure + effect / 2, "X_pca": pure + effect, "none": pure}, memory=memory, **told)
+    afresh = batch_left({"half": pure + effect / 2, "X_pca": pure + effect, "none": pure}, **told)
+    assert len(memory) == 1.5 * len(known), "one new embedding beside two known ones"
+    assert all(memory[key] is found for key, found in known.items())
+    pd.testing.assert_frame_equal(again.table, afresh.table)
+    assert again.value["half"] == first.value["half"]

@@ -281,3 +281,14 @@ def test_bad_input_is_named(cells, change, message):
 def test_bad_programmes_are_named(cells, change, message):
     with pytest.raises(ValueError, match=message):
         cells.scores(**change)
+
+
+def test_parts_are_what_separate_calls_find(cells):
+    scores, codes = cells.scores(), {"state": cells.z, "one": cells.z[:, :1]}
+    rows = {"even": np.arange(0, 600, 2), "few": np.arange(50)}
+    found = structure_kept(codes, scores, parts=rows, n_bootstrap=20)
+    for name, own in rows.items():
+        apart = structure_kept(codes, scores, cells=own, n_bootstrap=20)
+        assert found.parts[name].value == apart.value
+        assert found.parts[name].n_cells == len(own)
+        assert found.parts[name].differences.equals(apart.differences)

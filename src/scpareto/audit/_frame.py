@@ -54,6 +54,8 @@ class Frame:
         Seed of everything that is drawn.
     reason
         Why there are no populations.
+    memory
+        What probes have found so far; equal codes are probed once.
     """
 
     batch: NDArray[Any]
@@ -67,6 +69,7 @@ class Frame:
     thorough: bool = False
     seed: int = 0
     reason: str = ""
+    memory: dict[Any, Any] = field(default_factory=dict)
 
     @property
     def labels(self) -> NDArray[np.int64] | None:

@@ -99,6 +99,7 @@ def judge_embeddings(
             graphs=graphs,
             thorough=frame.thorough,
             marginal=marginal,
+            memory=frame.memory,
             n_bootstrap=n_bootstrap,
             seed=frame.seed,
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from ._batch_left_checks import (
 )
 from ._batch_left_tables import Evidence, summarise
 from ._checks import check_count, check_labels
-from ._conditional_probe import deal_folds, pointwise_information
+from ._conditional_probe import Pointwise, deal_folds, pointwise_information
 from ._graph_mixing import graph_mixing
 from ._paired_bootstrap import draw
 from ._probe_classifier import stratified_parts
@@ -120,6 +121,7 @@ def batch_left(
     max_cells: int = 20_000,
     thorough: bool = False,
     marginal: bool = True,
+    memory: dict[Any, Any] | None = None,
     seed: int = 0,
 ) -> BatchLeft:
     r"""Information about the batch within shared populations, as a share of what a batch-blind reference holds.
@@ -168,6 +170,9 @@ def batch_left(
         All kinds and 4 repeats, where ``kinds`` and ``n_repeats`` do not say otherwise.
     marginal
         Whether to measure marginal information, too; without, it and what follows from it are NaN.
+    memory
+        What probes have found in earlier calls with equal cells and options, which only codes that were not among
+        these are probed in; filled in place.
     seed
         Seed of subset, folds, initial weights, minibatches and draws, common to all embeddings.
 
@@ -284,6 +289,7 @@ def batch_left(
         splits,
         seed,
         marginal,
+        {} if memory is None else memory,
     )
     sample_of = None if own_units is None else own_units[rows]
     mixing = {}
@@ -342,8 +348,10 @@ def _gather(
     n_splits: int,
     seed: int,
     with_marginal: bool,
+    memory: dict[Any, Any],
 ) -> Evidence:
-    """Train the probes of all embeddings on the same folds."""
+    """Train the probes of all embeddings on the same folds; equal codes are probed once."""
+    known = {name: hashlib.sha256(np.ascontiguousarray(z).tobytes()).hexdigest() for name, z in embeddings.items()}
     n = int(rows.sum())
     given = np.empty((2, len(embeddings), len(kinds), len(c), n_repeats, n))
     stretch, unsure = np.empty((2, *given.shape[1:-1]))
@@ -356,15 +364,15 @@ def _gather(
                 # Cells without a population are one more level.
                 at = nowhere if population is None else population + 1
                 folds = deal_folds(s, at, rows, units, n_splits=n_splits, rng=np.random.default_rng([seed, 3, t]))
-                for e, z in enumerate(embeddings.values()):
-                    if population is None:
-                        # One repeat: it stands beside, and nothing is divided by it.
-                        if t == 0 and with_marginal:
-                            found = pointwise_information(z, s, at, folds, kind="network", seed=[seed, 4, t])
+                # Marginal information, one repeat: it stands beside, and nothing is divided by it.
+                beside = ["network"] if t == 0 and with_marginal else []
+                for e, (name, z) in enumerate(embeddings.items()):
+                    for k, kind in enumerate(beside if population is None else kinds):
+                        key = (r, t, kind, known[name])
+                        found = _probed(memory, key, z, s, at, folds, kind=kind, seed=[seed, 4, t])
+                        if population is None:
                             marginal[e] = found.values[0, rows]
-                        continue
-                    for k, kind in enumerate(kinds):
-                        found = pointwise_information(z, s, at, folds, kind=kind, seed=[seed, 4, t])
+                            continue
                         given[:, e, k, r, t] = found.values[:, rows]
                         stretch[e, k, r, t], unsure[e, k, r, t] = found.stretch, found.unsure
                 told = folds.both_ways(folds.log_proportions[:, at[rows], s[rows]].astype(np.float64), folds.rows)
@@ -384,3 +392,9 @@ def _gather(
         s[rows],
         c[:, rows],
     )
+
+
+def _probed(memory: dict[Any, Pointwise], key: Any, *given: Any, **options: Any) -> Pointwise:
+    if key not in memory:
+        memory[key] = pointwise_information(*given, **options)
+    return memory[key]
