@@ -63,6 +63,8 @@ def _add_signals() -> None:
                 script = (
                     "import signal, time, sys\n"
                     "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+                    # Under nohup it would be ignored, and stay so.
+                    "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
                     "import scpareto.front._train_front as t\n"
                     + ("" if when == "training" else "t.judge_run = lambda run: time.sleep(200)\n")
                     + "from scpareto.cli import app\n"

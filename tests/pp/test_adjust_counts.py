@@ -90,7 +90,7 @@ def test_types_that_are_most_of_one_batch_are_not_given_donors_of_another_type(s
 
 
 def test_types_of_one_batch_that_are_some_of_another_are_matched_three_times():
-    """Sparse counts; cells of a batch have their like elsewhere, but not the other way round. One round errs by 0.85."""
+    """Sparse counts; cells of a batch have their like elsewhere, but not the other way round. One round errs .85."""
     adata = simulate_multiplicative(1000, 500, scenario="S4", n_factors=6, mean_count=0.3, seed=2)
     adata = adata[np.asarray(adata.X.sum(axis=1)).ravel() > 0].copy()
     with pytest.warns(UserWarning, match="genes have no counts in some batches"):
