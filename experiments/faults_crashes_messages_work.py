@@ -24,7 +24,7 @@ import pandas as pd
 from fault_cases import CASES, Case
 
 OUTPUT = Path(__file__).parent / "results" / "faults_crashes_messages_work.csv"
-KINDS = ("crashes", "messages", "work")
+KINDS = ("checkpoints", "crashes", "messages", "work")
 _SECONDS = 240
 
 
