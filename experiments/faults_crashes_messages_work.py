@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="part of the names of cases")
     parser.add_argument("--missing", action="store_true", help="only cases that the column does not have yet")
     arguments = parser.parse_args()
-    for kind in KINDS:
+    for kind in (*KINDS, "further"):
         importlib.import_module(f"fault_cases.{kind}")
     import scpareto as sp
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -128,3 +131,23 @@ def test_results_of_another_command_and_the_data_are_not_overwritten(data, tmp_p
     assert result.exit_code == 2
     assert "which --overwrite empties" in " ".join(result.output.split())
     assert (out / "adata.h5ad").exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_terminal_that_takes_nothing_ends_no_work():
+    script = (
+        "from scpareto.cli._run_folder import console, reported_errors\n"
+        "with reported_errors():\n"
+        "    console.print('α' * 9000)\n"
+        "    print('more', flush=True)\n"
+    )
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    with open("/dev/full", "w") as full:
+        assert subprocess.run([sys.executable, "-c", script], stdout=full, env=environment).returncode == 0
+
+
+def test_a_page_is_not_written_over_other_files(tmp_path):
+    earlier(tmp_path / "out", "fit")
+    result = CliRunner().invoke(app, ["explore", str(tmp_path / "out"), "--output", str(tmp_path / "out" / "run.json")])
+    assert result.exit_code == 2
+    assert "is no .html page" in " ".join(result.output.split())

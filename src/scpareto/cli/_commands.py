@@ -153,6 +153,8 @@ def explore(
     with reported_errors():
         from scpareto import pl
 
+        if output is not None and output.exists() and output.suffix.lower() not in (".html", ".htm"):
+            raise UsageError(f"{output} exists and is no .html page; it is not overwritten. Choose another --output.")
         adata, model, arguments = _finished(results)
         columns = [arguments["batch_key"], arguments["labels_key"], *names(color)]
         with console.status("Embedding the cells at every point"):

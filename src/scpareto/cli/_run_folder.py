@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import platform
 import shutil
 import signal
+import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,7 @@ from rich.markup import escape
 from scpareto._runtime import Stopped, check_folder, put_in_place, signals_raised, written_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 console = Console()
 logger = logging.getLogger("scpareto")
@@ -47,6 +49,33 @@ class _Log(logging.FileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Say nothing."""
+
+
+class _Terminal:
+    """What is printed to; where that fails, as in a pipe that was closed, the work goes on without."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        self._tried(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._tried(self._stream.flush)
+
+    def _tried(self, act: Callable[[], Any]) -> None:
+        try:
+            act()
+        except OSError:
+            # Python itself would fail once more at its end, when it writes what it still holds.
+            with open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), self._stream.fileno())
 
 
 @contextmanager
@@ -194,6 +223,11 @@ def reported_errors(output: Path | None = None, *, resumes: bool = False) -> Ite
         Whether the command goes on with ``--resume``.
     """
     way_on = "Finished parts are kept; add --resume to go on." if resumes else ""
+    with redirect_stdout(_Terminal(sys.stdout)):
+        yield from _reported(output, way_on)
+
+
+def _reported(output: Path | None, way_on: str) -> Iterator[None]:
     try:
         with signals_raised():
             yield
