@@ -118,6 +118,8 @@ def growth(rows: pd.DataFrame) -> pd.DataFrame:
             "processor time, s": means["processor_seconds"].map("{:.0f}".format).to_numpy(),
             "counts, MB": means["matrix_megabytes"].map("{:.0f}".format).to_numpy(),
             "memory with the counts, MB": means["peak_megabytes"].map("{:.0f}".format).to_numpy(),
+            "three rounds, times": means["ratio"].map("{:.1f}".format).replace("nan", "").to_numpy(),
+            "their memory, times": means["memory_ratio"].map("{:.1f}".format).replace("nan", "").to_numpy(),
         }
     )
 

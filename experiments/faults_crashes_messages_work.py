@@ -1,7 +1,8 @@
 """Try what a hostile or unlucky user does, kind by kind, and write which of it comes out right.
 
 Each case runs in a process of its own, as some of them used to end it. ``--column before`` or ``after`` names the
-column that is written; the other one is kept.
+column that is written; the other one is kept. The version before is that of commit f239e5f: put its ``src`` first in
+``PYTHONPATH``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import pandas as pd
 from fault_cases import CASES, Case
 
 OUTPUT = Path(__file__).parent / "results" / "faults_crashes_messages_work.csv"
-KINDS = ("crashes", "messages", "work")
+KINDS = ("checkpoints", "crashes", "messages", "work")
 _SECONDS = 240
 
 
@@ -62,9 +63,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--column", choices=["before", "after"], default="after")
     parser.add_argument("--kinds", nargs="*", default=KINDS, choices=KINDS)
-    parser.add_argument("--only", default="", help="part of the names of cases; the table is not written then")
+    parser.add_argument("--only", default="", help="part of the names of cases")
+    parser.add_argument("--missing", action="store_true", help="only cases that the column does not have yet")
     arguments = parser.parse_args()
-    for kind in KINDS:
+    for kind in (*KINDS, "further"):
         importlib.import_module(f"fault_cases.{kind}")
     import scpareto as sp
 
@@ -73,6 +75,8 @@ def main() -> None:
     table = pd.read_csv(OUTPUT, dtype=str, keep_default_na=False) if OUTPUT.exists() else pd.DataFrame()
     known = {(row["kind"], row["case"]): dict(row) for _, row in table.iterrows()}
     column, n_right = f"right_{arguments.column}", 0
+    if arguments.missing:
+        chosen = [case for case in chosen if not known.get((case.kind, case.name), {}).get(column)]
     for case in chosen:
         begun = time.monotonic()
         wrong = right(case)
@@ -81,13 +85,11 @@ def main() -> None:
         print(f"{mark} {time.monotonic() - begun:5.1f} s  {case.kind}: {case.name}  {wrong[:600]}", flush=True)
         row = known.setdefault((case.kind, case.name), {"kind": case.kind, "case": case.name})
         row[column] = "no" if wrong else "yes"
-    print(f"{n_right} of {len(chosen)} right")
-    if not arguments.only:
         names = {(case.kind, case.name) for case in CASES}
         rows = [row for name, row in known.items() if name in names]
-        pd.DataFrame(rows, columns=["kind", "case", "right_before", "right_after"]).fillna("").to_csv(
-            OUTPUT, index=False
-        )
+        written = pd.DataFrame(rows, columns=["kind", "case", "right_before", "right_after"]).fillna("")
+        written.to_csv(OUTPUT, index=False)
+    print(f"{n_right} of {len(chosen)} right")
 
 
 if __name__ == "__main__":

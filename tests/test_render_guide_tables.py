@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -66,9 +67,13 @@ def test_contrast_errors_are_means_with_the_largest_in_the_order_of_methods(scri
 
 
 def test_growth_is_the_mean_of_each_size(script):
-    columns = ("cells", "repeat", "processor_seconds", "matrix_megabytes", "peak_megabytes")
-    rows = pd.DataFrame([(1000, 0, 1.0, 10, 20), (1000, 1, 3.0, 10, 30), (20000, 0, 60.0, 200, 500)], columns=columns)
-    assert script.growth(rows).to_numpy().tolist() == [["1,000", "2", "10", "25"], ["20,000", "60", "200", "500"]]
+    columns = ("cells", "processor_seconds", "matrix_megabytes", "peak_megabytes", "ratio", "memory_ratio")
+    measured = [(1000, 1.0, 10, 20, 2.5, 1.0), (1000, 3.0, 10, 30, 3.5, 2.0), (20000, 60.0, 200, 500, np.nan, np.nan)]
+    table = script.growth(pd.DataFrame(measured, columns=columns))
+    assert table.to_numpy().tolist() == [
+        ["1,000", "2", "10", "25", "3.0", "1.5"],
+        ["20,000", "60", "200", "500", "", ""],
+    ]
 
 
 def test_a_table_without_measurements_says_so(script, tmp_path):

@@ -63,6 +63,8 @@ def _add_signals() -> None:
                 script = (
                     "import signal, time, sys\n"
                     "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+                    # Under nohup it would be ignored, and stay so.
+                    "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
                     "import scpareto.front._train_front as t\n"
                     + ("" if when == "training" else "t.judge_run = lambda run: time.sleep(200)\n")
                     + "from scpareto.cli import app\n"
@@ -484,6 +486,109 @@ def _add_names() -> None:
 
 
 _add_names()
+
+
+def _tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _add_overwrites() -> None:
+    import scpareto as sp
+
+    def judged(folder: Path) -> tuple[list[Any], Path]:
+        adata = cells(300, 60)
+        adata.obsm["X_a"] = np.asarray(adata.X[:, :8].todense())
+        out = folder / "out"
+        arguments = ["judge", _file(folder, adata), "--use-rep", "X_a", "--batch-key", "batch", "--output", out]
+        result = command(*arguments)
+        assert result.exit_code == 0, result.output[-300:]
+        return arguments, out
+
+    def stays(folder: Path, ends: Callable[[], None], codes: tuple[int, ...]) -> None:
+        arguments, out = judged(folder)
+        before = _tree(out)
+        import scpareto.cli._judge_report as report
+
+        def ended(*args: Any) -> None:
+            ends()
+
+        write = report.write_report
+        report.write_report = ended
+        result = command(*arguments, "--overwrite")
+        _enough()
+        assert result.exit_code in codes, f"{result.exit_code} {result.output[-300:]}"
+        assert "Traceback" not in result.output
+        assert before.items() <= _tree(out).items(), "the earlier results are lost"
+        report.write_report = write
+        assert command(*arguments, "--overwrite").exit_code == 0
+        assert _tree(out).keys() == before.keys()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    def end() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    for name, ends, codes in (("interrupted", interrupt, (130,)), ("full disk", full, (1,)), ("SIGTERM", end, (143,))):
+        case(KIND, f"judge --overwrite ends early, the earlier results stay: {name}")(
+            lambda folder, ends=ends, codes=codes: stays(folder, ends, codes)
+        )
+
+    def refusal(folder: Path) -> None:
+        arguments, out = judged(folder)
+        before = _tree(out)
+        cli_refused(folder, "X_no", arguments=[*arguments, "--use-rep", "X_no", "--overwrite"])
+        assert _tree(out) == before, "the earlier results are lost"
+
+    case(KIND, "judge --overwrite with an absent embedding, the earlier results stay")(refusal)
+
+    def fitted(folder: Path) -> tuple[list[Any], Path]:
+        out = folder / "out"
+        arguments = ["fit", _file(folder), "--batch-key", "batch", *CLI_SHORT, "--output", out]
+        assert command(*arguments).exit_code == 0
+        return arguments, out
+
+    def of_fit(folder: Path) -> None:
+        _, out = fitted(folder)
+        before = _tree(out)
+        arguments = ["judge", out / "adata.h5ad", "--use-rep", "X_paretovi", "--batch-key", "batch", "--output", out]
+        cli_refused(folder, str(out.name), arguments=[*arguments, "--overwrite"])
+        assert _tree(out) == before, "the front is lost"
+
+    case(KIND, "judge --overwrite into the folder of a fit, whose cells it reads")(of_fit)
+
+    def own_data(folder: Path) -> None:
+        arguments, out = fitted(folder)
+        before = _tree(out)
+        cli_refused(folder, str(out.name), arguments=[arguments[0], out / "adata.h5ad", *arguments[2:], "--overwrite"])
+        assert _tree(out) == before, "the data are lost"
+
+    case(KIND, "fit --overwrite of cells that lie in the output folder")(own_data)
+
+    def fit_again(folder: Path) -> None:
+        arguments, out = fitted(folder)
+        before = _tree(out)
+        train = sp.model.ParetoVI.train
+        interrupted = _interrupt(2)
+        sp.model.ParetoVI.train = lambda self, **options: train(self, **options, callbacks=[interrupted])
+        result = command(*arguments, "--seed", "1", "--overwrite")
+        assert result.exit_code == 130, result.output[-300:]
+        assert before.items() <= _tree(out).items(), "the earlier front is lost"
+        sp.model.ParetoVI.load(out / "model", cells())
+        sp.model.ParetoVI.train = train
+        again = command(*arguments, "--seed", "1", "--resume")
+        assert again.exit_code == 0, again.output[-300:]
+        assert sorted(_tree(out)) == sorted(before)
+        assert _tree(out)["front.csv"] != before["front.csv"]
+
+    case(KIND, "fit --overwrite is interrupted, the earlier front stays; --resume goes on")(fit_again)
+
+
+_add_overwrites()
 
 
 @case(KIND, "a resumed run whose settings are half written says so")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 from anndata import io
 
-from scpareto._runtime import check_folder, folder_written_whole, hdf5_written_whole, written_whole
+from scpareto._runtime import check_folder, folder_written_whole, hdf5_written_whole, put_in_place, written_whole
 from scpareto.datasets import simulate_batches
 
 
@@ -103,3 +104,34 @@ def test_hdf5_that_is_written_whole_is_what_anndata_writes(tmp_path):
     assert (ours.X != theirs.X).nnz == (ours.raw.X != theirs.raw.X).nnz == 0
     np.testing.assert_array_equal(ours.layers["dense"], theirs.layers["dense"])
     assert ours.uns["simulation"].keys() == theirs.uns["simulation"].keys()
+
+
+def test_a_finished_folder_takes_the_place_of_what_lies_beside_it(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "old.pt").write_text("before")
+    (tmp_path / "old.csv").write_text("before")
+    (tmp_path / "unfinished" / "model").mkdir(parents=True)
+    (tmp_path / "unfinished" / "model" / "new.pt").write_text("after")
+    put_in_place(tmp_path / "unfinished")
+    assert tree(tmp_path) == {"model/new.pt": "after"}
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_nothing_is_lost_where_a_finished_folder_cannot_be_moved(tmp_path, monkeypatch):
+    replace, moved = os.replace, []
+
+    def stop(source, target):
+        moved.append(target)
+        if len(moved) == 4:
+            raise OSError(5, "Input/output error")
+        replace(source, target)
+
+    for folder, text in ((tmp_path, "before"), (tmp_path / "unfinished", "after")):
+        folder.mkdir(exist_ok=True)
+        for name in ("a", "b", "c"):
+            (folder / name).write_text(f"{text} {name}")
+    everything = sorted(tree(tmp_path).values())
+    monkeypatch.setattr("os.replace", stop)
+    with pytest.raises(OSError, match="could not be written"):
+        put_in_place(tmp_path / "unfinished")
+    assert sorted(tree(tmp_path).values()) == everything

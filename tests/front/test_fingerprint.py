@@ -38,10 +38,10 @@ def test_the_same_again_is_taken(cells, tmp_path):
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"model": {"dropout_rate": 0.3}}, "model was"),
-        ({"model": {"gene_likelihood": "nb"}}, "model was"),
-        ({"trainer_kwargs": {"precision": "bf16-mixed"}}, "trainer was"),
-        ({"trainer_kwargs": {"limit_train_batches": 1}}, "trainer was"),
+        ({"model": {"dropout_rate": 0.3}}, r"\(model.dropout_rate was 0.1, now 0.3\)"),
+        ({"model": {"gene_likelihood": "nb"}}, r"\(model.gene_likelihood was 'zinb', now 'nb'"),
+        ({"trainer_kwargs": {"precision": "bf16-mixed"}}, "trainer.precision was None, now 'bf16-mixed'"),
+        ({"trainer_kwargs": {"limit_train_batches": 1}}, "trainer.limit_train_batches was None"),
         ({"setup": {"labels_key": "other"}}, "data was"),
         ({"setup": {"continuous_covariate_keys": ["age"]}}, "data was"),
         ({"setup": {"categorical_covariate_keys": ["donor"]}}, "data was"),

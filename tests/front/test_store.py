@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 
 import pytest
 import torch
@@ -69,7 +70,8 @@ def test_interrupted_settings_do_not_claim_the_folder(tmp_path, monkeypatch):
     ("changed", "message"),
     [
         ({"seed": 2}, "seed was 1, now 2"),
-        ({"recipe": {"lr": 1.0}}, "recipe was .*now"),
+        ({"recipe": {"lr": 1.0}}, r"\(recipe.lr was 0.001, now 1.0\)"),
+        ({"recipe": None}, r"recipe was \{'lr': 0.001\}, now None"),
         ({"extra": True}, "extra was None, now True"),
     ],
 )
@@ -109,6 +111,24 @@ def test_a_damaged_part_is_named_and_made_again(tmp_path, caplog, length):
     assert float(PartStore(SETTINGS, tmp_path).get("point_0")["module"]["w"][0]) == 2.0
 
 
+def test_a_copy_of_another_part_is_no_part(tmp_path, caplog):
+    PartStore(SETTINGS, tmp_path).put("point_0", part())
+    shutil.copy(tmp_path / "point_0.pt", tmp_path / "point_3.pt")
+    store = PartStore(SETTINGS, tmp_path)
+    with caplog.at_level("WARNING", "scpareto"):
+        assert store.get("point_3") is None
+    assert "point_3.pt is damaged and is made again (it is a copy of point_0.pt)" in caplog.text
+    assert store.get("point_0") is not None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "3", '{"noted": 3}'])
+def test_settings_that_are_none_are_refused_by_name(tmp_path, text):
+    PartStore(SETTINGS, tmp_path)
+    (tmp_path / "settings.json").write_text(text)
+    with pytest.raises(ValueError, match=r"settings.json is damaged"):
+        PartStore(SETTINGS, tmp_path)
+
+
 class Malicious:
     def __init__(self, path):
         self.path = path
@@ -134,8 +154,12 @@ def test_a_malicious_part_is_refused_and_does_not_run(tmp_path, write):
     proof = tmp_path / "ran"
     PartStore(SETTINGS, tmp_path / "store")
     write({"row": Malicious(proof)}, tmp_path / "store" / "point_0.pt")
-    with pytest.raises(pickle.UnpicklingError, match="[Ww]eights.only"):
-        PartStore(SETTINGS, tmp_path / "store").get("point_0")
+    store = PartStore(SETTINGS, tmp_path / "store")
+    if write is torch_save:
+        with pytest.raises(ValueError, match=r"point_0.pt holds more than tensors and plain types"):
+            store.get("point_0")
+    else:
+        assert store.get("point_0") is None, "parts are not written in this way"
     assert not proof.exists()
     # The same file does run where it is trusted.
     if write is bare_pickle:

@@ -89,6 +89,19 @@ def test_types_that_are_most_of_one_batch_are_not_given_donors_of_another_type(s
         assert (adata.obs.loc[adata.obs["factor"] == name, "adjusted_donors"] > 0).mean() < 0.1
 
 
+def test_types_of_one_batch_that_are_some_of_another_are_matched_three_times():
+    """Sparse counts; cells of a batch have their like elsewhere, but not the other way round. One round errs .85."""
+    adata = simulate_multiplicative(1000, 500, scenario="S4", n_factors=6, mean_count=0.3, seed=2)
+    adata = adata[np.asarray(adata.X.sum(axis=1)).ravel() > 0].copy()
+    with pytest.warns(UserWarning, match="genes have no counts in some batches"):
+        sp.pp.adjust_counts(adata)
+    share = record(adata)["comparable_share"]
+    np.fill_diagonal(share, 0)
+    assert np.maximum(share, share.T).max(axis=1).min() > 0.5 > np.minimum(share, share.T).max(axis=1).min()
+    assert record(adata)["n_rounds"] == 3
+    assert contrast_error(adata) < 0.65
+
+
 def test_batches_of_the_same_cells_are_matched_once():
     adata = simulate_multiplicative(scenario="S3", seed=0)
     sp.pp.adjust_counts(adata)

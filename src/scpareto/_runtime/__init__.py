@@ -17,7 +17,13 @@ from scpareto._runtime._progress import FrontProgress
 from scpareto._runtime._quiet import quiet_lightning
 from scpareto._runtime._seeding import checked_seed, child_seed, resolved_seed, seeded
 from scpareto._runtime._threads import torch_threads_kept
-from scpareto._runtime._writing import check_folder, folder_written_whole, hdf5_written_whole, written_whole
+from scpareto._runtime._writing import (
+    check_folder,
+    folder_written_whole,
+    hdf5_written_whole,
+    put_in_place,
+    written_whole,
+)
 
 __all__ = [
     "BestState",
@@ -37,6 +43,7 @@ __all__ = [
     "interrupts_raised",
     "is_first_process",
     "of_first_process",
+    "put_in_place",
     "quiet_lightning",
     "resolved_seed",
     "seeded",

@@ -159,6 +159,39 @@ def folder_written_whole(folder: str | os.PathLike[str]) -> Iterator[Path]:
             shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def put_in_place(unfinished: str | os.PathLike[str]) -> None:
+    """Put a finished folder in the place of all else in the folder that holds it.
+
+    Parameters
+    ----------
+    unfinished
+        The folder within. Until this call what lies beside it stays.
+
+    Raises
+    ------
+    OSError
+        If something cannot be moved; the message names the folder.
+
+    Notes
+    -----
+    Nothing leaves the folder, which may be a mount. Nothing is removed before all is in place: what was there waits in
+    ``replaced`` meanwhile.
+    """
+    unfinished = Path(unfinished)
+    folder = unfinished.parent
+    replaced = folder / "replaced"
+    with _said(folder):
+        shutil.rmtree(replaced, ignore_errors=True)
+        replaced.mkdir()
+        for path in sorted(folder.iterdir()):
+            if path not in (unfinished, replaced):
+                os.replace(path, replaced / path.name)
+        for path in sorted(unfinished.iterdir()):
+            os.replace(path, folder / path.name)
+        unfinished.rmdir()
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
 @contextmanager
 def _said(path: Path) -> Iterator[None]:
     """Say which file or folder could not be written, in one sentence."""

@@ -43,7 +43,9 @@ NPoints = Annotated[int, typer.Option(help="Points of the front, its two ends in
 Method = Annotated[str | None, typer.Option(help="Solver; the recommended one unless given.")]
 ObjectiveName = Annotated[str | None, typer.Option("--objective", help="What is traded against the generative loss.")]
 Seed = Annotated[int, typer.Option(help="Seed of the whole run.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Empty the output folder first.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an earlier run in the folder once this one is finished.")
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run of the same arguments.")]
 MaxEpochs = Annotated[int | None, typer.Option(help="Longest training of a point, in epochs.")]
 Pretrain = Annotated[int | None, typer.Option("--max-epochs-pretrain", help="Longest shared start, in epochs.")]
@@ -87,7 +89,7 @@ def fit(
             "batch_size": batch_size,
         },
     }
-    with reported_errors(resumes=True):
+    with reported_errors(output, resumes=True):
         check_options(arguments)
         check_file(data)
         # The data are read and checked before a folder is made or emptied.
@@ -95,8 +97,10 @@ def fit(
         check_data(adata, arguments)  # what it warns of is said by the registration, which checks once more
         check_writable(adata)
         counts = variable_genes(adata, arguments)
-        with run_folder(output, arguments | {"input_sha256": sha256(data)}, resume=resume, overwrite=overwrite):
-            _learn(adata, counts, arguments, output, accelerator)
+        facts = arguments | {"input_sha256": sha256(data)}
+        with run_folder(output, facts, data=data, resume=resume, overwrite=overwrite) as place:
+            model = _learn(adata, counts, arguments, place, accelerator)
+        say_what_is_there(output, model, subset=counts.n_vars < adata.n_vars)
 
 
 @app.command()
@@ -125,10 +129,11 @@ def demo(
             "batch_size": 128,
         },
     }
-    with reported_errors(resumes=True):
+    with reported_errors(output, resumes=True):
         check_options(arguments)
-        with run_folder(output, arguments, resume=resume, overwrite=overwrite):
-            _demo(arguments, output)
+        with run_folder(output, arguments, resume=resume, overwrite=overwrite) as place:
+            model = _demo(arguments, place)
+        say_what_is_there(output, model, subset=False)
 
 
 @app.command()
@@ -148,6 +153,8 @@ def explore(
     with reported_errors():
         from scpareto import pl
 
+        if output is not None and output.exists() and output.suffix.lower() not in (".html", ".htm"):
+            raise UsageError(f"{output} exists and is no .html page; it is not overwritten. Choose another --output.")
         adata, model, arguments = _finished(results)
         columns = [arguments["batch_key"], arguments["labels_key"], *names(color)]
         with console.status("Embedding the cells at every point"):
@@ -205,7 +212,7 @@ def main() -> None:
     app()
 
 
-def _demo(arguments: dict[str, Any], output: Path) -> None:
+def _demo(arguments: dict[str, Any], output: Path) -> ParetoVI:
     """Simulate cells and learn their front."""
     from scpareto.datasets import simulate_batches
 
@@ -214,10 +221,10 @@ def _demo(arguments: dict[str, Any], output: Path) -> None:
     adata = simulate_batches(
         2000, 500, n_batches=3, n_types=6, unique_types=1, batch_strength=1.5, type_strength=1.3, seed=seed
     )
-    _learn(adata, adata.copy(), arguments, output, "auto")
+    return _learn(adata, adata.copy(), arguments, output, "auto")
 
 
-def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: Path, accelerator: str) -> None:
+def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: Path, accelerator: str) -> ParetoVI:
     """Train on ``counts``, then write tables, pictures, data and model."""
     from scpareto._constants import latent_key
     from scpareto.model import ParetoVI
@@ -250,7 +257,7 @@ def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: P
     if front.missing:
         console.print(f"[yellow]Points {front.missing} diverged and are missing; see log.txt.[/]")
     say_what_to_take(front)
-    say_what_is_there(output, front, subset=counts.n_vars < adata.n_vars, selected=model.selected)
+    return model
 
 
 def _write_tables(table: pd.DataFrame, output: Path) -> None:

@@ -63,7 +63,7 @@ def compare(
         "n_points": n_points,
         "n_top_genes": n_top_genes,
     }
-    with reported_errors(resumes=True):
+    with reported_errors(output, resumes=True):
         training = {"n_points": n_points, "max_epochs": max_epochs}
         check_options({"n_top_genes": n_top_genes, "preset": None, "seed": None, "training": training})
         check_file(data)
@@ -71,10 +71,12 @@ def compare(
         doubts = check_data(everything, arguments)
         adata = variable_genes(everything, arguments)
         del everything  # the genes that are left out
-        with run_folder(output, arguments | {"input_sha256": sha256(data)}, resume=resume, overwrite=overwrite):
+        facts = arguments | {"input_sha256": sha256(data)}
+        with run_folder(output, facts, data=data, resume=resume, overwrite=overwrite) as place:
             for doubt in doubts:
                 warnings.warn(doubt, UserWarning, stacklevel=1)
-            _compare(adata, arguments, output)
+            _compare(adata, arguments, place)
+        console.print(f"Results are in [bold]{escape(str(output))}/[/]: benchmark.csv, benchmark.png")
 
 
 def _compare(adata: Any, arguments: dict[str, Any], output: Path) -> None:
@@ -108,7 +110,6 @@ def _compare(adata: Any, arguments: dict[str, Any], output: Path) -> None:
     if (table["status"] == "finished").sum() == 0:
         raise RuntimeError("no method has finished.")
     _draw(bench, table, output)
-    console.print(f"Results are in [bold]{escape(str(output))}/[/]: benchmark.csv, benchmark.png")
 
 
 def _options(chosen: list[str] | None, arguments: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -79,18 +79,19 @@ def judge(
         "thorough": thorough,
         "seed": seed,
     }
-    with reported_errors():
+    with reported_errors(output):
         check_file(data)
         given = {k: v for k, v in arguments.items() if k != "command"}
         with (
             opened(data, most=max_cells) as adata,
-            run_folder(output, arguments | {"input_sha256": sha256(data)}, resume=False, overwrite=overwrite),
+            run_folder(output, arguments | {"input_sha256": sha256(data)}, data=data, overwrite=overwrite) as place,
         ):
-            _judge(adata, data, given, output)
+            written = _judge(adata, data, given, place)
+        console.print(f"Results are in [bold]{escape(str(output))}/[/]: {', '.join(written)}")
 
 
-def _judge(adata: AnnData | MuData, data: Path, arguments: dict[str, Any], output: Path) -> None:
-    """Judge, then write table, picture and report."""
+def _judge(adata: AnnData | MuData, data: Path, arguments: dict[str, Any], output: Path) -> list[str]:
+    """Judge, then write table, picture and report; return the names of the files."""
     import scpareto as sp
     from scpareto.cli._judge_report import write_report
 
@@ -120,7 +121,7 @@ def _judge(adata: AnnData | MuData, data: Path, arguments: dict[str, Any], outpu
         console.print(escape(told.replace(". ", ".\n")), highlight=False)
     if record["arguments"]["n_cells"] < record["arguments"]["n_cells_given"]:
         console.print(escape(str(record["notes"][0])), highlight=False)
-    console.print(f"Results are in [bold]{escape(str(output))}/[/]: {', '.join([*written, 'report.html'])}")
+    return [*written, "report.html"]
 
 
 def _as_table(table: pd.DataFrame, protect_key: str | None) -> Table:

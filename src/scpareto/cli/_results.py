@@ -80,17 +80,19 @@ def say_what_to_take(front: Front) -> None:
         console.print(advice, markup=False, highlight=False)
 
 
-def say_what_is_there(output: Path, front: Front, *, subset: bool, selected: int | None) -> None:
+def say_what_is_there(output: Path, model: ParetoVI, *, subset: bool) -> None:
     """Name the files, and print the lines that take another place."""
+    front = model.front
+    assert front is not None  # it was just learnt
     files = "front.png, umap.png, front.csv, audit.csv, adata.h5ad, model/"
     console.print(f"Results are in [bold]{escape(str(output))}/[/]: {files}")
     read = 'adata[:, adata.var["highly_variable"]].copy()' if subset else "adata"
-    data, model = (repr(str(output / name)) for name in ("adata.h5ad", "model"))
+    data, saved = (repr(str(output / name)) for name in ("adata.h5ad", "model"))
     # Lines of code: nothing in them is markup, and none may be wrapped.
     console.print(
-        f"Point {selected} is selected. To take another place:\n"
+        f"Point {model.selected} is selected. To take another place:\n"
         f"  import scanpy as sc, scpareto as sp; adata = sc.read_h5ad({data})\n"
-        f"  model = sp.model.ParetoVI.load({model}, {read}); model.select({place_to_try(front)}); "
+        f"  model = sp.model.ParetoVI.load({saved}, {read}); model.select({place_to_try(front)}); "
         'adata.obsm["X_paretovi"] = model.get_latent_representation()',
         highlight=False,
         markup=False,

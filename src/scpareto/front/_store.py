@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
 import warnings
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +16,12 @@ from scpareto._runtime import check_folder, is_first_process, of_first_process, 
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 logger = logging.getLogger("scpareto")
 
-_SETTINGS, _SUFFIX, _NOTED = "settings.json", ".pt", "noted"
+_SETTINGS, _SUFFIX, _NOTED, _NAME = "settings.json", ".pt", "noted", "stored_as"
+_MOST_SHOWN, _LONGEST = 6, 60
 
 
 class PartStore:
@@ -69,18 +72,17 @@ class PartStore:
         if path.exists():
             try:
                 begun = json.loads(path.read_text())
-            except ValueError as error:
+                before = dict(begun.pop(_NOTED, {}))
+            except (ValueError, TypeError, AttributeError) as error:
                 raise ValueError(
                     f"{path} is damaged ({error}), so that nobody knows which run the folder is of. Use another "
                     "folder, or empty this one."
                 ) from error
-            before = begun.pop(_NOTED, {})
-            changed = sorted(k for k in begun.keys() | present.keys() if begun.get(k) != present.get(k))
-            if changed:
-                differences = "; ".join(f"{k} was {begun.get(k)!r}, now {present.get(k)!r}" for k in changed)
+            if changed := list(_differences(begun, present)):
+                more = f"; and {len(changed) - _MOST_SHOWN} more" if len(changed) > _MOST_SHOWN else ""
                 raise ValueError(
-                    f"{self._folder} holds points of a run with other settings ({differences}). Use those settings, "
-                    "or another folder."
+                    f"{self._folder} holds points of a run with other settings "
+                    f"({'; '.join(changed[:_MOST_SHOWN])}{more}). Use those settings, or another folder."
                 )
             if others := sorted(k for k in before.keys() & beside.keys() if before[k] != beside[k]):
                 differences = "; ".join(f"{k} was {before[k]!r}, now {beside[k]!r}" for k in others)
@@ -106,8 +108,7 @@ class PartStore:
             assert self._folder is not None
             file = self._folder / f"{name}{_SUFFIX}"
             try:
-                # Tensors and plain types only: a checkpoint folder may come from elsewhere.
-                self._parts[name] = torch.load(file, map_location="cpu", weights_only=True)
+                self._parts[name] = _read(file, name)
             except (RuntimeError, EOFError) as error:
                 logger.warning("%s is damaged and is made again (%s).", file, str(error).split("\n")[0])
                 self._present.discard(name)
@@ -118,7 +119,7 @@ class PartStore:
         self._parts[name] = part
         if self._folder is not None and is_first_process():
             with written_whole(self._folder / f"{name}{_SUFFIX}") as file:
-                torch.save(part, file)
+                torch.save(part | {_NAME: name}, file)
 
     def discard(self, name: str) -> None:
         """Forget a part that is not needed any more."""
@@ -126,3 +127,37 @@ class PartStore:
         self._present.discard(name)
         if self._folder is not None and is_first_process():
             (self._folder / f"{name}{_SUFFIX}").unlink(missing_ok=True)
+
+
+def _read(file: Path, name: str) -> dict[str, Any]:
+    """Read a part, or say what is wrong with it."""
+    if not zipfile.is_zipfile(file):
+        raise RuntimeError("it is not whole")
+    try:
+        # Tensors and plain types only: a checkpoint folder may come from elsewhere.
+        part = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{file} holds more than tensors and plain types, which may run code, and is not read. Remove it, or use "
+            "another folder."
+        ) from error
+    if not isinstance(part, dict):
+        raise RuntimeError("it holds no part")
+    stored = part.pop(_NAME, name)
+    if stored != name:
+        raise RuntimeError(f"it is a copy of {stored}{_SUFFIX}")
+    return part
+
+
+def _differences(before: Any, now: Any, name: str = "") -> Iterator[str]:
+    """Name what differs, with both values, in nested settings."""
+    if before == now:
+        return
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted(before.keys() | now.keys()):
+            # How scvi-tools tells arguments apart is of no interest here.
+            inner = name if key in ("kwargs", "non_kwargs") else f"{name}.{key}".lstrip(".")
+            yield from _differences(before.get(key), now.get(key), inner)
+        return
+    shown = (text if len(text := repr(value)) <= _LONGEST else f"{text[:_LONGEST]}..." for value in (before, now))
+    yield f"{name} was {next(shown)}, now {next(shown)}"

@@ -93,10 +93,10 @@ def adjust_counts(
         A donor is accepted only if the cell is among so many nearest of it in turn; None accepts all. Where a
         population has fewer cells than this in a batch, donors of another population may be accepted.
     n_rounds
-        Times that cells are matched where batches differ in composition, that is, where a batch has fewer than half of
-        its cells comparable to those of any other. The first time the mean of each batch is taken off, which lays the
-        types of a batch that is mostly one type onto those of others; afterwards cells are matched by the counts that
-        the previous round has adjusted. One round elsewhere, for given coordinates, projections, and other variants.
+        Times that cells are matched where batches differ in composition, that is, where a batch shares less than half
+        of the cells of both with any other. The first time the mean of each batch is taken off, which lays the types of
+        a batch that is mostly one type onto those of others; afterwards cells are matched by the counts that the
+        previous round has adjusted. One round elsewhere, for given coordinates, projections, and other variants.
     caliper
         From the second round on, and for given coordinates, a donor must lie within so many times the distance of
         neighbours at home: that to the ``n_neighbors``-th nearest cell of the own batch, of the cell or of the donor,
@@ -258,7 +258,8 @@ def adjust_counts(
         fit = chosen.fit(data, discount, chosen.prior if prior is None else prior, max_iter, tol)
         effect = np.exp(centred(fit.log_effect, data.by_batch, np.bincount(batch) / len(batch)))
         # Where batches hold the same cells their means are no confounder, and matching anew adds the errors of effects.
-        if not refined or (_best_overlap(comparable) >= _LITTLE_OVERLAP).all():
+        # Seen from either: all cells of a batch may be like some of another one, whose mean is that of more types.
+        if not refined or (_best(np.minimum(comparable, comparable.T)) >= _LITTLE_OVERLAP).all():
             break
     del by_cell
 
@@ -311,11 +312,9 @@ def _check_options(names: dict[str, str], numbers: dict[str, int | None], discou
         at_least("prior", prior, 0, integer=False)
 
 
-def _best_overlap(comparable: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Largest share of comparable cells that each batch has with any other, seen from either."""
-    both_ways = np.maximum(comparable, comparable.T)
-    np.fill_diagonal(both_ways, 0.0)
-    return both_ways.max(axis=1)
+def _best(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Largest share of each batch with any other, from a table of batches by batches."""
+    return np.where(np.eye(len(shares), dtype=bool), 0.0, shares).max(axis=1)
 
 
 def _warn(
@@ -329,7 +328,7 @@ def _warn(
     max_iter: int,
 ) -> None:
     """Say what makes estimates doubtful."""
-    best = _best_overlap(comparable)
+    best = _best(np.maximum(comparable, comparable.T))
     messages = []
     alone = [f"{names[b]!r} ({best[b]:.0%})" for b in np.flatnonzero(best < _LITTLE_OVERLAP)]
     if alone:
