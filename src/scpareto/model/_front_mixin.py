@@ -168,7 +168,7 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
         if own is not None:
             note(own, name, record)
         if self._written_to is not None and self._written_to is not own:
-            note(self._written_to, name, record | self._written_facts)
+            note(self._written_to, name, {**record, **self._written_facts})
 
     def _write_codes(self, key: str) -> None:
         """Write the embedding of the place that the model is at, and which one that is."""
