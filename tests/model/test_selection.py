@@ -213,3 +213,16 @@ def test_the_embedding_of_the_selected_point_is_written(along):
         with pytest.raises(error, match="key_added"):
             along.select(1, key_added=bad)
     assert along.selected == 0
+
+
+def test_a_model_says_what_it_is_and_where(along, simulated):
+    told = repr(along)
+    assert told.startswith("ParetoVI: 240 cells, 60 genes, 2 batches, 10 latent dimensions\n  Front of ")
+    assert "selected: point 1" in told or "selected and recommended: point 1" in told
+    assert f"recommended: point {along.front.recommended}" in told
+    assert "over-correction alarm: " in told
+    assert "False" not in told
+    assert along.front.selected == 1
+    assert "selected" in along.front._repr_html_()
+    ParetoVI.setup_anndata(simulated, batch_key="batch")
+    assert repr(ParetoVI(simulated)).endswith("not trained yet")

@@ -95,10 +95,16 @@ def test_incomplete_front_knows_what_is_missing():
     assert len(front) == 2, "a refused row leaves the front as it was"
 
 
-def test_html_shows_the_table(front):
+def test_html_shows_few_columns_and_marks_points(front):
     html = front._repr_html_()
     assert "5 non-dominated (test losses)" in html
-    assert "<td>point 3</td>" in html
+    assert "<td>3</td>" in html
+    assert 3 <= html.count("<th>") <= 8
+    front.selected = 2
+    marked = [row for row in front._repr_html_().split("<tr") if "selected" in row]
+    assert len(marked) == 1
+    assert "<td>2</td>" in marked[0]
+    assert "recommended" in html
 
 
 def test_update_sets_columns_of_one_point(front):

@@ -11,6 +11,7 @@ import pandas as pd
 from scpareto._cells import note, write_codes
 from scpareto._constants import UNS_KEY
 from scpareto.front import audit_front
+from scpareto.model._described import described
 from scpareto.model._hub import save_for_hub
 from scpareto.model._minified import refuse_minified
 from scpareto.model._plain_saving import INDICES, PlainSavingMixin
@@ -38,9 +39,14 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
     """Annotated data of the same cells that gets records and embeddings, where it is not the model's."""
     _written_facts: Mapping[str, Any] = MappingProxyType({})
 
+    def __repr__(self) -> str:
+        return described(self)
+
     @property
     def front(self) -> Front | None:
         """The learnt :class:`~scpareto.pareto.Front`; None before training."""
+        if self._front is not None:
+            self._front.selected = self.selected_
         return self._front
 
     @property

@@ -26,6 +26,7 @@ from scpareto.pareto._safeguards import Safeguards
 from scpareto.pareto._scaler import Scaler, get_scaler, scaler_names
 from scpareto.pareto._selection import Place, Selection
 from scpareto.pareto._solver import Solver
+from scpareto.pareto._sweep import sweep_record, value_in_words
 
 __all__ = [
     "Front",

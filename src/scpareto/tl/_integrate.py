@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from anndata import AnnData
 
-from scpareto._cells import as_rows, check_anndata, check_key_added, in_memory, key_of, matrix_of, rows_of
+from scpareto._cells import check_anndata, check_key_added, key_of
 from scpareto._runtime import checked_seed, whole_number
 from scpareto.front import FrontOptions
 from scpareto.model import ParetoVI
 from scpareto.pp import variable_genes
+from scpareto.tl._counts import counts_of
 from scpareto.tl._judge_options import check_cells
 from scpareto.tl._modalities import home_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
     from mudata import MuData
-    from numpy.typing import NDArray
-
-    from scpareto.tl._modalities import Source
 
 
 def integrate(
@@ -122,7 +117,7 @@ def integrate(
             need_batches=True,
         )
     chosen = variable_genes(source.adata, n_top_genes, batch_key=batch_key, layer=source.layer)
-    cells = _of_genes(source, chosen, layer, None if isinstance(adata, AnnData) else [batch_key, labels_key])
+    cells = counts_of(source, chosen, layer, None if isinstance(adata, AnnData) else [batch_key, labels_key])
     ParetoVI.setup_anndata(cells, batch_key=batch_key, labels_key=labels_key, layer=layer)
     model = ParetoVI(cells, seed=seed)
     model.train(**training)
@@ -141,20 +136,3 @@ def integrate(
     model.write_to(target, facts)
     model.select(front.recommended, key_added=key_added)
     return model
-
-
-def _of_genes(
-    source: Source, chosen: NDArray[np.bool_], layer: str | None, keys: Sequence[str | None] | None
-) -> AnnData:
-    """Copy of the counts of some genes; of a MuData with the columns that are not named after a modality."""
-    given = source.adata
-    stored = given.X if source.layer is None else given.layers[source.layer]
-    counts = matrix_of(given, source.layer) if in_memory(stored) else rows_of(as_rows(stored), slice(None))
-    kept = [name for name in given.obs if keys is None or name in keys or ":" not in str(name)]
-    cells = AnnData(obs=given.obs[kept].copy(), var=given.var.loc[chosen].copy())
-    values = counts[:, chosen].copy()
-    if layer is None:
-        cells.X = values
-    else:
-        cells.layers[layer] = values
-    return cells
