@@ -115,7 +115,7 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
             Genes whose pattern across cells a correction must not erase, for example XIST and Y-linked genes where
             donors are batches.
         scib
-            With labels, whether to add the scores of scib-metrics (extra ``bench``).
+            With labels, whether to add the scores of scib-metrics.
         n_bootstrap
             Bootstrap samples of the intervals.
         seed
