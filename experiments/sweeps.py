@@ -84,8 +84,16 @@ def train(setting: str, dataset: str, method: str, seed: int) -> pd.DataFrame:
     )
     runs = front.tables["runs"]
     failed = runs.loc[runs["reason"] != "", [c for c in ("value", "default", "seconds", "reason") if c in runs]]
-    return pd.concat([rows, failed], ignore_index=True).assign(
-        setting=setting, dataset=dataset, method=method, seed=seed, n_cells=adata.n_obs, cpu_seconds_in_all=spent
+    rows = pd.concat([rows.assign(reason="none"), failed], ignore_index=True)
+    flags = {name: is_true(rows[name]) for name in ("recommended", "default")}
+    return rows.assign(
+        **flags,
+        setting=setting,
+        dataset=dataset,
+        method=method,
+        seed=seed,
+        n_cells=adata.n_obs,
+        cpu_seconds_in_all=spent,
     )
 
 

@@ -14,7 +14,7 @@ from scpareto._runtime import torch_threads_kept
 from scpareto.tl._followed import BadCodesError, check_followed
 from scpareto.tl._judge_options import check_options
 from scpareto.tl._judge_ready import JudgeOptions, frame_of_ready, make_ready
-from scpareto.tl._judged_cells import MOST_CELLS
+from scpareto.tl._judged_cells import MOST_SWEPT
 from scpareto.tl._judged_front import judged_front, plain_value, warn_of_order
 from scpareto.tl._modalities import source_of
 from scpareto.tl._turned import several
@@ -45,7 +45,7 @@ def front_of(
     protect_key: str | None = None,
     control_genes: str | Sequence[str] = (),
     n_bootstrap: int = 300,
-    max_cells: int = MOST_CELLS,
+    max_cells: int = MOST_SWEPT,
     seed: int = 0,
 ) -> Front:
     """Judge embeddings that were made elsewhere, one for each strength of correction, and return a front.

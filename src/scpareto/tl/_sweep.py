@@ -18,7 +18,7 @@ from scpareto.tl._counts import counts_of, depth_of
 from scpareto.tl._followed import BadCodesError, check_followed
 from scpareto.tl._judge_options import check_options
 from scpareto.tl._judge_ready import JudgeOptions, frame_of_ready, make_ready
-from scpareto.tl._judged_cells import MOST_CELLS
+from scpareto.tl._judged_cells import MOST_SWEPT
 from scpareto.tl._judged_front import judged_front, plain_value, warn_of_order
 from scpareto.tl._modalities import home_of
 from scpareto.tl._turned import runs_of_function, runs_of_method, turned_function, turned_method
@@ -55,7 +55,7 @@ def sweep(
     control_genes: str | Sequence[str] = (),
     key_added: str | None = None,
     n_bootstrap: int = 300,
-    max_cells: int = MOST_CELLS,
+    max_cells: int = MOST_SWEPT,
     seed: int = 0,
     progress: bool = True,
 ) -> Front:
@@ -93,8 +93,10 @@ def sweep(
         As for :func:`scpareto.tl.judge`: what intervals are of, and what else is judged.
     key_added
         Where in ``adata.obsm`` the recommended embedding goes; ``"X_<method>"`` unless given.
-    n_bootstrap, max_cells
-        As for :func:`scpareto.tl.judge`.
+    n_bootstrap
+        Draws of the intervals.
+    max_cells
+        Of more cells a sample of about as many is judged, as by :func:`scpareto.tl.judge`; methods get all cells.
     seed
         Seed of the method and the judge. All values have the same.
     progress
