@@ -461,3 +461,13 @@ def test_metadata_without_plain_form_is_refused_by_name(front, metadata, where):
 def test_bad_fronts_are_refused(table, objectives, message):
     with pytest.raises(ValueError, match=message):
         Front(table, objectives=objectives)
+
+
+def test_the_point_nearest_to_what_may_be_left():
+    table = pd.DataFrame({"point": [0, 1, 2], "batch_left": [40.0, 12.0, 3.0], "structure_kept": [99.0, 98.0, 97.0]})
+    judged = Front(table, objectives=["generative_loss", "mine"])
+    assert [judged.find(batch_left=left) for left in (39, 15, 3)] == [0, 1, 2]
+    with pytest.raises(TypeError, match="Give either which=0 or batch_left=3, not both"):
+        judged.find(0, batch_left=3)
+    with pytest.raises(ValueError, match="batch_left=60 is not reached"):
+        judged.find(batch_left=60)

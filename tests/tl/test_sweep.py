@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import anndata
+import mudata
 import numpy as np
 import pandas as pd
 import pytest
@@ -250,3 +251,18 @@ def test_embeddings_made_elsewhere_are_a_front(small):
     ):
         with pytest.raises(error, match=message):
             sp.tl.front_of(adata, bad, batch_key="batch")
+
+
+def test_a_modality_is_swept(small):
+    adata = small.copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        both = mudata.MuData({"rna": adata, "prot": adata[:, :20].copy()})
+    with pytest.raises(ValueError, match="modality= names the modality of the counts"):
+        sp.tl.sweep(both, "combat", **QUICK)
+    front = sp.tl.sweep(both, "combat", modality="rna", values=[0, 1], **QUICK | {"batch_key": "rna:batch"})
+    np.testing.assert_array_equal(both["rna"].obsm["X_combat"], front.codes[front.recommended])
+    alone = sp.tl.sweep(small.copy(), "combat", values=[0, 1], **QUICK)
+    np.testing.assert_allclose(front.table["batch_left"], alone.table["batch_left"])
+    again = sp.tl.front_of(both, {0: "rna:X_combat", 1: "rna:X_types"}, batch_key="rna:batch", n_bootstrap=20)
+    assert len(again) == 2
