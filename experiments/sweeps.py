@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,9 @@ def paretovi(adata: Any, seed: int) -> Any:
             adata.obsm[key] = model.get_latent_representation()
     front = sp.tl.front_of(adata, keys, batch_key="batch", labels_key="truth", name="paretovi", knob="point", seed=seed)
     # All points are of one training.
-    front.table = front.table.assign(seconds=seconds / len(front), library=f"scpareto {sp.__version__}", default=False)
+    front.table = front.table.assign(
+        seconds=seconds / len(front), library=f"scpareto {version('scpareto')}", default=False
+    )
     front.metadata["own"] = model.front.recommended
     return front
 
