@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 KEYS = ["dataset", "method"]
-NUMBERED_KEYS = ["weight", "point", "truth", "n_latent", "epoch", "dimension", "round"]
+NUMBERED_KEYS = ["weight", "point", "truth", "n_latent", "epoch", "dimension", "round", "value"]
 SEED = "seed"
 MISSING = "missing"
 

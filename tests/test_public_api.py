@@ -27,7 +27,7 @@ ROOMS = [*TOP, *(f"{room}.{name}" for room in TOP for name in packages_in([f"{sc
 # What users import; `cli` is reached through the command `scpareto`.
 PROMISED = {
     "": ("fit_front", "apply_point"),
-    "tl": ("control_genes", "judge", "lost", "populations"),
+    "tl": ("control_genes", "front_of", "integrate", "judge", "lost", "populations", "sweep"),
     "bench": ("Benchmark", "DESC", "SAUCIE", "integrate", "methods"),
     "datasets": (
         "simulate_batches",

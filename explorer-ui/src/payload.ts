@@ -29,6 +29,8 @@ export interface Place {
   /** What is left of the batch, in words; empty where nobody knows. */
   left: string;
   judged: boolean;
+  /** Line of Python that takes the point, where it is not `model.select`. */
+  line?: string;
 }
 
 export interface Header {

@@ -43,7 +43,7 @@ export class Readout {
   /** Write a point. */
   show(point: number, aloud: boolean): void {
     const { points, selected, recommended, plane, alarm, metrics } = this.header;
-    const { number: label, judged } = points[point];
+    const { number: label, judged, line } = points[point];
     const words = wordsOf(points[point]);
     const title = titleOf(points[point]);
     this.title.textContent = title;
@@ -61,7 +61,7 @@ export class Readout {
       this.values[i].value.textContent = value;
       this.values[i].interval.textContent = interval;
     });
-    this.line.textContent = `model.select(${judged ? label : `preference=${label}`})`;
+    this.line.textContent = line ?? `model.select(${judged ? label : `preference=${label}`})`;
     if (!aloud) return;
     // one sentence once the reader has stopped, not one for each step
     clearTimeout(this.speaking);

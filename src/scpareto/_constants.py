@@ -18,6 +18,8 @@ ADJUST_COUNTS_KEY: Final = "adjust_counts"
 
 # The record of judged embeddings, in ``uns["scpareto"]``.
 JUDGE_KEY: Final = "judge"
+# What embeddings in ``obsm`` are of, by their key, in ``uns["scpareto"]``.
+EMBEDDINGS_KEY: Final = "embeddings"
 
 # Size factors that ``prepare_scinfovae`` writes into ``obs``.
 SCINFOVAE_SIZE_FACTOR_KEY: Final = "scinfovae_size_factor"

@@ -17,7 +17,7 @@ from scpareto.objectives import CriticSchedule
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 COMMAND = ".venv/bin/scpareto "
-# Sixteen methods take minutes: two of them stand for all.
+# Seventeen methods take minutes: two of them stand for all.
 SHORTENED = {"compare": ["--methods", "pca,combat"]}
 
 

@@ -199,3 +199,30 @@ def test_clusters_are_those_of_the_place(make_adata):
     assert model.predict().tolist() == here.tolist()
     model.select(front.numbers[-1])
     pd.testing.assert_series_equal(pd.Series(model.predict()), pd.Series(there))
+
+
+def test_the_embedding_of_the_selected_point_is_written(along):
+    along.select(2, key_added="X_paretovi")
+    np.testing.assert_array_equal(along.adata.obsm["X_paretovi"], along.get_latent_representation())
+    facts = along.adata.uns["scpareto"]["embeddings"]["X_paretovi"]
+    assert (facts["point"], facts["model"]) == (2, "paretovi")
+    assert facts["recommended"] == (along.front.recommended == 2)
+    along.select(0)
+    assert along.adata.uns["scpareto"]["embeddings"]["X_paretovi"]["point"] == 2
+    for bad, error in (("a/b", ValueError), (3, TypeError)):
+        with pytest.raises(error, match="key_added"):
+            along.select(1, key_added=bad)
+    assert along.selected == 0
+
+
+def test_a_model_says_what_it_is_and_where(along, simulated):
+    told = repr(along)
+    assert told.startswith("ParetoVI: 240 cells, 60 genes, 2 batches, 10 latent dimensions\n  Front of ")
+    assert "selected: point 1" in told or "selected and recommended: point 1" in told
+    assert f"recommended: point {along.front.recommended}" in told
+    assert "over-correction alarm: " in told
+    assert "False" not in told
+    assert along.front.selected == 1
+    assert "selected" in along.front._repr_html_()
+    ParetoVI.setup_anndata(simulated, batch_key="batch")
+    assert repr(ParetoVI(simulated)).endswith("not trained yet")

@@ -95,10 +95,16 @@ def test_incomplete_front_knows_what_is_missing():
     assert len(front) == 2, "a refused row leaves the front as it was"
 
 
-def test_html_shows_the_table(front):
+def test_html_shows_few_columns_and_marks_points(front):
     html = front._repr_html_()
     assert "5 non-dominated (test losses)" in html
-    assert "<td>point 3</td>" in html
+    assert "<td>3</td>" in html
+    assert 3 <= html.count("<th>") <= 8
+    front.selected = 2
+    marked = [row for row in front._repr_html_().split("<tr") if "selected" in row]
+    assert len(marked) == 1
+    assert "<td>2</td>" in marked[0]
+    assert "recommended" in html
 
 
 def test_update_sets_columns_of_one_point(front):
@@ -455,3 +461,13 @@ def test_metadata_without_plain_form_is_refused_by_name(front, metadata, where):
 def test_bad_fronts_are_refused(table, objectives, message):
     with pytest.raises(ValueError, match=message):
         Front(table, objectives=objectives)
+
+
+def test_the_point_nearest_to_what_may_be_left():
+    table = pd.DataFrame({"point": [0, 1, 2], "batch_left": [40.0, 12.0, 3.0], "structure_kept": [99.0, 98.0, 97.0]})
+    judged = Front(table, objectives=["generative_loss", "mine"])
+    assert [judged.find(batch_left=left) for left in (39, 15, 3)] == [0, 1, 2]
+    with pytest.raises(TypeError, match="Give either which=0 or batch_left=3, not both"):
+        judged.find(0, batch_left=3)
+    with pytest.raises(ValueError, match="batch_left=60 is not reached"):
+        judged.find(batch_left=60)

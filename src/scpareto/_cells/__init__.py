@@ -7,6 +7,7 @@ from scpareto._cells._in_memory import InMemoryBatches, batches
 from scpareto._cells._indexed import CELL_INDEX, IndexedDataset, with_cell_index
 from scpareto._cells._matrix import in_order, matrix_of
 from scpareto._cells._names import rows_by_name, split_by_name, values_by_name
+from scpareto._cells._notes import check_key_added, note, write_codes
 from scpareto._cells._resident import ResidentDataset, resident_dataset
 from scpareto._cells._shape import check_one_type, check_shape
 from scpareto._cells._split import MOST_JUDGED, Split, judged_cells, stratified_split
@@ -29,6 +30,7 @@ __all__ = [
     "check_categories",
     "check_column",
     "check_counts",
+    "check_key_added",
     "check_numbers",
     "check_one_type",
     "check_shape",
@@ -40,6 +42,7 @@ __all__ = [
     "key_of",
     "keys_of",
     "matrix_of",
+    "note",
     "principal_components",
     "resident_dataset",
     "row_blocks",
@@ -49,4 +52,5 @@ __all__ = [
     "stratified_split",
     "values_by_name",
     "with_cell_index",
+    "write_codes",
 ]

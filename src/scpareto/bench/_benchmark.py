@@ -65,7 +65,7 @@ class Benchmark:
     fractions
         Shares of training, validation and test cells.
     scib
-        With labels, whether to add the scores of scib-metrics (extra ``bench``).
+        With labels, whether to add the scores of scib-metrics.
     scib_intervals
         Whether to add intervals of ``scib_bio`` and ``scib_batch`` by a jackknife over five groups of cells, which
         takes six times as long.

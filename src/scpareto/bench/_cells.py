@@ -41,6 +41,9 @@ class Cells:
         Training, validation and test cells of methods that can map cells that they have not seen.
     seed
         Seed of whatever is random.
+    depth
+        Counts of each cell over all genes, those that methods are not given included, shape ``(n_cells,)``; None for
+        those of the genes here.
 
     Examples
     --------
@@ -67,6 +70,7 @@ class Cells:
     labels: NDArray[Any] | None
     split: Split
     seed: int
+    depth: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return int(self.counts.shape[0])
@@ -89,6 +93,10 @@ class Cells:
     @cached_property
     def log_normalised(self) -> sparse.csr_matrix:
         """``log(1 + 10^4 x / depth)``, shape ``(n_cells, n_genes)``."""
+        if self.depth is not None:
+            scaled = self.counts.astype(np.float32, copy=True)
+            scaled.data *= np.repeat(1e4 / np.maximum(self.depth, 1), np.diff(scaled.indptr)).astype(np.float32)
+            return scaled.log1p()
         adata = AnnData(self.counts.astype(np.float32, copy=True))
         with torch_threads_kept():
             sc.pp.normalize_total(adata, target_sum=1e4)
@@ -98,6 +106,8 @@ class Cells:
     @cached_property
     def components(self) -> NDArray[np.float64]:
         """Principal components of log-normalised expression, shape ``(n_cells, 30)``: the uncorrected reference."""
+        if self.depth is not None:
+            return principal_components(self.log_normalised, counts=False, seed=0)
         return principal_components(self.counts, seed=0)
 
     def as_anndata(self, *, normalised: bool = False) -> AnnData:

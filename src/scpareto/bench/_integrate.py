@@ -111,6 +111,7 @@ def gather(
     split: Split | None = None,
     seed: int = 0,
     check: bool = True,
+    depth: NDArray[Any] | None = None,
 ) -> Cells:
     """Check data and take out what methods read.
 
@@ -123,6 +124,8 @@ def gather(
         validation, and no test cells.
     check
         Whether to check the data, which reads all counts.
+    depth
+        Counts of each cell over all genes, where ``adata`` holds some of them.
 
     Returns
     -------
@@ -147,6 +150,7 @@ def gather(
         None if labels_key is None else labels_of(adata, labels_key),
         _without_test_cells(batch, seed) if split is None else split,
         seed,
+        depth,
     )
     return cells if split is None else cells.with_split(split, seed=seed)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from scpareto.bench._plugins import load_plugins
@@ -69,16 +71,46 @@ class Knob:
         Name of the option.
     grid
         Values of a sweep, from weak to strong.
+    least, most
+        Values that make sense.
+    whole
+        Whether values are whole numbers.
 
     Examples
     --------
     >>> from scpareto.bench import get_method
-    >>> get_method("harmony").knob
-    Knob(option='theta', grid=(0.0, 0.5, 1.0, 2.0, 4.0, 8.0))
+    >>> knob = get_method("harmony").knob
+    >>> knob.option, knob.grid, knob.checked([4, 0.5])
+    ('theta', (0.0, 0.5, 1.0, 2.0, 4.0, 8.0), (0.5, 4.0))
     """
 
     option: str
     grid: tuple[float, ...]
+    least: float = 0.0
+    most: float = float("inf")
+    whole: bool = False
+
+    def checked(self, values: Iterable[Any]) -> tuple[float, ...]:
+        """Return values from weak to strong, or refuse them.
+
+        Raises
+        ------
+        ValueError
+            If a value is no number, out of range or given twice.
+        """
+        found = []
+        for value in values:
+            is_number = isinstance(value, Real) and not isinstance(value, bool | np.bool_) and np.isfinite(float(value))
+            if not is_number or not self.least <= float(value) <= self.most or (self.whole and value != int(value)):
+                kind = "whole numbers" if self.whole else "numbers"
+                upper = f"to {self.most:g}" if np.isfinite(self.most) else "upwards"
+                raise ValueError(
+                    f"values: {value!r} is no value of {self.option}, which takes {kind} from {self.least:g} {upper}."
+                )
+            found.append(int(value) if self.whole else float(value))
+        if repeated := [value for value in found if found.count(value) > 1]:
+            raise ValueError(f"values: {repeated[0]:g} is given {found.count(repeated[0])} times.")
+        return tuple(sorted(found, reverse=self.grid[0] > self.grid[-1]))
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def _compare(adata: Any, arguments: dict[str, Any], output: Path) -> None:
 
     scib = importlib.util.find_spec("scib_metrics") is not None
     if arguments["labels_key"] is not None and not scib:
-        console.print("scib-metrics is not installed: its scores are left out (pip install 'scpareto[bench]').")
+        console.print("scib-metrics is not installed: its scores are left out (pip install scib-metrics).")
     chosen = arguments["methods"] or None
     bench = Benchmark(
         adata,

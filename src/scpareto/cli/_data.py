@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from anndata import io
 
 from scpareto.cli._run_folder import UsageError, console
@@ -60,30 +59,18 @@ def check_writable(adata: AnnData) -> None:
 
 def variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:
     """Copy of checked data with the batch-aware variable genes, which are also noted in ``adata.var``."""
-    import scanpy as sc
+    from scpareto.pp import variable_genes as chosen_genes
 
-    from scpareto._cells import matrix_of
-    from scpareto._runtime import torch_threads_kept
-
-    n_top, layer, batch_key = arguments["n_top_genes"], arguments["layer"], arguments["batch_key"]
+    n_top, layer = arguments["n_top_genes"], arguments["layer"]
     if not n_top or n_top >= adata.n_vars:
         return adata.copy()
-    normalised = adata.copy()
-    # As text: scanpy takes categories only, and trips over those that no cell has.
-    normalised.obs[batch_key] = pd.Categorical(adata.obs[batch_key].astype(str))
-    normalised.X = matrix_of(normalised, layer).copy()
-    with torch_threads_kept():
-        sc.pp.normalize_total(normalised, target_sum=1e4)
-        sc.pp.log1p(normalised)
-        sc.pp.highly_variable_genes(normalised, n_top_genes=n_top, batch_key=batch_key)
-    chosen = normalised.var["highly_variable"].to_numpy()
+    try:
+        chosen = chosen_genes(adata, n_top, batch_key=arguments["batch_key"], layer=layer)
+    except ValueError as error:
+        raise UsageError(str(error).replace("n_top_genes", "--n-top-genes")) from error
     adata.var["highly_variable"] = chosen
     console.print(f"Selected {chosen.sum():,} of {adata.n_vars:,} genes that vary within batches (--n-top-genes).")
-    subset = adata[:, chosen].copy()
-    empty = subset.n_obs - int(((subset.X if layer is None else subset.layers[layer]).sum(axis=1) > 0).sum())
-    if empty:
-        raise UsageError(f"{empty} cells have no counts in the selected genes. Raise --n-top-genes or remove them.")
-    return subset
+    return adata[:, chosen].copy()
 
 
 def check_options(arguments: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from scpareto.front._apply import apply_point, load_selection
 from scpareto.front._audit_front import audit_front
 from scpareto.front._documented import documented_by
 from scpareto.front._fit_front import fit_front, learn_front
+from scpareto.front._judge_front import judged_columns, lost_columns, scale_of, stratified_halves
 from scpareto.front._options import FrontOptions
 from scpareto.front._refine import refine_point
 

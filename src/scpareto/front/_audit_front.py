@@ -56,7 +56,7 @@ def audit_front(
     control_genes
         Names of genes whose pattern across cells a correction must not erase; the alarm watches them too.
     scib
-        With labels, whether to add the scores of scib-metrics (extra ``bench``).
+        With labels, whether to add the scores of scib-metrics.
     n_bootstrap
         Bootstrap samples of the intervals.
     seed

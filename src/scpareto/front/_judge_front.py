@@ -86,9 +86,9 @@ def judge_places(
         n_bootstrap=n_bootstrap,
     )
     scored = judged if frame.scored is None else judged.parts[_TEST]
-    columns = _columns(scored, list(taken), column)
+    columns = judged_columns(scored, list(taken), column)
     if full and frame.scored is not None:
-        for name, row in _columns(judged, list(taken), column).items():
+        for name, row in judged_columns(judged, list(taken), column).items():
             columns[name] |= {f"{key}_in_sample": row[key] for key in (column, "structure_kept") if key in row}
     for label in probed:
         for part in frame.parts:
@@ -96,7 +96,7 @@ def judge_places(
                 for name in taken:
                     columns[name][f"{label}_{part}"] = left.table.loc[name, "marginal"]
     if judged.lost is not None:
-        for name, row in _losses(judged.lost, list(taken), first).items():
+        for name, row in lost_columns(judged.lost, list(taken), first).items():
             columns[name] |= row
     tables = {}
     if scored.left is not None:
@@ -117,7 +117,7 @@ def judge_places(
     return FrontJudgement(plain, tables, _record(frame, scored, judged.lost, column))
 
 
-def _columns(judged: Judged, names: list[str], column: str) -> dict[str, dict[str, Any]]:
+def judged_columns(judged: Judged, names: list[str], column: str) -> dict[str, dict[str, Any]]:
     """Columns of what is left and kept."""
     rows: dict[str, dict[str, Any]] = {name: {} for name in names}
     if judged.left is not None:
@@ -137,8 +137,8 @@ def _columns(judged: Judged, names: list[str], column: str) -> dict[str, dict[st
     return rows
 
 
-def _losses(lost: LostContrasts, names: list[str], first: str) -> dict[str, dict[str, Any]]:
-    """Alarm of each place: 1 where it rings, and the largest loss that made it ring."""
+def lost_columns(lost: LostContrasts, names: list[str], first: str | None = None) -> dict[str, dict[str, Any]]:
+    """Alarm of each place but the first: 1 where it rings, and the largest loss that made it ring."""
     quiet = {"alarm": 0.0, "structure_lost": 0.0, "structure_lost_most": "none"}
     rows = {name: dict(quiet) for name in names}
     for name in names:
@@ -180,10 +180,10 @@ def _record(frame: JudgedFrame, judged: Judged, lost: LostContrasts | None, colu
     record["notes"] += list(judged.left.notes)
     if lost is not None:
         record["smallest_population"] = float(lost.smallest_population)
-    return record | _scale(judged.left)
+    return record | scale_of(judged.left)
 
 
-def _scale(left: BatchLeft) -> dict[str, Any]:
+def scale_of(left: BatchLeft) -> dict[str, Any]:
     """Scale of the axis: what the reference holds, and which difference counts as none, in percent of it."""
     table = left.table
     reference = table.iloc[-1]

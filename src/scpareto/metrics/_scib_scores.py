@@ -294,4 +294,4 @@ def _require_scib_metrics() -> None:
     try:
         importlib.import_module("scib_metrics")
     except ImportError as error:
-        raise ImportError("The scores need scib-metrics: pip install 'scpareto[bench]'.") from error
+        raise ImportError("The scores need scib-metrics: pip install scib-metrics.") from error

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from scpareto._cells import note, write_codes
 from scpareto._constants import UNS_KEY
 from scpareto.front import audit_front
+from scpareto.model._described import described
 from scpareto.model._hub import save_for_hub
 from scpareto.model._minified import refuse_minified
 from scpareto.model._plain_saving import INDICES, PlainSavingMixin
 from scpareto.model._query_mixin import QueryMixin
 from scpareto.model._selection_mixin import SelectionMixin
-from scpareto.pareto import Front
+from scpareto.pareto import Front, front_record, place_record
 
 if TYPE_CHECKING:
     import os
@@ -33,9 +35,18 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
     Comes before the scvi-tools class among the bases.
     """
 
+    _written_to: AnnData | None = None
+    """Annotated data of the same cells that gets records and embeddings, where it is not the model's."""
+    _written_facts: Mapping[str, Any] = MappingProxyType({})
+
+    def __repr__(self) -> str:
+        return described(self)
+
     @property
     def front(self) -> Front | None:
         """The learnt :class:`~scpareto.pareto.Front`; None before training."""
+        if self._front is not None:
+            self._front.selected = self.selected_
         return self._front
 
     @property
@@ -104,7 +115,7 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
             Genes whose pattern across cells a correction must not erase, for example XIST and Y-linked genes where
             donors are batches.
         scib
-            With labels, whether to add the scores of scib-metrics (extra ``bench``).
+            With labels, whether to add the scores of scib-metrics.
         n_bootstrap
             Bootstrap samples of the intervals.
         seed
@@ -156,23 +167,49 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
 
     def _record(self) -> None:
         """Note front and selection in ``adata.uns``, in types that h5ad can hold."""
-        adata = getattr(self, "_adata", None)
-        if adata is None or self._front is None:
+        if self._front is None:
             return
-        table = self._front.to_dataframe()
-        table["seed"] = table["seed"].astype(float).fillna(-1).astype(int)
-        for column in table.select_dtypes(["object", "string"]):
-            # h5ad holds no gaps in text.
-            table[column] = table[column].astype(object).fillna("").astype(str)
-        adata.uns.setdefault(UNS_KEY, {})[type(self).__name__.lower()] = {
-            "method": self._front.method,
-            "objective": ", ".join(self._front.objectives[1:]),
-            "selected": int(-1 if self.selected_ is None else self.selected_),
-            "recommended": self._front.recommended if len(self._front) else -1,
-            "preference": np.array(self.preference_ or []),
-            "front": table,
-            "version": version("scpareto"),
-        }
+        record = front_record(self._front, self._front.method, self.selected_, self.preference_)
+        name, own = type(self).__name__.lower(), getattr(self, "_adata", None)
+        if own is not None:
+            note(own, name, record)
+        if self._written_to is not None and self._written_to is not own:
+            note(self._written_to, name, {**record, **self._written_facts})
+
+    def _write_codes(self, key: str) -> None:
+        """Write the embedding of the place that the model is at, and which one that is."""
+        front, number = self._trained_front(), self.selected_
+        target = self.adata if self._written_to is None else self._written_to
+        if target is None:
+            raise ValueError(f"key_added={key!r}: the model was loaded without data, there is nowhere to write to.")
+        if target is not self.adata and not target.obs_names.equals(self.adata.obs_names):
+            raise ValueError(
+                f"key_added={key!r}: the AnnData that was integrated holds other cells by now. Select without "
+                "key_added, and take the codes of the model's own cells, model.get_latent_representation()."
+            )
+        assert number is not None  # a place was just entered
+        facts = {"model": type(self).__name__.lower()} | place_record(front, number, self.preference_)
+        write_codes(target, key, self.get_latent_representation(), facts)
+
+    def write_to(self, adata: AnnData, facts: Mapping[str, Any] | None = None) -> None:
+        """Keep records, and embeddings of ``select(key_added=...)``, in other annotated data of the same cells.
+
+        Parameters
+        ----------
+        adata
+            Cells in the order of the model's, for example with all genes. It is not registered with the model.
+        facts
+            What else the record says there.
+
+        Raises
+        ------
+        ValueError
+            If it holds other cells, or in another order.
+        """
+        if not adata.obs_names.equals(self.adata.obs_names):
+            raise ValueError("adata must hold the cells of the model, in its order.")
+        self._written_to, self._written_facts = adata, dict(facts or {})
+        self._record()
 
     def save_for_hub(
         self,

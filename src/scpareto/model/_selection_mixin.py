@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scpareto._cells import check_key_added
 from scpareto.front import load_selection, refine_point
 from scpareto.model._minified import refuse_minified
 
@@ -38,10 +39,12 @@ class SelectionMixin:
         batch_left: float | None = None,
         preference: Place | None = None,
         allow_alarm: bool = False,
+        key_added: str | None = None,
     ) -> int:
         """Load a point of the front into the model, in place; everything downstream then works on it.
 
-        Also notes the selection in ``adata.uns["scpareto"]``.
+        Also notes the selection in ``adata.uns["scpareto"]``. Embeddings that were written before stay as they were:
+        ``key_added`` writes that of the new point.
 
         Parameters
         ----------
@@ -58,6 +61,10 @@ class SelectionMixin:
             importance for each objective.
         allow_alarm
             Whether limits may take a point whose over-correction alarm rings.
+        key_added
+            Where in ``adata.obsm`` to write the embedding, for example ``"X_paretovi"``; which point it is of goes to
+            ``adata.uns["scpareto"]["embeddings"]``. The AnnData is that of the model, or the one that
+            :func:`scpareto.tl.integrate` was given. None to write none.
 
         Returns
         -------
@@ -68,7 +75,8 @@ class SelectionMixin:
         RuntimeError
             If the model has no front yet.
         ValueError
-            If there is no such point or place, or the data are minified with the codes of another one.
+            If there is no such point or place, the data are minified with the codes of another one, or the embedding
+            cannot be written.
         TypeError
             If not exactly one of the three is given, or a place is given as a point.
 
@@ -77,9 +85,13 @@ class SelectionMixin:
         UserWarning
             If the over-correction alarm of the point rings; the message names genes of what is lost.
         """
+        if key_added is not None:
+            check_key_added(key_added)
         selection = self._resolved(which, preference, batch_left, allow_alarm=allow_alarm)
         self._enter(selection)
         self._record()
+        if key_added is not None:
+            self._write_codes(key_added)
         if words := self._trained_front().warning(selection.number):
             warnings.warn(words, UserWarning, stacklevel=2)
         return selection.number
@@ -272,6 +284,9 @@ class SelectionMixin:
         raise NotImplementedError
 
     def _noted(self) -> dict[str, Any] | None:
+        raise NotImplementedError
+
+    def _write_codes(self, key: str) -> None:
         raise NotImplementedError
 
 

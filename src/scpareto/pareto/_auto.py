@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from scpareto.pareto._judged import left_column, paired, rings
 from scpareto.pareto._rules import apply_rule, register_rule
+from scpareto.pareto._sweep import value_in_words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -130,7 +131,9 @@ def _reason(
 ) -> str:
     numbers, table = front.numbers, front.table
     nuisance = "batch" if left_column(front) == "batch_left" else left_column(front).removesuffix("_left")
-    told = [f"Point {numbers[chosen]} of {len(numbers)}: {_percent(front, chosen)} of the {nuisance} effect is left"]
+    value = value_in_words(front, numbers[chosen])
+    named = f"Point {numbers[chosen]} of {len(numbers)}" + (f" ({value})" if value else "")
+    told = [f"{named}: {_percent(front, chosen)} of the {nuisance} effect is left"]
     if chosen != 0:
         told[0] += f", against {_percent(front, 0)} at point {numbers[0]}, the least corrected one"
     told[0] += "."

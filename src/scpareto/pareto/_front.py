@@ -13,9 +13,11 @@ from scpareto.pareto import _plain
 from scpareto.pareto._find import numbered
 from scpareto.pareto._front_indicators import Indicators
 from scpareto.pareto._front_lookup import Lookup
+from scpareto.pareto._html import front_html
 from scpareto.pareto._judged import is_judged
 from scpareto.pareto._path import WeightPath
 from scpareto.pareto._scaler import Scaler
+from scpareto.pareto._sweep import failed_in_words, sweep_in_words
 from scpareto.pareto._table import loss_columns, preference_columns, tidy
 
 if TYPE_CHECKING:
@@ -51,7 +53,11 @@ class Front(Lookup, Indicators):
     tables
         What the judge found of all points together: ``"curve"``, the judged path; ``"differences"`` of ``batch_left``
         and ``"differences_structure"`` of ``structure_kept``, with paired intervals; ``"populations"`` and
-        ``"populations_structure"``; ``"lost"``, differences between cells.
+        ``"populations_structure"``; ``"lost"``, differences between cells; ``"runs"``, of a sweep, one row per value
+        with time, library and the reason of a failure.
+    codes
+        Codes of all cells by the number of the point, shape ``(n_cells, n_latent)`` each, where points have no weights:
+        fronts of :func:`scpareto.tl.sweep`.
 
     Examples
     --------
@@ -69,6 +75,7 @@ class Front(Lookup, Indicators):
     n_expected: int | None = None
     path: WeightPath | None = None
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    codes: dict[int, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.objectives = list(self.objectives)
@@ -82,12 +89,14 @@ class Front(Lookup, Indicators):
 
     def __repr__(self) -> str:
         count = f"{len(self)} points" if self.n_expected is None else f"{len(self)} of {self.n_expected} points"
-        names = ", ".join(self.objectives)
+        named = sweep_in_words(self) or f"Front of {', '.join(self.objectives)} by {self.method}"
         plane = "judged" if is_judged(self) else "test losses"
-        return f"Front of {names} by {self.method}: {count}, {self.non_dominated().sum()} non-dominated ({plane})"
+        told = f"{named}: {count}, {self.non_dominated().sum()} non-dominated ({plane})"
+        failed = failed_in_words(self)
+        return f"{told}; failed at {failed}" if failed else told
 
     def _repr_html_(self) -> str:
-        return f"<p>{self!r}</p>{self.table.to_html(index=False, na_rep='')}"
+        return front_html(self, self.selected)
 
     @property
     def numbers(self) -> list[int]:
@@ -165,7 +174,9 @@ class Front(Lookup, Indicators):
         numbers = [numbered(self, point) for point in points]
         table = self.table[self.table["point"].isin(numbers)]
         states = {n: self.states[n] for n in numbers if n in self.states}
-        return Front(table, states, self.objectives, self.method, self.metadata, path=self.path, tables=self.tables)
+        codes = {n: self.codes[n] for n in numbers if n in self.codes}
+        given = (table, states, self.objectives, self.method, self.metadata)
+        return Front(*given, path=self.path, tables=self.tables, codes=codes)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Copy of the table."""
@@ -219,13 +230,14 @@ class Front(Lookup, Indicators):
             "n_expected": self.n_expected,
             "path": None if self.path is None else self.path.to_plain(),
             "tables": {name: _plain.table_to_plain(table) for name, table in self.tables.items()},
-        }
+        } | ({"codes": _plain.to_plain(self.codes, "codes")} if self.codes else {})
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Front:
         """Rebuild from :meth:`to_plain`."""
         path = plain.get("path")
         further: dict[str, Any] = {"path": path and WeightPath.from_plain(path)}
+        further["codes"] = {number: np.asarray(codes) for number, codes in plain.get("codes", {}).items()}
         further["table"] = _plain.table_from_plain(plain["table"])
         # The first fronts kept what single points keep of differences between cells: audit() judges them anew.
         further["tables"] = {name: _plain.table_from_plain(table) for name, table in plain.get("tables", {}).items()}

@@ -12,8 +12,9 @@ from scpareto.pareto._axis import curve_table
 from scpareto.pareto._composition import advice_on_composition
 from scpareto.pareto._find import check_filled, find, numbered
 from scpareto.pareto._judged import alarm_in_words, left_column, paired
-from scpareto.pareto._selection import Selection, resolve
+from scpareto.pareto._selection import Selection, point_at, resolve
 from scpareto.pareto._steps import falling_steps
+from scpareto.pareto._sweep import failed_in_words, value_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
 class Lookup:
     """Lookups of :class:`scpareto.pareto.Front`."""
 
-    def find(self: FrontData, which: Which, *, allow_alarm: bool = False) -> int:
+    selected: int | None = None
+    """Number of the point that the model of the front is in, where a model holds it."""
+
+    def find(
+        self: FrontData, which: Which | None = None, *, batch_left: float | None = None, allow_alarm: bool = False
+    ) -> int:
         """Look up a point.
 
         Parameters
@@ -36,6 +42,8 @@ class Lookup:
             ``"knee"``, of the validation losses. A dict holds limits on columns in their better direction, for example
             ``{"batch_left": 5}`` (at most) or ``{"structure_kept": 95}`` (at least); of the points within all of them,
             the least corrected one is taken. Rules and limits take no point whose over-correction alarm rings.
+        batch_left
+            A place instead: what may be left of the batch, in %. The point nearest to it is taken.
         allow_alarm
             Whether limits may take a point whose alarm rings.
 
@@ -48,10 +56,14 @@ class Lookup:
         ValueError
             If there is no such point.
         TypeError
-            If ``which`` is of another type: a place between the points is ``batch_left`` or ``preference`` of
-            :meth:`resolve`.
+            If ``which`` is of another type, or not exactly one of the two is given: a place between the points is
+            ``batch_left`` or ``preference`` of :meth:`resolve`.
         """
-        return find(self, which, allow_alarm=allow_alarm)
+        if batch_left is None:
+            return find(self, which, allow_alarm=allow_alarm)  # type: ignore[arg-type]
+        if which is not None:
+            raise TypeError(f"Give either which={which!r} or batch_left={batch_left!r}, not both.")
+        return point_at(self, batch_left)
 
     def resolve(
         self: FrontData,
@@ -130,7 +142,12 @@ class Lookup:
             If the front has no points.
         """
         check_filled(self)
-        return " ".join(filter(None, [recommend(self).reason, range_in_words(self), advice_on_composition(self)]))
+        return " ".join(
+            filter(
+                None,
+                [recommend(self).reason, range_in_words(self), advice_on_composition(self), _of_values(self)],
+            )
+        )
 
     def curve(self: FrontData) -> pd.DataFrame:
         """Judged places along the path of one training.
@@ -215,3 +232,12 @@ class Lookup:
         certain = paired(self, "left")[0] > 0 if is_left else None
         chain = falling_steps(self.table[column].to_numpy(dtype=np.float64), (high - low) / 2, certain)
         return [self.numbers[place] for place in chain]
+
+
+def _of_values(front: FrontData) -> str:
+    """Say of a sweep which values its points are, and which failed."""
+    if not value_in_words(front, front.numbers[0]):
+        return ""
+    told = ", ".join(f"point {number} {value_in_words(front, number)}" for number in front.numbers)
+    failed = failed_in_words(front)
+    return f"{told[0].upper()}{told[1:]}." + (f" Failed at {failed}" if failed else "")

@@ -90,6 +90,13 @@ def resolve(
     return Selection(nearest, wanted, front.path.state(wanted))
 
 
+def point_at(front: FrontData, batch_left: float) -> int:
+    """Return the number of the point nearest to where so much of the batch is left, in %."""
+    check_filled(front)
+    place = preference_of(front, batch_left)
+    return place if isinstance(place, int) else _nearest(front, place)
+
+
 def _of_point(front: FrontData, number: int) -> Selection:
     return Selection(number, front.preferences[front.numbers.index(number)], front.state(number))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scpareto._constants import ALARM_FROM
+from scpareto.pareto import Front, value_in_words
 
 from ._table import as_table, judged_plane
 from ._titles import LEFT
@@ -59,7 +60,8 @@ def told_of(front: FrontLike | pd.DataFrame) -> Told:
     values = table.set_index("point").loc[number, list(plane)].to_numpy(dtype=float)
     if not np.isfinite(values).all():
         return Told(number, f"Recommended: point {number}.")
-    what = f"point {number}, {round(values[0])} % of the {_nuisance(plane[0])} left"
+    value = value_in_words(front, number) if isinstance(front, Front) else ""
+    what = f"point {number}{f' ({value})' if value else ''}, {round(values[0])} % of the {_nuisance(plane[0])} left"
     what += f", {round(values[1])} % of the structure kept"
     trade_off = _trade_off(front, int(table["point"].iloc[0]), number)
     return Told(number, f"{trade_off or 'Recommended'}: {what}.")

@@ -1,7 +1,10 @@
 """What one does to an AnnData in a line, in the manner of scanpy's tools."""
 
+from scpareto.tl._front_of import front_of
+from scpareto.tl._integrate import integrate
 from scpareto.tl._judge import judge
 from scpareto.tl._lost import lost
+from scpareto.tl._sweep import sweep
 from scpareto.tl._tables import control_genes, populations
 
-__all__ = ["control_genes", "judge", "lost", "populations"]
+__all__ = ["control_genes", "front_of", "integrate", "judge", "lost", "populations", "sweep"]

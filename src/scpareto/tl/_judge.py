@@ -9,23 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import as_rows, key_of, rows_of
+from scpareto._cells import key_of
 from scpareto._constants import JUDGE_KEY, UNS_KEY
 from scpareto._runtime import torch_threads_kept
-from scpareto.audit import COMPONENTS, frame_of, judge_embeddings
-from scpareto.tl._answers import answer
-from scpareto.tl._asked import what_is_asked
-from scpareto.tl._held_out import by_held_out, check_held_out, held_out_columns
+from scpareto.audit import COMPONENTS
+from scpareto.tl._held_out import by_held_out
 from scpareto.tl._judge_groups import groups_column
-from scpareto.tl._judge_inputs import judge_inputs, where_counts_are
-from scpareto.tl._judge_options import (
-    check_cells,
-    check_options,
-    check_shared,
-    held_out_mask,
-    samples_in_several_batches,
-)
-from scpareto.tl._judged_cells import MOST_CELLS, judged_cells
+from scpareto.tl._judge_options import check_options
+from scpareto.tl._judge_ready import JudgeOptions, judge_ready, make_ready
+from scpareto.tl._judged_cells import MOST_CELLS
 from scpareto.tl._modalities import source_of
 from scpareto.tl._verdict import recommended, sentence
 
@@ -192,85 +184,28 @@ def judge(
     graph_keys = [neighbors_key] if isinstance(neighbors_key, str) else list(neighbors_key)
     wanted = names if reference is None else [*names, reference]
     source, used_genes = source_of(target, wanted, layer=layer, neighbors_key=graph_keys, used_genes=used_genes)
-    check_cells(source.adata)
-    unseen = held_out_mask(source.adata, held_out)
-    chosen = judged_cells(
-        source,
-        wanted,
+    options = JudgeOptions(
         batch_key=batch_key,
         sample_key=sample_key,
-        neighbors_key=graph_keys,
-        held_out=unseen,
+        labels_key=labels_key,
+        protect_key=protect_key,
+        control_genes=control_genes,
+        reference=reference,
+        used_genes=used_genes,
+        held_out=held_out,
+        thorough=thorough,
+        n_bootstrap=n_bootstrap,
         max_cells=max_cells,
         seed=seed,
     )
-    inputs = judge_inputs(
-        chosen.adata,
-        wanted,
-        batch_key=batch_key,
-        layer=source.layer,
-        sample_key=sample_key,
-        neighbors_key=graph_keys,
-        used_genes=used_genes,
-    )
-    asked = what_is_asked(
-        chosen.adata, batch_key=batch_key, labels_key=labels_key, protect_key=protect_key, control_genes=control_genes
-    )
-    if reference is None and COMPONENTS in inputs.codes | inputs.graphs:
-        raise ValueError(f"{COMPONENTS!r} is the name of the reference that is computed here: rename the embedding.")
-    if unseen is not None:
-        unseen = chosen.of(unseen)
-        check_held_out(unseen, inputs.batch)
-    notes = [*chosen.notes, *samples_in_several_batches(inputs.sample, inputs.batch)]
-    if not inputs.is_counts:
-        where = where_counts_are(source.adata)
-        notes.append(f"structure_kept is not measured: {source.place} holds no counts.{where}")
-        warnings.warn(notes[-1], UserWarning, stacklevel=2)
-    expression = rows_of(as_rows(inputs.expression), slice(None))
-    frame = frame_of(
-        expression,
-        inputs.batch,
-        is_counts=inputs.is_counts,
-        genes=inputs.genes,
-        used_genes=inputs.used_genes,
-        sample=inputs.sample,
-        covariates=inputs.covariates,
-        thorough=thorough,
-        seed=seed,
-    )
-    check_shared(frame.populations, batch_key)
-    options: dict[str, Any] = {
-        "graphs": inputs.graphs,
-        "whole_graphs": chosen.rows is None,
-        "reference": reference or COMPONENTS,
-        "n_bootstrap": n_bootstrap,
-    }
-    if unseen is not None:
-        options["parts"] = {"held out": np.flatnonzero(unseen)}
-    judged = judge_embeddings(frame, inputs.codes, **options)
-    left, kept = judged.left, judged.kept
-    if left is None:
-        raise ValueError(frame.reason)
-    table, differences = _table(names, graph_keys, left, kept), left.differences
-    if unseen is not None and (alone := judged.parts["held out"]).left is not None:
-        table, differences = table.join(held_out_columns(alone.left, alone.kept)), alone.left.differences
-    answers = answer(
-        asked,
-        frame,
-        judged,
-        expression,
-        names=list(table.index),
-        codes=inputs.codes,
-        graphs=inputs.graphs if chosen.rows is None else {},
-        reference=reference or COMPONENTS,
-        n_bootstrap=n_bootstrap,
-    )
-    table, lost = table.join(answers.columns), answers.lost
-    table["alarm"] = [name in answers.alarm_by for name in table.index]
-    table["alarm_by"] = ["; ".join(answers.alarm_by.get(str(name), [])) for name in table.index]
-    table["recommended"] = table.index == recommended(by_held_out(table), differences)
+    ready = make_ready(source, wanted, graph_keys, options)
+    if not ready.inputs.is_counts:
+        warnings.warn(ready.notes[-1], UserWarning, stacklevel=2)
+    found = judge_ready(ready, names=names)
+    table, left, kept, lost, answers = found.table, found.left, found.kept, found.answers.lost, found.answers
+    table["recommended"] = table.index == recommended(by_held_out(table), found.differences)
     told = sentence(table, left, kept, lost, first=answers.first, told=answers.told)
-    notes += answers.notes
+    notes = [*ready.notes, *answers.notes]
     record = _record(
         table,
         left,
@@ -284,43 +219,22 @@ def judge(
             "sample_key": sample_key or "",
             "labels_key": labels_key or "",
             "protect_key": protect_key or "",
-            "control_genes": ", ".join(asked.genes),
+            "control_genes": ", ".join(ready.asked.genes),
             "reference": reference or COMPONENTS,
             "thorough": thorough,
             "seed": seed,
-            "n_cells": chosen.adata.n_obs,
+            "n_cells": ready.chosen.adata.n_obs,
             "n_cells_given": source.adata.n_obs,
-            "n_cells_held_out": 0 if unseen is None else int(unseen.sum()),
+            "n_cells_held_out": 0 if ready.unseen is None else int(ready.unseen.sum()),
             "held_out": "" if held_out is None else held_out if isinstance(held_out, str) else "a mask",
             "groups_key": groups_key or "",
         },
     ) | {name: _plain(v) if isinstance(v, pd.DataFrame) else v for name, v in answers.record.items()}
     if groups_key is not None and lost is not None:
-        target.obs[groups_key] = groups_column(lost, source.adata.obs_names, chosen.rows, target.obs_names)
+        target.obs[groups_key] = groups_column(lost, source.adata.obs_names, ready.chosen.rows, target.obs_names)
     # Assigned, not changed in place: what a view holds belongs to another AnnData.
     target.uns[UNS_KEY] = {**target.uns.get(UNS_KEY, {}), key_added: record}
     return target if copy else table
-
-
-def _table(names: list[str], graphs: list[str], left: BatchLeft, kept: StructureKept | None) -> pd.DataFrame:
-    """One row per embedding and graph, the columns that come first first."""
-    found = left.table
-    table = pd.DataFrame(index=pd.Index(list(dict.fromkeys([*names, *graphs])), name="use_rep"))
-    renamed = {"low": "batch_left_low", "high": "batch_left_high"}
-    first = found.rename(columns=renamed).reindex(table.index)
-    table = table.join(first[["batch_left", "batch_left_low", "batch_left_high"]])
-    if kept is not None:
-        ends = {"low": "structure_kept_low", "high": "structure_kept_high"}
-        of_structure = kept.table.set_index("embedding").rename(columns=ends)
-        table = table.join(of_structure[["structure_kept", *ends.values()]])
-    else:
-        table["structure_kept"] = np.nan
-    rest = ["graph_mixing", "range_low", "range_high", "information", "marginal", "composition"]
-    flags = ["no_batch_effect", "composition_erased", "reference_leaks_less"]
-    table = table.join(first[[name for name in [*rest, *flags] if name in first]])
-    for flag in flags:
-        table[flag] = table[flag].eq(True)
-    return table
 
 
 def _record(

@@ -71,8 +71,9 @@ def judge_inputs(
     sample_key: str | None,
     neighbors_key: Sequence[str],
     used_genes: str | ArrayLike | None,
+    codes_follow: bool = False,
 ) -> JudgeInputs:
-    """Take what is judged from an AnnData.
+    """Take what is judged from an AnnData; where ``codes_follow``, all but the embeddings.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def judge_inputs(
     ValueError
         If codes, batches or counts cannot be judged; the message says why.
     """
-    if not use_rep and not neighbors_key:
+    if not use_rep and not neighbors_key and not codes_follow:
         raise ValueError(f"use_rep is empty: name embeddings of adata.obsm; it holds {_listed(adata.obsm)}.")
     batch = column_of(adata, batch_key, "batch_key")
     check_batches(batch, batch_key)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_CELLS = 50_000
 """Cells of which all are judged; of more a sample of about as many is."""
+MOST_SWEPT = 10_000
+"""The same for fronts of several embeddings, which are judged all at once."""
 _LEAST_OF_BATCH = 500
 _LEAST_OF_SAMPLE = 20
 

@@ -106,6 +106,45 @@ def source_of(
     return Source(with_names, None if name is None else f"{home}:{name}", place), used_genes
 
 
+def home_of(data: AnnData | MuData, modality: str | None, layer: str | None) -> tuple[Source, AnnData]:
+    """Find the counts that are integrated, and the AnnData that results are written to.
+
+    Parameters
+    ----------
+    data
+        Cells, or several modalities of them.
+    modality
+        Modality of the counts in a MuData; not needed where ``layer`` names it, as ``"rna:counts"``.
+    layer
+        Layer of the counts; None for ``X``.
+
+    Returns
+    -------
+    The source, and what was given, or its modality.
+
+    Raises
+    ------
+    KeyError
+        If a modality or layer does not exist; the message names those that do.
+    ValueError
+        If a modality is named where there are none, or none where there are.
+    """
+    if isinstance(data, AnnData):
+        if modality is not None:
+            raise ValueError(f"modality={modality!r}: adata is an AnnData, which has no modalities. Leave it out.")
+        return source_of(data, [], layer=layer, neighbors_key=[])[0], data
+    known = _Modalities(data)
+    named, own = (None, None) if layer is None else known.split(layer)
+    own = layer if named is None else own
+    modality = named if modality is None else modality
+    if modality is None:
+        raise ValueError(f"modality= names the modality of the counts; the MuData has {_listed(known.names)}.")
+    if modality not in known.names or named not in (None, modality):
+        raise KeyError(f"modality={modality!r} is not that of layer={layer!r}, or not one of {_listed(known.names)}.")
+    source = source_of(data, [], layer=f"{modality}:{_WHOLE if own is None else own}", neighbors_key=[])[0]
+    return source, data.mod[modality]
+
+
 class _Modalities:
     """Keys of a MuData, split and looked up."""
 

@@ -8,7 +8,7 @@ import numpy as np
 import scanpy as sc
 
 from scpareto.bench._cells import components_of
-from scpareto.bench._registry import register_method
+from scpareto.bench._registry import Knob, register_method
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     library="scanpy",
     reference="Johnson et al. 2007",
     returns="expression",
+    knob=Knob("strength", (0.0, 0.25, 0.5, 0.75, 1.0), most=1.0),
     least_per_batch=2,
 )
-def combat(cells: Cells) -> NDArray:
+def combat(cells: Cells, *, strength: float = 1.0) -> NDArray:
     """ComBat on log-normalised expression, then thirty principal components.
 
     Genes that are constant in a batch have no scale there; they are left out, as their correction is undefined.
@@ -34,6 +35,8 @@ def combat(cells: Cells) -> NDArray:
     ----------
     cells
         The cells.
+    strength
+        Share of the correction that is made, between 0 (none) and 1 (all of it).
 
     Returns
     -------
@@ -59,5 +62,7 @@ def combat(cells: Cells) -> NDArray:
             f"({len(cells.rows(fewest))} cells) {int(vary[fewest].sum())} of {len(varies)} genes do."
         )
     adata = adata[:, varies].copy()
+    uncorrected = adata.X.copy()
     sc.pp.combat(adata, key="batch")
-    return components_of(adata.X, seed=cells.seed)
+    moved = adata.X if strength == 1 else uncorrected + strength * (adata.X - uncorrected)
+    return components_of(moved, seed=cells.seed)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scpareto.bench._registry import register_method
+from scpareto.bench._registry import Knob, register_method
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     extra="bench",
     requires="scranpy",
     reference="Haghverdi et al. 2018; libscran's simplified fastMNN",
+    knob=Knob("num_neighbors", (2, 5, 10, 20, 40, 80), least=1, whole=True),
 )
 def fastmnn(cells: Cells, *, num_neighbors: int = 20, n_components: int = 30) -> NDArray:
     """Mutual neighbours in components in which batches weigh the same; each cell moves to its neighbours' centre.

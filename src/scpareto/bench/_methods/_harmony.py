@@ -38,7 +38,8 @@ def harmony(cells: Cells, *, theta: float = 2.0, max_iter_harmony: int = 20, **o
     max_iter_harmony
         Rounds of clustering and correction at most.
     **options
-        Further arguments of ``harmonypy.run_harmony``.
+        Further arguments of ``harmonypy.run_harmony``. Without ``lamb`` its version 2 estimates the ridge penalty of
+        each cluster from ``alpha`` (0.2).
 
     Returns
     -------
@@ -64,3 +65,39 @@ def harmony(cells: Cells, *, theta: float = 2.0, max_iter_harmony: int = 20, **o
     found = np.asarray(found, dtype=np.float64)
     # Before version 2 cells were columns.
     return found if len(found) == len(cells) else found.T
+
+
+@register_method(
+    "harmony_ridge",
+    title="Harmony, fixed ridge",
+    family="linear",
+    library="harmonypy",
+    extra="harmony",
+    requires="harmonypy",
+    reference="Korsunsky et al. 2019",
+    knob=Knob("theta", (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)),
+    least_cells=16,
+)
+def harmony_ridge(
+    cells: Cells, *, theta: float = 2.0, lamb: float = 1.0, max_iter_harmony: int = 20, **options: Any
+) -> NDArray:
+    """Harmony with one ridge penalty for all clusters, as published; its second version estimates it.
+
+    Parameters
+    ----------
+    cells
+        The cells.
+    theta, max_iter_harmony, **options
+        As for :func:`harmony`.
+    lamb
+        Ridge penalty: less of it corrects more.
+
+    Returns
+    -------
+    Corrected components, shape ``(n_cells, 30)``.
+
+    References
+    ----------
+    :cite:p:`Korsunsky2019`.
+    """
+    return harmony(cells, theta=theta, lamb=lamb, max_iter_harmony=max_iter_harmony, **options)

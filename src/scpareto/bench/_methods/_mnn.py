@@ -9,7 +9,7 @@ from sklearn.preprocessing import normalize
 
 from scpareto.bench._cells import components_of
 from scpareto.bench._methods._neighbors import mutual_pairs, nearest
-from scpareto.bench._registry import register_method
+from scpareto.bench._registry import Knob, register_method
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +26,7 @@ _BLOCK = 2048
     library="scpareto",
     reference="Haghverdi et al. 2018",
     returns="expression",
+    knob=Knob("k", (2, 5, 10, 20, 40), least=1, whole=True),
 )
 def mnn(cells: Cells, *, k: int = 20, sigma: float = 1.0) -> NDArray:
     r"""Add smoothed differences of mutual neighbours to every cell, then take principal components.

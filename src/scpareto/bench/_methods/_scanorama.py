@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scpareto.bench._registry import register_method
+from scpareto.bench._registry import Knob, register_method
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     extra="bench",
     requires="scanorama",
     reference="Hie et al. 2019",
+    knob=Knob("sigma", (0.1, 1.0, 5.0, 15.0, 50.0, 150.0), least=1e-3),
 )
 def scanorama(
     cells: Cells, *, n_components: int = 100, knn: int = 20, sigma: float = 15.0, alpha: float = 0.1

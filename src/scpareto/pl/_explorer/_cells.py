@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -8,7 +11,7 @@ from scpareto._cells import rows_by_name
 from scpareto.pl._embed import embed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from anndata import AnnData
@@ -39,6 +42,32 @@ class ModelWithFront(Protocol):
         ...
 
 
+@dataclass
+class StoredCodes:
+    """A front that keeps the codes of its points, in the place of a model."""
+
+    front: Front
+    selected: int | None = None
+
+    @property
+    def adata(self) -> SimpleNamespace:
+        """Names of the cells of the codes."""
+        return SimpleNamespace(obs_names=self.front.metadata["cell_names"])
+
+    @contextmanager
+    def at(self, which: Any = None, *, preference: Any = None) -> Iterator[StoredCodes]:
+        """Be at a point for the length of a block."""
+        before, self.selected = self.selected, self.front.find(which)
+        try:
+            yield self
+        finally:
+            self.selected = before
+
+    def get_latent_representation(self) -> np.ndarray:
+        """Codes of the point, shape `(n, d)`."""
+        return self.front.codes[0 if self.selected is None else self.selected]
+
+
 def front_of(model: ModelWithFront) -> Front:
     """Return the front of a model.
 
@@ -58,6 +87,8 @@ def front_of(model: ModelWithFront) -> Front:
     ValueError
         If it has none yet.
     """
+    if isinstance(model, StoredCodes) and not model.front.codes:
+        raise TypeError("The front keeps no codes: give the model that it was learnt with, or a front of sp.tl.sweep.")
     if not hasattr(model, "front") or not hasattr(model, "at"):
         raise TypeError(f"model must have a front and at(), such as ParetoVI; got {type(model).__name__}.")
     if model.front is None or not len(model.front):

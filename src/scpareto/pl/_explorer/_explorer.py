@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from scpareto._constants import ALARM_FROM
 from scpareto._runtime import check_folder, written_whole
+from scpareto.pareto import Front
 
-from ._cells import checked_coordinates, codes_along_front, coordinates, front_of, stratified
+from ._cells import StoredCodes, checked_coordinates, codes_along_front, coordinates, front_of, stratified
 from ._colorings import check_names, of_column, of_genes
 from ._pack import pack
 from ._page import write_page
@@ -31,7 +32,7 @@ _LONGEST = 255
 
 def explorer(
     adata: AnnData,
-    model: ModelWithFront,
+    model: ModelWithFront | Front,
     path: str | os.PathLike[str] | None = "front.html",
     *,
     color: Sequence[str] | None = None,
@@ -60,7 +61,8 @@ def explorer(
     adata
         Cells of the model, known by their names, in any order, with raw counts.
     model
-        A model with a front, such as :class:`~scpareto.model.ParetoVI`; it stays where it is.
+        A model with a front, such as :class:`~scpareto.model.ParetoVI`; it stays where it is. Or a front that keeps
+        the codes of its points, as :func:`scpareto.tl.sweep` returns.
     path
         Where to write the page. None returns a widget for notebooks instead (extra `explorer`).
     color
@@ -135,6 +137,8 @@ def explorer(
     ...     page.name, page.stat().st_size > 10_000
     ('front.html', True)
     """
+    if isinstance(model, Front):
+        model = StoredCodes(model, model.recommended if len(model) else None)
     whole = front_of(model)
     front = whole if points is None else whole.only(points)
     places = places_of(front, preferences)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scpareto.pareto import sweep_record, value_in_words
 from scpareto.pl._plane import non_dominated_in
 from scpareto.pl._table import (
     as_table,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from scpareto.pareto import Front
 
 _NOT_SHOWN = re.compile(
-    r".*_(train|validation|in_sample)|n_(epochs|cells)|information|composition_erased|structure_lost"
+    r".*_(train|validation|in_sample)|n_(epochs|cells)|information|composition_erased|structure_lost|value|seconds"
 )
 
 _ONE_DIGIT_BELOW = 20.0
@@ -59,7 +60,12 @@ def describe_front(front: Front, selected: int | None, recommended: int | None) 
     columns = [*first, *sorted(columns, key=lambda column: column == "alarm")]
     return {
         "points": [
-            {"number": number, "name": names.get(number, ""), "preference": _preference(table, row)}
+            {
+                "number": number,
+                "name": names.get(number, ""),
+                "preference": value_in_words(front, number) or _preference(table, row),
+            }
+            | _line(front, number)
             for row, number in enumerate(numbers)
         ],
         "selected": numbers.index(selected) if selected in numbers else 0,
@@ -68,6 +74,15 @@ def describe_front(front: Front, selected: int | None, recommended: int | None) 
         "plane": _plane(table, columns),
         "alarm": _plain(table["alarm"].to_numpy(dtype=float)) if "alarm" in columns else [],
     }
+
+
+def _line(front: Front, number: int) -> dict[str, str]:
+    """Line of Python that takes a point, where no model is asked for it."""
+    record = sweep_record(front)
+    if record is None:
+        return {}
+    key = record["key"] or front.table["use_rep"].iloc[front.numbers.index(number)]
+    return {"line": f'adata.obsm["{key}"] = front.codes[{number}]' if record["key"] else f'adata.obsm["{key}"]'}
 
 
 def _metric(table: pd.DataFrame, column: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from scpareto.bench._cells import components_of
 from scpareto.bench._methods._seurat._anchors import find_anchors
 from scpareto.bench._methods._seurat._genes import integration_genes
 from scpareto.bench._methods._seurat._merge import Merger, merge_order
-from scpareto.bench._registry import register_method
+from scpareto.bench._registry import Knob, register_method
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     requires="skmisc",
     reference="Stuart et al. 2019",
     returns="expression",
+    knob=Knob("k_anchor", (1, 3, 5, 10, 20, 40), least=1, whole=True),
     least_per_batch=2,
 )
 def seurat_cca(

@@ -1,0 +1,59 @@
+"""Genes that vary within batches, found without touching the cells that are given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import scanpy as sc
+from anndata import AnnData
+
+from scpareto._cells import as_rows, in_memory, matrix_of, rows_of
+from scpareto._runtime import torch_threads_kept, whole_number
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def variable_genes(adata: AnnData, n_top_genes: int | None, *, batch_key: str, layer: str | None) -> NDArray[np.bool_]:
+    """Mark the genes that vary most within batches.
+
+    Parameters
+    ----------
+    adata
+        Cells with raw counts; not changed.
+    n_top_genes
+        How many; None or 0 for all.
+    batch_key
+        Column of ``adata.obs`` with the batches.
+    layer
+        Layer of the counts; None for ``adata.X``.
+
+    Returns
+    -------
+    Mask, shape ``(n_genes,)``.
+
+    Raises
+    ------
+    ValueError
+        If the number makes no sense, or a cell has no counts in these genes.
+    """
+    if n_top_genes is not None:
+        whole_number("n_top_genes", n_top_genes, least=0)
+    if not n_top_genes or n_top_genes >= adata.n_vars:
+        return np.ones(adata.n_vars, dtype=bool)
+    stored = adata.X if layer is None else adata.layers[layer]
+    counts = matrix_of(adata, layer) if in_memory(stored) else rows_of(as_rows(stored), slice(None))
+    # As text: scanpy takes categories only, and trips over those that no cell has.
+    batch = pd.Categorical(adata.obs[batch_key].astype(str))
+    normalised = AnnData(counts.copy(), obs=pd.DataFrame({"batch": batch}, index=np.arange(adata.n_obs).astype(str)))
+    with torch_threads_kept():
+        sc.pp.normalize_total(normalised, target_sum=1e4)
+        sc.pp.log1p(normalised)
+        sc.pp.highly_variable_genes(normalised, n_top_genes=n_top_genes, batch_key="batch")
+    chosen = normalised.var["highly_variable"].to_numpy(dtype=bool)
+    empty = adata.n_obs - int((np.asarray(counts[:, chosen].sum(axis=1)).ravel() > 0).sum())
+    if empty:
+        raise ValueError(f"{empty} cells have no counts in the selected genes. Raise n_top_genes or remove them.")
+    return chosen
