@@ -394,7 +394,7 @@ def test_demo_needs_nothing(tmp_path, monkeypatch, no_umap):
 
     def train_shortly(self, **kwargs):
         given.update(kwargs, shape=self.adata.shape, types=self.adata.obs["cell_type"].nunique())
-        train(self, **kwargs | {"max_epochs": 1, "max_epochs_pretrain": 1})
+        train(self, **kwargs | {"max_epochs": 2, "max_epochs_pretrain": 1})
 
     monkeypatch.setattr(ParetoVI, "train", train_shortly)
     result = invoke("demo", "--output", tmp_path / "demo", "--n-points", "4")

@@ -45,8 +45,8 @@ ObjectiveName = Annotated[str | None, typer.Option("--objective", help="What is 
 Seed = Annotated[int, typer.Option(help="Seed of the whole run.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Empty the output folder first.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run of the same arguments.")]
-MaxEpochs = Annotated[int | None, typer.Option(help="Longest training of a point, in epochs.")]
-Pretrain = Annotated[int | None, typer.Option("--max-epochs-pretrain", help="Longest shared start, in epochs.")]
+MaxEpochs = Annotated[int | None, typer.Option(help="Longest training of one model in epochs, shared start included.")]
+Pretrain = Annotated[int | None, typer.Option("--max-epochs-pretrain", help="Epochs of it for the shared start.")]
 
 
 @app.command()
@@ -120,7 +120,7 @@ def demo(
             "n_points": n_points,
             "method": "conditional",
             "objective": "classifier",
-            "max_epochs": 80,
+            "max_epochs": 160,
             "max_epochs_pretrain": 80,
             "batch_size": 128,
         },
