@@ -43,7 +43,7 @@ OUTPUTS = [
     "run.json",
     "umap.png",
 ]
-SHORT = ["--n-points", "4", "--max-epochs", "2", "--max-epochs-pretrain", "2", "--method", "pareto_mtl"]
+SHORT = ["--n-points", "4", "--max-epochs", "4", "--max-epochs-pretrain", "2", "--method", "pareto_mtl"]
 OPTIONS = ["--batch-key", "batch", "--labels-key", "cell_type", "--n-top-genes", "0", "--objective", "mine", *SHORT]
 
 
@@ -559,7 +559,7 @@ def test_a_full_disk_under_the_cells_keeps_the_finished_points(data, tmp_path, m
         write(store, name, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("scpareto.cli._commands.io.write_elem", full)
+        patch.setattr("anndata.io.write_elem", full)
         result = invoke("fit", data, *OPTIONS, "--output", tmp_path / "out")
     assert result.exit_code == 1
     assert said(result).count("Failed:") == 1

@@ -108,7 +108,7 @@ def finite(codes: Any, n_cells: int) -> None:
     assert np.isfinite(codes).all(), "codes are not finite"
 
 
-CLI_SHORT = ["--n-points", "4", "--max-epochs", "1", "--max-epochs-pretrain", "1", "--n-top-genes", "0"]
+CLI_SHORT = ["--n-points", "4", "--max-epochs", "2", "--max-epochs-pretrain", "1", "--n-top-genes", "0"]
 
 
 def command(*arguments: Any) -> Any:

@@ -57,7 +57,7 @@ def _add_signals() -> None:
 
             def run(folder: Path, name: str = name, number: int = number, when: str = when) -> None:
                 path, out = _file(folder), folder / "out"
-                epochs = "100000" if when == "training" else "1"
+                epochs = "100000" if when == "training" else "2"
                 arguments = ["fit", str(path), "--batch-key", "batch", *CLI_SHORT, "--max-epochs", epochs]
                 arguments += ["--output", str(out)]
                 script = (

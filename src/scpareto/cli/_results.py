@@ -9,7 +9,6 @@ from rich.markup import escape
 
 from scpareto._runtime import written_whole
 from scpareto.cli._run_folder import console
-from scpareto.pareto import advice_on_composition
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +68,8 @@ def point_roles(front: Front, selected: int) -> dict[int, list[str]]:
 
 def say_what_to_take(front: Front) -> None:
     """Say which point is recommended, and what lies within reach."""
+    from scpareto.pareto import advice_on_composition
+
     advice = advice_on_composition(front)
     sentences = re.split(r"(?<=\.) (?=[A-Z])", front.explain().removesuffix(advice).strip())
     console.print(" ".join(sentences[:_N_SENTENCES]), markup=False, highlight=False)

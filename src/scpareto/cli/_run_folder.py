@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+import scpareto
 from scpareto._runtime import Stopped, check_folder, signals_raised, written_whole
 
 if TYPE_CHECKING:
@@ -148,6 +149,9 @@ def reported_errors(*, resumes: bool = False) -> Iterator[None]:
     resumes
         Whether the command goes on with ``--resume``.
     """
+    # All at once and before any work: an interruption in the middle of an import is lost.
+    for name in scpareto.__all__:
+        getattr(scpareto, name)
     way_on = "Finished parts are kept; add --resume to go on." if resumes else ""
     try:
         with signals_raised():
