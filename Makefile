@@ -12,7 +12,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test coverage lint format typecheck docs explorer-ui build clean
+.PHONY: help install install-dev demo test coverage lint format typecheck docs explorer-ui build clean test-peers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,10 @@ test: $(VENV)/.installed-dev ## run the tests and the docstring examples
 
 coverage: $(VENV)/.installed-dev ## the same, with the lines that no test reaches
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term $(PYTEST_ARGS)
+
+# Fetches the source distribution of the installed scvi-tools; its tests are not part of this repository.
+test-peers: $(VENV)/.installed-dev ## scvi-tools' own tests of SCVI with ParetoVI in its place (20 minutes)
+	$(ONE_THREAD) $(BIN)/python tests/peers/compare.py
 
 lint: $(VENV)/.installed-dev ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -22,7 +22,7 @@ import torch
 
 import scpareto as sp
 
-SHORT = {"n_points": 4, "max_epochs": 2, "max_epochs_pretrain": 2, "progress": False, "accelerator": "cpu"}
+SHORT = {"n_points": 4, "max_epochs": 4, "max_epochs_pretrain": 2, "progress": False, "accelerator": "cpu"}
 
 
 def hash_of(*values) -> str:
@@ -82,7 +82,7 @@ def trained_paretovi(**options):
 
 
 def default_front():
-    _, model = trained_paretovi(max_epochs=3, n_points=5)
+    _, model = trained_paretovi(max_epochs=5, n_points=5)
     found = of_front(model, model.front, range(4))
     found["codes at preference 0.37"] = hash_of(model.get_latent_representation(preference=0.37))
     return found
@@ -90,7 +90,7 @@ def default_front():
 
 def collapsed_path():
     """Too short for the path, long enough for a training of its own: points are trained apart."""
-    _, model = trained_paretovi(max_epochs=12)
+    _, model = trained_paretovi(max_epochs=14)
     return of_front(model, model.front, range(4)) | {"path is kept": str(model.front.path is not None)}
 
 

@@ -90,7 +90,7 @@ def train(stopping: str, n_processes: int, path: Path, n_seeds: int) -> None:
         model = sp.model.ParetoVI(adata, n_hidden=64, seed=seed)
         begun, computed = time.perf_counter(), time.process_time()
         model.train(
-            LONGEST[stopping],
+            START_EPOCHS + LONGEST[stopping],
             max_epochs_pretrain=START_EPOCHS,
             method="conditional",
             preferences=[0.25, 0.5],

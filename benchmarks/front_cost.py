@@ -109,7 +109,7 @@ def one_front(adata: sc.AnnData, method: str, objective: str, epochs: int, seed:
     model = sp.model.ParetoVI(data, seed=seed)
     begun = time.process_time()
     model.train(
-        epochs,
+        2 * epochs,
         max_epochs_pretrain=epochs,
         method=method,
         objective=objective,

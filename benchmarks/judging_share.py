@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RESULT = Path(__file__).parent / "results" / "judging_share.csv"
-EPOCHS: dict[int, dict[str, int]] = {2000: {}, 50_000: {"max_epochs": 16, "max_epochs_pretrain": 16}}
+EPOCHS: dict[int, dict[str, int]] = {2000: {}, 50_000: {"max_epochs": 32, "max_epochs_pretrain": 16}}
 JUDGING = ("_along_path.judged_curve", "_along_path._judge_places", "_train_front.judge_run")
 
 

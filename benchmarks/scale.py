@@ -154,7 +154,7 @@ def memory(n_cells: int, where: str) -> dict[str, Any]:
         sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
         model = sp.model.ParetoVI(adata, seed=0)
         begun = time.process_time()
-        model.train(1, max_epochs_pretrain=1, method="conditional", n_points=4, plan_kwargs=QUICK, progress=False)
+        model.train(2, max_epochs_pretrain=1, method="conditional", n_points=4, plan_kwargs=QUICK, progress=False)
         seconds = time.process_time() - begun
     return {
         "case": f"{n_cells} cells {where}",
@@ -189,7 +189,7 @@ def on_ray(n_points: int, workers: int) -> dict[str, Any]:
         options["executor"] = "ray"
     model = sp.model.ParetoVI(adata, seed=0)
     begun = time.perf_counter()
-    model.train(30, max_epochs_pretrain=30, **options)
+    model.train(60, max_epochs_pretrain=30, **options)
     seconds = time.perf_counter() - begun
     return {
         "case": f"{n_points} points, {workers} Ray workers" if workers else f"{n_points} points",

@@ -92,7 +92,7 @@ def train(setting: str, objective: str, seed: int) -> pd.DataFrame:
     model = sp.model.ParetoVI(adata, seed=seed)
     begun = time.perf_counter()
     model.train(
-        options["epochs"],
+        options["pretrain"] + options["epochs"],
         max_epochs_pretrain=options["pretrain"],
         method="scalarization",
         objective="classifier",

@@ -63,7 +63,7 @@ def train(setting: str, dataset: str, objective: str, on: str, seed: int) -> pd.
     sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
     model = sp.model.ParetoVI(adata, seed=seed)
     model.train(
-        options["epochs"],
+        options["pretrain"] + options["epochs"],
         max_epochs_pretrain=options["pretrain"],
         method="scalarization",
         objective=objective,

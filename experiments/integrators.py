@@ -77,7 +77,7 @@ def run(setting: str, dataset: str, n_seeds: int, *, longer: bool, resume: bool)
         # The rows that are committed are of points that are trained apart.
         "method": "pareto_mtl",
         "max_epochs_pretrain": options["epochs"],
-        "max_epochs": options["point"],
+        "max_epochs": options["epochs"] + options["point"],
         "n_points": options["n_points"],
         "batch_size": 128,
     }
@@ -91,7 +91,7 @@ def run(setting: str, dataset: str, n_seeds: int, *, longer: bool, resume: bool)
             sp.bench.register_method(name, **facts)(method.run)
         methods += list(LONGER)
         chosen_options["scvi_longer"] = epochs | {"max_epochs": options["epochs"] + options["long"]}
-        chosen_options["paretovi_longer"] = front | {"max_epochs": options["long"]}
+        chosen_options["paretovi_longer"] = front | {"max_epochs": options["epochs"] + options["long"]}
     adata = halved(dataset, **{key: options[key] for key in ("n_cells", "n_genes")})
     bench = sp.bench.Benchmark(
         adata,

@@ -73,7 +73,7 @@ def train(setting: str, dataset: str, seed: int) -> pd.DataFrame:
     sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
     model = sp.model.ParetoVI(adata, seed=seed)
     model.train(
-        options["epochs"],
+        options["pretrain"] + options["epochs"],
         max_epochs_pretrain=options["pretrain"],
         n_points=options["n_points"],
         method="pareto_mtl",

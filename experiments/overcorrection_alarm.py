@@ -92,7 +92,7 @@ def train(setting: str, dataset: str, design: int) -> pd.DataFrame:
     model = sp.model.ParetoVI(adata, seed=design)
     weights = WEIGHTS[objective]
     model.train(
-        30,
+        110,
         max_epochs_pretrain=80,
         method="scalarization",
         objective=objective,

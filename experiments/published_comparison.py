@@ -89,7 +89,7 @@ def train(setting: str, dataset: str, preset: str, method: str, objective: str, 
     pretrain, epochs = options["paper"] if published else (options["pretrain"], options["epochs"])
     begun = time.perf_counter()
     model.train(
-        epochs,
+        pretrain + epochs,
         max_epochs_pretrain=pretrain,
         method=method,
         objective=objective,

@@ -64,7 +64,7 @@ def train(setting: str, dataset: str, variant: str, seed: int) -> pd.DataFrame:
     sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
     model = sp.model.ParetoVI(adata, seed=seed)
     model.train(
-        options["epochs"],
+        options["pretrain"] + options["epochs"],
         max_epochs_pretrain=options["pretrain"],
         method="pareto_mtl",
         objective=objective,

@@ -69,7 +69,7 @@ def train(setting: str, dataset: str, method: str, seed: int) -> pd.DataFrame:
     sp.model.ParetoVI.setup_anndata(adata, batch_key="batch", nuisance_keys=[QUALITY])
     model = sp.model.ParetoVI(adata, seed=seed)
     model.train(
-        options["epochs"],
+        options["pretrain"] + options["epochs"],
         max_epochs_pretrain=options["pretrain"],
         method=method,
         objective=["classifier", "mine"],

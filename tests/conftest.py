@@ -53,7 +53,7 @@ DEFAULTS = {
     "objective": "mine",
     "method": "pareto_mtl",
     "n_points": 5,
-    "max_epochs": 2,
+    "max_epochs": 4,
     "max_epochs_pretrain": 2,
     "objective_kwargs": {"n_hidden": 8, "n_layers": 1},
     "seed": 1,

@@ -43,7 +43,7 @@ OUTPUTS = [
     "run.json",
     "umap.png",
 ]
-SHORT = ["--n-points", "4", "--max-epochs", "2", "--max-epochs-pretrain", "2", "--method", "pareto_mtl"]
+SHORT = ["--n-points", "4", "--max-epochs", "4", "--max-epochs-pretrain", "2", "--method", "pareto_mtl"]
 OPTIONS = ["--batch-key", "batch", "--labels-key", "cell_type", "--n-top-genes", "0", "--objective", "mine", *SHORT]
 
 
@@ -394,7 +394,7 @@ def test_demo_needs_nothing(tmp_path, monkeypatch, no_umap):
 
     def train_shortly(self, **kwargs):
         given.update(kwargs, shape=self.adata.shape, types=self.adata.obs["cell_type"].nunique())
-        train(self, **kwargs | {"max_epochs": 1, "max_epochs_pretrain": 1})
+        train(self, **kwargs | {"max_epochs": 2, "max_epochs_pretrain": 1})
 
     monkeypatch.setattr(ParetoVI, "train", train_shortly)
     result = invoke("demo", "--output", tmp_path / "demo", "--n-points", "4")
@@ -559,7 +559,7 @@ def test_a_full_disk_under_the_cells_keeps_the_finished_points(data, tmp_path, m
         write(store, name, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("scpareto.cli._commands.io.write_elem", full)
+        patch.setattr("anndata.io.write_elem", full)
         result = invoke("fit", data, *OPTIONS, "--output", tmp_path / "out")
     assert result.exit_code == 1
     assert said(result).count("Failed:") == 1

@@ -123,7 +123,7 @@ def test_epochs_reach_the_methods_that_train(data, tmp_path, no_scib, monkeypatc
     invoke("compare", data, *OPTIONS, "--max-epochs", "9", "--methods", "pca,scvi,paretovi", "-o", tmp_path / "x")
     assert seen["options"] == {
         "scvi": {"max_epochs": 9},
-        "paretovi": {"n_points": 12, "max_epochs": 4, "max_epochs_pretrain": 9},
+        "paretovi": {"n_points": 12, "max_epochs": 13, "max_epochs_pretrain": 9},
     }
 
 

@@ -57,7 +57,7 @@ def test_a_front_on_real_cells(pbmc):
     adata = pbmc.copy()
     ParetoVI.setup_anndata(adata, batch_key="batch")
     model = ParetoVI(adata, seed=0)
-    model.train(15, max_epochs_pretrain=30, method="pareto_mtl", objective="mine", n_points=4, progress=False)
+    model.train(45, max_epochs_pretrain=30, method="pareto_mtl", objective="mine", n_points=4, progress=False)
     table = model.front.to_dataframe().set_index("point")
     assert list(table.index) == [0, 1, 2, 3]
     # The decoder sees the study, so codes need less of it than the 1 to 2 nats that expression holds.

@@ -53,7 +53,7 @@ def cells(n_cells: int = 120, n_genes: int = 40, n_batches: int = 2, **options: 
 
 PLAN = {"critic_warmup": {"max_epochs": 1}, "de_novo": {"max_epochs": 1}, "n_bootstrap": 5}
 SHORT: dict[str, Any] = {
-    "max_epochs": 1,
+    "max_epochs": 2,
     "max_epochs_pretrain": 1,
     "n_points": 4,
     "progress": False,
@@ -108,7 +108,7 @@ def finite(codes: Any, n_cells: int) -> None:
     assert np.isfinite(codes).all(), "codes are not finite"
 
 
-CLI_SHORT = ["--n-points", "4", "--max-epochs", "1", "--max-epochs-pretrain", "1", "--n-top-genes", "0"]
+CLI_SHORT = ["--n-points", "4", "--max-epochs", "2", "--max-epochs-pretrain", "1", "--n-top-genes", "0"]
 
 
 def command(*arguments: Any) -> Any:

@@ -37,7 +37,7 @@ def folder() -> Path:
     adata = simulated()
     sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
     model = sp.model.ParetoVI(adata, n_hidden=8, n_latent=3, seed=0)
-    model.train(1, max_epochs_pretrain=1, **OPTIONS)
+    model.train(2, max_epochs_pretrain=1, **OPTIONS)
     model.save(made / "ParetoVI")
     adata = simulated()
     sp.model.ScInfoVAE.setup_anndata(adata)
@@ -215,7 +215,7 @@ def foreign() -> bool:
         return scvi.model.SCVI(adata, n_hidden=8, n_latent=3)
 
     first = made(simulated())
-    options = {"n_points": 4, "max_epochs": 1, "max_epochs_pretrain": 1, "progress": False}
+    options = {"n_points": 4, "max_epochs": 2, "max_epochs_pretrain": 1, "progress": False}
     front = sp.fit_front(first, "mmd", method="scalarization", **options)
     fewer = made(simulated()[:60].copy())
     call = partial(sp.front.refine_point, fewer, front, 1, max_epochs=1, progress=False)
@@ -267,7 +267,7 @@ def not_unique() -> bool:
     adata.obs_names = ["cell"] * 200
     sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
     model = sp.model.ParetoVI(adata, n_hidden=8, n_latent=3, seed=0)
-    model.train(1, max_epochs_pretrain=1, **OPTIONS)
+    model.train(2, max_epochs_pretrain=1, **OPTIONS)
     return _refine(model).selected == 1
 
 
@@ -292,7 +292,7 @@ def _by_hand(split: Any) -> Callable[[], Any]:
     adata = simulated()
     sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
     model = sp.model.ParetoVI(adata, n_hidden=8, n_latent=3, seed=0)
-    return lambda: model.train(1, max_epochs_pretrain=1, split=split, **OPTIONS)
+    return lambda: model.train(2, max_epochs_pretrain=1, split=split, **OPTIONS)
 
 
 def _masks() -> list[np.ndarray]:

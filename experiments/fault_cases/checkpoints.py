@@ -85,7 +85,7 @@ for _argument, _value in {
 }.items():
     _add(f"{_argument}={_value!r}", ("model",), model={_argument: _value})
 for _argument, _value in {
-    "max_epochs": 2,
+    "max_epochs": 4,
     "max_epochs_pretrain": 2,
     "batch_size": 64,
     "n_points": 5,

@@ -109,7 +109,7 @@ def _front(adata: AnnData) -> Any:
     sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
     model = sp.model.ParetoVI(adata, n_hidden=8, n_latent=3, seed=0)
     options = {"n_points": 4, "method": "scalarization", "objective": "mmd", "accelerator": "cpu"}
-    model.train(1, max_epochs_pretrain=1, progress=False, **options)
+    model.train(2, max_epochs_pretrain=1, progress=False, **options)
     return model.front.to_dataframe().select_dtypes("number").to_numpy()
 
 

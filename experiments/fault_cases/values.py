@@ -124,7 +124,7 @@ def _trained(adata: AnnData, **keys: Any) -> Any:
     sp.model.ParetoVI.setup_anndata(adata, **{"batch_key": "batch"} | keys)
     model = sp.model.ParetoVI(adata, n_hidden=8, n_latent=3, seed=0)
     options = {"n_points": 4, "method": "scalarization", "objective": "mmd", "accelerator": "cpu", "progress": False}
-    model.train(1, max_epochs_pretrain=1, **options)
+    model.train(2, max_epochs_pretrain=1, **options)
     if not np.isfinite(model.get_latent_representation()).all():
         raise RuntimeError("codes are not finite")
     with tempfile.TemporaryDirectory() as folder:
@@ -296,7 +296,7 @@ def constant() -> bool:
     sp.model.ParetoVI.setup_anndata(adata, batch_key="batch", nuisance_keys=["own"])
     model = sp.model.ParetoVI(adata, n_hidden=8)
     options = {"objective": "hsic", "objective_kwargs": {"target": "own"}, "progress": False}
-    return refused(lambda: model.train(1, max_epochs_pretrain=1, n_points=4, method="scalarization", **options), "own")
+    return refused(lambda: model.train(2, max_epochs_pretrain=1, n_points=4, method="scalarization", **options), "own")
 
 
 @case(KIND, "codes for MichiGAN as text")

@@ -57,7 +57,7 @@ def _add_signals() -> None:
 
             def run(folder: Path, name: str = name, number: int = number, when: str = when) -> None:
                 path, out = _file(folder), folder / "out"
-                epochs = "100000" if when == "training" else "1"
+                epochs = "100000" if when == "training" else "2"
                 arguments = ["fit", str(path), "--batch-key", "batch", *CLI_SHORT, "--max-epochs", epochs]
                 arguments += ["--output", str(out)]
                 script = (
@@ -99,7 +99,7 @@ def _add_interruptions() -> None:
     def default(epoch: int) -> Callable[[Path], None]:
         def run(folder: Path) -> None:
             model = paretovi(train=False)
-            options = SHORT | {"max_epochs": 5, "max_epochs_pretrain": 2}
+            options = SHORT | {"max_epochs": 7, "max_epochs_pretrain": 2}
             _interrupted(lambda: model.train(**options, callbacks=[_interrupt(epoch)]))
             assert model.front is not None, "point 0 is lost"
             assert model.front.numbers[:1] == [0], "point 0 is lost"
@@ -115,7 +115,8 @@ def _add_interruptions() -> None:
 
     def too_early(folder: Path) -> None:
         model = paretovi(train=False)
-        _interrupted(lambda: model.train(**SHORT | {"max_epochs_pretrain": 5}, callbacks=[_interrupt(2)]))
+        options = SHORT | {"max_epochs": 6, "max_epochs_pretrain": 5}
+        _interrupted(lambda: model.train(**options, callbacks=[_interrupt(2)]))
         assert not model.is_trained_, "nothing is finished"
         assert model.front is None
 
@@ -190,7 +191,8 @@ def _add_interruptions() -> None:
     def again(folder: Path) -> None:
         model = paretovi()
         before = model.get_latent_representation()
-        _interrupted(lambda: model.train(**SHORT | {"max_epochs_pretrain": 3}, callbacks=[_interrupt(1)]))
+        options = SHORT | {"max_epochs": 4, "max_epochs_pretrain": 3}
+        _interrupted(lambda: model.train(**options, callbacks=[_interrupt(1)]))
         assert model.front is not None, "the previous front is lost"
         np.testing.assert_array_equal(model.get_latent_representation(), before)
 

@@ -116,7 +116,7 @@ def train_front(
     model = sp.model.ParetoVI(cells, seed=seed, preset=preset)
     begun = time.perf_counter()
     model.train(
-        size["epochs"][objective],
+        pretrain + size["epochs"][objective],
         max_epochs_pretrain=pretrain,
         method=method,
         objective=objective,

@@ -25,9 +25,13 @@ from scvi.model.base._constants import SAVE_KEYS
 # Names of what modules pass between inference, generation and loss.
 from scvi.module._constants import MODULE_KEYS
 
+UNREGISTERED_BATCH = "_scvi_batch"
+"""Column of ``adata.obs`` that scvi-tools makes up where no ``batch_key`` is registered."""
+
 __all__ = [
     "MODULE_KEYS",
     "SAVE_KEYS",
+    "UNREGISTERED_BATCH",
     "download",
     "download_logger",
     "get_max_epochs_heuristic",

@@ -69,5 +69,5 @@ def test_a_front_of_data_on_the_gpu(adata):
     model = ParetoVI(adata, n_hidden=8, n_latent=2)
     device = torch.device("cuda:0")
     assert resident_dataset(model.adata_manager, device) is not None
-    model.train(n_points=4, max_epochs=2, max_epochs_pretrain=2, accelerator="gpu", progress=False)
+    model.train(n_points=4, max_epochs=4, max_epochs_pretrain=2, accelerator="gpu", progress=False)
     assert model.front.missing == []

@@ -22,7 +22,7 @@ QUICK = {
     "scdeepcluster": {"max_epochs": 5, "max_epochs_clusters": 2, "n_clusters": 4},
     "sczidesk": {"max_epochs": 5, "max_epochs_clusters": 2, "n_clusters": 4, "lr": 1e-3},
     "paretovi": {
-        "max_epochs": 1,
+        "max_epochs": 3,
         "max_epochs_pretrain": 2,
         "n_points": 4,
         "select": 0,

@@ -25,7 +25,7 @@ def main(version: str) -> None:
         adata = simulate_batches(120, 30, seed=0)
         ParetoVI.setup_anndata(adata, batch_key="batch", labels_key="cell_type")
         model = ParetoVI(adata, n_hidden=8, n_latent=3, n_layers=1, seed=0)
-        model.train(5, max_epochs_pretrain=10, method=method, n_points=4, plan_kwargs=PLAN, progress=False)
+        model.train(15, max_epochs_pretrain=10, method=method, n_points=4, plan_kwargs=PLAN, progress=False)
         model.save(folder / method, save_anndata=True)
         codes = {}
         for number in model.front.numbers:

@@ -17,7 +17,7 @@ from scpareto.train._weighing import SolverWeighing
 pytestmark = pytest.mark.filterwarnings("ignore:The losses of:UserWarning")
 
 CRITIC = {"n_hidden": 8, "n_layers": 1}
-SHORT = {"max_epochs": 1, "max_epochs_pretrain": 1, "method": "scalarization", "n_points": 4}
+SHORT = {"max_epochs": 2, "max_epochs_pretrain": 1, "method": "scalarization", "n_points": 4}
 GRID = np.array([[0.8, 0.1, 0.1], [0.4, 0.3, 0.3], [0.3, 0.6, 0.1], [0.1, 0.1, 0.8]])
 NAMES = ["generative_loss", "classifier", "mine_quality"]
 
@@ -37,7 +37,7 @@ def three(nuisances):
     model = ParetoVI(nuisances, n_hidden=16, n_latent=3, seed=0)
     plan = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
     model.train(
-        2,
+        3,
         max_epochs_pretrain=1,
         preferences=GRID[[2, 0, 3, 1]],
         method="pareto_mtl",

@@ -112,7 +112,7 @@ def test_a_front_is_learnt_and_its_points_come_back(model, method, objective):
         model,
         objective,
         n_points=4,
-        max_epochs=1,
+        max_epochs=2,
         max_epochs_pretrain=1,
         method=method,
         plan_kwargs=SHORT,
@@ -149,7 +149,7 @@ def test_totalvi_on_real_proteins(real_data):
     front = sp.fit_front(
         scvi.model.TOTALVI(adata, empirical_protein_background_prior=False),
         n_points=4,
-        max_epochs=2,
+        max_epochs=5,
         max_epochs_pretrain=3,
         seed=0,
         plan_kwargs=SHORT,

@@ -90,7 +90,7 @@ def test_states_differ_between_points(trained):
 def test_front_records_what_it_was_made_of(trained, adata):
     metadata = trained[0].metadata
     assert (metadata["objective"], metadata["method"], metadata["preset"]) == (["mine"], "pareto_mtl", "practical")
-    assert (metadata["seed"], metadata["max_epochs"], metadata["target"]) == (1, 2, "batch")
+    assert (metadata["seed"], metadata["max_epochs"], metadata["target"]) == (1, 4, "batch")
     assert metadata["failures"] == {}
     split = stratified_split(adata.obs["batch"].cat.codes, seed=child_seed(1, 20_000))
     for name, index in split.items():
@@ -144,7 +144,7 @@ def test_same_seed_same_bits_whatever_the_callers_generators(adata, untrained, f
         torch.manual_seed(100 + i)
         np.random.seed(100 + i)  # noqa: NPY002 - the caller's
         before = torch.get_rng_state()
-        fronts.append(fit(untrained(adata), method="scalarization", n_points=4, max_epochs=1, seed=seed))
+        fronts.append(fit(untrained(adata), method="scalarization", n_points=4, max_epochs=3, seed=seed))
         assert torch.equal(torch.get_rng_state(), before)
     assert_equal(fronts[1], fronts[0])
     losses = [front.to_dataframe()["generative_loss_test"].to_numpy() for front in fronts]
@@ -179,7 +179,7 @@ def test_an_interrupted_front_goes_on_bit_for_bit(trained, adata, simulate, untr
     # Nothing is left to train; another run may not use the folder.
     again = fit(untrained(adata), checkpoint_dir=tmp_path, callbacks=[AtPoint(1, interrupt), AtPoint(2, interrupt)])
     assert_equal(again, trained[0])
-    for changed in ({"seed": 2}, {"max_epochs": 3}, {"n_points": 6}, {"plan_kwargs": {"lr": 1.0}}):
+    for changed in ({"seed": 2}, {"max_epochs": 5}, {"n_points": 6}, {"plan_kwargs": {"lr": 1.0}}):
         name = {"n_points": "preferences", "plan_kwargs": "recipe"}.get(next(iter(changed)), next(iter(changed)))
         with pytest.raises(ValueError, match=f"{name} was"):
             prepare(untrained(adata), checkpoint_dir=tmp_path, **changed)
@@ -203,7 +203,7 @@ def test_a_diverged_point_is_left_out_and_leaves_the_others(trained, adata, untr
 
 
 def test_if_every_candidate_diverges_it_is_an_error(adata, untrained, prepare):
-    run = prepare(untrained(adata), n_points=4, max_epochs=1, callbacks=[AtPoint(1, poison, 2), AtPoint(2, poison, 2)])
+    run = prepare(untrained(adata), n_points=4, max_epochs=3, callbacks=[AtPoint(1, poison, 2), AtPoint(2, poison, 2)])
     with pytest.raises(RuntimeError, match="Every candidate diverged"):
         run.run()
     assert run.front().numbers == [0, 3]
@@ -224,7 +224,7 @@ def test_all_points_start_from_the_shared_start_and_the_decoder_is_refitted(adat
         def on_train_end(self, trainer, plan):
             ends.append({name: p.detach().clone() for name, p in plan.module.named_parameters()})
 
-    fit(untrained(adata), n_points=4, max_epochs=1, method="scalarization", callbacks=[Watch()])
+    fit(untrained(adata), n_points=4, max_epochs=3, method="scalarization", callbacks=[Watch()])
     # Dropout and batch normalisation work in every training, not only in the first; the refit's encoders stand still.
     assert all(idle == ({"z_encoder", "l_encoder"} if number == 4 else set()) for number, idle in modes)
     active = [plan.weighing.active for plan, _, _ in starts]
@@ -256,7 +256,7 @@ def test_published_recipe_standardises_by_the_trajectories_of_the_extremes(adata
         untrained(adata),
         preset="paper",
         n_points=4,
-        max_epochs=1,
+        max_epochs=3,
         objective_kwargs={},
         plan_kwargs={"critic_warmup": {"max_epochs": 1}, "de_novo": {"max_epochs": 1}},
         batch_size=70,

@@ -18,7 +18,7 @@ from scpareto.model import ParetoVI
 PLAN = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
 SHORT = {"max_epochs_pretrain": 2, "n_points": 5, "plan_kwargs": PLAN, "progress": False}
 # What must be on disk before the kill, and the number of epochs, which is large where it must not end before.
-CASES = {"pareto_mtl": ("point_1.pt", 2), "conditional": ("path_training.pt", 40)}
+CASES = {"pareto_mtl": ("point_1.pt", 4), "conditional": ("path_training.pt", 42)}
 
 
 def train(method, max_epochs, folder):

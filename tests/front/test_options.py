@@ -18,7 +18,7 @@ NOT_OF_A_MODEL = {"seed", "preset"}
 
 def owned():
     """Arguments with their defaults, but for what goes to the Trainer."""
-    return {field.name: field.default for field in fields(FrontOptions) if field.default is not MISSING}
+    return {field.name: field.default for field in fields(FrontOptions) if field.init and field.default is not MISSING}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,10 @@ REFUSALS = [
     ({"executor_kwargs": {"num_cpus": 1}}, "executor_kwargs are given without an executor"),
     ({"executor": "ray", "warm_start": "path"}, "one point after the other"),
     ({"trainer_kwargs": {"precision": "16-mixed"}}, "half precision"),
-    ({"trainer_kwargs": {"datamodule": object()}}, "not trained from a data module"),
+    ({"datamodule": object()}, "not trained from a data module"),
+    ({"max_epochs": 5, "max_epochs_pretrain": 5}, "max_epochs=5 is the whole training and max_epochs_pretrain=5"),
+    ({"split": [[0], [1], [2]], "train_size": 0.5}, "train_size and validation_size do not go with it"),
+    ({"split": [[0]], "datasplitter_kwargs": {"external_indexing": [[0], [1]]}}, "Give one of them"),
     ({"method": "conditional", "warm_start": "path"}, "method='conditional' has none"),
     ({"method": "conditional", "objective": ["mmd", "deep_clustering"]}, "does not take deep_clustering"),
     ({"method": "conditional", "executor": "ray"}, "is one training"),

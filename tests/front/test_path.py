@@ -26,7 +26,7 @@ from scpareto.train._path_weights import PathWeights
 CRITIC = {"n_hidden": 8, "n_layers": 1}
 PLAN = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
 SHORT = {
-    "max_epochs": 2,
+    "max_epochs": 4,
     "max_epochs_pretrain": 2,
     "method": "conditional",
     "n_points": 4,
@@ -69,7 +69,7 @@ def trained(cells):
     words, handler = [], logging.Handler()
     handler.emit = lambda record: words.append(record.getMessage())
     logging.getLogger("scpareto").addHandler(handler)
-    model.train(120, max_epochs_pretrain=60, method="conditional", n_points=5, progress=False)
+    model.train(180, max_epochs_pretrain=60, method="conditional", n_points=5, progress=False)
     logging.getLogger("scpareto").removeHandler(handler)
     model.told = words
     return model
@@ -230,9 +230,9 @@ def test_equal_seeds_give_equal_paths(cells):
 
 def test_a_path_that_corrects_nothing_is_reported_once(cells, caplog, tmp_path):
     model = ParetoVI(cells, n_hidden=16, n_latent=3, seed=1)
-    still = PLAN | {"lr_front": 1e-12, "n_bootstrap": 100}
+    still = {"plan_kwargs": PLAN | {"lr_front": 1e-12, "n_bootstrap": 100}, "max_epochs": 22, "max_epochs_pretrain": 20}
     with caplog.at_level("WARNING", logger="scpareto"):
-        model.train(**SHORT | {"plan_kwargs": still, "max_epochs_pretrain": 20}, checkpoint_dir=tmp_path)
+        model.train(**SHORT | still, checkpoint_dir=tmp_path)
     table = model.front.to_dataframe()
     assert table["batch_left"].min() > 5, table["batch_left"].tolist()
     assert "This training does not lower classifier, of which" in caplog.text
@@ -242,7 +242,7 @@ def test_a_path_that_corrects_nothing_is_reported_once(cells, caplog, tmp_path):
     caplog.clear()
     again = ParetoVI(cells, n_hidden=16, n_latent=3, seed=1)
     with caplog.at_level("WARNING", logger="scpareto"):
-        again.train(**SHORT | {"plan_kwargs": still, "max_epochs_pretrain": 20}, checkpoint_dir=tmp_path)
+        again.train(**SHORT | still, checkpoint_dir=tmp_path)
     assert "does not lower" not in caplog.text, "the verdict is kept with the points"
 
 
@@ -257,7 +257,7 @@ def collapsed(cells):
         model = ParetoVI(cells, n_hidden=64, seed=0)
         # Long enough that a training of its own lowers what the path does not.
         options = {"method": "conditional", "n_points": 4, "on_collapse": "apart", "progress": False}
-        model.train(80, max_epochs_pretrain=60, **options)
+        model.train(140, max_epochs_pretrain=60, **options)
     finally:
         logging.getLogger("scpareto").removeHandler(handler)
         patch.undo()
@@ -309,7 +309,7 @@ class StopAtEpoch(Callback):
 @pytest.mark.parametrize("pieces", [0, 2])
 def test_an_interrupted_path_goes_on_from_its_last_whole_piece(cells, tmp_path, pieces):
     """Eleven epochs are pieces of two; the third one is interrupted half-way."""
-    options = SHORT | {"max_epochs": 11}
+    options = SHORT | {"max_epochs": 13}
     whole, resumed = (ParetoVI(cells, n_hidden=16, n_latent=3, seed=1) for _ in range(2))
     whole.train(**options)
     stop = StopAtEpoch(options["max_epochs_pretrain"] + 2 * pieces + 1)

@@ -22,7 +22,7 @@ ray = pytest.importorskip("ray", reason="Ray is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 
 PLAN = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
-SHORT = {"max_epochs": 2, "max_epochs_pretrain": 2, "n_points": 4, "plan_kwargs": PLAN, "progress": False}
+SHORT = {"max_epochs": 4, "max_epochs_pretrain": 2, "n_points": 4, "plan_kwargs": PLAN, "progress": False}
 
 
 @pytest.fixture(scope="module")

@@ -113,7 +113,7 @@ def front_of(adata, folder, max_epochs, **options):
 def early_front_of(adata, folder):
     """A front whose path seems to become worse all the time, so that the training ends as soon as it may."""
     with mock.patch.object(PathWeighing, "merit", lambda weighing, losses: -losses[0]):
-        return front_of(adata, folder, 12)
+        return front_of(adata, folder, 14)
 
 
 def collapsed_front_of(adata, folder):
@@ -122,7 +122,7 @@ def collapsed_front_of(adata, folder):
     flat = mock.patch.object(_collapse, "_flat_objectives", return_value={1: "classifier"})
     lower = mock.patch.object(_collapse, "_HARDLY_LOWER", float("inf"))
     with flat, lower:
-        return front_of(adata, folder, 2, on_collapse="apart")
+        return front_of(adata, folder, 4, on_collapse="apart")
 
 
 def floored(plan, own):

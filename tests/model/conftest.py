@@ -16,7 +16,7 @@ from scpareto.model import ParetoVI
 # Short fresh critics and few bootstraps: these tests are about the frame, not about the numbers of the audit.
 SHORT = {"n_bootstrap": 5, "critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}}
 TRAINING = {
-    "max_epochs": 2,
+    "max_epochs": 4,
     "max_epochs_pretrain": 2,
     "preferences": [0.7, 0.3],
     "method": "pareto_mtl",
@@ -76,7 +76,7 @@ def trained():
 @pytest.fixture(scope="session")
 def conditional():
     """Return a small model with one training for all preferences, which no test may change."""
-    return fit(seed=0, init={"n_hidden": 16}, method=None, objective=None, max_epochs=4)
+    return fit(seed=0, init={"n_hidden": 16}, method=None, objective=None, max_epochs=6)
 
 
 @pytest.fixture

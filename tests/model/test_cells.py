@@ -100,7 +100,7 @@ def test_a_split_is_given_by_masks_or_names(simulated, training, how):
     ParetoVI.setup_anndata(simulated, batch_key="batch")
     model = ParetoVI(simulated, n_hidden=8)
     given = masks if how == "masks" else [list(simulated.obs_names[mask]) for mask in masks]
-    model.train(**training | {"max_epochs": 1, "split": given})
+    model.train(**training | {"max_epochs": 3, "split": given})
     np.testing.assert_array_equal(model.test_indices, np.flatnonzero(masks[2]))
 
 

@@ -73,7 +73,7 @@ def test_categories_of_every_kind_come_back_from_a_saved_model(simulated, traini
     simulated.obs["own"] = pd.Series(values, index=simulated.obs_names)
     ParetoVI.setup_anndata(simulated, batch_key="own", nuisance_keys=("own",))
     model = ParetoVI(simulated, n_hidden=8, seed=0)
-    model.train(**training | {"max_epochs": 1})
+    model.train(**training | {"max_epochs": 3})
     model.save(tmp_path / "model")
     loaded = ParetoVI.load(tmp_path / "model", simulated.copy())
     np.testing.assert_allclose(loaded.get_latent_representation(), model.get_latent_representation(), atol=1e-5)

@@ -28,7 +28,7 @@ def adata():
 @pytest.fixture(scope="module")
 def trained(adata):
     model = sp.model.ParetoVI(adata, n_hidden=16, n_layers=1, gene_batch_effect="multiplicative", seed=0)
-    model.train(2, **SHORT)
+    model.train(5, **SHORT)
     return model
 
 
@@ -82,7 +82,7 @@ def test_fixed_factors_are_no_parameters_to_learn(adata):
         adata, n_hidden=16, n_layers=1, gene_batch_effect="multiplicative", learn_batch_effect=False, seed=0
     )
     before = model.get_batch_effects()
-    model.train(1, **SHORT)
+    model.train(4, **SHORT)
     np.testing.assert_array_equal(model.get_batch_effects(), before)
 
 
@@ -101,7 +101,7 @@ def test_effects_are_needed_before_training():
     sp.model.ParetoVI.setup_anndata(bare, batch_key="batch")
     model = sp.model.ParetoVI(bare, gene_batch_effect="multiplicative", seed=0)
     with pytest.raises(ValueError, match="run sp.pp.adjust_counts"):
-        model.train(1, **SHORT)
+        model.train(4, **SHORT)
 
 
 def test_bad_choices_are_refused():

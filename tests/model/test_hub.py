@@ -84,7 +84,7 @@ def test_scinfovae_with_a_front_is_shared_likewise(make_adata, tmp_path):
     with pytest.raises(RuntimeError, match="no front to show"):
         model.save_for_hub(tmp_path / "model", license_info="mit")
     short = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
-    epochs = {"max_epochs": 2, "max_epochs_pretrain": 2}
+    epochs = {"max_epochs": 4, "max_epochs_pretrain": 2}
     fit_front(model, "prior_divergence", "scalarization", 4, plan_kwargs=short, seed=0, progress=False, **epochs)
     model.select(1)
     model.save_for_hub(tmp_path / "model", license_info="mit", save_anndata=True)

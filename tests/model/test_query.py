@@ -9,7 +9,7 @@ from scvi.nn import FCLayers
 
 from scpareto.model import ParetoVI
 
-QUICK = {"max_epochs": 3, "max_epochs_pretrain": 2}
+QUICK = {"max_epochs": 5, "max_epochs_pretrain": 2}
 
 
 @pytest.fixture

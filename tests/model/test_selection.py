@@ -189,7 +189,7 @@ def test_clusters_are_those_of_the_place(make_adata):
     with pytest.raises(RuntimeError, match="no front. Learn one"), model.at(0):
         pass
     short = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
-    epochs = {"max_epochs": 2, "max_epochs_pretrain": 2}
+    epochs = {"max_epochs": 4, "max_epochs_pretrain": 2}
     front = sp.fit_front(model, "mmd", "scalarization", 4, plan_kwargs=short, seed=0, progress=False, **epochs)
     model.select(0)
     here, record = model.predict(), adata.uns["scpareto"]["scinfovae"]

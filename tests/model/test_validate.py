@@ -154,12 +154,13 @@ def test_one_batch_is_refused_at_setup(simulated):
         ParetoVI.setup_anndata(simulated, batch_key="batch")
 
 
-def test_no_batch_key_is_refused_before_training(simulated, training):
+def test_without_a_batch_key_the_model_is_trained_as_scvi_is_and_says_so(simulated):
     ParetoVI.setup_anndata(simulated)
-    model = ParetoVI(simulated)
-    with pytest.raises(ValueError, match="one level only.*Register a batch_key or nuisance_keys"):
-        model.train(**training)
-    assert not model.is_trained
+    model = ParetoVI(simulated, n_hidden=8, seed=0)
+    with pytest.warns(UserWarning, match="No batch_key was registered: there is nothing to correct"):
+        model.train(3, progress=False)
+    assert len(model.front) == 1
+    assert len(model.history["elbo_train"]) == 3
 
 
 def test_unregistered_data_are_refused(simulated):

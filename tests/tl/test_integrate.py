@@ -17,7 +17,7 @@ from scpareto.pp import variable_genes
 
 SHORT = {
     "n_points": 4,
-    "max_epochs": 2,
+    "max_epochs": 4,
     "max_epochs_pretrain": 2,
     "progress": False,
     "plan_kwargs": {"n_bootstrap": 5, "critic_warmup": {"max_epochs": 1}},

@@ -10,7 +10,7 @@ from scpareto._cells._names import rows_by_name, split_by_name, values_by_name
 from scpareto._cells._notes import check_key_added, note, write_codes
 from scpareto._cells._resident import ResidentDataset, resident_dataset
 from scpareto._cells._shape import check_one_type, check_shape
-from scpareto._cells._split import MOST_JUDGED, Split, judged_cells, stratified_split
+from scpareto._cells._split import MOST_JUDGED, Split, judged_cells, ordered_split, parted, stratified_split
 from scpareto._cells._validate import check_anndata, check_counts, holds_counts
 
 __all__ = [
@@ -43,6 +43,8 @@ __all__ = [
     "keys_of",
     "matrix_of",
     "note",
+    "ordered_split",
+    "parted",
     "principal_components",
     "resident_dataset",
     "row_blocks",

@@ -97,6 +97,47 @@ def judged_cells(
     return cells, Split(*(np.searchsorted(cells, part) for part in parts))
 
 
+def ordered_split(n_cells: int, fractions: tuple[float, float, float]) -> Split:
+    """Split cells in their order, as scvi-tools does without shuffling: validation, training, test.
+
+    Parameters
+    ----------
+    n_cells
+        Number of cells.
+    fractions
+        Shares of training, validation and test cells.
+    """
+    n_validation, n_train = math.floor(n_cells * fractions[1]), math.ceil(n_cells * fractions[0])
+    validation, train, test = np.split(np.arange(n_cells), [n_validation, n_validation + n_train])
+    return Split(train, validation, test)
+
+
+def parted(
+    cells: NDArray[np.int64], labels: ArrayLike, share: float, *, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Part cells in two at random within each level of ``labels``; the first part gets the share, sorted both.
+
+    Parameters
+    ----------
+    cells
+        Rows.
+    labels
+        Level of each of them, such as the batch.
+    share
+        Share of the first part, which a level of two cells or more does not miss.
+    seed
+        Seed of the permutation.
+    """
+    labels, rng = np.asarray(labels), np.random.default_rng(seed)
+    first, second = [cells[:0]], [cells[:0]]
+    for level in np.unique(labels):
+        own = rng.permutation(cells[labels == level])
+        n = max(1, round(share * len(own))) if len(own) > 1 else 0
+        first.append(own[:n])
+        second.append(own[n:])
+    return np.sort(np.concatenate(first)), np.sort(np.concatenate(second))
+
+
 def stratified_split(
     labels: ArrayLike, *, fractions: tuple[float, float, float] = (0.7, 0.1, 0.2), seed: int = 0
 ) -> Split:

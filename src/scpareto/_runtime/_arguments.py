@@ -81,7 +81,7 @@ def check_trainer_keywords(
     given
         Keywords for :class:`scvi.train.Trainer`.
     own
-        Further ones that are understood.
+        Further ones that the caller's own signature has or reads; an error lists them first.
     refused
         Keywords that a trainer takes but the caller sets, with the sentence that says what to give instead.
 
@@ -93,12 +93,16 @@ def check_trainer_keywords(
     import lightning.pytorch as lightning
     from scvi.train import Trainer
 
-    known = {name for cls in (Trainer, lightning.Trainer) for name in inspect.signature(cls.__init__).parameters}
-    known = (known | set(own)) - {"self", "args", "kwargs"}
+    taken = {name for cls in (Trainer, lightning.Trainer) for name in inspect.signature(cls.__init__).parameters}
+    taken -= {"self", "args", "kwargs", *(refused or ())}
+    known = [*own, *sorted(taken - set(own))]
     for name, value in given.items():
         if refused and name in refused:
             raise TypeError(f"{name}={value!r}: {refused[name]}")
         if name not in known:
             alike = difflib.get_close_matches(name, [*known, "batch_size", "max_epochs"], n=3)
-            meant = f" Did you mean {' or '.join(alike)}?" if alike else " See scvi.train.Trainer for those it takes."
-            raise TypeError(f"train() got an unexpected argument {name!r}.{meant}")
+            meant = f" Did you mean {' or '.join(alike)}?" if alike else ""
+            others = f"{', '.join(own)}; and what scvi.train.Trainer takes: " if own else ""
+            raise TypeError(
+                f"train() got an unexpected argument {name!r}.{meant} It takes {others}{', '.join(known[len(own) :])}."
+            )

@@ -105,7 +105,7 @@ def judge_embeddings(
         )
     of_parts = left.parts if left is not None else {}
     if frame.programmes is None:
-        return Judged(left, None, None, {name: Judged(found, None, None) for name, found in of_parts.items()})
+        return Judged(left, None, None, {name: Judged(of_parts.get(name), None, None) for name in parts or {}})
     everything = dict(judged)
     if whole_graphs and len(frame.programmes.rows) == len(frame.batch):
         everything |= dict(graphs or {})

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from anndata import io
 
 from scpareto._runtime import hdf5_written_whole, written_whole
 from scpareto.cli._data import (
@@ -33,22 +33,58 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer(
-    help="Learn the whole trade-off curve between batch correction and biology.",
     cls=OneLine,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for all results.")]
 NPoints = Annotated[int, typer.Option(help="Points of the front, its two ends included.")]
-Method = Annotated[str | None, typer.Option(help="Solver; the recommended one unless given.")]
-ObjectiveName = Annotated[str | None, typer.Option("--objective", help="What is traded against the generative loss.")]
+METHODS = ("conditional", "epo", "mgda", "pareto_mtl", "scalarization", "tchebycheff")
+OBJECTIVES = (
+    "classifier",
+    "deep_clustering",
+    "hsic",
+    "mine",
+    "mine_exact",
+    "mmd",
+    "mmd_unbiased",
+    "prior_divergence",
+    "smile",
+    "total_correlation",
+)
+"""Names that the help lists, which is to be there before the registers are imported; a test compares them."""
+Method = Annotated[
+    str | None, typer.Option(help=f"Solver; the recommended one unless given. One of {', '.join(METHODS)}.")
+]
+ObjectiveName = Annotated[
+    str | None,
+    typer.Option(
+        "--objective",
+        help=f"What is traded against the generative loss; classifier unless given. One of {', '.join(OBJECTIVES)}.",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of the whole run.")]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace an earlier run in the folder once this one is finished.")
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run of the same arguments.")]
-MaxEpochs = Annotated[int | None, typer.Option(help="Longest training of a point, in epochs.")]
-Pretrain = Annotated[int | None, typer.Option("--max-epochs-pretrain", help="Longest shared start, in epochs.")]
+MaxEpochs = Annotated[int | None, typer.Option(help="Longest training of one model in epochs, shared start included.")]
+Pretrain = Annotated[int | None, typer.Option("--max-epochs-pretrain", help="Epochs of it for the shared start.")]
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        print(f"scpareto {version('scpareto')}")
+        raise typer.Exit
+
+
+@app.callback()
+def scpareto(
+    shows_version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Learn the whole trade-off curve between batch correction and biology."""
 
 
 @app.command()
@@ -67,7 +103,7 @@ def fit(
     batch_size: Annotated[int, typer.Option(help="Cells of a minibatch.")] = 128,
     preset: Annotated[str | None, typer.Option(help="'paper' for the published recipe.")] = None,
     n_top_genes: Annotated[int, typer.Option(help="Variable genes to select, batch-aware; 0 keeps all genes.")] = 2000,
-    accelerator: Annotated[str, typer.Option(help="As in Lightning: auto, cpu, gpu, ...")] = "auto",
+    accelerator: Annotated[str, typer.Option(help="As in Lightning: auto, cpu, gpu, cuda, mps, tpu.")] = "auto",
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -124,7 +160,7 @@ def demo(
             "n_points": n_points,
             "method": "conditional",
             "objective": "classifier",
-            "max_epochs": 80,
+            "max_epochs": 160,
             "max_epochs_pretrain": 80,
             "batch_size": 128,
         },
@@ -251,6 +287,8 @@ def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: P
     draw(model, counts, [k for k in (batch_key, labels_key) if k is not None], output)
     adata.obsm["X_umap"] = counts.obsm["X_umap"]
     adata.strings_to_categoricals()  # as adata.write_h5ad does
+    from anndata import io
+
     with hdf5_written_whole(output / "adata.h5ad") as file:
         io.write_elem(file, "/", adata)
     console.print(as_table(front, model.selected))

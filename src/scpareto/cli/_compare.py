@@ -125,7 +125,7 @@ def _options(chosen: list[str] | None, arguments: dict[str, Any]) -> dict[str, d
         if method.returns == "front":
             options[name] = {"n_points": arguments["n_points"]}
             if epochs is not None:
-                options[name] |= {_TRAINED: max(1, epochs // 2), "max_epochs_pretrain": epochs}
+                options[name] |= {_TRAINED: epochs + max(1, epochs // 2), "max_epochs_pretrain": epochs}
         elif epochs is not None and _TRAINED in inspect.signature(method.run).parameters:
             options[name] = {_TRAINED: epochs}
     return options

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from anndata import io
-
 from scpareto.cli._run_folder import UsageError, console
 
 if TYPE_CHECKING:
@@ -44,6 +42,7 @@ def check_writable(adata: AnnData) -> None:
     """
     import anndata
     import h5py
+    from anndata import io
 
     tables = anndata.AnnData(obs=adata.obs, var=adata.var, uns=dict(adata.uns), obsm=dict(adata.obsm))
     with h5py.File("unwritten.h5ad", "w", driver="core", backing_store=False) as file:

@@ -9,7 +9,6 @@ from rich.markup import escape
 
 from scpareto._runtime import written_whole
 from scpareto.cli._run_folder import console
-from scpareto.pareto import advice_on_composition, attainable, range_in_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +68,8 @@ def point_roles(front: Front, selected: int) -> dict[int, list[str]]:
 
 def say_what_to_take(front: Front) -> None:
     """Say which point is recommended, and what lies within reach."""
+    from scpareto.pareto import advice_on_composition, range_in_words
+
     advice = advice_on_composition(front)
     reach = range_in_words(front)
     reason = front.explain().removesuffix(advice).strip().removesuffix(reach).strip()
@@ -102,6 +103,8 @@ def say_what_is_there(output: Path, model: ParetoVI, *, subset: bool) -> None:
 
 def place_to_try(front: Front) -> str:
     """Return an argument of ``select`` that names a place between the uncorrected and the recommended point."""
+    from scpareto.pareto import attainable
+
     ends = attainable(front)
     if ends is None or _reached(front, ends[1]) is None:
         return "preference=0.5"

@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+import scpareto
 from scpareto._runtime import Stopped, check_folder, put_in_place, signals_raised, written_whole
 
 if TYPE_CHECKING:
@@ -222,6 +223,9 @@ def reported_errors(output: Path | None = None, *, resumes: bool = False) -> Ite
     resumes
         Whether the command goes on with ``--resume``.
     """
+    # All at once and before any work: an interruption in the middle of an import is lost.
+    for name in scpareto.__all__:
+        getattr(scpareto, name)
     way_on = "Finished parts are kept; add --resume to go on." if resumes else ""
     with redirect_stdout(_Terminal(sys.stdout)):
         yield from _reported(output, way_on)

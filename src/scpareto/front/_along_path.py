@@ -77,6 +77,7 @@ def _train_path(run: FrontRun, start: Start, progress: FrontProgress) -> dict[st
         weights=AlongPath(scaler),
         max_epochs=run.spec.max_epochs,
         learning_rate=run.problem.recipe.lr_front,
+        epochs_before=run.spec.max_epochs_pretrain,
         piece_seeds=tuple(child_seed(run.seed(_seeds.PIECES), piece) for piece in range(n_pieces)),
     )
     unfinished = run.store.get(_UNFINISHED)

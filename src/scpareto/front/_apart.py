@@ -71,6 +71,7 @@ def extreme(run: FrontRun, which: int, start: Start) -> Point:
         max_epochs=spec.max_epochs,
         keep_best=which == 0,
         learning_rate=recipe.lr_front,
+        epochs_before=spec.max_epochs_pretrain,
     )
     refit = Training(
         name=f"point_{number}",
@@ -104,6 +105,7 @@ def candidate(run: FrontRun, number: int, start: Start, scalers: tuple[Scaler, S
         weights=weights,
         max_epochs=spec.max_epochs,
         learning_rate=recipe.lr_front,
+        epochs_before=spec.max_epochs_pretrain,
     )
     told = f"point {number} of {len(spec.preferences)}"
     return Point(number, "candidate", spec.preference(number), spec.seed, (training,), told)

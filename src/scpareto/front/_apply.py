@@ -55,7 +55,7 @@ def apply_point(
     >>> adata = sp.datasets.simulate_batches(n_cells=100, n_genes=20, seed=0)
     >>> scvi.model.SCVI.setup_anndata(adata, batch_key="batch")
     >>> model = scvi.model.SCVI(adata, n_latent=5)
-    >>> front = sp.fit_front(model, "mmd", n_points=4, max_epochs=1, max_epochs_pretrain=1, progress=False)
+    >>> front = sp.fit_front(model, "mmd", n_points=4, max_epochs=2, max_epochs_pretrain=1, progress=False)
     >>> sp.apply_point(model, front, 1)
     1
     >>> sp.apply_point(model, front, preference=0.4)

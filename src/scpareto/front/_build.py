@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scpareto._constants import BATCH
 from scpareto.front._clusters import POPULATIONS, Clustering, population_clusters, read_clustering
 from scpareto.objectives import get_objective, objective_class, objective_options
 from scpareto.train import registered_context
@@ -134,6 +135,8 @@ def resolve_target(adapter: VAEAdapter, cls: type[Objective], target: Any) -> tu
         return names[0], None
     name = names[0] if len(names) == 1 else adapter.add_product(names)
     n_levels = len(adapter.levels[name])
+    if is_without_nuisance(adapter) and name == BATCH:
+        return name, 2  # sizes of a critic that is never trained
     if n_levels < 2:
         raise ValueError(
             f"target={name!r} has one level only ({adapter.levels[name][0]}): there is nothing to correct. "
@@ -142,10 +145,16 @@ def resolve_target(adapter: VAEAdapter, cls: type[Objective], target: Any) -> tu
     return name, n_levels
 
 
+def is_without_nuisance(adapter: VAEAdapter) -> bool:
+    """Whether nothing was registered that could be traded: neither a batch nor another nuisance."""
+    return not adapter.has_batch_key and adapter.nuisances == [BATCH]
+
+
 def is_alone(objectives: list[Objective], adapter: VAEAdapter, manager: AnnDataManager) -> bool:
     """Whether every traded nuisance has one value among all cells, though the model knows more of them.
 
-    So it is for query cells of one batch: there is nothing to trade, and the generative loss is trained alone.
+    So it is for query cells of one batch, and for cells that were set up without a batch: there is nothing to trade,
+    and the generative loss is trained alone.
     """
     if not objectives or not all(objective.needs_nuisance for objective in objectives):
         return False

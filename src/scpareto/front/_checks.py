@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import Split, stratified_split
+from scpareto._cells import Split, ordered_split, parted, stratified_split
 from scpareto._runtime import child_seed
 from scpareto.front import _seeds
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from scpareto.front._options import FrontOptions
     from scpareto.pareto import Solver
 
 _LEAST_OF = {"training": 3, "validation": 2, "test": 5}
@@ -36,6 +37,46 @@ def checked_grid(
     if np.any(grid < 0) or not np.allclose(grid.sum(1), 1):
         raise ValueError(f"preferences must be non-negative and sum to 1, got {grid.tolist()}.")
     return grid[np.argsort(-grid[:, 0], kind="stable")]
+
+
+def split_of_options(options: FrontOptions, batch: NDArray[Any], seed: int, names: Sequence[Any]) -> Split:
+    """Return the split that the arguments of a front describe, checked."""
+    given = options.split
+    if given is None and options.external_indexing is not None:
+        given = _three_parts(options.external_indexing, batch, seed, names)
+    elif given is None and (options.fractions is not None or not options.shuffle_set_split):
+        fractions = options.fractions or (0.7, 0.1, 0.2)
+        if options.shuffle_set_split:
+            drawn = stratified_split(np.ravel(batch), fractions=fractions, seed=child_seed(seed, _seeds.SPLIT))
+        else:
+            drawn = ordered_split(len(batch), fractions)
+        given = [part for _, part in drawn.items()]
+    return checked_split(given, batch, seed, names=names)
+
+
+def _three_parts(
+    external: Sequence[ArrayLike | None], batch: NDArray[Any], seed: int, names: Sequence[Any]
+) -> list[ArrayLike]:
+    """Return parts by rows; where no test cells are named, two thirds of the held-out cells are for the test."""
+    given = [part for part in external if part is not None and len(np.asarray(part))]
+    if len(given) == 3:
+        return given
+    if len(given) != 2 or len(external) == 3 and external[1] is None:
+        raise ValueError(
+            f"external_indexing has {len(given)} parts with cells: give rows of training and held-out cells, or of "
+            "training, validation and test cells."
+        )
+    held_out = _rows_of_part(given[1], len(batch), names)
+    return [given[0], *parted(held_out, np.ravel(batch)[held_out], 1 / 3, seed=child_seed(seed, _seeds.SPLIT))]
+
+
+def checked_loading(loader_kwargs: dict[str, Any], n_train: int, batch_size: int) -> dict[str, Any]:
+    """Return the arguments of the data loaders, unless they leave no minibatch to train on."""
+    if loader_kwargs.get("drop_last") and n_train < batch_size:
+        raise ValueError(
+            f"drop_last=True leaves no minibatch: there are {n_train} training cells and batch_size={batch_size}."
+        )
+    return loader_kwargs
 
 
 def checked_split(

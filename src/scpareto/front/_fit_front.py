@@ -14,7 +14,7 @@ from scpareto.front._train_front import assembled, train_front
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike
     from scvi.model.base import BaseModelClass
@@ -35,11 +35,18 @@ def fit_front(
     preferences: ArrayLike | None = FrontOptions.preferences,
     max_epochs: int | None = FrontOptions.max_epochs,
     max_epochs_pretrain: int | None = FrontOptions.max_epochs_pretrain,
-    batch_size: int = FrontOptions.batch_size,
+    batch_size: int | None = FrontOptions.batch_size,
     split: Sequence[ArrayLike] | None = FrontOptions.split,
+    train_size: float | None = FrontOptions.train_size,
+    validation_size: float | None = FrontOptions.validation_size,
+    shuffle_set_split: bool = FrontOptions.shuffle_set_split,
     objective_kwargs: dict[str, Any] | Sequence[dict[str, Any]] | None = FrontOptions.objective_kwargs,
     solver_kwargs: dict[str, Any] | None = FrontOptions.solver_kwargs,
-    plan_kwargs: dict[str, Any] | None = FrontOptions.plan_kwargs,
+    plan_kwargs: Mapping[str, Any] | None = FrontOptions.plan_kwargs,
+    plan_config: Any = FrontOptions.plan_config,
+    early_stopping: bool | None = FrontOptions.early_stopping,
+    datasplitter_kwargs: Mapping[str, Any] | None = FrontOptions.datasplitter_kwargs,
+    load_sparse_tensor: bool = FrontOptions.load_sparse_tensor,
     warm_start: Literal["start", "path"] | str = FrontOptions.warm_start,
     on_collapse: Literal["keep", "apart"] | str = FrontOptions.on_collapse,
     checkpoint_dir: str | os.PathLike[str] | None = FrontOptions.checkpoint_dir,
@@ -50,6 +57,8 @@ def fit_front(
     progress: bool = FrontOptions.progress,
     seed: int | None = FrontOptions.seed,
     preset: str | None = FrontOptions.preset,
+    trainer_config: Any = FrontOptions.trainer_config,
+    datamodule: Any = FrontOptions.datamodule,
     **trainer_kwargs: Any,
 ) -> Front:
     """Learn the front between the generative loss of a model and an objective of its codes.
@@ -65,9 +74,12 @@ def fit_front(
     model
         A set-up SCVI, SCANVI, LinearSCVI, PEAKVI, TOTALVI or MULTIVI, or a model of scpareto, baselines included.
     {options: objective; method; n_points; preferences; max_epochs; max_epochs_pretrain; batch_size; split}
-    {options: objective_kwargs; solver_kwargs; plan_kwargs; warm_start; on_collapse; checkpoint_dir}
+    {options: train_size, validation_size; shuffle_set_split}
+    {options: objective_kwargs; solver_kwargs; plan_kwargs, plan_config; early_stopping; datasplitter_kwargs}
+    {options: load_sparse_tensor; warm_start; on_collapse; checkpoint_dir}
     {options: accelerator, devices; executor}
     {options: executor_kwargs; progress; seed; preset}
+    {options: trainer_config; datamodule}
     **trainer_kwargs
         Passed to :class:`scvi.train.Trainer`.
 
@@ -104,7 +116,7 @@ def fit_front(
     >>> adata = sp.datasets.simulate_batches(n_cells=100, n_genes=20, seed=0)
     >>> scvi.model.SCVI.setup_anndata(adata, batch_key="batch")
     >>> model = scvi.model.SCVI(adata, n_latent=5)
-    >>> front = sp.fit_front(model, "mmd", n_points=4, max_epochs=1, max_epochs_pretrain=1, progress=False)
+    >>> front = sp.fit_front(model, "mmd", n_points=4, max_epochs=2, max_epochs_pretrain=1, progress=False)
     >>> front.table[["point", "kind", "preference_mmd"]].round(2)
        point         kind  preference_mmd
     0      0      extreme            0.00
@@ -137,7 +149,8 @@ def finished(run: FrontRun, model: BaseModelClass) -> Front:
     except BaseException as error:
         front = assembled(run)
         if is_first_process():
-            logger.warning("Interrupted. Finished points: %s; missing: %s.", front.numbers or "none", front.missing)
+            what = "Interrupted" if isinstance(error, KeyboardInterrupt) else f"Ended by {type(error).__name__}"
+            logger.warning("%s. Finished points: %s; missing: %s.", what, front.numbers or "none", front.missing)
         _hand_over(model, front)
         if len(front) and not hasattr(model, "take_front"):
             error.front = front  # type: ignore[attr-defined]

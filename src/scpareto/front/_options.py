@@ -2,61 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from scpareto._runtime import checked_seed, whole_number
+from scpareto._runtime import check_trainer_keywords, checked_seed, whole_number
+from scpareto._scvi_compat import get_max_epochs_heuristic
 from scpareto.front._executor import EXECUTORS
+from scpareto.front._presets import PRESETS, Preset
+from scpareto.front._scvi_arguments import (
+    OF_PLANS,
+    OF_TRAINERS,
+    SPLITTING,
+    as_options,
+    bar_is_hidden,
+    fractions_of,
+    loader_options,
+    stopping_options,
+    without_fixed,
+)
 from scpareto.objectives import objective_class, objective_names
 from scpareto.pareto import solver_class
-from scpareto.train import PRACTICAL, PUBLISHED, Recipe
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import ArrayLike
+
+    from scpareto.train import Recipe
 
 NO_DATA_MODULE = (
     "A front is not trained from a data module: its points share one split of the cells and are judged on the codes of "
     "known cells, and a data module gives minibatches without the rows of their cells. Set the model up with cells "
     "that stay on disk: a backed AnnData, sparse groups of zarr stores, or a CollectionAdapter of several files."
 )
+_NOT_OF_TRAIN = ("seed", "preset", "trainer_kwargs", "external_indexing")
+"""Fields that are no arguments of :meth:`scpareto.model.ParetoVI.train`."""
+_TOLD = ("max_epochs", "max_epochs_pretrain")
+"""Fields that refusals name."""
+_LEAST_STEPS = 1000
+"""Steps of a point that its default number of epochs comes to at least."""
 WARM_STARTS = ("start", "path")
 """Where points begin."""
 ON_COLLAPSE = ("keep", "apart")
 """What happens where nothing falls along a path."""
-
-
-@dataclass(frozen=True)
-class Preset:
-    """What is chosen where the user chooses nothing.
-
-    Parameters
-    ----------
-    recipe
-        Numbers of the trainings.
-    objective, method
-        Recommended names. The method is for one training of all preferences, where there is one.
-    method_apart
-        Recommended method where every point is trained apart.
-    max_epochs_pretrain, max_epochs
-        Lengths; None for those that follow from the number of cells.
-    """
-
-    recipe: Recipe
-    objective: str
-    method: str
-    method_apart: str = "pareto_mtl"
-    max_epochs_pretrain: int | None = None
-    max_epochs: int | None = None
-
-
-PRESETS: dict[str | None, Preset] = {
-    None: Preset(PRACTICAL, objective="classifier", method="conditional"),
-    "paper": Preset(PUBLISHED, objective="mine", method="pareto_mtl", max_epochs_pretrain=200, max_epochs=150),
-}
-"""Presets by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,15 +71,24 @@ class FrontOptions:
         Preferences to train between the ends instead of ``n_points``: importances of the nuisance in [0, 1], shape
         ``(n_preferences,)``, or of all objectives, generative loss first, shape ``(n_preferences, n_objectives)``.
     max_epochs
-        Longest training of a point, in epochs of its main phase. None: a quarter of scvi-tools' heuristic (100 up to
-        20,000 cells) and at least 1,000 steps, twice that for one training of all preferences; or as published.
+        Longest training of one model, in epochs: the shared start and what follows it, the training of all preferences
+        or of one point, each of at least one epoch. None for the defaults of both: half of scvi-tools' heuristic for
+        the start (200 up to 20,000 cells); a quarter of it and at least 1,000 steps for a point, twice that for one
+        training of all preferences; or as published. Otherwise both are shortened or lengthened alike.
     max_epochs_pretrain
-        Longest training of the shared start. None: half of scvi-tools' heuristic (200 up to 20,000 cells); or as
-        published.
+        Epochs of ``max_epochs`` that are for the shared start; what follows it takes the rest.
     batch_size
-        Cells of a minibatch.
+        Cells of a minibatch; None for ``scvi.settings.batch_size``.
     split
         Training, validation and test cells, by row, mask or name; None for 70/10/20 %, stratified by batch.
+    train_size, validation_size
+        Shares of the training and the validation cells, instead of ``split``; the rest is for the test. Where nothing
+        is left for it, as in scvi-tools' trainings, two thirds of the held-out cells are: points are judged on cells
+        that neither the training nor the choice of the best state has seen. With one of the two alone, held-out cells
+        are shared out likewise.
+    shuffle_set_split
+        Whether these shares are drawn at random, stratified by batch. If not, the first cells are for validation, the
+        next for training and the last for the test, as in scvi-tools.
     objective_kwargs
         Options of the objective, or a list of them for several objectives. ``target`` names the nuisance, or a list of
         categorical ones whose product is meant; ``on`` the codes that are judged (``"mean"``, ``"sample"``,
@@ -98,8 +97,19 @@ class FrontOptions:
         ``obs`` or ``obsm``.
     solver_kwargs
         Options of the solver.
-    plan_kwargs
-        Fields of :class:`scpareto.train.Recipe`.
+    plan_kwargs, plan_config
+        Fields of :class:`scpareto.train.Recipe`, also by the names that :class:`scvi.train.TrainingPlan` has for them.
+        ``lr`` alone changes the learning rate of the points (``lr_front``) in proportion. Of a config object counts
+        what differs from its defaults.
+    early_stopping
+        Whether each training keeps the state that was best on validation cells, and ends ``early_stopping_patience``
+        epochs after it; None as the recipe says (yes; as published no). ``early_stopping_min_delta`` is in nats of the
+        ELBO; ``early_stopping_warmup_epochs`` count from the beginning of the shared start.
+    datasplitter_kwargs
+        Arguments of scvi-tools' data loaders, such as ``drop_last`` and ``num_workers``; ``external_indexing`` gives
+        rows of training, validation and maybe test cells, and comes before shares.
+    load_sparse_tensor
+        Whether minibatches travel to a device as sparse tensors.
     warm_start
         Where each point begins: at the shared ``"start"``, or along the ``"path"`` at the point before it, which takes
         a quarter of the default epochs.
@@ -125,6 +135,10 @@ class FrontOptions:
         drawn when it was made: set ``scvi.settings.seed`` before that for a front that can be repeated.
     preset
         ``"paper"`` for the published training recipe, None for the practical one.
+    datamodule
+        Refused: a front needs known cells.
+    trainer_config
+        Arguments of :class:`scvi.train.Trainer`; of a config object counts what differs from its defaults.
     trainer_kwargs
         Passed to :class:`scvi.train.Trainer`.
 
@@ -150,11 +164,18 @@ class FrontOptions:
     preferences: ArrayLike | None = None
     max_epochs: int | None = None
     max_epochs_pretrain: int | None = None
-    batch_size: int = 128
+    batch_size: int | None = 128
     split: Sequence[ArrayLike] | None = None
+    train_size: float | None = None
+    validation_size: float | None = None
+    shuffle_set_split: bool = True
     objective_kwargs: dict[str, Any] | Sequence[dict[str, Any]] | None = None
     solver_kwargs: dict[str, Any] | None = None
-    plan_kwargs: dict[str, Any] | None = None
+    plan_kwargs: Mapping[str, Any] | None = None
+    plan_config: Any = None
+    early_stopping: bool | None = None
+    datasplitter_kwargs: Mapping[str, Any] | None = None
+    load_sparse_tensor: bool = False
     warm_start: str = "start"
     on_collapse: str = "keep"
     checkpoint_dir: str | os.PathLike[str] | None = None
@@ -165,9 +186,13 @@ class FrontOptions:
     progress: bool = True
     seed: int | None = None
     preset: str | None = None
+    trainer_config: Any = None
+    datamodule: Any = None
     trainer_kwargs: dict[str, Any] = field(default_factory=dict)
+    external_indexing: Sequence[ArrayLike | None] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._join_configs()
         _check_choice("executor", self.executor, (None, *EXECUTORS))
         _check_choice("warm_start", self.warm_start, WARM_STARTS)
         _check_choice("on_collapse", self.on_collapse, ON_COLLAPSE)
@@ -191,7 +216,88 @@ class FrontOptions:
         solver_class(self.solver)  # refuses an unknown one, and names the others
         for is_so, sentence in REFUSED:
             if is_so(self):
-                raise ValueError(sentence.format(learned=", ".join(self.learned)))
+                raise ValueError(
+                    sentence.format(**{n: getattr(self, n) for n in _TOLD}, learned=", ".join(self.learned))
+                )
+
+    def _join_configs(self) -> None:
+        """Put what scvi-tools says by configs and names of its own where a front reads it, or refuse it."""
+        trainer = as_options(self.trainer_config, "trainer_config") | self.trainer_kwargs
+        check_trainer_keywords(trainer, own=[f.name for f in fields(self) if f.name not in _NOT_OF_TRAIN])
+        found: dict[str, Any] = {
+            name: value
+            for name in ("max_epochs", "accelerator", "devices")
+            if (value := trainer.pop(name, None)) is not None and getattr(self, name) == getattr(type(self), name)
+        }
+        stopping = stopping_options(trainer, self.early_stopping)
+        found["progress"] = not bar_is_hidden(trainer) and self.progress
+        found["trainer_kwargs"] = without_fixed(trainer, OF_TRAINERS)
+        plan = as_options(self.plan_config, "plan_config") | as_options(self.plan_kwargs, "plan_kwargs")
+        found["plan_kwargs"] = without_fixed(plan, OF_PLANS, "plan_kwargs: ") | stopping
+        splitter = as_options(self.datasplitter_kwargs, "datasplitter_kwargs")
+        loader_options(splitter)
+        for name in SPLITTING:
+            if name in splitter and getattr(self, name, None) == getattr(type(self), name, None):
+                found[name] = splitter[name]
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def fractions(self) -> tuple[float, float, float] | None:
+        """Shares of training, validation and test cells; None for the usual ones.
+
+        Raises
+        ------
+        ValueError
+            If they leave no cells to judge points on.
+        """
+        return fractions_of(self.train_size, self.validation_size)
+
+    @property
+    def loader_kwargs(self) -> dict[str, Any]:
+        """Arguments of the data loaders."""
+        found = loader_options(as_options(self.datasplitter_kwargs, "datasplitter_kwargs"))
+        return found | {"load_sparse_tensor": True} if self.load_sparse_tensor else found
+
+    def recipe(self, own: dict[str, Any]) -> Recipe:
+        """Recipe of the trainings.
+
+        Parameters
+        ----------
+        own
+            Fields that suit the family of the model, which the user's come before.
+        """
+        base = self.defaults.recipe
+        given = own | dict(self.plan_kwargs or {})
+        if "lr" in given and "lr_front" not in (self.plan_kwargs or {}):
+            given["lr_front"] = given.get("lr_front", base.lr_front) * (given["lr"] / base.lr)
+        return base.with_options(given)
+
+    def lengths(self, n_cells: int, n_minibatches: int) -> tuple[int, int]:
+        """Epochs of the shared start, and of a point or the one training of all.
+
+        Parameters
+        ----------
+        n_cells, n_minibatches
+            Number of all cells, and of minibatches of training cells.
+        """
+        start, rest = self._default_lengths(n_cells, n_minibatches)
+        if self.max_epochs is None:
+            return self.max_epochs_pretrain or start, rest
+        if self.max_epochs_pretrain is None:
+            start = min(max(1, round(self.max_epochs * start / (start + rest))), max(1, self.max_epochs - 1))
+        else:
+            start = self.max_epochs_pretrain
+        return start, max(1, self.max_epochs - start)
+
+    def _default_lengths(self, n_cells: int, n_minibatches: int) -> tuple[int, int]:
+        heuristic = get_max_epochs_heuristic(n_cells)
+        # The encoder moves slowly, so that critics can follow: few cells need more epochs.
+        at_least = math.ceil(_LEAST_STEPS / n_minibatches)
+        # One training for all points takes twice as long as one of them, a step from one to the next a quarter.
+        length = 2 if self.along_path else 0.25 if self.warm_start == "path" else 1
+        epochs = math.ceil(length * max(at_least, heuristic // 4))
+        return self.defaults.max_epochs_pretrain or max(1, heuristic // 2), self.defaults.max_epochs or epochs
 
     @property
     def defaults(self) -> Preset:
@@ -248,8 +354,21 @@ REFUSED: tuple[tuple[Callable[[FrontOptions], bool], str], ...] = (
         "precision=16: half precision overflows in the critics. Use 32 or 'bf16-mixed'.",
     ),
     (
-        lambda o: "datamodule" in o.trainer_kwargs,
+        lambda o: o.datamodule is not None,
         NO_DATA_MODULE,
+    ),
+    (
+        lambda o: (o.max_epochs_pretrain or 0) >= (o.max_epochs or math.inf),
+        "max_epochs={max_epochs} is the whole training and max_epochs_pretrain={max_epochs_pretrain} its shared start, "
+        "which leaves nothing for what follows. Give a larger max_epochs, or leave max_epochs_pretrain out.",
+    ),
+    (
+        lambda o: o.split is not None and o.fractions is not None,
+        "split names the cells of each part; train_size and validation_size do not go with it.",
+    ),
+    (
+        lambda o: o.split is not None and o.external_indexing is not None,
+        "split and external_indexing both name the cells of each part. Give one of them.",
     ),
     (
         lambda o: o.along_path and o.warm_start == "path",

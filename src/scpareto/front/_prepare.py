@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import torch
 from scvi import REGISTRY_KEYS
+from scvi import settings as scvi_settings
 
-from scpareto._runtime import check_accelerator, check_trainer_keywords, child_seed, resolved_seed, seeded, whole_number
-from scpareto._scvi_compat import get_max_epochs_heuristic
+from scpareto._runtime import check_accelerator, child_seed, resolved_seed, seeded
 from scpareto.front import _seeds
-from scpareto.front._build import build_objectives, check_targets, is_alone, paired
-from scpareto.front._checks import checked_grid, checked_split, devices_of
+from scpareto.front._build import build_objectives, check_targets, is_alone, is_without_nuisance, paired
+from scpareto.front._checks import checked_grid, checked_loading, devices_of, split_of_options
 from scpareto.front._executor import RayExecutor, is_on_gpu
 from scpareto.front._fingerprint import data_hash, model_settings, state_hash, trainer_settings
 from scpareto.front._front_run import FrontRun
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("scpareto")
 
-_LEAST_STEPS = 1000
-"""Steps of a point that its default number of epochs comes to at least."""
+NO_BATCH_KEY = (
+    "No batch_key was registered: there is nothing to correct, so that the model is trained as SCVI is and its front "
+    "has one point. Register one with setup_anndata(adata, batch_key=...) for a front."
+)
 
 
 def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
@@ -58,31 +61,32 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
         raise ValueError(NO_DATA_MODULE)
     if options.executor is None:  # workers elsewhere may have what this process lacks
         check_accelerator(options.accelerator, options.devices)
-    check_trainer_keywords(options.trainer_kwargs)
     adapter, manager = get_adapter(model), model.adata_manager
-    own = adapter.recipe if options.preset is None else {}
-    recipe = options.defaults.recipe.with_options(own | (options.plan_kwargs or {}))
+    recipe = options.recipe(adapter.recipe if options.preset is None else {})
     get_scaler(recipe.scaler)
     seed = resolved_seed(options.seed)
     batch = manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)
-    split = checked_split(options.split, batch, seed, names=manager.adata.obs_names)
+    split = split_of_options(options, batch, seed, manager.adata.obs_names)
     pairs = paired(options.objectives, options.objective_kwargs)
     with seeded(child_seed(seed, _seeds.FIRST_CRITIC)):
         objectives, clusterings = build_objectives(pairs, adapter, manager, recipe, len(split.train))
     alone = is_alone(objectives, adapter, manager)
+    if is_without_nuisance(adapter) and alone:
+        warnings.warn(NO_BATCH_KEY, UserWarning, stacklevel=4)
     if not alone:
         check_targets(objectives, adapter, manager, split)
     grid = checked_grid(solver_class(options.solver), options.n_points, options.preferences, 1 + len(objectives))
     solver_kwargs = options.solver_kwargs or {}
     get_solver(options.solver, preferences=grid, **{"safeguards": recipe.safeguards} | solver_kwargs)
-    batch_size = whole_number("batch_size", options.batch_size)
-    n_pretrain, n_epochs = default_lengths(options, manager.adata.n_obs, math.ceil(len(split.train) / batch_size))
+    batch_size = int(options.batch_size or scvi_settings.batch_size)
+    loader_kwargs = checked_loading(options.loader_kwargs, len(split.train), batch_size)
+    n_pretrain, n_epochs = options.lengths(manager.adata.n_obs, math.ceil(len(split.train) / batch_size))
     spec = FrontSpec(
         method=options.solver,
         solver_kwargs=solver_kwargs,
         preferences=grid,
-        max_epochs_pretrain=_epochs("max_epochs_pretrain", options.max_epochs_pretrain, n_pretrain),
-        max_epochs=_epochs("max_epochs", options.max_epochs, n_epochs),
+        max_epochs_pretrain=n_pretrain,
+        max_epochs=n_epochs,
         seed=seed,
         warm_start=options.warm_start,
         grid_given=options.preferences is not None,
@@ -90,7 +94,7 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     )
     devices = devices_of(options.accelerator, options.devices)
     trainer_kwargs = {"accelerator": options.accelerator, "devices": devices} | options.trainer_kwargs
-    problem = Problem(adapter, manager, split, tuple(objectives), recipe, batch_size, trainer_kwargs)
+    problem = Problem(adapter, manager, split, tuple(objectives), recipe, batch_size, trainer_kwargs, loader_kwargs)
     on_gpu = is_on_gpu(options.accelerator)
     executor = None if options.executor is None else RayExecutor(on_gpu=on_gpu, **options.executor_kwargs or {})
     settings = settings_of(options, spec, problem)
@@ -128,29 +132,6 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     )
 
 
-def _epochs(name: str, value: int | None, default: int) -> int:
-    return default if value is None else whole_number(name, value)
-
-
-def default_lengths(options: FrontOptions, n_cells: int, n_minibatches: int) -> tuple[int, int]:
-    """Epochs of the shared start, and of a point or the one training of all, where the user names none.
-
-    Parameters
-    ----------
-    options
-        The arguments.
-    n_cells, n_minibatches
-        Number of all cells, and of minibatches of training cells.
-    """
-    defaults, heuristic = options.defaults, get_max_epochs_heuristic(n_cells)
-    # The encoder moves slowly, so that critics can follow: few cells need more epochs.
-    at_least = math.ceil(_LEAST_STEPS / n_minibatches)
-    # One training for all points takes twice as long as one of them, a step from one to the next a quarter.
-    length = 2 if options.along_path else 0.25 if options.warm_start == "path" else 1
-    epochs = math.ceil(length * max(at_least, heuristic // 4))
-    return defaults.max_epochs_pretrain or max(1, heuristic // 2), defaults.max_epochs or epochs
-
-
 def settings_of(options: FrontOptions, spec: FrontSpec, problem: Problem) -> dict[str, Any]:
     """Everything that determines a front, as plain types: kept with it, and compared when it is resumed."""
     objectives = problem.objectives
@@ -165,7 +146,7 @@ def settings_of(options: FrontOptions, spec: FrontSpec, problem: Problem) -> dic
         "recipe": problem.recipe.to_plain(),
         "preferences": spec.preferences.tolist(),
         "max_epochs_pretrain": spec.max_epochs_pretrain,
-        "max_epochs": spec.max_epochs,
+        "max_epochs": spec.n_epochs_whole,
         "batch_size": problem.batch_size,
         "warm_start": spec.warm_start,
         "grid_given": spec.grid_given,

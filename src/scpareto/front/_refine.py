@@ -76,7 +76,7 @@ def refine_point(
     >>> adata = sp.datasets.simulate_batches(n_cells=100, n_genes=20, seed=0)
     >>> scvi.model.SCVI.setup_anndata(adata, batch_key="batch")
     >>> model = scvi.model.SCVI(adata, n_latent=5)
-    >>> front = sp.fit_front(model, "mmd", n_points=4, max_epochs=1, max_epochs_pretrain=1, progress=False)
+    >>> front = sp.fit_front(model, "mmd", n_points=4, max_epochs=2, max_epochs_pretrain=1, progress=False)
     >>> before = front.table["n_epochs"].tolist()
     >>> sp.front.refine_point(model, front, 1, max_epochs=1, progress=False)
     1

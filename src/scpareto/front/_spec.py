@@ -75,6 +75,11 @@ class FrontSpec:
         return [] if self.alone else list(range(1, len(self.preferences) + 1))
 
     @property
+    def n_epochs_whole(self) -> int:
+        """Longest training of one model, shared start included."""
+        return self.max_epochs_pretrain + self.max_epochs
+
+    @property
     def n_epochs(self) -> int:
         """Epochs of all trainings, refits of decoders included, if none stops early."""
         n_trainings = 1 if self.along_path or self.alone else len(self.preferences) + 2 * self.n_objectives - 1

@@ -50,7 +50,7 @@ def train_front(run: FrontRun) -> None:
 def assembled(run: FrontRun) -> Front:
     """Assemble the front of all points finished so far."""
     spec = run.current().spec
-    metadata = copy.deepcopy(run.metadata) | {"method": spec.method, "max_epochs": spec.max_epochs}
+    metadata = copy.deepcopy(run.metadata) | {"method": spec.method, "max_epochs": spec.n_epochs_whole}
     metadata |= {"on_axis": run.is_on_axis, "probed": list(run.current().current_judging.probed)}
     if run.has_collapsed:
         metadata["collapsed"] = True

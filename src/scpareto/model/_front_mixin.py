@@ -6,12 +6,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from scpareto._cells import note, write_codes
 from scpareto._constants import UNS_KEY
 from scpareto.front import audit_front
 from scpareto.model._described import described
+from scpareto.model._history import history_of
 from scpareto.model._hub import save_for_hub
 from scpareto.model._minified import refuse_minified
 from scpareto.model._plain_saving import INDICES, PlainSavingMixin
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
 
+    import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
     from scvi.hub import HubModel
@@ -72,16 +73,13 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
     def history(self) -> dict[str, pd.DataFrame] | None:
         """Losses and weights of each epoch of the selected point's training, one frame per quantity, losses in nats.
 
-        Points of one common training have one history.
+        The epochs of the shared start come first, in which nothing else than the generative loss counts, and its
+        columns are there by scvi-tools' names too (``elbo_train``, ``elbo_validation``). Points of one common training
+        have one history.
         """
         if self._front is None or self.selected_ is None:
             return None
-        histories = self._front.metadata.get("history", {})
-        columns = histories.get(f"point_{self.selected_}", histories.get("path"))
-        if columns is None:
-            return None
-        index = pd.RangeIndex(len(next(iter(columns.values()), [])), name="epoch")
-        return {name: pd.DataFrame({name: values}, index=index) for name, values in columns.items()}
+        return history_of(self._front, self.selected_)
 
     def _trained_front(self) -> Front:
         """Return the front, or refuse."""

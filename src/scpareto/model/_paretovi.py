@@ -32,7 +32,7 @@ from scpareto.module import ParetoVAE
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     import torch
@@ -87,7 +87,7 @@ class ParetoVI(FrontMixin, SCVI):
     >>> adata = sp.datasets.simulate_batches(n_cells=200, n_genes=50, seed=0)
     >>> sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
     >>> model = sp.model.ParetoVI(adata, seed=0)
-    >>> model.train(2, max_epochs_pretrain=2, n_points=4, method="pareto_mtl", objective="mine", progress=False)
+    >>> model.train(4, max_epochs_pretrain=2, n_points=4, method="pareto_mtl", objective="mine", progress=False)
     >>> adata.obsm["X_paretovi"] = model.get_latent_representation()
     """
 
@@ -281,11 +281,18 @@ class ParetoVI(FrontMixin, SCVI):
         n_points: int = FrontOptions.n_points,
         preferences: ArrayLike | None = FrontOptions.preferences,
         max_epochs_pretrain: int | None = FrontOptions.max_epochs_pretrain,
-        batch_size: int = FrontOptions.batch_size,
+        batch_size: int | None = FrontOptions.batch_size,
         split: Sequence[ArrayLike] | None = FrontOptions.split,
+        train_size: float | None = FrontOptions.train_size,
+        validation_size: float | None = FrontOptions.validation_size,
+        shuffle_set_split: bool = FrontOptions.shuffle_set_split,
         objective_kwargs: dict[str, Any] | Sequence[dict[str, Any]] | None = FrontOptions.objective_kwargs,
         solver_kwargs: dict[str, Any] | None = FrontOptions.solver_kwargs,
-        plan_kwargs: dict[str, Any] | None = FrontOptions.plan_kwargs,
+        plan_kwargs: Mapping[str, Any] | None = FrontOptions.plan_kwargs,
+        plan_config: Any = FrontOptions.plan_config,
+        early_stopping: bool | None = FrontOptions.early_stopping,
+        datasplitter_kwargs: Mapping[str, Any] | None = FrontOptions.datasplitter_kwargs,
+        load_sparse_tensor: bool = FrontOptions.load_sparse_tensor,
         warm_start: Literal["start", "path"] | str = FrontOptions.warm_start,
         on_collapse: Literal["keep", "apart"] | str = FrontOptions.on_collapse,
         checkpoint_dir: str | os.PathLike[str] | None = FrontOptions.checkpoint_dir,
@@ -294,6 +301,8 @@ class ParetoVI(FrontMixin, SCVI):
         executor: str | None = FrontOptions.executor,
         executor_kwargs: dict[str, Any] | None = FrontOptions.executor_kwargs,
         progress: bool = FrontOptions.progress,
+        trainer_config: Any = FrontOptions.trainer_config,
+        datamodule: Any = FrontOptions.datamodule,
         **trainer_kwargs: Any,
     ) -> None:
         """Learn the front, then select the recommended point; writes a record to ``adata.uns["scpareto"]["paretovi"]``.
@@ -304,8 +313,11 @@ class ParetoVI(FrontMixin, SCVI):
         Parameters
         ----------
         {options: max_epochs; method; objective; n_points; preferences; max_epochs_pretrain; batch_size; split}
-        {options: objective_kwargs; solver_kwargs; plan_kwargs; warm_start; on_collapse; checkpoint_dir}
+        {options: train_size, validation_size; shuffle_set_split}
+        {options: objective_kwargs; solver_kwargs; plan_kwargs, plan_config; early_stopping; datasplitter_kwargs}
+        {options: load_sparse_tensor; warm_start; on_collapse; checkpoint_dir}
         {options: accelerator, devices; executor; executor_kwargs; progress}
+        {options: trainer_config; datamodule}
         **trainer_kwargs
             Passed to :class:`scvi.train.Trainer`.
 

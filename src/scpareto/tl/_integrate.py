@@ -90,7 +90,7 @@ def integrate(
     >>> import scanpy as sc
     >>> import scpareto as sp
     >>> adata = sp.datasets.simulate_batches(n_cells=200, n_genes=60, n_batches=2, seed=0)
-    >>> short = {"n_points": 4, "max_epochs": 2, "max_epochs_pretrain": 2, "progress": False}  # for this example only
+    >>> short = {"n_points": 4, "max_epochs": 4, "max_epochs_pretrain": 2, "progress": False}  # for this example only
     >>> model = sp.tl.integrate(adata, batch_key="batch", n_top_genes=40, **short)
     >>> sc.pp.neighbors(adata, use_rep="X_scpareto")
     >>> number = model.select(0, key_added="X_uncorrected")

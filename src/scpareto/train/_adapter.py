@@ -14,7 +14,7 @@ from torch.distributions import Normal
 
 from scpareto._cells import CELL_INDEX
 from scpareto._constants import BATCH, NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
-from scpareto._scvi_compat import MODULE_KEYS
+from scpareto._scvi_compat import MODULE_KEYS, UNREGISTERED_BATCH
 from scpareto.objectives import Context
 
 if TYPE_CHECKING:
@@ -68,9 +68,10 @@ class VAEAdapter:
         self._fields: dict[str, list[str]] = {}
         self.clusters: dict[str, Tensor] = {}
         self._products: dict[str, list[str]] = {}
-        self.levels: dict[str, list[str]] = {
-            BATCH: [str(level) for level in manager.get_state_registry(REGISTRY_KEYS.BATCH_KEY).categorical_mapping]
-        }
+        batches = manager.get_state_registry(REGISTRY_KEYS.BATCH_KEY)
+        self.levels: dict[str, list[str]] = {BATCH: [str(level) for level in batches.categorical_mapping]}
+        # scvi-tools adds a column of one level where no batch_key is given.
+        self.has_batch_key = batches.original_key != UNREGISTERED_BATCH or len(self.levels[BATCH]) > 1
         for key in (NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY):
             if key not in manager.data_registry:
                 continue

@@ -73,3 +73,8 @@ def is_mapped(module: nn.Module) -> bool:
 def is_fast(parameter: Tensor) -> bool:
     """Whether Adam has a fused form for the device of a parameter."""
     return parameter.device.type in ("cpu", "cuda")
+
+
+def dense(values: Tensor) -> Tensor:
+    """Return values as a dense tensor: minibatches that the trainer does not hand over may be sparse."""
+    return values if values.layout is torch.strided else values.to_dense()

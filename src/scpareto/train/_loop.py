@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor
+from lightning.pytorch.loggers.logger import DummyLogger
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 from scvi.dataloaders import DataSplitter
 from scvi.train import Trainer
@@ -18,7 +19,7 @@ from scpareto._runtime import BestState, child_seed, interrupts_raised, quiet_li
 from scpareto.objectives import denormals_flushed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     import lightning.pytorch as lightning
     from scvi.data import AnnDataManager
@@ -62,10 +63,12 @@ class KeepBest(Callback):
         First epochs of the main phase, whose states are never kept.
     window
         Epochs whose mean merit judges a state.
+    least_gain
+        How much better a merit has to be.
     """
 
-    def __init__(self, patience: int, settling_epochs: int, window: int = 3) -> None:
-        self.best = BestState(patience)
+    def __init__(self, patience: int, settling_epochs: int, window: int = 3, *, least_gain: float = 0.0) -> None:
+        self.best = BestState(patience, least_gain=least_gain)
         self.settling_epochs = settling_epochs
         self.window = window
         self._merits: list[float] = []
@@ -124,6 +127,7 @@ def run_training(
     settling: bool = False,
     best: KeepBest | None = None,
     on_epoch: Callable[[], None] | None = None,
+    loader_kwargs: Mapping[str, Any] | None = None,
     **trainer_kwargs: Any,
 ) -> int:
     """Train ``plan`` and leave its module in evaluation mode, in its best state.
@@ -151,6 +155,8 @@ def run_training(
         Keeper of the best state, for a training in several pieces; the caller restores the state after the last one.
     on_epoch
         Called after each main-phase epoch.
+    loader_kwargs
+        Passed to scvi-tools' data loaders.
     **trainer_kwargs
         Passed to :class:`scvi.train.Trainer`.
 
@@ -168,7 +174,10 @@ def run_training(
         If the user interrupts.
     """
     counter = MainPhaseEpochs(max_epochs, on_epoch)
-    callbacks: list[Callback] = [*trainer_kwargs.pop("callbacks", []), counter]
+    given = trainer_kwargs.pop("callbacks", None) or []
+    callbacks: list[Callback] = [*(given if isinstance(given, list | tuple) else [given]), counter]
+    if trainer_kwargs.pop("learning_rate_monitor", False):
+        callbacks.append(LearningRateMonitor())
     keeper = best
     if keeper is None and plan.recipe.early_stopping:
         keeper = keep_best(plan, max_epochs, settling=settling)
@@ -181,6 +190,8 @@ def run_training(
             "enable_model_summary": False,
             "check_val_every_n_epoch": 1,
         }
+        if any(isinstance(callback, LearningRateMonitor) for callback in callbacks):
+            options["logger"] = DummyLogger()  # a monitor asks for one; what it finds goes into the history
         trainer = Trainer(max_epochs=max_epochs + max_initial_epochs, callbacks=callbacks, **options | trainer_kwargs)
         if isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
             raise ValueError(
@@ -188,7 +199,7 @@ def run_training(
                 "are lost. Use strategy='ddp' in a script, or one device."
             )
         resident = resident_dataset(manager, trainer.strategy.root_device)
-        data = _data(with_cell_index(manager, resident), split, batch_size, trainer.world_size)
+        data = _data(with_cell_index(manager, resident), split, batch_size, trainer.world_size, loader_kwargs or {})
         # Lightning leaves modules in the mode they are in, and the training before ended in evaluation mode.
         plan.train()
         with interrupts_raised(), denormals_flushed(), _noise_of_its_own(trainer), _distributions_unchecked():
@@ -199,22 +210,28 @@ def run_training(
     return counter.n_epochs
 
 
-def keep_best(plan: FrontPlan, max_epochs: int, *, settling: bool) -> KeepBest:
-    """Keeper of the best state of a training of ``max_epochs``."""
+def keep_best(plan: FrontPlan, max_epochs: int, *, settling: bool, epochs_before: int = 0) -> KeepBest:
+    """Keeper of the best state of a training of ``max_epochs``, which goes on from ``epochs_before`` others."""
     recipe = plan.recipe
-    return KeepBest(recipe.patience, int(recipe.settling_share * max_epochs) if settling else 0, recipe.merit_window)
+    share = recipe.settling_share if settling else 0.0
+    settling_epochs = max(recipe.settling_epochs - epochs_before, int(share * max_epochs))
+    least_gain = plan.weighing.standardised_gain(recipe.least_gain)
+    return KeepBest(recipe.patience, settling_epochs, recipe.merit_window, least_gain=least_gain)
 
 
-def _data(manager: AnnDataManager, split: Split, batch_size: int, n_processes: int) -> DataSplitter:
+def _data(
+    manager: AnnDataManager, split: Split, batch_size: int, n_processes: int, loader_kwargs: Mapping[str, Any]
+) -> DataSplitter:
     """Minibatches of the training and validation cells, divided over the processes."""
     n_cells = -(-len(split.train) // n_processes)
+    # Batch normalisation has no use for one or two left-over cells.
+    drop_last = bool(loader_kwargs.get("drop_last")) or 0 < n_cells % batch_size < 3
     return DataSplitter(
         manager,
         external_indexing=[split.train, split.validation, split.test],
         batch_size=batch_size,
-        # Batch normalisation has no use for one or two left-over cells.
-        drop_last=0 < n_cells % batch_size < 3,
         distributed_sampler=n_processes > 1,
+        **{**loader_kwargs, "drop_last": drop_last},
     )
 
 

@@ -15,6 +15,7 @@ from scpareto.pareto import preference_at
 from scpareto.train._code_bank import CodeBank
 from scpareto.train._path_weights import PathWeights
 from scpareto.train._plan import FrontPlan, numbers
+from scpareto.train._rates import lower_rate
 from scpareto.train._records import n_epochs_in
 from scpareto.train._weighing import Weighing, standardised
 
@@ -55,6 +56,10 @@ class PathWeighing(Weighing):
     def weights(self, losses: NDArray[np.float64] | None, gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """Give the importances."""
         return preference_at(self.shares)
+
+    def standardised_gain(self, gain: float) -> float:
+        """Nats of the generative loss in the unit of its standardised values."""
+        return gain / float(self.scaler.range[0])
 
     def merit(self, losses: NDArray[np.float64]) -> float:
         """Weighted sum of the standardised losses."""
@@ -108,7 +113,8 @@ class PathPlan(FrontPlan):
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Adam for the control points and, if there are any, for the critics; the same ones in every piece."""
         if not self._made:
-            self._made = [self._adam(self.path.trained), *super().configure_optimizers()[1:]]
+            of_critics = super().configure_optimizers()[1:]
+            self._made = [self._adam(self.path.trained), *of_critics]  # last, as it is its rate that may fall
         return self._made
 
     def move_to(self, shares: NDArray[np.float64]) -> None:
@@ -148,6 +154,7 @@ class PathPlan(FrontPlan):
         self.history.append(record)
         self.report(record)
         self._validation = []
+        lower_rate(self._plateau, self.merit, self.weighing)
 
     def judged_places(self) -> list[NDArray[np.float64]]:
         """Places at which validation cells are judged: the start, and steps towards each end."""
@@ -172,16 +179,23 @@ class PathPlan(FrontPlan):
 
     def to_plain(self) -> dict[str, Any]:
         """Return all that :meth:`take_plain` needs, as tensors and plain types."""
-        return self.snapshot() | {
-            "optimizers": [copy.deepcopy(optimizer.state_dict()) for optimizer in self._made],
-            "history": [dict(record) for record in self.history],
-        }
+        plateau = {} if self._plateau is None else {"plateau": dict(self._plateau.state_dict())}
+        return (
+            self.snapshot()
+            | plateau
+            | {
+                "optimizers": [copy.deepcopy(optimizer.state_dict()) for optimizer in self._made],
+                "history": [dict(record) for record in self.history],
+            }
+        )
 
     def take_plain(self, plain: dict[str, Any]) -> None:
         """Go on from where another training was, between two pieces."""
         self.restore(plain)
         for optimizer, state in zip(self.configure_optimizers(), plain["optimizers"], strict=True):
             optimizer.load_state_dict(state)
+        if self._plateau is not None and "plateau" in plain:
+            self._plateau.load_state_dict(plain["plateau"])
         self.history = list(plain["history"])
 
     def _context(self, batch: dict[str, Tensor]) -> Context:

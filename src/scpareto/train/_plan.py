@@ -17,6 +17,7 @@ from scpareto._runtime import averaged, averaged_gradient, averaged_tensor, shar
 from scpareto.objectives import Context
 from scpareto.train._code_bank import CodeBank
 from scpareto.train._gradients import (
+    dense,
     inner_products,
     is_fast,
     is_mapped,
@@ -25,6 +26,7 @@ from scpareto.train._gradients import (
     stacked,
     weighted_sum,
 )
+from scpareto.train._rates import lower_rate, plateau_of, rates
 from scpareto.train._records import copied_state
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from lightning.pytorch.core.optimizer import LightningOptimizer
     from numpy.typing import NDArray
     from torch import Tensor
+    from torch.optim.lr_scheduler import ReduceLROnPlateau
 
     from scpareto.objectives import Objective
     from scpareto.train._adapter import Encoded, VAEAdapter
@@ -51,7 +54,7 @@ class TrainingDiverged(RuntimeError):
     >>> adata = sp.datasets.simulate_batches(n_cells=100, n_genes=20, seed=0)
     >>> sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
     >>> model = sp.model.ParetoVI(adata, n_hidden=8, seed=0)
-    >>> model.train(2, max_epochs_pretrain=2, plan_kwargs={"lr": 1e30}, progress=False)
+    >>> model.train(4, max_epochs_pretrain=2, plan_kwargs={"lr": 1e30}, progress=False)
     Traceback (most recent call last):
         ...
     scpareto.train._plan.TrainingDiverged: The losses of epoch ... are not finite: ...
@@ -133,6 +136,7 @@ class FrontPlan(lightning.LightningModule):
         self.part: str | None = None
         self._epoch: list[tuple[Tensor, NDArray[np.float64]]] = []
         self._norms: list[Tensor] = []
+        self._plateau: ReduceLROnPlateau | None = None
         self._validation: list[tuple[Encoded, Tensor | None, Context]] = []
         self._frozen = tuple(frozen or [])
         idle = {id(p) for network in frozen or [] for p in network.parameters()}
@@ -176,7 +180,11 @@ class FrontPlan(lightning.LightningModule):
         # Frozen parts of a model that is mapped to query data have gradients of 0, which weight decay would add to.
         decay = 0.0 if is_mapped(self.module) else recipe.weight_decay
         options: dict[str, Any] = {"eps": recipe.eps, "weight_decay": decay}
-        return torch.optim.Adam(parameters, lr=self.lr, fused=is_fast(parameters[0]), **options)
+        cls = torch.optim.AdamW if recipe.optimizer == "AdamW" else torch.optim.Adam
+        optimizer = cls(parameters, lr=self.lr, fused=is_fast(parameters[0]), **options)
+        if recipe.reduce_lr_on_plateau:
+            self._plateau = plateau_of(optimizer, recipe, self.weighing)
+        return optimizer
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """One step of the critics and one of the model."""
@@ -223,6 +231,7 @@ class FrontPlan(lightning.LightningModule):
         record = {f"{name}_train": float(loss) for name, loss in zip(names, losses, strict=True)}
         record |= {f"{name}_weight": float(weight) for name, weight in zip(names, weights, strict=True)}
         record["main_phase"] = float(self.weighing.in_main_phase)
+        record |= rates(self._trainer, self._plateau)
         # Lightning validates before it calls this hook, so the epoch's validation record is already there.
         if self.history and "epoch" not in self.history[-1]:
             self.history[-1] |= {"epoch": float(self.epoch)} | record
@@ -262,6 +271,7 @@ class FrontPlan(lightning.LightningModule):
         self.history.append({f"{name}_validation": float(v) for name, v in zip(names, values, strict=True)})
         self.report(self.history[-1])
         self._validation = []
+        lower_rate(self._plateau, self.merit, self.weighing)
 
     def report(self, record: dict[str, float]) -> None:
         """Hand a record of an epoch to the user's loggers and callbacks, by the name of the part that is trained."""
@@ -358,7 +368,7 @@ class FrontPlan(lightning.LightningModule):
         if self.recipe.n_critic == "epoch":
             for batch in self.trainer.train_dataloader or ():
                 with torch.no_grad(), running_statistics_fixed(self.module):
-                    moved = {key: value.to(self.device) for key, value in batch.items()}
+                    moved = {key: dense(value.to(self.device)) for key, value in batch.items()}
                     other = self.adapter.encode(moved)
                 self._critic_step(optimizer, other.z, other.qz, self._context(moved))
             return

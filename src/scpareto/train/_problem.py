@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scpareto._constants import GENERATIVE_LOSS
@@ -36,6 +36,8 @@ class Problem:
         Cells of a minibatch.
     trainer_kwargs
         Passed to :class:`scvi.train.Trainer`.
+    loader_kwargs
+        Passed to scvi-tools' data loaders.
     """
 
     adapter: VAEAdapter
@@ -45,6 +47,7 @@ class Problem:
     recipe: Recipe
     batch_size: int
     trainer_kwargs: dict[str, Any]
+    loader_kwargs: dict[str, Any] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -20,9 +21,9 @@ class Recipe:
     lr_front
         Adam learning rate of the points. An encoder that moves faster than its critics follow hides the nuisance from
         them instead of removing it. Published: as ``lr``.
-    eps, weight_decay
-        Adam of the model. Losses are standardised, so their gradients are small: with scvi-tools' ``eps`` of 0.01 Adam
-        turns into plain gradient descent at a hundredth of the rate.
+    eps, weight_decay, optimizer
+        Adam of the model, or ``"AdamW"``. Losses are standardised, so their gradients are small: with scvi-tools'
+        ``eps`` of 0.01 Adam turns into plain gradient descent at a hundredth of the rate.
     critic_lr
         Adam learning rate of the critics.
     n_critic
@@ -41,6 +42,14 @@ class Recipe:
         Whether each training keeps the state that was best on validation cells.
     patience
         Epochs without a better validation value after which a training stops.
+    least_gain
+        Nats of the ELBO by which a value has to be better; where losses are standardised, as much in their unit.
+    settling_epochs
+        First epochs of a model, those of the shared start included, whose states are not compared; with a critic at
+        least those of ``settling_share``.
+    reduce_lr_on_plateau, lr_factor, lr_patience, lr_threshold, lr_min
+        Whether the model's learning rate falls where validation values do not get better, and how, as in
+        :class:`scvi.train.TrainingPlan`.
     merit_window
         Epochs whose mean validation value judges a state: values are noisy where a critic takes part.
     settling_share
@@ -83,6 +92,7 @@ class Recipe:
     lr_front: float = 1e-4
     eps: float = 1e-5
     weight_decay: float = 1e-6
+    optimizer: Literal["Adam", "AdamW"] = "Adam"
     critic_lr: float = 1e-3
     n_critic: int | Literal["epoch"] = 10
     n_bank: int = 10
@@ -91,6 +101,13 @@ class Recipe:
     gramian: Literal["all", "shared"] = "all"
     early_stopping: bool = True
     patience: int = 25
+    least_gain: float = 0.0
+    settling_epochs: int = 0
+    reduce_lr_on_plateau: bool = False
+    lr_factor: float = 0.6
+    lr_patience: int = 30
+    lr_threshold: float = 0.0
+    lr_min: float = 0.0
     merit_window: int = 3
     settling_share: float = 0.2
     n_pieces: int = 10
@@ -109,9 +126,16 @@ class Recipe:
             raise ValueError(f"gramian={self.gramian!r} is not one of all, shared.")
         if self.n_critic != "epoch" and (isinstance(self.n_critic, str) or self.n_critic < 0):
             raise ValueError(f"n_critic={self.n_critic!r} must be a number of steps, or 'epoch'.")
-        for name in ("lr", "lr_front", "eps", "critic_lr", "n_bank", "patience", "merit_window", "n_pieces"):
+        if self.optimizer not in ("Adam", "AdamW"):
+            raise ValueError(f"optimizer={self.optimizer!r} is not one of Adam, AdamW.")
+        for name in ("eps", "critic_lr", "n_bank", "patience", "merit_window", "n_pieces", "lr_patience"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be positive.")
+        for name in ("lr", "lr_front", "weight_decay", "least_gain", "settling_epochs", "lr_threshold", "lr_min"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}={getattr(self, name)!r} must not be negative.")
+        if not 0 < self.lr_factor < 1:
+            raise ValueError(f"lr_factor={self.lr_factor!r} must be between 0 and 1.")
 
     def with_options(self, options: dict[str, Any] | None) -> Recipe:
         """Copy with some fields changed; a dict changes some fields of a group such as ``safeguards``.
@@ -125,7 +149,9 @@ class Recipe:
         known = [f.name for f in fields(self)]
         for name in options:
             if name not in known:
-                raise ValueError(f"plan_kwargs has no {name!r}. Choose from {', '.join(known)}.")
+                alike = difflib.get_close_matches(name, known, n=3)
+                rest = [other for other in known if other not in alike]
+                raise ValueError(f"plan_kwargs has no {name!r}. Choose from {', '.join([*alike, *rest])}.")
         for name in ("safeguards", "critic_warmup", "de_novo"):
             if isinstance(given := options.get(name), dict):
                 inner = [f.name for f in fields(getattr(self, name))]

@@ -58,7 +58,10 @@ def train(
         plan = training.weights.plan(training, problem, objectives)
         plan.part = training.name
         if not training.piece_seeds:
-            _fit(plan, training.max_epochs, problem, on_epoch)
+            best = _keeper(plan, training)
+            _fit(plan, training.max_epochs, problem, on_epoch, best)
+            if best is not None:
+                best.restore(plan)
             return _trained(plan)
     assert isinstance(plan, PathPlan)
     _fit_pieces(plan, training, problem, on_epoch, unfinished, keep)
@@ -80,9 +83,9 @@ def _fit(
         max_epochs=max_epochs,
         max_initial_epochs=plan.weighing.max_initial_epochs,
         batch_size=problem.batch_size,
-        settling=_settles(plan),
         best=best,
         on_epoch=on_epoch,
+        loader_kwargs=problem.loader_kwargs,
         **problem.trainer_kwargs,
     )
 
@@ -96,7 +99,7 @@ def _fit_pieces(
     keep: Callable[[dict[str, Any]], None] | None,
 ) -> None:
     """Train piece by piece, of which a process that is killed loses the last one only."""
-    best = keep_best(plan, training.max_epochs, settling=_settles(plan)) if plan.recipe.early_stopping else None
+    best = _keeper(plan, training)
     length, first = -(-training.max_epochs // len(training.piece_seeds)), 0
     if unfinished is not None:
         plan.take_plain(unfinished["plan"])
@@ -118,9 +121,13 @@ def _fit_pieces(
         best.restore(plan)
 
 
-def _settles(plan: FrontPlan) -> bool:
-    """Whether the first epochs are passed over when the best state is chosen: not in a training for one objective."""
-    return not isinstance(plan.weighing, FixedWeighing)
+def _keeper(plan: FrontPlan, training: Training) -> KeepBest | None:
+    """Keeper of the best state, where one is kept."""
+    if not plan.recipe.early_stopping:
+        return None
+    # A training for one objective has no critic that needs time.
+    settling = not isinstance(plan.weighing, FixedWeighing)
+    return keep_best(plan, training.max_epochs, settling=settling, epochs_before=training.epochs_before)
 
 
 def _trained(plan: FrontPlan) -> Trained:

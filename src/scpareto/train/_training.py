@@ -46,6 +46,8 @@ class Training:
         Whether the encoders stand still, so that the decoder is fitted to the codes that are there.
     learning_rate
         Of the model; None for that of the recipe's shared start.
+    epochs_before
+        Epochs of the shared start that it goes on from, which count where the first epochs of a model are passed over.
     piece_seeds
         Seeds of pieces of equal length, after each of which an interruption loses nothing; none for one piece.
     """
@@ -58,6 +60,7 @@ class Training:
     keep_best: bool = True
     frozen: bool = False
     learning_rate: float | None = None
+    epochs_before: int = 0
     piece_seeds: tuple[int, ...] = ()
 
 

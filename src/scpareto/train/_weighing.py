@@ -44,6 +44,10 @@ class Weighing(ABC):
     def merit(self, losses: NDArray[np.float64]) -> float:
         """One number for validation losses ``(p,)`` as they are; the lower the better."""
 
+    def standardised_gain(self, gain: float) -> float:
+        """Nats of the generative loss in the unit of the merit."""
+        return gain
+
     def end_epoch(self) -> None:
         """Count an epoch."""
         return
@@ -132,6 +136,10 @@ class SolverWeighing(Weighing):
     def merit(self, losses: NDArray[np.float64]) -> float:
         """Merit of the standardised losses in the solver's own geometry."""
         return self.solver.merit(self.validation_scaler.scale(losses), self.preference)
+
+    def standardised_gain(self, gain: float) -> float:
+        """Nats of the generative loss in the unit of its standardised values."""
+        return gain / float(self.validation_scaler.range[0])
 
     def end_epoch(self) -> None:
         """End an initial phase that has lasted long enough."""

@@ -84,9 +84,9 @@ def test_leakage_falls_along_a_front(build, cls, objective, method, max_epochs):
         objective,
         method,
         4,
-        max_epochs=max_epochs,
+        max_epochs=60 + max_epochs,
         max_epochs_pretrain=60,
-        plan_kwargs=SHORT | {"lr": 1e-2 if cls is sp.bench.DESC else 1e-3},
+        plan_kwargs=SHORT | {"lr": 1e-2 if cls is sp.bench.DESC else 1e-3, "lr_front": 1e-3},
         seed=0,
         progress=False,
     )

@@ -154,7 +154,7 @@ def test_the_whole_front_of_weights():
         objective="total_correlation",
         method="scalarization",
         n_points=4,
-        max_epochs=2,
+        max_epochs=4,
         max_epochs_pretrain=2,
         seed=0,
         progress=False,

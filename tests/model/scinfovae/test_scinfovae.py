@@ -219,7 +219,7 @@ def test_a_front_between_generative_loss_and_the_objectives(objective, tmp_path)
         objective=objective,
         n_points=4,
         method="scalarization",
-        max_epochs=3,
+        max_epochs=6,
         max_epochs_pretrain=3,
         plan_kwargs={"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5},
         seed=0,

@@ -127,7 +127,7 @@ def explorer(
     >>> adata = sp.datasets.simulate_batches(n_cells=100, n_genes=20, seed=0)
     >>> sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
     >>> model = sp.model.ParetoVI(adata, n_latent=2, seed=0)
-    >>> model.train(1, max_epochs_pretrain=1, n_points=4, objective="mmd", progress=False)
+    >>> model.train(2, max_epochs_pretrain=1, n_points=4, objective="mmd", progress=False)
     >>> codes = {}
     >>> for number in model.front.numbers:
     ...     with model.at(number):

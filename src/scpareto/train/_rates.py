@@ -1,0 +1,53 @@
+"""Learning rates that fall, and how they are told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import lightning.pytorch as lightning
+from lightning.pytorch.callbacks import LearningRateMonitor
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+    from scpareto.train._recipe import Recipe
+    from scpareto.train._weighing import Weighing
+
+
+def plateau_of(optimizer: Optimizer, recipe: Recipe, weighing: Weighing) -> ReduceLROnPlateau:
+    """Make the scheduler that lowers the rate of an optimiser where validation values do not get better."""
+    return ReduceLROnPlateau(
+        optimizer,
+        factor=recipe.lr_factor,
+        patience=recipe.lr_patience,
+        threshold=weighing.standardised_gain(recipe.lr_threshold),
+        threshold_mode="abs",
+        min_lr=recipe.lr_min,
+    )
+
+
+def lower_rate(plateau: ReduceLROnPlateau | None, merit: float | None, weighing: Weighing) -> None:
+    """Lower the rate of the model where its merit has stayed the same for long."""
+    if plateau is not None and merit is not None and weighing.in_main_phase:
+        plateau.step(merit)
+
+
+def rates(trainer: Any, plateau: ReduceLROnPlateau | None) -> dict[str, float]:
+    """Learning rates for the record of an epoch, by the names that Lightning's monitor has for them.
+
+    Parameters
+    ----------
+    trainer
+        What runs the training; where a monitor is among its callbacks, all rates are told.
+    plateau
+        What lowers the rate of the model; that rate is told.
+    """
+    optimizers = [] if plateau is None else [plateau.optimizer]
+    if isinstance(trainer, lightning.Trainer):
+        callbacks: list[Any] = getattr(trainer, "callbacks", [])
+        if any(isinstance(callback, LearningRateMonitor) for callback in callbacks):
+            optimizers = trainer.optimizers
+    names = [f"lr-{type(optimizer).__name__}" for optimizer in optimizers]
+    values = [float(optimizer.param_groups[0]["lr"]) for optimizer in optimizers]
+    return {f"{name}-{i}" if i else name: rate for i, (name, rate) in enumerate(zip(names, values, strict=True))}

@@ -1,0 +1,12 @@
+"""What the help of the command line lists is what there is."""
+
+from __future__ import annotations
+
+from scpareto.cli._commands import METHODS, OBJECTIVES
+from scpareto.objectives import objective_names
+from scpareto.pareto import solver_names
+
+
+def test_options_list_every_method_and_objective():
+    assert set(METHODS) == set(solver_names())
+    assert set(OBJECTIVES) == set(objective_names())
