@@ -9,7 +9,7 @@ from scpareto._runtime import torch_threads_kept
 from scpareto.metrics import batch_left, lost_contrasts, structure_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -54,6 +54,7 @@ def judge_embeddings(
     reference: str = COMPONENTS,
     alarm_reference: str | None = None,
     parts: Mapping[str, NDArray[np.int64]] | None = None,
+    left_alone: Collection[str] = (),
     marginal: bool = True,
     alarm: bool = True,
     n_bootstrap: int = 300,
@@ -77,6 +78,8 @@ def judge_embeddings(
     parts
         Rows of further sets of cells by name, for example those that no training has seen: the same probes and
         neighbours, summed up for these alone. The alarm looks at all cells.
+    left_alone
+        Names of parts of which only what is left is judged, not what is kept.
     marginal
         Whether to measure information about the batch across populations, too.
     alarm
@@ -110,8 +113,9 @@ def judge_embeddings(
     if whole_graphs and len(frame.programmes.rows) == len(frame.batch):
         everything |= dict(graphs or {})
     options: dict[str, Any] = {"sample": frame.sample, "n_bootstrap": n_bootstrap, "seed": frame.seed}
-    kept = structure_kept(everything, frame.programmes, parts=parts, **options)
-    others = {name: Judged(of_parts.get(name), found, None) for name, found in kept.parts.items()}
+    of_structure = {name: rows for name, rows in (parts or {}).items() if name not in left_alone}
+    kept = structure_kept(everything, frame.programmes, parts=of_structure, **options)
+    others = {name: Judged(of_parts.get(name), kept.parts.get(name), None) for name in parts or {}}
     lost = None
     if alarm:
         lost = lost_contrasts(

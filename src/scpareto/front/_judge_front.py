@@ -76,11 +76,13 @@ def judge_places(
     """
     taken = {name: frame.take(values) for name, values in codes.items()}
     first = next(iter(taken))
+    parts = _parts(frame, halves=full, losses=bool(probed))
     judged = judge_embeddings(
         frame.frame,
         taken,
         alarm_reference=first,
-        parts=_parts(frame, halves=full, losses=bool(probed)),
+        parts=parts,
+        left_alone=set(parts) - {_TEST},
         marginal=full,
         alarm=full,
         n_bootstrap=n_bootstrap,

@@ -222,7 +222,7 @@ def judge_ready(
     names
         Embeddings of the table, in its order; with ``codes`` these.
     parts
-        Rows of further sets of judged cells, by name.
+        Rows of further sets of judged cells, by name, of which what is left is judged.
     framed
         What :func:`frame_of_ready` has found, where that was asked for before.
 
@@ -246,6 +246,7 @@ def judge_ready(
         whole_graphs=whole,
         reference=ready.reference,
         parts=sets or None,
+        left_alone=set(parts or {}),
         n_bootstrap=options.n_bootstrap,
     )
     left, kept = judged.left, judged.kept
