@@ -163,7 +163,10 @@ def _reason(
         told.append("The over-correction alarm rings at no point.")
     if erased.any():
         lost = _listed([numbers[row] for row in np.flatnonzero(erased)])
-        told.append(f"{lost.capitalize()} tell less of the {nuisance} than composition alone: composition was erased.")
+        verb = "tells" if erased.sum() == 1 else "tell"
+        told.append(
+            f"{lost.capitalize()} {verb} less of the {nuisance} than composition alone: composition was erased."
+        )
     return " ".join(told)
 
 
