@@ -180,7 +180,7 @@ def test_an_interrupted_front_goes_on_bit_for_bit(trained, adata, simulate, untr
     again = fit(untrained(adata), checkpoint_dir=tmp_path, callbacks=[AtPoint(1, interrupt), AtPoint(2, interrupt)])
     assert_equal(again, trained[0])
     for changed in ({"seed": 2}, {"max_epochs": 5}, {"n_points": 6}, {"plan_kwargs": {"lr": 1.0}}):
-        name = {"n_points": "preferences", "plan_kwargs": "recipe"}.get(next(iter(changed)), next(iter(changed)))
+        name = {"n_points": "preferences", "plan_kwargs": "recipe.lr"}.get(next(iter(changed)), next(iter(changed)))
         with pytest.raises(ValueError, match=f"{name} was"):
             prepare(untrained(adata), checkpoint_dir=tmp_path, **changed)
     with pytest.raises(ValueError, match="start was"):
