@@ -169,7 +169,10 @@ def test_the_printed_table_speaks_percent(finished):
     assert "nats" not in said(result), "those are in front.csv"
     assert front.explain().split(". ")[0] in said(result)
     left = front.to_dataframe()["batch_left"]
-    assert f"from {left.max():.0f} % to {left.min():.0f} % of the batch effect left: point 0 is the model alone" in said(result)
+    assert (
+        f"from {left.max():.0f} % to {left.min():.0f} % of the batch effect left: point 0 is the model alone"
+        in said(result)
+    )
 
 
 def test_the_printed_lines_run_as_they_are(finished):

@@ -67,7 +67,7 @@ def test_what_a_front_has_no_choice_in_is_refused_with_the_reason(options, told)
     [
         (
             {"trainer_kwargs": {"max_epoch": 1}},
-            "'max_epoch'. Did you mean max_epochs.*It takes objective, .*gradient_clip",
+            "'max_epoch'. Did you mean max_epochs.*It takes objective, .*and what scvi.train.Trainer takes",
         ),
         (
             {"datasplitter_kwargs": {"drop_lasst": True}},

@@ -102,7 +102,5 @@ def check_trainer_keywords(
         if name not in known:
             alike = difflib.get_close_matches(name, [*known, "batch_size", "max_epochs"], n=3)
             meant = f" Did you mean {' or '.join(alike)}?" if alike else ""
-            others = f"{', '.join(own)}; and what scvi.train.Trainer takes: " if own else ""
-            raise TypeError(
-                f"train() got an unexpected argument {name!r}.{meant} It takes {others}{', '.join(known[len(own) :])}."
-            )
+            valid = f"{', '.join(own)}, and what scvi.train.Trainer takes" if own else ", ".join(known)
+            raise TypeError(f"train() got an unexpected argument {name!r}.{meant} It takes {valid}.")
