@@ -100,7 +100,7 @@ def check_trainer_keywords(
         if refused and name in refused:
             raise TypeError(f"{name}={value!r}: {refused[name]}")
         if name not in known:
-            alike = difflib.get_close_matches(name, [*known, "batch_size", "max_epochs"], n=3)
+            alike = difflib.get_close_matches(name, dict.fromkeys([*known, "batch_size", "max_epochs"]), n=3)
             meant = f" Did you mean {' or '.join(alike)}?" if alike else ""
-            valid = f"{', '.join(own)}, and what scvi.train.Trainer takes" if own else ", ".join(known)
-            raise TypeError(f"train() got an unexpected argument {name!r}.{meant} It takes {valid}.")
+            valid = f"It takes {', '.join(own) or 'its own arguments'}, and what scvi.train.Trainer takes."
+            raise TypeError(f"train() got an unexpected argument {name!r}.{meant} {valid}")
