@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
 import scanpy as sc
 
-from scpareto._cells import check_anndata, check_one_type, check_shape
+from scpareto._cells import check_anndata, check_annotated, check_one_type, check_shape
 from scpareto._cells._where_counts import where_counts_are
 from scpareto.datasets import simulate_batches
 
@@ -71,3 +73,14 @@ def test_corrected_counts_are_not_taken_for_normalised_ones():
     assert "adata.raw" in hint
     assert not normalised
     assert where_counts_are(log_normalised(simulate()), None) == ("", False)
+
+
+@pytest.mark.parametrize("given", ["cells.h5ad", Path("cells.h5ad")])
+def test_a_path_is_told_how_to_be_read(given):
+    with pytest.raises(TypeError, match=r"not an AnnData: read the file first: sc.read_h5ad\('cells.h5ad'\)"):
+        check_annotated(given)
+
+
+def test_a_table_is_no_annotated_data():
+    with pytest.raises(TypeError, match="of type DataFrame, not an AnnData: give cells"):
+        check_annotated(pd.DataFrame({"gene": [1]}))

@@ -7,9 +7,9 @@ from scpareto._cells._in_memory import InMemoryBatches, batches
 from scpareto._cells._indexed import CELL_INDEX, IndexedDataset, with_cell_index
 from scpareto._cells._matrix import in_order, matrix_of
 from scpareto._cells._names import rows_by_name, split_by_name, values_by_name
-from scpareto._cells._notes import check_key_added, note, write_codes
+from scpareto._cells._notes import check_key_added, note, records, write_codes
 from scpareto._cells._resident import ResidentDataset, resident_dataset
-from scpareto._cells._shape import check_one_type, check_shape
+from scpareto._cells._shape import check_annotated, check_one_type, check_shape
 from scpareto._cells._split import MOST_JUDGED, Split, judged_cells, ordered_split, parted, stratified_split
 from scpareto._cells._validate import check_anndata, check_counts, holds_counts
 
@@ -27,6 +27,7 @@ __all__ = [
     "as_rows",
     "batches",
     "check_anndata",
+    "check_annotated",
     "check_categories",
     "check_column",
     "check_counts",
@@ -46,6 +47,7 @@ __all__ = [
     "ordered_split",
     "parted",
     "principal_components",
+    "records",
     "resident_dataset",
     "row_blocks",
     "rows_by_name",

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
 
-def check_shape(adata: AnnData) -> None:
-    """Refuse views, and data without cells or genes.
+def check_annotated(adata: Any) -> None:
+    """Refuse what is no annotated data, such as the path of a file or a table.
 
     Raises
     ------
+    TypeError
+        If it has no ``obs``.
+    """
+    if not hasattr(adata, "obs"):
+        path = isinstance(adata, str | os.PathLike)
+        how = f"read the file first: sc.read_h5ad({str(adata)!r})" if path else "give cells as an AnnData"
+        raise TypeError(f"adata is of type {type(adata).__name__}, not an AnnData: {how}.")
+
+
+def check_shape(adata: AnnData) -> None:
+    """Refuse what is no annotated data, views, and data without cells or genes.
+
+    Raises
+    ------
+    TypeError
+        If ``adata`` is no AnnData.
     ValueError
         If ``adata`` is a view of other data, or has no cells or no genes.
     """
+    check_annotated(adata)
     if adata.is_view:
         how = "adata.to_memory()" if adata.isbacked else "adata.copy()"
         kind = "a backed AnnData" if adata.isbacked else "another AnnData"

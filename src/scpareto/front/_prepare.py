@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from scvi import REGISTRY_KEYS
 from scvi import settings as scvi_settings
+from scvi.model.base import BaseModelClass
 
 from scpareto._runtime import check_accelerator, child_seed, resolved_seed, seeded
 from scpareto.front import _seeds
@@ -29,8 +30,6 @@ from scpareto.pareto import get_scaler, get_solver, solver_class
 from scpareto.train import Problem, get_adapter
 
 if TYPE_CHECKING:
-    from scvi.model.base import BaseModelClass
-
     from scpareto.front._options import FrontOptions
 
 logger = logging.getLogger("scpareto")
@@ -57,6 +56,10 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     ImportError
         If the executor is not installed.
     """
+    if not isinstance(model, BaseModelClass):
+        raise TypeError(
+            f"model={model!r} is no model of scvi-tools or scpareto: give one that is set up on your cells."
+        )
     if model.adata_manager is None:
         raise ValueError(NO_DATA_MODULE)
     if options.executor is None:  # workers elsewhere may have what this process lacks

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scpareto._cells import note, write_codes
-from scpareto._constants import UNS_KEY
+from scpareto._cells import note, records, write_codes
 from scpareto.front import audit_front
 from scpareto.model._described import described
 from scpareto.model._history import history_of
@@ -161,7 +160,7 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
     def _noted(self) -> dict[str, Any] | None:
         """Return what :meth:`_record` wrote last."""
         adata = getattr(self, "_adata", None)
-        return None if adata is None else adata.uns.get(UNS_KEY, {}).get(type(self).__name__.lower())
+        return None if adata is None else records(adata).get(type(self).__name__.lower())
 
     def _record(self) -> None:
         """Note front and selection in ``adata.uns``, in types that h5ad can hold."""

@@ -17,7 +17,7 @@ from scvi.data.fields import (
 )
 from scvi.model import SCVI
 
-from scpareto._cells import check_anndata, is_continuous, key_of, keys_of
+from scpareto._cells import check_anndata, check_annotated, is_continuous, key_of, keys_of
 from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto._runtime import resolved_seed, seeded
 from scpareto._scvi_compat import minify_type_of
@@ -227,6 +227,7 @@ class ParetoVI(FrontMixin, SCVI):
         UserWarning
             If counts are fractional, a batch has fewer than 10 cells, or every label occurs in one batch only.
         """
+        check_annotated(adata)
         batch_key, labels_key = key_of(batch_key, "batch_key"), key_of(labels_key, "labels_key")
         size_factor_key = key_of(size_factor_key, "size_factor_key")
         categorical_covariate_keys = keys_of(categorical_covariate_keys, "categorical_covariate_keys")

@@ -10,7 +10,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from scipy import sparse
 from sklearn.decomposition import PCA
 
-from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY, UNS_KEY
+from scpareto._cells import records
+from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY
 
 from ._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, TICK_SIZE, category_colors, new_axes, tidy
 
@@ -61,7 +62,7 @@ def batch_effects(
     >>> sp.pl.batch_effects(adata).shape
     (2, 3)
     """
-    record = adata.uns.get(UNS_KEY, {}).get(ADJUST_COUNTS_KEY)
+    record = records(adata).get(ADJUST_COUNTS_KEY)
     if record is None or BATCH_EFFECT_KEY not in adata.varm:
         raise KeyError("adata holds no batch effects; run sp.pp.adjust_counts(adata, batch_key=...) first.")
     for name, where, what in (

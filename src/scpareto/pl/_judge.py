@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scpareto._cells import records
 from scpareto._constants import BATCH_LEFT, JUDGE_KEY, STRUCTURE_KEPT, UNS_KEY
 from scpareto.pareto import is_higher_better
 
@@ -132,7 +133,7 @@ def _draw_interval(ax: Axes, table: pd.DataFrame, axis: int, xy: np.ndarray) -> 
 
 
 def _table_of(adata: AnnData, key: str) -> pd.DataFrame:
-    records = adata.uns.get(UNS_KEY, {})
-    if key not in records or "table" not in records[key]:
+    known = records(adata)
+    if key not in known or "table" not in known[key]:
         raise KeyError(f"adata.uns[{UNS_KEY!r}] holds no {key!r}: run sp.tl.judge(adata, [...], batch_key=...) first.")
-    return records[key]["table"]
+    return known[key]["table"]

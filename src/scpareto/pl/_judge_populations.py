@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scpareto._cells import records
 from scpareto._constants import JUDGE_KEY, UNS_KEY
 
 from ._style import CHOSEN, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, tidy, unchosen_color
@@ -61,7 +62,7 @@ def judge_populations(adata: AnnData, use_rep: str | list[str] | None = None, *,
     >>> [ax.get_xlabel() for ax in sp.pl.judge_populations(adata)]
     ['batch left (%)   better \N{LEFTWARDS ARROW}', 'structure kept (%)   better \N{RIGHTWARDS ARROW}']
     """
-    record = adata.uns.get(UNS_KEY, {}).get(key, {})
+    record = records(adata).get(key, {})
     if "populations" not in record:
         raise KeyError(f"adata.uns[{UNS_KEY!r}] holds no {key!r} with populations: run sp.tl.judge(adata, ...) first.")
     table: pd.DataFrame = record["populations"]

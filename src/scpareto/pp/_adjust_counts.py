@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from scpareto._cells import key_of
-from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY, UNS_KEY
+from scpareto._cells import key_of, note
+from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY
 
 from ._check import at_least, batches_of, choose, counts_of
 from ._donors import donor_weights
@@ -273,24 +273,28 @@ def adjust_counts(
     adata.varm[BATCH_EFFECT_KEY] = pd.DataFrame(effect, index=adata.var_names, columns=names)
     adata.obs[f"{key_added}_stratum"] = pd.Categorical(stratum.astype(str), np.arange(stratum.max() + 1).astype(str))
     adata.obs[f"{key_added}_donors"] = has_donors.sum(axis=1) / (len(names) - 1)
-    adata.uns.setdefault(UNS_KEY, {})[ADJUST_COUNTS_KEY] = {
-        "batch_key": batch_key,
-        "key_added": key_added,
-        "variant": variant,
-        "n_rounds": number + 1,
-        "n_neighbors": int(n_neighbors),
-        **({} if layer is None else {"layer": layer}),
-        **({"features": features} if use_rep is None else {"use_rep": use_rep}),
-        "batches": np.array(names, dtype=object),
-        "log_likelihood": fit.log_likelihood,
-        "converged": bool(fit.converged),
-        "donor_share": donor_share,
-        "donor_share_by_stratum": by_stratum,
-        "comparable_share": comparable,
-        "batch_group": group,
-        "n_genes_absent": absent.sum(axis=0),
-        "support": held,
-    }
+    note(
+        adata,
+        ADJUST_COUNTS_KEY,
+        {
+            "batch_key": batch_key,
+            "key_added": key_added,
+            "variant": variant,
+            "n_rounds": number + 1,
+            "n_neighbors": int(n_neighbors),
+            **({} if layer is None else {"layer": layer}),
+            **({"features": features} if use_rep is None else {"use_rep": use_rep}),
+            "batches": np.array(names, dtype=object),
+            "log_likelihood": fit.log_likelihood,
+            "converged": bool(fit.converged),
+            "donor_share": donor_share,
+            "donor_share_by_stratum": by_stratum,
+            "comparable_share": comparable,
+            "batch_group": group,
+            "n_genes_absent": absent.sum(axis=0),
+            "support": held,
+        },
+    )
 
 
 def _check_options(names: dict[str, str], numbers: dict[str, int | None], discount: float, prior: float | None) -> None:

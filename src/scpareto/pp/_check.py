@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from scpareto._cells import matrix_of
+from scpareto._cells import check_annotated, matrix_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -89,6 +89,7 @@ def batches_of(adata: AnnData, batch_key: str, *, n_neighbors: int) -> tuple[NDA
     ValueError
         If batches are missing, there is one only, or one has fewer cells than ``n_neighbors``.
     """
+    check_annotated(adata)
     if batch_key not in adata.obs:
         raise KeyError(f"batch_key={batch_key!r} is not in adata.obs; available: {_listed(adata.obs)}.")
     column = adata.obs[batch_key]

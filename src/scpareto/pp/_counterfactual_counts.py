@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import matrix_of
-from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY, UNS_KEY
+from scpareto._cells import matrix_of, records
+from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY
 
 from ._check import choose
 from ._rescale import rescaled
@@ -55,7 +55,7 @@ def counterfactual_counts(adata: AnnData, batch: str, *, key_added: str | None =
     >>> adata.layers["counterfactual_batch_1"].shape
     (400, 100)
     """
-    record = adata.uns.get(UNS_KEY, {}).get(ADJUST_COUNTS_KEY)
+    record = records(adata).get(ADJUST_COUNTS_KEY)
     if record is None or BATCH_EFFECT_KEY not in adata.varm:
         raise KeyError("adata holds no batch effects; run sp.pp.adjust_counts(adata, batch_key=...) first.")
     effect: pd.DataFrame = adata.varm[BATCH_EFFECT_KEY]

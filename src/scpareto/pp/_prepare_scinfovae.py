@@ -10,7 +10,7 @@ import scanpy as sc
 from anndata import AnnData
 from scipy import sparse
 
-from scpareto._cells import matrix_of
+from scpareto._cells import matrix_of, records
 from scpareto._constants import SCINFOVAE_SIZE_FACTOR_KEY, UNS_KEY
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def prepare_scinfovae(
 
 def _like(adata: AnnData, counts: sparse.csr_matrix, totals: NDArray[Any], reference: AnnData) -> AnnData:
     """Give new cells the genes and the scale of a reference."""
-    record = reference.uns.get(UNS_KEY, {}).get(_RECORD)
+    record = records(reference).get(_RECORD)
     if record is None:
         raise ValueError("reference holds no record of prepare_scinfovae: give what it returned for the model's cells.")
     missing = reference.var_names.difference(adata.var_names)

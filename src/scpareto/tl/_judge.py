@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import key_of
-from scpareto._constants import JUDGE_KEY, UNS_KEY
+from scpareto._cells import key_of, note
+from scpareto._constants import JUDGE_KEY
 from scpareto._runtime import torch_threads_kept
 from scpareto.audit import COMPONENTS
 from scpareto.tl._held_out import by_held_out
@@ -232,8 +232,7 @@ def judge(
     ) | {name: _plain(v) if isinstance(v, pd.DataFrame) else v for name, v in answers.record.items()}
     if groups_key is not None and lost is not None:
         target.obs[groups_key] = groups_column(lost, source.adata.obs_names, ready.chosen.rows, target.obs_names)
-    # Assigned, not changed in place: what a view holds belongs to another AnnData.
-    target.uns[UNS_KEY] = {**target.uns.get(UNS_KEY, {}), key_added: record}
+    note(target, key_added, record)
     return target if copy else table
 
 

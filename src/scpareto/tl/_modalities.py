@@ -10,6 +10,8 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
+from scpareto._cells import check_annotated
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -69,6 +71,7 @@ def source_of(
     """
     if isinstance(data, AnnData):
         return Source(data, layer, "adata.X" if layer is None else f"adata.layers[{layer!r}]"), used_genes
+    check_annotated(data)
     modalities = _Modalities(data)
     for key in use_rep:
         if modalities.split(key)[0] is None:
@@ -133,6 +136,7 @@ def home_of(data: AnnData | MuData, modality: str | None, layer: str | None) -> 
         if modality is not None:
             raise ValueError(f"modality={modality!r}: adata is an AnnData, which has no modalities. Leave it out.")
         return source_of(data, [], layer=layer, neighbors_key=[])[0], data
+    check_annotated(data)
     known = _Modalities(data)
     named, own = (None, None) if layer is None else known.split(layer)
     own = layer if named is None else own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from scpareto._cells import records
 from scpareto._constants import JUDGE_KEY, UNS_KEY
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def control_genes(adata: AnnData, use_rep: str | None = None, *, key: str = JUDG
 
 
 def _table(adata: AnnData, name: str, use_rep: str | None, key: str, asked: str) -> pd.DataFrame:
-    record: dict[str, Any] = adata.uns.get(UNS_KEY, {}).get(key, {})
+    record: dict[str, Any] = records(adata).get(key, {})
     if name not in record:
         how = f", {asked}" if "=" in asked else ""
         raise KeyError(

@@ -12,6 +12,7 @@ from scvi.data import AnnDataManager
 from scvi.data.fields import LayerField, ObsmField
 from scvi.model.base import BaseModelClass
 
+from scpareto._cells import check_annotated
 from scpareto._constants import CODE_KEY, CODE_SCALE_KEY, latent_key, latent_scale_key
 from scpareto._runtime import check_accelerator, resolved_seed, seeded, whole_number
 from scpareto.model._codes import numbers_of
@@ -200,6 +201,7 @@ class MichiGAN(GenerationMixin, TrainingMixin, PlainSavingMixin, BaseModelClass)
         KeyError
             If a layer or key does not exist.
         """
+        check_annotated(adata)
         setup_method_args = cls._get_setup_method_args(**locals())
         check_expression(adata, layer)
         registered = [LayerField(REGISTRY_KEYS.X_KEY, layer, is_count_data=False)]

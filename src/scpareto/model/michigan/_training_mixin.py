@@ -13,7 +13,8 @@ import torch
 from scipy import sparse
 from scvi import REGISTRY_KEYS
 
-from scpareto._constants import CODE_KEY, CODE_SCALE_KEY, UNS_KEY
+from scpareto._cells import note
+from scpareto._constants import CODE_KEY, CODE_SCALE_KEY
 from scpareto._runtime import child_seed, seeded
 from scpareto._scvi_compat import parse_device_args
 from scpareto.model.michigan._coded_cells import COLLAPSED, CodedCells, relative_variance
@@ -70,14 +71,18 @@ class TrainingMixin:
         self._history = pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch"))
         self._history.loc[len(history), "relative_variance"] = share
         self.collapsed_, self.is_trained_ = bool(share < COLLAPSED), True
-        self.adata.uns.setdefault(UNS_KEY, {})["michigan"] = {
-            "max_epochs": len(history),
-            "collapsed": self.collapsed_,
-            "relative_variance": share,
-            "seed": self.seed,
-            "version": version("scpareto"),
-            **asdict(recipe),
-        }
+        note(
+            self.adata,
+            "michigan",
+            {
+                "max_epochs": len(history),
+                "collapsed": self.collapsed_,
+                "relative_variance": share,
+                "seed": self.seed,
+                "version": version("scpareto"),
+                **asdict(recipe),
+            },
+        )
         if interruption is not None:
             raise interruption
         return share

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
-from scpareto._constants import UNS_KEY
+from scpareto._cells import note
 from scpareto._runtime import child_seed, seeded
 from scpareto.metrics import cluster_codes
 from scpareto.model._front_mixin import FrontMixin
@@ -157,19 +157,23 @@ class ClusterMixin(FrontMixin):
         if adata is None or self.scores_ is None:
             return
         choice = self.n_clusters_choice_ or {}
-        adata.uns.setdefault(UNS_KEY, {})["scinfovae"] = {
-            "alpha": float(self._weights.alpha),
-            "lambda": float(self._weights.lambda_),
-            "gamma": float(self._weights.gamma),
-            "divergence": self._divergence_options["divergence"],
-            "n_clusters": int(self.n_clusters or 0),
-            "n_clusters_reason": choice.get("reason", "given"),
-            "finetuning_end": self.finetuning_end_ or "",
-            "scores_before": dict(self.scores_["before"]),
-            "scores_after": dict(self.scores_["after"]),
-            "seed": int(self.seed),
-            "version": version("scpareto"),
-        }
+        note(
+            adata,
+            "scinfovae",
+            {
+                "alpha": float(self._weights.alpha),
+                "lambda": float(self._weights.lambda_),
+                "gamma": float(self._weights.gamma),
+                "divergence": self._divergence_options["divergence"],
+                "n_clusters": int(self.n_clusters or 0),
+                "n_clusters_reason": choice.get("reason", "given"),
+                "finetuning_end": self.finetuning_end_ or "",
+                "scores_before": dict(self.scores_["before"]),
+                "scores_after": dict(self.scores_["after"]),
+                "seed": int(self.seed),
+                "version": version("scpareto"),
+            },
+        )
 
 
 def _named(labels: NDArray[np.int64], n_clusters: int | None = None) -> pd.Categorical[Any]:
