@@ -20,7 +20,7 @@ class Preset:
     method_apart
         Recommended method where every point is trained apart.
     max_epochs_pretrain, max_epochs
-        Lengths; None for those that follow from the number of cells.
+        Epochs of the shared start, and of what follows it; None for those that follow from the number of cells.
     """
 
     recipe: Recipe
