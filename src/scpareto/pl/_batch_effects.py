@@ -13,7 +13,8 @@ from sklearn.decomposition import PCA
 from scpareto._cells import records
 from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY
 
-from ._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, TICK_SIZE, category_colors, new_axes, tidy
+from ._palette import category_colors
+from ._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, TICK_SIZE, new_axes, tidy
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -8,7 +8,8 @@ import numpy as np
 
 from scpareto.metrics import as_numbers, check_factors, mutual_information_gap, spearman_gap
 
-from ._style import COLUMN_WIDTH, LABEL_SIZE, NOTE_SIZE, PALETTE, new_axes, tidy
+from ._palette import PALETTE
+from ._style import COLUMN_WIDTH, LABEL_SIZE, NOTE_SIZE, new_axes, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scpareto._cells import records
 from scpareto._constants import JUDGE_KEY, UNS_KEY
 
-from ._style import CHOSEN, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, tidy, unchosen_color
+from ._finish import Finish
+from ._palette import CHOSEN, unchosen_color
+from ._sources import is_cells
+from ._style import FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, tidy
 
 if TYPE_CHECKING:
+    import os
+
     import pandas as pd
     from anndata import AnnData
 
@@ -28,7 +33,15 @@ _PANELS = {
 _NAME_WIDTH = 34
 
 
-def judge_populations(adata: AnnData, use_rep: str | list[str] | None = None, *, key: str = JUDGE_KEY) -> np.ndarray:
+def judge_populations(
+    adata: AnnData,
+    use_rep: str | list[str] | None = None,
+    *,
+    key: str = JUDGE_KEY,
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+    return_fig: bool = False,
+) -> Any:
     """Draw what :func:`scpareto.tl.judge` found in each population: a row per population, a mark per embedding.
 
     Rings mark populations that still hold more of the batch than others, or have lost structure against uncorrected
@@ -42,6 +55,12 @@ def judge_populations(adata: AnnData, use_rep: str | list[str] | None = None, *,
         Embeddings to draw; None for all.
     key
         Where in ``adata.uns["scpareto"]`` the record is.
+    show
+        Whether to show the figure and return None; by default that is left to the notebook.
+    save
+        File to write the figure to, such as ``"populations.pdf"``; its folder is made.
+    return_fig
+        Whether to return the figure instead of the axes.
 
     Returns
     -------
@@ -49,6 +68,10 @@ def judge_populations(adata: AnnData, use_rep: str | list[str] | None = None, *,
 
     Raises
     ------
+    TypeError
+        If ``adata`` is no AnnData.
+    ValueError
+        If ``save`` cannot be written.
     KeyError
         If no populations of ``adata`` were judged, or an embedding was not.
 
@@ -62,6 +85,9 @@ def judge_populations(adata: AnnData, use_rep: str | list[str] | None = None, *,
     >>> [ax.get_xlabel() for ax in sp.pl.judge_populations(adata)]
     ['batch left (%)   better \N{LEFTWARDS ARROW}', 'structure kept (%)   better \N{RIGHTWARDS ARROW}']
     """
+    finish = Finish(show, save, return_fig)
+    if not is_cells(adata):
+        raise TypeError(f"adata must be an AnnData or MuData that sp.tl.judge was run on, got {type(adata).__name__}.")
     record = records(adata).get(key, {})
     if "populations" not in record:
         raise KeyError(f"adata.uns[{UNS_KEY!r}] holds no {key!r} with populations: run sp.tl.judge(adata, ...) first.")
@@ -112,7 +138,7 @@ def judge_populations(adata: AnnData, use_rep: str | list[str] | None = None, *,
     axes[0].set_yticks(middle, names, fontsize=NOTE_SIZE)
     axes[0].tick_params(axis="y", length=0)
     _legend(axes, wanted, known)
-    return axes
+    return finish(axes)
 
 
 def _two_lines(name: str, n_cells: int) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.decomposition import PCA
 
-from ._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, NOTE_SIZE, category_colors, new_axes
+from ._palette import category_colors
+from ._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, NOTE_SIZE, new_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

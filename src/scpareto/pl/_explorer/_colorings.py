@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scpareto._cells import matrix_of
-from scpareto.pl._style import category_colors
+from scpareto.pl._palette import category_colors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
