@@ -91,7 +91,7 @@ def by_coloring(palette: Palette | Mapping[str, Palette] | None, names: Iterable
     -------
     Palettes by name, of those that get one.
     """
-    if palette is None:
+    if not palette:
         return {}
     known = list(names)
     if isinstance(palette, Mapping) and any(name in known for name in palette):
