@@ -69,9 +69,9 @@ def cells_of(
     """
     adata = source if is_cells(source) else getattr(source, "adata", None)
     if use_rep is not None and not is_cells(source):
-        raise ValueError(f"use_rep={use_rep!r} names keys of adata.obsm; give an AnnData, not a {_kind(source)}.")
+        raise ValueError(f"use_rep={use_rep!r} names keys of adata.obsm: give an AnnData, got {_kind(source)}.")
     if points is not None and not isinstance(source, Front | WithFront):
-        raise ValueError(f"points={points!r} are of a model or a front; a {_kind(source)} has none.")
+        raise ValueError(f"points={points!r} are of a model or a front, got {_kind(source)}.")
     values, palettes = _colorings(adata, colors, _kind(source))
     if is_cells(source):
         return Drawn(_in_obsm(source, use_rep), values, palettes=palettes)
@@ -97,7 +97,9 @@ def _colorings(
         return colors, {}
     names = [colors] if isinstance(colors, str) else list(colors)
     if adata is None:
-        raise TypeError(f"colors={names!r} name columns of adata.obs, which a {kind} has not: give adata.obs[colors].")
+        raise TypeError(
+            f"colors={names!r} name columns of adata.obs, and a {kind} holds no cells: give adata.obs[colors]."
+        )
     if missing := [name for name in names if name not in adata.obs]:
         raise KeyError(f"colors: {missing[0]!r} is not in adata.obs; its columns are {', '.join(adata.obs.columns)}.")
     palettes: dict[str, Palette] = {}

@@ -14,7 +14,7 @@ from ._finish import Finish
 from ._grid import explain_row, frame, make_room, new_grid
 from ._on_data import places_of_legends, write_on_data
 from ._palette import MISSING, by_coloring, category_colors
-from ._style import LABEL_SIZE
+from ._style import LABEL_SIZE, settle
 
 if TYPE_CHECKING:
     import os
@@ -161,14 +161,18 @@ def front_embedding(
         order = shuffled[np.argsort(values.notna().to_numpy()[shuffled], kind="stable")]
         for ax, xy in zip(row, coordinates.values(), strict=True):
             ax.scatter(xy[order, 0], xy[order, 1], s=size, c=rgba[order], linewidths=0, rasterized=True)
-            if legend and places[name] == "on data":
-                write_on_data(ax, xy, values)
         row[0].set_ylabel(name, fontsize=LABEL_SIZE)
         if legend and places[name] != "on data":
             explain_row(row, explained, panel_size)
     frame(grid, coordinates, drawn.titles | dict(titles or {}), common=common)
     if axes is None and legend:
         make_room(grid, panel_size)
+    if legend and "on data" in places.values():
+        settle(grid[0, 0])
+        for row, (name, values) in zip(grid, series.items(), strict=True):
+            for ax, xy in zip(row, coordinates.values(), strict=True):
+                if places[name] == "on data":
+                    write_on_data(ax, xy, values)
     return finish(grid)
 
 

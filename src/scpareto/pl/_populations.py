@@ -22,6 +22,7 @@ from ._told import told_of
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
@@ -44,6 +45,7 @@ def front_populations(
     n_populations: int = 12,
     n_columns: int = 3,
     legend: bool = True,
+    axes: Sequence[Axes] | np.ndarray | None = None,
     show: bool | None = None,
     save: str | os.PathLike[str] | None = None,
     return_fig: bool = False,
@@ -68,7 +70,9 @@ def front_populations(
     n_columns
         Panels beside each other.
     legend
-        Whether to explain the lines, below the panels.
+        Whether to explain the lines, below the panels of a new figure.
+    axes
+        Axes to draw in, one per population; by default a new figure.
     show
         Whether to show the figure and return None; by default that is left to the notebook.
     save
@@ -89,7 +93,7 @@ def front_populations(
         If an AnnData notes no front.
     ValueError
         If a model has no front yet, ``save`` cannot be written, no population was judged, ``selected`` is not a point,
-        or a number is less than 1.
+        a number is less than 1, or ``axes`` are too few or too many.
 
     Examples
     --------
@@ -128,7 +132,9 @@ def front_populations(
     selected = told.selected if selected is None else selected
     judged = _found(found, numbers)
     sizes = _sizes(judged).iloc[:n_populations]
-    panels = _new_panels(len(sizes), n_columns)
+    panels = _new_panels(len(sizes), n_columns) if axes is None else np.asarray(axes, dtype=object).ravel()
+    if len(panels) != len(sizes):
+        raise ValueError(f"{len(sizes)} populations need as many axes, got {len(panels)}.")
     marked = {"recommended": told.recommended, "selected": selected}
     over = alarmed(points)
     for ax, (population, n_cells) in zip(panels, sizes.items(), strict=True):
@@ -148,7 +154,7 @@ def front_populations(
         words = f"{name}, {n_cells:,} cells"
         ax.set_title(words + _without_effect(judged, population), fontsize=NOTE_SIZE, loc="left", pad=3)
     _name_axes(panels, n_columns)
-    if legend:
+    if legend and axes is None:
         _draw_legend(
             panels[0], list(judged), {gid for gid, n in marked.items() if n in numbers}, rings=bool(over.any())
         )

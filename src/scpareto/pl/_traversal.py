@@ -14,7 +14,7 @@ from ._finish import Finish
 from ._on_data import RIGHT_MARGIN, LegendLoc, write_on_data
 from ._palette import Palette, category_colors, colors_in_uns
 from ._sources import is_cells
-from ._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, NOTE_SIZE, new_axes
+from ._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, NOTE_SIZE, new_axes, settle
 
 if TYPE_CHECKING:
     import os
@@ -141,8 +141,6 @@ def traversal(
         ax.scatter(*plane.T, c=colors, s=1.2, alpha=0.25, lw=0, rasterized=True).set_gid("real")
         ax.plot(*line.T, color=INK, lw=0.5, zorder=2)
         ax.scatter(*line.T, c=some, cmap="viridis", s=14, edgecolors=INK, linewidths=0.4, zorder=3).set_gid("moved")
-        if types is not None and legend_loc == "on data":
-            write_on_data(ax, plane, types)
         ax.set_title(name, fontsize=NOTE_SIZE, pad=2)
         ax.set_xticks([])
         ax.set_yticks([])
@@ -153,6 +151,10 @@ def traversal(
         figure.supxlabel("UMAP of real cells; light: larger value", fontsize=LABEL_SIZE)
         if key and legend_loc == RIGHT_MARGIN:
             _name_types(figure, key)
+    if types is not None and legend_loc == "on data":
+        settle(panels[0])
+        for ax in panels:
+            write_on_data(ax, plane, types)
     return finish(panels)
 
 
