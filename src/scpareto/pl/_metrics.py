@@ -29,7 +29,7 @@ from ._table import (
     require,
 )
 from ._titles import broken_title, title_of
-from ._told import told_of
+from ._told import Told, told_of
 
 if TYPE_CHECKING:
     import os
@@ -49,8 +49,8 @@ _AUDITED = (
     *("scib_bio", "scib_batch", "scib_total", "alarm"),
 )
 _JUDGED = (f"{GENERATIVE_LOSS}_test", "retention", "scib_bio", "scib_batch", "scib_total", "alarm")
-_MOST_NAMED = 8
-"""Values of the option of a sweep that fit below a panel."""
+_LETTERS = 22
+"""Letters of the values of a sweep, with a gap after each, that fit below a panel of half a column."""
 _QUIET, _RINGS = 0.0, 1.0
 
 
@@ -152,7 +152,6 @@ def metrics_along_front(
     if len(panels) != len(names):
         raise ValueError(f"{len(names)} columns need as many axes, got {len(panels)}.")
     places = table[horizontal].to_numpy(dtype=float)
-    named = horizontal == "point" and 0 < len(told.values) <= _MOST_NAMED
     special = {"recommended": told.recommended, "selected": selected}
     for ax, name in zip(panels, names, strict=True):
         edges = shade_alarm(ax, places, over)
@@ -162,10 +161,10 @@ def metrics_along_front(
         higher = is_higher_better(table, name, higher_is_better=higher_is_better)
         words = title_of(name) if name == "alarm" else _words(name, higher)
         ax.set_title(words, fontsize=NOTE_SIZE, loc="left", pad=3)
-        if named:
-            ax.set_xticks(places, [told.values[point].removeprefix(f"{told.knob} ") for point in table["point"]])
+        if told.values and horizontal == "point":
+            _name_values(ax, table["point"].tolist(), told)
     for ax in panels if axes is not None else panels[-n_columns:]:
-        words = told.knob if named else broken_title(horizontal, _LONGEST)
+        words = told.knob if told.values and horizontal == "point" else broken_title(horizontal, _LONGEST)
         ax.set_xlabel(words, fontsize=NOTE_SIZE + 0.5)
     if legend and axes is None:
         draw_legend_below(panels[0], _entries(table, names, special, over))
@@ -237,6 +236,13 @@ def _draw(ax: Axes, table: pd.DataFrame, horizontal: str, column: str, special: 
         ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     if is_percent(column):
         widen(ax, "y")
+
+
+def _name_values(ax: Axes, points: list[int], told: Told) -> None:
+    """Name points by the values of the option of a sweep, as many as fit."""
+    names = [told.values[point].removeprefix(f"{told.knob} ") for point in points]
+    every = -(-sum(len(name) + 1 for name in names) // _LETTERS)
+    ax.set_xticks(points[::every], names[::every])
 
 
 def _entries(table: pd.DataFrame, columns: list[str], special: dict[str, int | None], over: np.ndarray) -> list[Artist]:

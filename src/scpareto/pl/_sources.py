@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import pandas as pd
 
 from scpareto._cells import records
 from scpareto._constants import UNS_KEY
 from scpareto.pareto import Front, front_from_record
-
-if TYPE_CHECKING:
-    from anndata import AnnData
 
 
 @runtime_checkable
@@ -34,8 +31,12 @@ class WithFront(Protocol):
         ...
 
 
-FrontSource = FrontLike | WithFront | pd.DataFrame | Any
-"""A front, its table, a model with a front, or an AnnData (or MuData) in which a front was noted."""
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
+
+    FrontSource: TypeAlias = FrontLike | WithFront | pd.DataFrame | AnnData | MuData
+    """A front, its table, a model with a front, or cells in which a front was noted."""
 
 _HOW = (
     "sp.tl.integrate(adata, batch_key=...), sp.tl.sweep(adata, ...) and the training of a model with a front on adata "
@@ -43,7 +44,7 @@ _HOW = (
 )
 
 
-def is_cells(source: object) -> bool:
+def is_cells(source: object) -> TypeGuard[AnnData]:
     """Say whether something is an AnnData or a MuData."""
     return hasattr(source, "uns") and hasattr(source, "obs")
 
