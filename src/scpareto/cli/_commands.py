@@ -199,7 +199,7 @@ def explore(
 
         if output is not None and output.exists() and output.suffix.lower() not in (".html", ".htm"):
             raise UsageError(f"{output} exists and is no .html page; it is not overwritten. Choose another --output.")
-        adata, model, arguments = _finished(results)
+        adata, model, arguments = finished(results)
         columns = [arguments["batch_key"], arguments["labels_key"], *names(color)]
         with console.status("Embedding the cells at every point"):
             page = pl.explorer(
@@ -229,7 +229,7 @@ def audit(
 ) -> None:
     """Judge every point of a finished run once more, by labels and positive controls, and say which to take."""
     with reported_errors():
-        _, model, arguments = _finished(results)
+        _, model, arguments = finished(results)
         labels_key = labels_key or arguments["labels_key"]
         genes = names(control_genes) or arguments.get("control_genes", [])
         table = model.audit(labels_key, control_genes=genes, seed=seed)
@@ -325,7 +325,7 @@ def _write_tables(table: pd.DataFrame, output: Path) -> None:
         table[shown].to_csv(file, index=False)
 
 
-def _finished(results: Path) -> tuple[AnnData, ParetoVI, dict[str, Any]]:
+def finished(results: Path) -> tuple[AnnData, ParetoVI, dict[str, Any]]:
     """Read data, model and arguments of a finished run."""
     from scpareto.model import ParetoVI
 
