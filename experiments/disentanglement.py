@@ -190,7 +190,8 @@ def draw() -> None:
     """Mutual information gap of encoders, and Spearman gap of generators beside their encoders."""
     import matplotlib.pyplot as plt
 
-    from scpareto.pl._style import PALETTE, tidy
+    from scpareto.pl._palette import PALETTE
+    from scpareto.pl._style import tidy
 
     table = pd.read_csv(TABLE)
     made = pd.read_csv(GENERATORS) if GENERATORS.exists() else pd.DataFrame()

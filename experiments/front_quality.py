@@ -142,7 +142,8 @@ def draw(points: pd.DataFrame) -> None:
     """Both planes of every data set."""
     import matplotlib.pyplot as plt
 
-    from scpareto.pl._style import LABEL_SIZE, NOTE_SIZE, PALETTE, TICK_SIZE, tidy
+    from scpareto.pl._palette import PALETTE
+    from scpareto.pl._style import LABEL_SIZE, NOTE_SIZE, TICK_SIZE, tidy
 
     names = {
         "conditional": "one training",

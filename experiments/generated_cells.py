@@ -121,7 +121,8 @@ def draw(table: pd.DataFrame) -> None:
     """Both scores against epoch: lines for GANs, levels for the others."""
     import matplotlib.pyplot as plt
 
-    from scpareto.pl._style import MUTED, PALETTE, tidy
+    from scpareto.pl._palette import PALETTE
+    from scpareto.pl._style import MUTED, tidy
 
     datasets = list(dict.fromkeys(table["dataset"]))
     columns = (("random_forest_error", "random-forest error"), ("inception_score", "inception score"))

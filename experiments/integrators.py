@@ -202,7 +202,8 @@ def draw(points: pd.DataFrame) -> None:
     import matplotlib.pyplot as plt
 
     from scpareto.bench._registry import method_title
-    from scpareto.pl._style import INK, LABEL_SIZE, NOTE_SIZE, PALETTE, TICK_SIZE, tidy
+    from scpareto.pl._palette import PALETTE
+    from scpareto.pl._style import INK, LABEL_SIZE, NOTE_SIZE, TICK_SIZE, tidy
     from scpareto.pl._titles import title_of
 
     setting = "full" if (points["setting"] == "full").any() else "small"

@@ -287,7 +287,8 @@ def draw(rows: pd.DataFrame) -> None:
     """Adjusted Rand index of every method on every set, seeds as points, means as bars."""
     import matplotlib.pyplot as plt
 
-    from scpareto.pl._style import COLUMN_WIDTH, INK, LABEL_SIZE, MUTED, PALETTE, tidy
+    from scpareto.pl._palette import PALETTE
+    from scpareto.pl._style import COLUMN_WIDTH, INK, LABEL_SIZE, MUTED, tidy
 
     shown = [method for method in METHODS if method in set(rows["method"])]
     figure, axes = plt.subplots(

@@ -61,7 +61,7 @@ def matched(labels: np.ndarray, clusters: np.ndarray) -> np.ndarray:
 
 def colours(labels: np.ndarray, groups: np.ndarray) -> list[str]:
     """Colour of each cell's group; types have the colours of the package, from the largest on."""
-    from scpareto.pl._style import category_colors
+    from scpareto.pl._palette import category_colors
 
     types, sizes = np.unique(labels, return_counts=True)
     order = [*types[np.argsort(-sizes, kind="stable")], *sorted(set(groups) - set(types))]

@@ -151,7 +151,8 @@ def draw(rows: pd.DataFrame) -> None:
     import matplotlib.pyplot as plt
 
     import scpareto as sp
-    from scpareto.pl._style import COLUMN_WIDTH, INK, LABEL_SIZE, NOTE_SIZE, PALETTE, TICK_SIZE, category_colors, tidy
+    from scpareto.pl._palette import PALETTE, category_colors
+    from scpareto.pl._style import COLUMN_WIDTH, INK, LABEL_SIZE, NOTE_SIZE, TICK_SIZE, tidy
 
     figure = plt.figure(figsize=(2 * COLUMN_WIDTH, 4.3), layout="constrained")
     top, bottom = figure.subfigures(2, 1, height_ratios=[1.1, 1])

@@ -127,7 +127,8 @@ def draw(rows: pd.DataFrame) -> None:
     """ARI of every variant, seeds as points."""
     import matplotlib.pyplot as plt
 
-    from scpareto.pl._style import CHOSEN, COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, tidy
+    from scpareto.pl._palette import CHOSEN
+    from scpareto.pl._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, tidy
 
     shown = [variant for variant in VARIANTS if variant in set(rows["method"])]
     figure, axis = plt.subplots(figsize=(COLUMN_WIDTH, 0.19 * len(shown) + 0.6), layout="constrained")

@@ -198,7 +198,8 @@ def draw(table: pd.DataFrame) -> None:
     """Random-forest error and response correlation of every method, one point per left-out combination."""
     import matplotlib.pyplot as plt
 
-    from scpareto.pl._style import PALETTE, tidy
+    from scpareto.pl._palette import PALETTE
+    from scpareto.pl._style import tidy
 
     names = [m for m in LABELS if m in set(table["method"])]
     figure, axes = plt.subplots(1, 2, figsize=(7.0, 3.0), layout="constrained", sharey=True)

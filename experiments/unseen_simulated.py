@@ -171,7 +171,8 @@ def draw(table: pd.DataFrame) -> None:
     """Advantage against entropy difference, errors of left-out combinations, and a map of predicted cells."""
     import matplotlib.pyplot as plt
 
-    from scpareto.pl._style import FAINT, PALETTE, tidy
+    from scpareto.pl._palette import PALETTE
+    from scpareto.pl._style import FAINT, tidy
 
     figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.5), layout="constrained")
     first = table[table["round"] == 1]

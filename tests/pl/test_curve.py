@@ -135,7 +135,7 @@ def test_populations_that_nobody_judged_are_refused(judged_front):
         pl.front_populations(front, n_columns=0)
     with pytest.raises(ValueError, match="selected=9 is not a point"):
         pl.front_populations(front, selected=9)
-    with pytest.raises(TypeError, match="front must be a Front, got DataFrame"):
+    with pytest.raises(TypeError, match="front must be a Front that was judged, got DataFrame"):
         pl.front_populations(front.table)
     front.tables = {}
     with pytest.raises(ValueError, match="no judged populations"):

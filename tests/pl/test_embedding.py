@@ -154,11 +154,15 @@ def test_missing_values_are_grey_and_lie_below(plane):
     assert {tuple(xy) for xy in lowest} == {tuple(xy) for xy in plane[0][:40]}
 
 
-def test_thirty_categories_have_thirty_colours_and_forty_warn(plane):
-    axes = pl.front_embedding(plane, {"type": np.arange(200) % 30})
-    assert len(set(face_colors(axes[0, 0], plane[0]))) == 30
-    with pytest.warns(UserWarning, match="40 categories share 32 colours"):
-        pl.front_embedding(plane, {"type": np.arange(200) % 40})
+@pytest.mark.parametrize("n", [30, 40, 102])
+def test_up_to_102_categories_have_a_colour_each(plane, n):
+    axes = pl.front_embedding(plane, {"type": np.arange(200) % n})
+    assert len(set(face_colors(axes[0, 0], plane[0]))) == n
+
+
+def test_more_categories_than_colours_warn(plane):
+    with pytest.warns(UserWarning, match="110 categories share 102 colours"):
+        pl.front_embedding(plane, {"type": np.arange(200) % 110})
 
 
 def test_palette_is_used_and_must_be_complete(plane):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import anndata
+import matplotlib.pyplot as plt
 import mudata
 import numpy as np
 import pytest
@@ -52,9 +53,16 @@ def test_codes_and_record_are_written_and_all_else_stays(integrated, tmp_path):
     assert set(record["paretovi"]["test_cells"]) == set(adata.obs_names[model.test_indices_])
     del adata.obs["nothing"]
     adata.write_h5ad(tmp_path / "integrated.h5ad")
-    read = anndata.read_h5ad(tmp_path / "integrated.h5ad").uns["scpareto"]
+    cells = anndata.read_h5ad(tmp_path / "integrated.h5ad")
+    read = cells.uns["scpareto"]
     assert read["embeddings"]["X_scpareto"]["recommended"]
     assert len(read["paretovi"]["front"]) == 4
+    drawn, told = sp.pl.front(cells), sp.pl.front(model)
+    assert drawn.get_title(loc="left") == told.get_title(loc="left") != ""
+    assert [text.get_text() for text in drawn.texts] == [text.get_text() for text in told.texts]
+    assert len(sp.pl.curve(cells)) == 2
+    assert len(sp.pl.front_populations(cells)) == len(sp.pl.front_populations(model))
+    plt.close("all")
 
 
 def test_genes_are_those_that_vary_within_batches(integrated):

@@ -66,9 +66,11 @@ def test_the_recommended_embedding_and_its_record_survive_a_file(swept, tmp_path
     np.testing.assert_array_equal(adata.obsm["X_harmony"], front.codes[front.recommended])
     cells = adata.copy()
     cells.write_h5ad(tmp_path / "swept.h5ad")
-    read = anndata.read_h5ad(tmp_path / "swept.h5ad").uns["scpareto"]
+    written = anndata.read_h5ad(tmp_path / "swept.h5ad")
+    read = written.uns["scpareto"]
     assert read["embeddings"]["X_harmony"]["value"] == front.table["value"][front.recommended]
     assert len(read["harmony"]["front"]) == 3
+    assert sp.pl.front(written).get_title(loc="left") == sp.pl.front(front).get_title(loc="left")
     again = Front.from_plain(front.to_plain())
     assert again.recommended == front.recommended
     np.testing.assert_array_equal(again.codes[2], front.codes[2])

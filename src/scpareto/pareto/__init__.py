@@ -14,7 +14,7 @@ from scpareto.pareto._min_norm import min_norm_combination, min_norm_weights
 from scpareto.pareto._path import RUNNING_VARIANCE, WeightPath, coefficients_at, preference_at, shares_of
 from scpareto.pareto._plain import table_from_plain, table_to_plain, to_plain
 from scpareto.pareto._preferences import preference_rays, preference_vectors
-from scpareto.pareto._record import front_record, place_record
+from scpareto.pareto._record import front_from_record, front_record, place_record
 from scpareto.pareto._registry import (
     get_solver,
     register_solver,

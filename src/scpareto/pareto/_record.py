@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scpareto._constants import GENERATIVE_LOSS
 from scpareto.pareto._auto import recommend
+from scpareto.pareto._front import Front
 from scpareto.pareto._judged import left_column
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
     from scpareto.pareto._front_data import FrontData
 
 _ENDS = ("", "_low", "_high")
+_TABLES = ("curve", "differences", "differences_structure", "halves", "populations", "populations_structure")
+"""What pictures and the recommendation need; lost differences between cells would take the most room by far."""
+_METADATA = ("judged", "sweep")
 
 
 def front_record(
@@ -42,9 +47,38 @@ def front_record(
         "selected": int(-1 if selected is None else selected),
         "recommended": recommend(front).number if len(front) else -1,
         "preference": np.array(preference or []),
+        "objectives": np.array(front.objectives, dtype=str),
         "front": _writable(front.to_dataframe()),
+        "tables": {name: _writable(front.tables[name].copy()) for name in _TABLES if name in front.tables},
+        **{name: _plain_values(front.metadata[name]) for name in _METADATA if name in front.metadata},
         "version": version("scpareto"),
     }
+
+
+def front_from_record(record: Mapping[str, Any]) -> Front:
+    """Rebuild a front, without its weights, from what :func:`front_record` wrote.
+
+    Parameters
+    ----------
+    record
+        The record, also after it was written to a file and read.
+
+    Returns
+    -------
+    A front that recommends and is drawn as the one that was recorded; it names no lost genes.
+    """
+    table = record["front"].copy()
+    table["seed"] = table["seed"].where(table["seed"] >= 0).astype("Int64")
+    front = Front(
+        table,
+        objectives=[str(name) for name in record.get("objectives", (GENERATIVE_LOSS, record["objective"]))],
+        method=str(record["method"]),
+        metadata={name: _plain_values(record[name]) for name in _METADATA if name in record},
+        tables={name: found.copy() for name, found in record.get("tables", {}).items()},
+    )
+    selected = int(record["selected"])
+    front.selected = selected if selected in front.numbers else None
+    return front
 
 
 def place_record(front: FrontData, number: int, preference: Sequence[float] | None = None) -> dict[str, Any]:
@@ -74,8 +108,15 @@ def place_record(front: FrontData, number: int, preference: Sequence[float] | No
 
 
 def _writable(table: pd.DataFrame) -> pd.DataFrame:
-    table["seed"] = table["seed"].astype(float).fillna(-1).astype(int)
+    if "seed" in table:
+        table["seed"] = table["seed"].astype(float).fillna(-1).astype(int)
     for column in table.select_dtypes(["object", "string"]):
         # h5ad holds no gaps in text.
         table[column] = table[column].astype(object).fillna("").astype(str)
     return table
+
+
+def _plain_values(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers, truth values and text of a record; None, which h5ad cannot hold, and what is nested are left out."""
+    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in record.items()}
+    return {name: value for name, value in plain.items() if isinstance(value, bool | int | float | str)}

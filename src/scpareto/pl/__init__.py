@@ -1,4 +1,4 @@
-"""Pictures of a front, from a table and arrays; only the explorer asks a model, for its codes at every point."""
+"""Pictures of a front, of the model that holds it or of the cells in which it was noted, as scanpy's are drawn."""
 
 from ._batch_effects import batch_effects
 from ._curve import curve

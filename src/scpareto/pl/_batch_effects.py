@@ -13,9 +13,14 @@ from sklearn.decomposition import PCA
 from scpareto._cells import records
 from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY
 
-from ._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, TICK_SIZE, category_colors, new_axes, tidy
+from ._finish import Finish
+from ._palette import Palette, category_colors, colors_in_uns
+from ._sources import is_cells
+from ._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, TICK_SIZE, new_axes, tidy
 
 if TYPE_CHECKING:
+    import os
+
     from anndata import AnnData
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
@@ -24,8 +29,16 @@ _MAX_LABELS = 12
 
 
 def batch_effects(
-    adata: AnnData, *, max_cells: int = 3000, seed: int = 0, axes: np.ndarray | None = None
-) -> np.ndarray:
+    adata: AnnData,
+    *,
+    max_cells: int = 3000,
+    palette: Palette | None = None,
+    seed: int = 0,
+    axes: np.ndarray | None = None,
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+    return_fig: bool = False,
+) -> Any:
     """Draw the estimates of :func:`scpareto.pp.adjust_counts`, their support, and cells before and after.
 
     Six panels: how strongly batches change genes; which share of cells has accepted donors where; the likelihood after
@@ -38,10 +51,19 @@ def batch_effects(
         Data that :func:`scpareto.pp.adjust_counts` has been run on.
     max_cells
         Cells in the last two panels and in the means, at most; drawn at random.
+    palette
+        Colours of batches: a matplotlib colormap, a list of colours or a dict by name. By default those in
+        `adata.uns["<column>_colors"]`, where scanpy keeps them, or the package's.
     seed
         Of the draw and of the order of drawing.
     axes
         Axes to draw in, shape `(2, 3)`; by default a new figure.
+    show
+        Whether to show the figure and return None; by default that is left to the notebook.
+    save
+        File to write the figure to, such as `"effects.pdf"`; its folder is made.
+    return_fig
+        Whether to return the figure instead of the axes.
 
     Returns
     -------
@@ -49,10 +71,13 @@ def batch_effects(
 
     Raises
     ------
+    TypeError
+        If `adata` is no AnnData.
     KeyError
         If `adata` holds no batch effects, or their layer or batches are gone.
     ValueError
-        If `axes` are not of shape `(2, 3)`, or `max_cells` is less than 10.
+        If a batch has no colour, `save` cannot be written, `axes` are not of shape `(2, 3)`, or `max_cells` is less
+        than 10.
 
     Examples
     --------
@@ -62,6 +87,9 @@ def batch_effects(
     >>> sp.pl.batch_effects(adata).shape
     (2, 3)
     """
+    finish = Finish(show, save, return_fig)
+    if not is_cells(adata):
+        raise TypeError(f"adata must be an AnnData that sp.pp.adjust_counts was run on, got {type(adata).__name__}.")
     record = records(adata).get(ADJUST_COUNTS_KEY)
     if record is None or BATCH_EFFECT_KEY not in adata.varm:
         raise KeyError("adata holds no batch effects; run sp.pp.adjust_counts(adata, batch_key=...) first.")
@@ -79,7 +107,10 @@ def batch_effects(
         raise ValueError(f"axes must have shape (2, 3), got {grid.shape}.")
 
     effect: pd.DataFrame = adata.varm[BATCH_EFFECT_KEY]
-    colors = category_colors(list(effect.columns))
+    names = [str(name) for name in effect.columns]
+    if palette is None:
+        palette = colors_in_uns(adata, record["batch_key"], names)
+    colors = category_colors(names, palette)
     rng = np.random.default_rng(seed)
     cells = np.arange(adata.n_obs)
     if len(cells) > max_cells:
@@ -97,7 +128,7 @@ def batch_effects(
     for ax, counts, title in ((grid[1, 1], raw, "Cells, raw counts"), (grid[1, 2], adjusted, "Cells, adjusted counts")):
         _draw_cells(ax, _components(counts)[shuffled], [colors[b] for b in batch[shuffled]], title)
     _explain(grid[1, 2], colors)
-    return grid
+    return finish(grid)
 
 
 def _new_panels() -> np.ndarray:

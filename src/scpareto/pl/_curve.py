@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from scpareto.pareto import shares_of
+from scpareto.pareto import Front, shares_of
 
 from ._alarm import alarmed, cross_entry, draw_alarms
+from ._finish import Finish
 from ._front_axes import draw_title, widen
 from ._labels import place_labels
 from ._legend import draw_legend_below, marker_entry, recommended_entry, selected_entry
 from ._marks import FRAME, RING, SIZE
+from ._sources import front_in
 from ._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, point_colors, settle, tidy
 from ._table import as_table, interval, is_higher_better, markers_of, objectives_of
 from ._titles import LEFT, axis_words
 from ._told import told_of
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     import pandas as pd
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+
+    from ._sources import FrontSource
 
 _HEIGHTS = (2.3, 1.5)  # inches
 _LONGEST = 34  # characters along the higher axis
@@ -34,27 +39,18 @@ _TICKS = (0.0, 0.02, 0.1, 0.25, 0.5, 1.0)
 _FIT = "_fit"
 
 
-@runtime_checkable
-class WithCurve(Protocol):
-    """A front that was judged along its path, such as :class:`scpareto.pareto.Front`."""
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """Return one row per point."""
-        ...
-
-    def curve(self) -> pd.DataFrame:
-        """Return one row per judged place."""
-        ...
-
-
 def curve(
-    front: WithCurve,
+    front: FrontSource,
     *,
+    key: str | None = None,
     selected: int | None = None,
     legend: bool = True,
     title: bool = True,
     axes: Sequence[Axes] | np.ndarray | None = None,
-) -> np.ndarray:
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+    return_fig: bool = False,
+) -> Any:
     """Draw what was judged along the path of one training, and where its points lie.
 
     What is left of the batch stands above, what is kept of the structure below. Judged values are drawn as they are,
@@ -67,15 +63,24 @@ def curve(
     Parameters
     ----------
     front
-        A :class:`~scpareto.pareto.Front` of one training for all preferences (``method="conditional"``), judged.
+        A :class:`~scpareto.pareto.Front` of one training for all preferences (``method="conditional"``), judged; a
+        model with such a front; or an AnnData that notes one.
+    key
+        Of an AnnData that notes several fronts, which one: a name in ``adata.uns["scpareto"]``.
     selected
-        Number of the point that is selected, to frame.
+        Number of the point to frame; by default the one that the model is in, unless it is the recommended one.
     legend
         Whether to explain the marks, below the panels of a new figure.
     title
         Whether to write what the front recommends.
     axes
         Two axes to draw in; by default a new figure of one journal column.
+    show
+        Whether to show the figure and return None; by default that is left to the notebook.
+    save
+        File to write the figure to, such as ``"curve.pdf"``; its folder is made.
+    return_fig
+        Whether to return the figure instead of the axes.
 
     Returns
     -------
@@ -85,9 +90,12 @@ def curve(
     Raises
     ------
     TypeError
-        If ``front`` has no curve.
+        If ``front`` is no front, or a table.
+    KeyError
+        If an AnnData notes no front.
     ValueError
-        If the front has no judged path, ``selected`` is not a point, or there are not two ``axes``.
+        If a model has no front yet, the front has no judged path, ``save`` cannot be written, ``selected`` is not a
+        point, or there are not two ``axes``.
 
     Examples
     --------
@@ -109,11 +117,14 @@ def curve(
     >>> below.get_xlabel()
     'place along the path'
     """
-    if not isinstance(front, WithCurve):
-        raise TypeError(f"front must be a Front with a judged path, got {type(front).__name__}.")
-    judged, points, told = front.curve(), as_table(front), told_of(front)
+    finish = Finish(show, save, return_fig)
+    found = front_in(front, key=key)
+    if not isinstance(found, Front):
+        raise TypeError(f"front must be a Front with a judged path, got {type(found).__name__}.")
+    judged, points, told = found.curve(), as_table(found), told_of(found)
     if selected is not None and selected not in points["point"].tolist():
         raise ValueError(f"selected={selected!r} is not a point of this front; points: {points['point'].tolist()}.")
+    selected = told.selected if selected is None else selected
     columns = _columns(judged)
     if axes is None:
         size = (COLUMN_WIDTH, sum(_HEIGHTS))
@@ -146,7 +157,7 @@ def curve(
     if legend and axes is None:
         draw_legend_below(panels[0], _entries(judged, columns[0], last, special, rings=bool(alarmed(points).any())))
     _write_numbers(panels[0], points, places, columns[0], special)
-    return panels
+    return finish(panels)
 
 
 def _stretched(place: np.ndarray) -> np.ndarray:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scpareto.metrics import as_numbers, check_factors, mutual_information_gap, spearman_gap
 
-from ._style import COLUMN_WIDTH, LABEL_SIZE, NOTE_SIZE, PALETTE, new_axes, tidy
+from ._finish import Finish
+from ._palette import PALETTE
+from ._sources import is_cells
+from ._style import COLUMN_WIDTH, LABEL_SIZE, NOTE_SIZE, new_axes, tidy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import os
 
     import pandas as pd
+    from anndata import AnnData
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
@@ -21,13 +26,17 @@ _RANK, _INFORMATION = PALETTE[0], PALETTE[1]
 
 
 def disentanglement(
-    codes: ArrayLike,
-    factors: pd.DataFrame | dict[str, Any],
+    codes: ArrayLike | AnnData,
+    factors: pd.DataFrame | dict[str, Any] | Sequence[str],
     *,
-    scale: ArrayLike | None = None,
+    use_rep: str | None = None,
+    scale: ArrayLike | str | None = None,
     seed: int = 0,
     axes: Sequence[Axes] | np.ndarray | None = None,
-) -> np.ndarray:
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+    return_fig: bool = False,
+) -> Any:
     """Draw how strongly each dimension of the codes goes with each known factor, one small panel per factor.
 
     Bars to the left of a dimension are absolute rank correlations, bars to the right mutual information divided by the
@@ -38,15 +47,24 @@ def disentanglement(
     Parameters
     ----------
     codes
-        Posterior means, shape `(n_cells, n_latent)`; at least two dimensions.
+        Posterior means, shape `(n_cells, n_latent)`, at least two dimensions; or an AnnData that holds them.
     factors
-        Known factors of variation, one column per factor.
+        Known factors of variation, one column per factor; of an AnnData also names of columns of `obs`.
+    use_rep
+        Of an AnnData, the key of `obsm` with the means.
     scale
-        Posterior standard deviations, shape `(n_cells, n_latent)`; without them there is no mutual information.
+        Posterior standard deviations, shape `(n_cells, n_latent)`, or of an AnnData their key of `obsm`, such as
+        `"X_betatcvae_scale"`; without them there is no mutual information.
     seed
         Seed of the posterior samples that information is measured with.
     axes
         Axes to draw in, one per factor; by default a new figure.
+    show
+        Whether to show the figure and return None; by default that is left to the notebook.
+    save
+        File to write the figure to, such as `"factors.pdf"`; its folder is made.
+    return_fig
+        Whether to return the figure instead of the axes.
 
     Returns
     -------
@@ -55,8 +73,13 @@ def disentanglement(
 
     Raises
     ------
+    TypeError
+        If keys are given without an AnnData.
+    KeyError
+        If a key or column does not exist.
     ValueError
-        If shapes disagree, a factor cannot be used, or `axes` are too few or too many.
+        If `use_rep` is missing, `save` cannot be written, shapes disagree, a factor cannot be used, or `axes` are too
+        few or too many.
 
     Examples
     --------
@@ -68,8 +91,10 @@ def disentanglement(
     >>> axes.shape
     (1,)
     """
-    mean = np.asarray(codes, dtype=float)
-    known = check_factors(factors, n_cells=len(mean))
+    finish = Finish(show, save, return_fig)
+    means, columns, scale = _arrays(codes, factors, use_rep, scale)
+    mean = np.asarray(means, dtype=float)
+    known = check_factors(columns, n_cells=len(mean))
     information = None if scale is None else mutual_information_gap(mean, known, scale=scale, seed=seed)
     panels = _new_panels(known.shape[1]) if axes is None else np.asarray(axes, dtype=object).ravel()
     if len(panels) != known.shape[1]:
@@ -97,7 +122,28 @@ def disentanglement(
         figure.legend(
             handles.values(), handles.keys(), loc="outside lower center", ncols=2, frameon=False, fontsize=NOTE_SIZE
         )
-    return panels
+    return finish(panels)
+
+
+def _arrays(codes: Any, factors: Any, use_rep: str | None, scale: Any) -> tuple[Any, Any, Any]:
+    """Look up what is named in an AnnData; arrays and tables stay as they are."""
+    named = isinstance(factors, str) or (isinstance(factors, Sequence) and all(isinstance(f, str) for f in factors))
+    if not is_cells(codes):
+        if use_rep is not None or named or isinstance(scale, str):
+            raise TypeError("use_rep, names of factors and a key as scale are of an AnnData: give one as codes.")
+        return codes, factors, scale
+    held = ", ".join(map(repr, codes.obsm)) or "none"
+    if use_rep is None:
+        raise ValueError(f"use_rep must name the codes of the AnnData; its keys of obsm: {held}.")
+    for name, key in (("use_rep", use_rep), ("scale", scale)):
+        if isinstance(key, str) and key not in codes.obsm:
+            raise KeyError(f"{name}={key!r} is not in adata.obsm; there are {held}.")
+    if named:
+        names = [factors] if isinstance(factors, str) else list(factors)
+        if missing := [name for name in names if name not in codes.obs]:
+            raise KeyError(f"factors: {missing[0]!r} is not in adata.obs; its columns are {', '.join(codes.obs)}.")
+        factors = codes.obs[names]
+    return codes.obsm[use_rep], factors, codes.obsm[scale] if isinstance(scale, str) else scale
 
 
 def _new_panels(n_factors: int) -> np.ndarray:

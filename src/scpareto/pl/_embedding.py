@@ -1,70 +1,104 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.colors import Normalize, to_rgba
-from matplotlib.lines import Line2D
 
+from ._cells_of import cells_of
 from ._embed import embed
-from ._style import FAINT, INK, LABEL_SIZE, MISSING, NOTE_SIZE, TICK_SIZE, category_colors
+from ._finish import Finish
+from ._grid import explain_row, frame, make_room, new_grid
+from ._on_data import places_of_legends, write_on_data
+from ._palette import MISSING, by_coloring, category_colors
+from ._style import LABEL_SIZE, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import os
+    from collections.abc import Sequence
 
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from anndata import AnnData
     from numpy.typing import ArrayLike
 
-_LINE = 1.45 * NOTE_SIZE / 72  # height of one legend entry, inches
+    from scpareto.pareto import Front
+
+    from ._cells_of import Colors
+    from ._on_data import LegendLoc
+    from ._palette import Palette
+    from ._sources import WithFront
 
 
 def front_embedding(
-    embeddings: Mapping[int, ArrayLike],
-    colors: Mapping[str, ArrayLike | pd.Series] | pd.DataFrame,
+    embeddings: Mapping[Any, ArrayLike] | AnnData | WithFront | Front,
+    colors: Colors,
     *,
+    use_rep: str | Sequence[str] | None = None,
+    points: Sequence[int] | None = None,
     basis: Literal["umap", "tsne"] | None = None,
-    titles: Mapping[int, str] | None = None,
-    palette: Mapping[str, Mapping[str, str]] | None = None,
+    titles: Mapping[Any, str] | None = None,
+    palette: Palette | Mapping[str, Palette] | None = None,
     point_size: float | None = None,
     panel_size: float = 1.6,
     legend: bool = True,
+    legend_loc: LegendLoc | Mapping[str, LegendLoc] = "right margin",
     seed: int = 0,
     axes: np.ndarray | None = None,
-) -> np.ndarray:
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+    return_fig: bool = False,
+) -> Any:
     """Draw the cells at several points of a front: one column for each point, one row for each colouring.
 
-    All panels share their limits, so that with coordinates of :func:`embed` cells can be followed from point to point.
+    All panels share their limits, so that with coordinates of :func:`embed` cells can be followed from point to point;
+    coordinates that an AnnData holds have limits of their own.
     Cells are drawn in one shuffled order, so that no batch covers the others; cells without a value lie below, in grey.
 
     Parameters
     ----------
     embeddings
-        Coordinates of the same `n` cells by point number, each of shape `(n, 2)`; with `basis` their codes, each of
-        shape `(n, d)`.
+        An AnnData; a model with a front, which encodes its cells at `points`; a front that keeps codes, as
+        :func:`scpareto.tl.sweep` returns; or coordinates of the same `n` cells by point number, each of shape `(n, 2)`,
+        with `basis` their codes, each of shape `(n, d)`.
     colors
-        Values by name, or a table such as `adata.obs`, each of shape `(n,)`: categories (strings, integers, booleans,
-        categorical), or floating-point numbers, which get a colour bar.
+        Of an AnnData or a model, names of columns of `obs`. Otherwise values by name, or a table such as `adata.obs`,
+        each of shape `(n,)`: categories (strings, integers, booleans, categorical), or floating-point numbers, which
+        get a colour bar.
+    use_rep
+        Of an AnnData, keys of `obsm`, one for each column of panels; by default the embeddings that
+        :func:`scpareto.tl.integrate` and `model.select(key_added=...)` wrote.
+    points
+        Of a model or front, numbers of points; by default the ends, the recommended and the selected one.
     basis
         `"umap"` or `"tsne"`: embed codes by :func:`embed` with its defaults, each point from the one before it, so that
-        cells move rather than jump. By default coordinates are drawn as they are.
+        cells move rather than jump. By default coordinates are drawn as they are, and codes of an AnnData, model or
+        front are embedded by UMAP.
     titles
-        Titles by point number; by default "point 3".
+        Titles by point number, or by key of `obsm`; by default "point 3", or the key.
     palette
-        Colours by name and category, for categories that should not take the package's colours.
+        Colours of categories: a matplotlib colormap, a list of colours, a dict by category, or a dict of these by name
+        of the colouring. By default those in `adata.uns["<column>_colors"]`, where scanpy keeps them, or the package's.
     point_size
         Area of a cell in square points; by default adapted to `n`.
     panel_size
         Width and height of a panel of a new figure, inches.
     legend
-        Whether to explain the colours, once for each row at its right.
+        Whether to explain the colours, once for each row.
+    legend_loc
+        `"right margin"`, or `"on data"` for the names of categories at the median of their cells; or a dict of these
+        by name of the colouring.
     seed
         Of the order of drawing, and of the embedding.
     axes
         Axes to draw in, shape `(n_colors, n_points)`; by default a new figure.
+    show
+        Whether to show the figure and return None; by default that is left to the notebook.
+    save
+        File to write the figure to, such as `"umap.pdf"`; its folder is made.
+    return_fig
+        Whether to return the figure instead of the axes.
 
     Returns
     -------
@@ -72,49 +106,89 @@ def front_embedding(
 
     Raises
     ------
+    TypeError
+        If `embeddings` is none of these, or `colors` are names where there are no cells.
+    KeyError
+        If a key of `obsm` or a column does not exist.
     ValueError
-        If there is nothing to draw, shapes disagree, coordinates are not finite, a palette lacks a category or `basis`
-        is unknown.
+        If there is nothing to draw, shapes disagree, coordinates are not finite, a palette lacks a category, `save`
+        cannot be written, or `basis` or `legend_loc` is unknown.
 
     Examples
     --------
     >>> import numpy as np
-    >>> import scpareto.pl as pl
+    >>> import scpareto as sp
     >>> cells = np.random.default_rng(0).normal(size=(50, 2))
-    >>> axes = pl.front_embedding({0: cells, 5: cells / 2}, {"batch": ["a", "b"] * 25})
-    >>> axes.shape
+    >>> sp.pl.front_embedding({0: cells, 5: cells / 2}, {"batch": ["a", "b"] * 25}).shape
     (1, 2)
+
+    Columns and embeddings of an AnnData, with the names of types on their cells:
+
+    >>> adata = sp.datasets.simulate_batches(n_cells=50, n_genes=20, seed=0)
+    >>> adata.obsm["X_a"], adata.obsm["X_b"] = cells, cells / 2
+    >>> axes = sp.pl.front_embedding(adata, ["batch", "cell_type"], use_rep=["X_a", "X_b"], legend_loc="on data")
+    >>> [ax.get_title() for ax in axes[0]], len(axes[1, 0].texts) == adata.obs["cell_type"].nunique()
+    (['X_a', 'X_b'], True)
     """
-    if not embeddings:
+    finish = Finish(show, save, return_fig)
+    drawn = cells_of(embeddings, colors, use_rep=use_rep, points=points)
+    if not drawn.embeddings:
         raise ValueError("embeddings is empty: give the coordinates of at least one point.")
-    if not len(colors):
+    if not len(drawn.colors):
         raise ValueError("colors is empty: give at least one colouring.")
-    n = len(np.asarray(next(iter(embeddings.values()))))
-    series = {str(name): _checked_colors(str(name), values, n) for name, values in colors.items()}
-    shape = (len(series), len(embeddings))
+    n = len(np.asarray(next(iter(drawn.embeddings.values()))))
+    series = {str(name): _checked_colors(str(name), values, n) for name, values in drawn.colors.items()}
+    palettes = drawn.palettes | by_coloring(palette, series)
+    places = places_of_legends(legend_loc, series)
+    shape = (len(series), len(drawn.embeddings))
     given = None if axes is None else np.asarray(axes, dtype=object)
     if given is not None and given.shape != shape:
         raise ValueError(f"axes must have shape {shape} (colourings, points), got {given.shape}.")
-    coordinates = _checked_embeddings(embeddings if basis is None else embed(embeddings, basis=basis, seed=seed))
-    grid = _grid(shape, panel_size) if given is None else given
+    if basis is None and not isinstance(embeddings, Mapping) and any(_is_code(xy) for xy in drawn.embeddings.values()):
+        basis = "umap"
+    coordinates = _checked_embeddings(
+        drawn.embeddings if basis is None else _embedded(drawn.embeddings, basis=basis, seed=seed)
+    )
+    looks = {name: _paint(name, values, palettes.get(name)) for name, values in series.items()}
+    # what is stored with cells may come from maps that know nothing of each other
+    common = basis is not None or isinstance(embeddings, Mapping)
+    grid = new_grid(shape, panel_size, common=common) if given is None else given
 
     size = float(np.clip(4500.0 * panel_size / n, 0.35, 14.0)) if point_size is None else point_size
     shuffled = np.random.default_rng(seed).permutation(n)
     for row, (name, values) in zip(grid, series.items(), strict=True):
-        rgba, key = _paint(name, values, (palette or {}).get(name))
+        rgba, explained = looks[name]
         order = shuffled[np.argsort(values.notna().to_numpy()[shuffled], kind="stable")]
         for ax, xy in zip(row, coordinates.values(), strict=True):
             ax.scatter(xy[order, 0], xy[order, 1], s=size, c=rgba[order], linewidths=0, rasterized=True)
         row[0].set_ylabel(name, fontsize=LABEL_SIZE)
-        if legend:
-            _explain(row, key, panel_size)
-    _frame(grid, coordinates, titles or {})
+        if legend and places[name] != "on data":
+            explain_row(row, explained, panel_size)
+    frame(grid, coordinates, drawn.titles | dict(titles or {}), common=common)
     if axes is None and legend:
-        _make_room(grid, panel_size)
-    return grid
+        make_room(grid, panel_size)
+    if legend and "on data" in places.values():
+        settle(grid[0, 0])
+        for row, (name, values) in zip(grid, series.items(), strict=True):
+            for ax, xy in zip(row, coordinates.values(), strict=True):
+                if places[name] == "on data":
+                    write_on_data(ax, xy, values)
+    return finish(grid)
 
 
-def _checked_embeddings(embeddings: Mapping[int, ArrayLike]) -> dict[int, np.ndarray]:
+def _is_code(array: ArrayLike) -> bool:
+    return np.asarray(array).shape[-1] != 2
+
+
+def _embedded(codes: Mapping[Any, ArrayLike], *, basis: Literal["umap", "tsne"], seed: int) -> dict[Any, np.ndarray]:
+    """Embed codes in the order of their points, or of their keys as given."""
+    if all(isinstance(point, int | np.integer) for point in codes):
+        return dict(embed(codes, basis=basis, seed=seed))
+    placed = embed(dict(enumerate(codes.values())), basis=basis, seed=seed)
+    return dict(zip(codes, placed.values(), strict=True))
+
+
+def _checked_embeddings(embeddings: Mapping[Any, ArrayLike]) -> dict[Any, np.ndarray]:
     coordinates = {point: np.asarray(xy, dtype=float) for point, xy in embeddings.items()}
     n = len(next(iter(coordinates.values())))
     for point, xy in coordinates.items():
@@ -142,7 +216,7 @@ def _checked_colors(name: str, values: ArrayLike | pd.Series, n: int) -> pd.Seri
 
 
 def _paint(
-    name: str, values: pd.Series, palette: Mapping[str, str] | None
+    name: str, values: pd.Series, palette: Palette | None
 ) -> tuple[np.ndarray, dict[str, str] | mpl.cm.ScalarMappable]:
     """Colour the cells, shape `(n, 4)`, and return what explains the colours."""
     rgba = np.tile(to_rgba(MISSING), (len(values), 1))
@@ -153,76 +227,8 @@ def _paint(
         rgba[known] = scale.to_rgba(values[known].to_numpy())
         return rgba, scale
     categories = list(values.cat.categories)
-    key = category_colors(categories) if palette is None else {str(c): v for c, v in palette.items()}
-    missing = [c for c in categories if c not in key]
-    if missing:
-        raise ValueError(f"palette[{name!r}] has no colour for {', '.join(map(repr, missing))}.")
-    key = {c: key[c] for c in categories}
+    key = category_colors(categories, palette, name=name)
     if categories:
         table = np.array([to_rgba(c) for c in key.values()])
         rgba[known] = table[values.cat.codes[known]]
     return rgba, key if known.all() else {**key, "missing": MISSING}
-
-
-def _grid(shape: tuple[int, int], panel_size: float) -> np.ndarray:
-    figure, grid = plt.subplots(
-        *shape,
-        figsize=(shape[1] * panel_size + 0.25, shape[0] * panel_size + 0.2),
-        squeeze=False,
-        sharex=True,
-        sharey=True,
-        gridspec_kw={"wspace": 0.02, "hspace": 0.02},
-    )
-    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02)
-    return grid
-
-
-def _explain(row: np.ndarray, key: dict[str, str] | mpl.cm.ScalarMappable, panel_size: float) -> None:
-    last: Axes = row[-1]
-    if isinstance(key, mpl.cm.ScalarMappable):
-        bar = last.figure.colorbar(key, cax=last.inset_axes((1.05, 0.15, 0.05, 0.7)))
-        bar.ax.tick_params(labelsize=NOTE_SIZE, length=2, width=0.5)
-        bar.outline.set_linewidth(0.4)
-        return
-    handles = [
-        Line2D([], [], ls="", marker="o", ms=4, mfc=color, mec="none", label=label) for label, color in key.items()
-    ]
-    last.legend(
-        handles=handles,
-        loc="center left",
-        bbox_to_anchor=(1.01, 0.5),
-        ncols=int(np.ceil(len(handles) / max(1, int(panel_size / _LINE)))),
-        fontsize=NOTE_SIZE,
-        frameon=False,
-        handletextpad=0.1,
-        labelspacing=0.25,
-        columnspacing=0.8,
-        borderpad=0.2,
-        labelcolor=INK,
-    )
-
-
-def _frame(grid: np.ndarray, coordinates: dict[int, np.ndarray], titles: Mapping[int, str]) -> None:
-    everything = np.vstack(list(coordinates.values()))
-    low, high = everything.min(axis=0), everything.max(axis=0)
-    pad = 0.04 * np.where(high > low, high - low, 1.0)
-    for ax in grid.flat:
-        ax.set_xlim(low[0] - pad[0], high[0] + pad[0])
-        ax.set_ylim(low[1] - pad[1], high[1] + pad[1])
-        ax.set_xticks([])
-        ax.set_yticks([])
-        for spine in ax.spines.values():
-            spine.set_color(FAINT)
-            spine.set_linewidth(0.6)
-    for ax, point in zip(grid[0], coordinates, strict=True):
-        ax.set_title(titles.get(point, f"point {point}"), fontsize=TICK_SIZE + 0.5, pad=3)
-
-
-def _make_room(grid: np.ndarray, panel_size: float) -> None:
-    """Widen the figure by its legends, so that panels keep their size."""
-    figure: Figure = grid[0, 0].figure
-    figure.draw_without_rendering()
-    beside = [artist for ax in grid[:, -1] for artist in (ax.get_legend(), *ax.child_axes) if artist is not None]
-    room = max(artist.get_tightbbox().width for artist in beside) / figure.dpi
-    width, height = figure.get_size_inches()
-    figure.set_size_inches(width + room + 0.12, height)

@@ -1,33 +1,38 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._finish import Finish
 from ._front_axes import draw_axes, draw_title, same_limits
 from ._front_names import write_names
-from ._legend import draw_legend, entries_of
+from ._legend import draw_legend, draw_legend_above, entries_of
 from ._marks import draw_course, draw_intervals, draw_points, draw_special, interval_ends
 from ._others import draw_others, others_of
 from ._plane import by_name, planes_of, points_chosen
+from ._sources import front_in
 from ._style import COLUMN_WIDTH, LABEL_SIZE, new_axes, settle, tidy
-from ._table import as_table
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
 
     from ._plane import Plane
-    from ._table import FrontLike
+    from ._sources import FrontSource
 
 _HEIGHT = 2.9  # inches
+_CORNER = 0.42
+"""Share of the axes that a legend in a corner takes, at most."""
 
 
 def front(
-    front: FrontLike | pd.DataFrame | Mapping[str, FrontLike | pd.DataFrame] | Sequence[FrontLike | pd.DataFrame],
+    front: FrontSource | Mapping[str, FrontSource] | Sequence[FrontSource],
     *,
+    key: str | None = None,
     x: str | None = None,
     y: str | None = None,
     selected: int | Mapping[str, int] | None = None,
@@ -38,7 +43,10 @@ def front(
     legend: bool = True,
     title: bool = True,
     ax: Axes | None = None,
-) -> Axes:
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+    return_fig: bool = False,
+) -> Any:
     """Draw a front, or several, in the plane of two of its columns.
 
     By default the axes are what is left of the batch and what is kept of the structure, in %, where the front was
@@ -54,30 +62,40 @@ def front(
     Parameters
     ----------
     front
-        A :class:`~scpareto.pareto.Front`, or its table with one row for each of `n` points. Several are given by name,
-        or in a list, which calls them "front 1", "front 2" and so on.
+        A :class:`~scpareto.pareto.Front` or its table with one row for each of `n` points; a model with a front; or an
+        AnnData in which :func:`scpareto.tl.integrate`, :func:`scpareto.tl.sweep` or a training noted one. Several are
+        given by name, or in a list, which calls them "front 1", "front 2" and so on.
+    key
+        Of an AnnData that notes several fronts, which one: a name in `adata.uns["scpareto"]`; by default all.
     x, y
         Any two columns that measure a point, for example `leakage_mean` and `generative_loss_test`, the plane of
         publications. By default `batch_left` (or `<nuisance>_left`) and `structure_kept`; where these were not judged
         `leakage_mean` (else the first nuisance objective on test cells) and `generative_loss_test`.
     selected
-        Number of the point that is selected, to frame; of several fronts a point in each, or points by the name of the
-        front.
+        Number of the point to frame; of several fronts a point in each, or points by the name of the front. By default
+        the one that the model is in, unless it is the recommended one.
     others
         Points of other methods: one row for each, indexed by its name, with the columns `x` and `y`, and optionally
         their intervals. Methods without both values are left out.
     intervals
         Whether to draw error bars where `<column>_low` and `<column>_high` exist.
     label_points
-        Whether to write numbers and the names of the extremes. Other methods always have their names.
+        Whether to write numbers, or of a sweep the values of its option, and the names of the extremes. Other methods
+        always have their names.
     higher_is_better
         Columns of which larger values are better, beside those known (retention and the scores of scib-metrics).
     legend
-        Whether to explain the markers.
+        Whether to explain the markers: of several fronts above a new figure, of one in a corner.
     title
         Whether to write what the front recommends, which a table does not know. Several fronts have no title.
     ax
         Where to draw; by default a new figure of one journal column.
+    show
+        Whether to show the figure and return None; by default that is left to the notebook.
+    save
+        File to write the figure to, such as `"front.pdf"`; its folder is made.
+    return_fig
+        Whether to return the figure instead of the axes.
 
     Returns
     -------
@@ -88,9 +106,11 @@ def front(
     ------
     TypeError
         If `front` is no front or `others` no table.
+    KeyError
+        If an AnnData notes no front, or none of this `key`.
     ValueError
-        If a column cannot be drawn, no point has both values, `selected` is not a point, or an alarm lies outside
-        [0, 1].
+        If a model has no front yet, `save` cannot be written, a column cannot be drawn, no point has both values,
+        `selected` is not a point, or an alarm lies outside [0, 1].
 
     Examples
     --------
@@ -113,9 +133,11 @@ def front(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['MINE', 'MMD']
     """
-    planes = planes_of(by_name(front), x, y, higher_is_better)
+    finish = Finish(show, save, return_fig)
+    planes = planes_of(by_name(front, key), x, y, higher_is_better)
     chosen = points_chosen(planes, selected)
     beside = others_of(others, planes[0].columns)
+    alone = ax is None
     if ax is None:
         ax = new_axes(figsize=(COLUMN_WIDTH, _HEIGHT))[1][0, 0]
         tidy(ax)
@@ -129,17 +151,20 @@ def front(
     draw_others(ax, beside, intervals=intervals)
     draw_axes(ax, planes[0])
     masks = [plane.everything for plane in planes]
-    if legend:
-        draw_legend(ax, entries_of(planes, chosen, masks=masks), place=_worst_corner(planes[0]))
+    if legend and alone and planes[0].name is not None:
+        draw_legend_above(ax, entries_of(planes, chosen, masks=masks))
+    elif legend:
+        draw_legend(ax, entries_of(planes, chosen, masks=masks), place=_free_corner(ax, planes))
     if title and len(planes) == 1:
         draw_title(ax, planes[0].told.sentence)
     write_names(ax, planes, chosen, beside, masks=masks, points=label_points, intervals=intervals, course=True)
-    return ax
+    return finish(ax)
 
 
 def front_panels(
-    front: FrontLike | pd.DataFrame,
+    front: FrontSource,
     *,
+    key: str | None = None,
     x: str | None = None,
     y: str | None = None,
     selected: int | None = None,
@@ -148,19 +173,30 @@ def front_panels(
     higher_is_better: Collection[str] = (),
     title: bool = True,
     axes: Sequence[Axes] | np.ndarray | None = None,
-) -> np.ndarray:
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+    return_fig: bool = False,
+) -> Any:
     """Draw all candidates of a front and the non-dominated ones side by side.
 
     Parameters
     ----------
     front
-        A :class:`~scpareto.pareto.Front`, or its table with one row for each of `n` points.
+        A :class:`~scpareto.pareto.Front` or its table, a model with a front, or an AnnData that notes one.
+    key
+        Of an AnnData that notes several fronts, which one: a name in `adata.uns["scpareto"]`.
     x, y, intervals, label_points, higher_is_better, title
         As in :func:`front`; the title stands above a new figure alone.
     selected
-        Number of the point that is selected, to frame.
+        Number of the point to frame; by default the one that the model is in, unless it is the recommended one.
     axes
         Two axes to draw in; by default a new figure of two journal columns whose panels share their axes.
+    show
+        Whether to show the figure and return None; by default that is left to the notebook.
+    save
+        File to write the figure to, such as `"front.pdf"`; its folder is made.
+    return_fig
+        Whether to return the figure instead of the axes.
 
     Returns
     -------
@@ -183,8 +219,8 @@ def front_panels(
     >>> [ax.get_title(loc="left") for ax in pl.front_panels(table)]
     ['all 3 points', '2 non-dominated']
     """
-    as_table(front)  # refuses several
-    (plane,) = planes_of({None: front}, x, y, higher_is_better)
+    finish = Finish(show, save, return_fig)
+    (plane,) = planes_of({None: front_in(front, key=key)}, x, y, higher_is_better)
     chosen = points_chosen([plane], selected)
     if axes is None:
         figure, grid = new_axes(1, 2, figsize=(2 * COLUMN_WIDTH, _HEIGHT), share=True)
@@ -225,11 +261,15 @@ def front_panels(
                 intervals=intervals,
                 course=mask is plane.culled and not plane.judged,
             )
-    return panels
+    return finish(panels)
 
 
-def _worst_corner(plane: Plane) -> str:
+def _free_corner(ax: Axes, planes: Sequence[Plane]) -> str:
     """Where a legend covers least: a judged front seldom leaves much and keeps little."""
-    if not plane.judged:
+    if not all(plane.judged for plane in planes):
         return "best"
-    return f"{'lower' if plane.higher[1] else 'upper'} {'left' if plane.higher[0] else 'right'}"
+    worst = f"{'lower' if planes[0].higher[1] else 'upper'} {'left' if planes[0].higher[0] else 'right'}"
+    places = ax.transAxes.inverted().transform(ax.transData.transform(np.vstack([plane.xy for plane in planes])))
+    away = 1 - places if "right" in worst else places
+    height = places[:, 1] if "lower" in worst else 1 - places[:, 1]
+    return "best" if ((away[:, 0] < _CORNER) & (height < _CORNER)).any() else worst

@@ -34,7 +34,7 @@ def write_names(
     intervals: bool,
     course: bool,
 ) -> None:
-    """Name points beside their marks: of one front all, of several the extremes and the chosen; and other methods.
+    """Name points beside their marks: of one front all, of several those that stand out; and other methods.
 
     Parameters
     ----------
@@ -97,12 +97,15 @@ def write_names(
 
 def _words(plane: Plane, chosen: int | None) -> dict[int, str]:
     """Text by point; of one front among several only for the points that stand out."""
+    points, values = [int(point) for point in plane.table["point"]], plane.told.values
     names = names_of_extremes(plane.table)
-    points = plane.table["point"].tolist()
-    words = {point: f"{int(point)} {names.get(point, '')}".rstrip() for point in points}
+    words = {point: f"{values.get(point, point)} {names.get(point, '')}".rstrip() for point in points}
     if plane.name is None:
         return words
-    return {p: words[p] if p == chosen else names[p] for p in points if p in names or p == chosen}
+    # a sweep has no extremes with names: its ends say how far its option goes
+    ends = {points[0], points[-1], plane.told.recommended} if values else set()
+    named = {point: names[point] for point in points if point in names}
+    return named | {point: words[point] for point in points if point in ends or point == chosen}
 
 
 def _once(ax: Axes, plane: Plane, words: dict[int, str], written: list[tuple[str, np.ndarray]]) -> dict[int, str]:

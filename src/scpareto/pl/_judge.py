@@ -12,13 +12,18 @@ from scpareto._cells import records
 from scpareto._constants import BATCH_LEFT, JUDGE_KEY, STRUCTURE_KEPT, UNS_KEY
 from scpareto.pareto import is_higher_better
 
+from ._finish import Finish
 from ._front_axes import widen
 from ._labels import place_labels
 from ._marks import RING
-from ._style import COLUMN_WIDTH, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, settle, tidy, unchosen_color
+from ._palette import unchosen_color
+from ._sources import is_cells
+from ._style import COLUMN_WIDTH, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, settle, tidy
 from ._titles import axis_words
 
 if TYPE_CHECKING:
+    import os
+
     from anndata import AnnData
     from matplotlib.axes import Axes
 
@@ -31,7 +36,15 @@ _AXES = (BATCH_LEFT, STRUCTURE_KEPT)
 _LONGEST = 44
 
 
-def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | None = None) -> Axes:
+def judge(
+    adata: AnnData | pd.DataFrame,
+    *,
+    key: str = JUDGE_KEY,
+    ax: Axes | None = None,
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+    return_fig: bool = False,
+) -> Any:
     """Draw what :func:`scpareto.tl.judge` found: a point for each embedding.
 
     Bars are 95 % intervals. The recommended embedding is ringed; those whose alarm rings are crossed out.
@@ -44,6 +57,12 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
         Where in ``adata.uns["scpareto"]`` the record is.
     ax
         Where to draw; by default a new figure of one journal column.
+    show
+        Whether to show the figure and return None; by default that is left to the notebook.
+    save
+        File to write the figure to, such as ``"judge.pdf"``; its folder is made.
+    return_fig
+        Whether to return the figure instead of the axes.
 
     Returns
     -------
@@ -51,10 +70,12 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
 
     Raises
     ------
+    TypeError
+        If ``adata`` is neither cells nor a table.
     KeyError
         If no embedding of ``adata`` was judged.
     ValueError
-        If no embedding has a value on both axes.
+        If ``save`` cannot be written, or no embedding has a value on both axes.
 
     Examples
     --------
@@ -67,6 +88,7 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
     >>> pl.judge(table).get_title(loc="left")
     'X_harmony: 15 % of the batch left, 91 % of the structure kept'
     """
+    finish = Finish(show, save, return_fig)
     table = adata if isinstance(adata, pd.DataFrame) else _table_of(adata, key)
     known = table[table["batch_left"].notna() & table["structure_kept"].notna()]
     if not len(known):
@@ -105,7 +127,7 @@ def judge(adata: AnnData | pd.DataFrame, *, key: str = JUDGE_KEY, ax: Axes | Non
     settle(ax)
     obstacles = np.concatenate([end for end in ends if end is not None] or [np.empty((0, 2))])
     place_labels(ax, xy, [str(name) for name in known.index], obstacles=obstacles, fontsize=NOTE_SIZE, color=INK)
-    return ax
+    return finish(ax)
 
 
 def _title(known: pd.DataFrame, table: pd.DataFrame) -> str:
@@ -133,6 +155,11 @@ def _draw_interval(ax: Axes, table: pd.DataFrame, axis: int, xy: np.ndarray) -> 
 
 
 def _table_of(adata: AnnData, key: str) -> pd.DataFrame:
+    if not is_cells(adata):
+        raise TypeError(
+            "adata must be an AnnData or MuData that sp.tl.judge was run on, or the table that it returned; "
+            f"got {type(adata).__name__}."
+        )
     known = records(adata)
     if key not in known or "table" not in known[key]:
         raise KeyError(f"adata.uns[{UNS_KEY!r}] holds no {key!r}: run sp.tl.judge(adata, [...], batch_key=...) first.")

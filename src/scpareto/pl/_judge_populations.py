@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scpareto._cells import records
 from scpareto._constants import JUDGE_KEY, UNS_KEY
 
-from ._style import CHOSEN, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, tidy, unchosen_color
+from ._finish import Finish
+from ._palette import CHOSEN, unchosen_color
+from ._sources import is_cells
+from ._style import FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, tidy
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
     import pandas as pd
     from anndata import AnnData
+    from matplotlib.axes import Axes
 
 _WIDTH = 7.2
 _ROW = 0.085
@@ -28,7 +35,16 @@ _PANELS = {
 _NAME_WIDTH = 34
 
 
-def judge_populations(adata: AnnData, use_rep: str | list[str] | None = None, *, key: str = JUDGE_KEY) -> np.ndarray:
+def judge_populations(
+    adata: AnnData,
+    use_rep: str | list[str] | None = None,
+    *,
+    key: str = JUDGE_KEY,
+    axes: Sequence[Axes] | np.ndarray | None = None,
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+    return_fig: bool = False,
+) -> Any:
     """Draw what :func:`scpareto.tl.judge` found in each population: a row per population, a mark per embedding.
 
     Rings mark populations that still hold more of the batch than others, or have lost structure against uncorrected
@@ -42,6 +58,14 @@ def judge_populations(adata: AnnData, use_rep: str | list[str] | None = None, *,
         Embeddings to draw; None for all.
     key
         Where in ``adata.uns["scpareto"]`` the record is.
+    axes
+        Two axes to draw in; by default a new figure.
+    show
+        Whether to show the figure and return None; by default that is left to the notebook.
+    save
+        File to write the figure to, such as ``"populations.pdf"``; its folder is made.
+    return_fig
+        Whether to return the figure instead of the axes.
 
     Returns
     -------
@@ -49,6 +73,10 @@ def judge_populations(adata: AnnData, use_rep: str | list[str] | None = None, *,
 
     Raises
     ------
+    TypeError
+        If ``adata`` is no AnnData.
+    ValueError
+        If ``save`` cannot be written, or there are not two ``axes``.
     KeyError
         If no populations of ``adata`` were judged, or an embedding was not.
 
@@ -62,6 +90,9 @@ def judge_populations(adata: AnnData, use_rep: str | list[str] | None = None, *,
     >>> [ax.get_xlabel() for ax in sp.pl.judge_populations(adata)]
     ['batch left (%)   better \N{LEFTWARDS ARROW}', 'structure kept (%)   better \N{RIGHTWARDS ARROW}']
     """
+    finish = Finish(show, save, return_fig)
+    if not is_cells(adata):
+        raise TypeError(f"adata must be an AnnData or MuData that sp.tl.judge was run on, got {type(adata).__name__}.")
     record = records(adata).get(key, {})
     if "populations" not in record:
         raise KeyError(f"adata.uns[{UNS_KEY!r}] holds no {key!r} with populations: run sp.tl.judge(adata, ...) first.")
@@ -74,10 +105,12 @@ def judge_populations(adata: AnnData, use_rep: str | list[str] | None = None, *,
     # Embeddings without any value, such as graphs in the panel of the batch, keep their place and colour.
     populations = table.drop_duplicates("population")
     step = _GAP + _ROW * len(wanted)
-    figure, grid = new_axes(1, 2, figsize=(_WIDTH, 0.9 + step * len(populations)))
-    axes = grid[0]
+    if axes is None:
+        panels = new_axes(1, 2, figsize=(_WIDTH, 0.9 + step * len(populations)))[1][0]
+    elif len(panels := np.asarray(axes, dtype=object).ravel()) != 2:
+        raise ValueError(f"judge_populations draws in 2 axes, got {len(panels)}.")
     middle = np.arange(len(populations)) * step
-    for ax, (column, (label, direction, flag)) in zip(axes, _PANELS.items(), strict=True):
+    for ax, (column, (label, direction, flag)) in zip(panels, _PANELS.items(), strict=True):
         tidy(ax)
         for row, population in enumerate(populations["population"]):
             if row % 2 == 0:
@@ -107,12 +140,13 @@ def judge_populations(adata: AnnData, use_rep: str | list[str] | None = None, *,
         ax.set_ylim(middle[-1] + step / 2, middle[0] - step / 2)
         ax.set_yticks([])
         ax.set_xlabel(f"{label}   {direction}", fontsize=LABEL_SIZE)
-    _limits(axes, table[table["embedding"].isin(wanted)])
+    _limits(panels, table[table["embedding"].isin(wanted)])
     names = [_two_lines(name, n) for name, n in populations[["name", "n_cells"]].itertuples(index=False)]
-    axes[0].set_yticks(middle, names, fontsize=NOTE_SIZE)
-    axes[0].tick_params(axis="y", length=0)
-    _legend(axes, wanted, known)
-    return axes
+    panels[0].set_yticks(middle, names, fontsize=NOTE_SIZE)
+    panels[0].tick_params(axis="y", length=0)
+    if axes is None:
+        _legend(panels, wanted, known)
+    return finish(panels)
 
 
 def _two_lines(name: str, n_cells: int) -> str:

@@ -2,15 +2,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from matplotlib.lines import Line2D
 
 from ._alarm import cross_entry
-from ._style import CHOSEN, FAINT, INK, MUTED, NOTE_SIZE
+from ._palette import CHOSEN
+from ._style import FAINT, INK, MUTED, NOTE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _MARKER = 5.1  # diameter, typographic points
 _COLUMN, _ROW = 1.1, 0.16  # of a legend below, inches
+_HANDLE, _LETTER = 0.42, 0.05  # mark and letter of an entry, inches
 
 
 def entries_of(
@@ -99,6 +101,30 @@ def draw_legend(ax: Axes, entries: list[Artist], *, place: str = "best") -> None
         look = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": len(entries), "frameon": False}
         look |= {"borderpad": 0.2, "borderaxespad": 0.0, "columnspacing": 1.0}
     ax.legend(handles=entries, fontsize=NOTE_SIZE, handletextpad=0.5, labelspacing=0.35, **look)
+
+
+def draw_legend_above(ax: Axes, entries: list[Artist]) -> None:
+    """Explain marks above the axes, in a figure that grows by the rows needed; nothing without entries."""
+    figure = ax.get_figure(root=True)
+    if not entries or figure is None:
+        return
+    width, height = figure.get_size_inches()
+    longest = max(len(str(entry.get_label())) for entry in entries)
+    n_columns = int(np.clip(width / (_HANDLE + _LETTER * longest), 1, len(entries)))
+    figure.set_size_inches(width, height + _ROW * -(-len(entries) // n_columns))
+    ax.legend(
+        handles=entries,
+        loc="lower left",
+        bbox_to_anchor=(0, 1.01),
+        ncols=n_columns,
+        fontsize=NOTE_SIZE,
+        frameon=False,
+        handletextpad=0.5,
+        labelspacing=0.35,
+        columnspacing=1.0,
+        borderpad=0.2,
+        borderaxespad=0.0,
+    )
 
 
 def draw_legend_below(ax: Axes, entries: list[Artist]) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.collections import LineCollection
 
 from ._alarm import draw_alarms
-from ._style import CHOSEN, INK
+from ._palette import CHOSEN
+from ._style import INK
 from ._table import interval
 
 if TYPE_CHECKING:

@@ -9,12 +9,14 @@ from matplotlib.ticker import MaxNLocator
 from scpareto._constants import ALARM_FROM, GENERATIVE_LOSS
 
 from ._alarm import alarmed, shade_alarm, shade_entry
+from ._finish import Finish
 from ._front_axes import widen
 from ._legend import draw_legend_below, marker_entry, recommended_entry, selected_entry
 from ._marks import FRAME, RING
-from ._style import CHOSEN, COLUMN_WIDTH, INK, MUTED, NOTE_SIZE, new_axes, point_colors, tidy
+from ._palette import CHOSEN
+from ._sources import front_in
+from ._style import COLUMN_WIDTH, INK, MUTED, NOTE_SIZE, new_axes, point_colors, tidy
 from ._table import (
-    FrontLike,
     as_table,
     interval,
     is_higher_better,
@@ -30,11 +32,14 @@ from ._titles import broken_title, title_of
 from ._told import told_of
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Collection, Sequence
 
     import pandas as pd
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+
+    from ._sources import FrontSource
 
 _LONGEST = 27  # characters below a panel of half a column
 _SHORT = 20  # characters of a name that leave room for the better direction in its line
@@ -44,20 +49,26 @@ _AUDITED = (
     *("scib_bio", "scib_batch", "scib_total", "alarm"),
 )
 _JUDGED = (f"{GENERATIVE_LOSS}_test", "retention", "scib_bio", "scib_batch", "scib_total", "alarm")
+_MOST_NAMED = 8
+"""Values of the option of a sweep that fit below a panel."""
 _QUIET, _RINGS = 0.0, 1.0
 
 
 def metrics_along_front(
-    front: FrontLike | pd.DataFrame,
+    front: FrontSource,
     columns: Sequence[str] | None = None,
     *,
+    key: str | None = None,
     x: str = "point",
     selected: int | None = None,
     higher_is_better: Collection[str] = (),
     n_columns: int = 2,
     legend: bool = True,
     axes: Sequence[Axes] | np.ndarray | None = None,
-) -> np.ndarray:
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+    return_fig: bool = False,
+) -> Any:
     """Draw columns of a front against its points, one small panel each.
 
     Points have the colours and markers of :func:`front`: a square is the uncorrected extreme, diamonds are the others,
@@ -67,16 +78,20 @@ def metrics_along_front(
     Parameters
     ----------
     front
-        A :class:`~scpareto.pareto.Front`, or its table with one row for each of `n` points.
+        A :class:`~scpareto.pareto.Front` or its table with one row for each of `n` points, a model with a front, or an
+        AnnData that notes one.
     columns
         Any columns that measure a point. By default what is left of the batch, what is kept of the structure, the
         generative loss on test cells, retention, the aggregates of scib-metrics and the alarm, as far as they were
         measured. Where nothing was judged, the nuisances on test cells and leakage instead of the first two.
+    key
+        Of an AnnData that notes several fronts, which one: a name in `adata.uns["scpareto"]`.
     x
-        `"point"`, `"preference"` (of the only nuisance), a column `preference_<objective>`, or any column that measures
-        a point, such as `leakage_mean`; points without a value are left out.
+        `"point"` (those of a sweep are named by the values of its option), `"preference"` (of the only nuisance), a
+        column `preference_<objective>`, or any column that measures a point, such as `leakage_mean`; points without a
+        value are left out.
     selected
-        Number of the point to mark.
+        Number of the point to mark; by default the one that the model is in, unless it is the recommended one.
     higher_is_better
         Columns of which larger values are better, beside those known.
     n_columns
@@ -85,6 +100,12 @@ def metrics_along_front(
         Whether to explain extremes, intervals, marked points and the alarm, below the panels of a new figure.
     axes
         Axes to draw in, one for each column; by default a new figure.
+    show
+        Whether to show the figure and return None; by default that is left to the notebook.
+    save
+        File to write the figure to, such as `"metrics.pdf"`; its folder is made.
+    return_fig
+        Whether to return the figure instead of the axes.
 
     Returns
     -------
@@ -95,9 +116,11 @@ def metrics_along_front(
     ------
     TypeError
         If `front` is no front.
+    KeyError
+        If an AnnData notes no front.
     ValueError
-        If a column or `x` cannot be drawn, `selected` is not a point, an alarm lies outside [0, 1], `n_columns` is less
-        than 1, or `axes` are too few or too many.
+        If a model has no front yet, `save` cannot be written, a column or `x` cannot be drawn, `selected` is not a
+        point, an alarm lies outside [0, 1], `n_columns` is less than 1, or `axes` are too few or too many.
 
     Examples
     --------
@@ -108,7 +131,9 @@ def metrics_along_front(
     >>> axes.shape
     (1,)
     """
-    table, recommended = as_table(front), told_of(front).recommended
+    finish = Finish(show, save, return_fig)
+    front = front_in(front, key=key)
+    table, told = as_table(front), told_of(front)
     names = _default_columns(table) if columns is None else list(columns)
     if not names:
         raise ValueError(f"There are no columns to draw; valid columns: {', '.join(measures(table))}.")
@@ -120,12 +145,15 @@ def metrics_along_front(
     if selected is not None and selected not in table["point"].tolist():
         valid = sorted(table["point"].tolist())
         raise ValueError(f"selected={selected!r} is not a point of this front; points: {valid}.")
+    if selected is None and told.selected in table["point"].tolist():
+        selected = told.selected
     over = alarmed(table)
     panels = _new_panels(len(names), n_columns) if axes is None else np.asarray(axes, dtype=object).ravel()
     if len(panels) != len(names):
         raise ValueError(f"{len(names)} columns need as many axes, got {len(panels)}.")
     places = table[horizontal].to_numpy(dtype=float)
-    special = {"recommended": recommended, "selected": selected}
+    named = horizontal == "point" and 0 < len(told.values) <= _MOST_NAMED
+    special = {"recommended": told.recommended, "selected": selected}
     for ax, name in zip(panels, names, strict=True):
         edges = shade_alarm(ax, places, over)
         ax.margins(y=0.14)
@@ -134,11 +162,14 @@ def metrics_along_front(
         higher = is_higher_better(table, name, higher_is_better=higher_is_better)
         words = title_of(name) if name == "alarm" else _words(name, higher)
         ax.set_title(words, fontsize=NOTE_SIZE, loc="left", pad=3)
+        if named:
+            ax.set_xticks(places, [told.values[point].removeprefix(f"{told.knob} ") for point in table["point"]])
     for ax in panels if axes is not None else panels[-n_columns:]:
-        ax.set_xlabel(broken_title(horizontal, _LONGEST), fontsize=NOTE_SIZE + 0.5)
+        words = told.knob if named else broken_title(horizontal, _LONGEST)
+        ax.set_xlabel(words, fontsize=NOTE_SIZE + 0.5)
     if legend and axes is None:
         draw_legend_below(panels[0], _entries(table, names, special, over))
-    return panels
+    return finish(panels)
 
 
 def _default_columns(table: pd.DataFrame) -> list[str]:

@@ -9,9 +9,9 @@ import numpy as np
 from scpareto.pareto import non_dominated
 
 from ._alarm import alarmed
+from ._sources import front_in, fronts_noted, is_cells
 from ._style import FRONT_LOOKS, MUTED, point_colors
 from ._table import (
-    FrontLike,
     as_table,
     default_plane,
     is_higher_better,
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     import pandas as pd
+
+    from ._sources import FrontLike, FrontSource
 
 
 @dataclass(frozen=True)
@@ -84,30 +86,42 @@ class Plane:
 
 
 def by_name(
-    fronts: FrontLike | pd.DataFrame | Mapping[str, FrontLike | pd.DataFrame] | Sequence[FrontLike | pd.DataFrame],
+    fronts: FrontSource | Mapping[str, FrontSource] | Sequence[FrontSource], key: str | None = None
 ) -> dict[str | None, FrontLike | pd.DataFrame]:
     """Name one front or several.
 
     Parameters
     ----------
     fronts
-        A front or its table; or several, by name or in a list, which names them "front 1", "front 2" and so on.
+        A front, its table, a model or cells; or several, by name or in a list, which names them "front 1", "front 2"
+        and so on.
+    key
+        Of cells, which of the fronts that they note; by default all.
 
     Returns
     -------
-    Fronts by name; the only name is None when one front was given by itself.
+    Fronts or tables by name; the only name is None when one front was given by itself.
 
     Raises
     ------
+    TypeError
+        If something is no front.
+    KeyError
+        If cells note no front, or none of this name.
     ValueError
         If there is none.
     """
     if isinstance(fronts, Mapping):
-        named: dict[str | None, FrontLike | pd.DataFrame] = {str(name): front for name, front in fronts.items()}
+        given = {str(name): front for name, front in fronts.items()}
     elif isinstance(fronts, (list, tuple)):
-        named = {f"front {i}": front for i, front in enumerate(fronts, start=1)}
+        given = {f"front {i}": front for i, front in enumerate(fronts, start=1)}
+    elif is_cells(fronts) and key is None and len(noted := fronts_noted(fronts)) > 1:
+        return {name: front for name, front in noted.items()}  # noqa: C416 - of wider keys
     else:
-        return {None: fronts}  # type: ignore[dict-item]
+        return {None: front_in(fronts, key=key)}
+    named: dict[str | None, FrontLike | pd.DataFrame] = {}
+    for name, front in given.items():
+        named[name] = front_in(front, key=key if is_cells(front) else None, name=name)
     if not named:
         raise ValueError("front is empty: give at least one front.")
     return named
@@ -215,7 +229,7 @@ def points_chosen(planes: Sequence[Plane], selected: int | Mapping[str, int] | N
     planes
         The fronts.
     selected
-        A point, for every front; or points by the name of the front; or None.
+        A point, for every front; or points by the name of the front; or None, for those that the models are in.
 
     Returns
     -------
@@ -235,6 +249,10 @@ def points_chosen(planes: Sequence[Plane], selected: int | Mapping[str, int] | N
         chosen = [None if plane.name is None else selected.get(plane.name) for plane in planes]
     else:
         chosen = [selected] * len(planes)
+    if selected is None:
+        # a default is no mistake where the point has no values in this plane
+        inside = [plane.told.selected in plane.table["point"].tolist() for plane in planes]
+        return [plane.told.selected if is_in else None for plane, is_in in zip(planes, inside, strict=True)]
     for plane, point in zip(planes, chosen, strict=True):
         points = plane.table["point"].tolist()
         if point is not None and point not in points:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from scpareto.pareto import Front
+
 from ._alarm import alarmed, shade_alarm, shade_entry
+from ._finish import Finish
 from ._legend import draw_legend_below
-from ._style import CHOSEN, COLUMN_WIDTH, MUTED, NOTE_SIZE, PALETTE, new_axes, tidy
+from ._palette import CHOSEN, PALETTE
+from ._sources import front_in
+from ._style import COLUMN_WIDTH, MUTED, NOTE_SIZE, new_axes, tidy
 from ._table import as_table
 from ._told import told_of
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+
+    from ._sources import FrontSource
 
 _LOOKS = {"batch_left": (PALETTE[0], "o", "batch left"), "structure_kept": (PALETTE[2], "s", "structure kept")}
 _LEFT, _KEPT = "populations", "populations_structure"
@@ -27,28 +37,19 @@ _PANEL = 1.3  # height, inches
 _LOWEST, _HIGHEST = -20.0, 120.0  # percent
 
 
-@runtime_checkable
-class WithPopulations(Protocol):
-    """A front whose points were judged within populations, such as :class:`scpareto.pareto.Front`."""
-
-    @property
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """What was found of all points together."""
-        ...
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """Return one row per point."""
-        ...
-
-
 def front_populations(
-    front: WithPopulations,
+    front: FrontSource,
     *,
+    key: str | None = None,
     selected: int | None = None,
     n_populations: int = 12,
     n_columns: int = 3,
     legend: bool = True,
-) -> np.ndarray:
+    axes: Sequence[Axes] | np.ndarray | None = None,
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+    return_fig: bool = False,
+) -> Any:
     """Draw what is left of the batch and what is kept of the structure in each population, one small panel each.
 
     Populations are groups of cells that batches share, as the judge found them without labels; the largest come first,
@@ -59,15 +60,25 @@ def front_populations(
     Parameters
     ----------
     front
-        A :class:`~scpareto.pareto.Front` that was judged.
+        A :class:`~scpareto.pareto.Front` that was judged, a model with one, or an AnnData that notes one.
+    key
+        Of an AnnData that notes several fronts, which one: a name in ``adata.uns["scpareto"]``.
     selected
-        Number of the point that is selected, to mark.
+        Number of the point to mark; by default the one that the model is in, unless it is the recommended one.
     n_populations
         Panels at most; the largest populations are drawn.
     n_columns
         Panels beside each other.
     legend
-        Whether to explain the lines, below the panels.
+        Whether to explain the lines, below the panels of a new figure.
+    axes
+        Axes to draw in, one per population; by default a new figure.
+    show
+        Whether to show the figure and return None; by default that is left to the notebook.
+    save
+        File to write the figure to, such as ``"populations.pdf"``; its folder is made.
+    return_fig
+        Whether to return the figure instead of the axes.
 
     Returns
     -------
@@ -77,9 +88,12 @@ def front_populations(
     Raises
     ------
     TypeError
-        If ``front`` has no tables.
+        If ``front`` is no front, or a table.
+    KeyError
+        If an AnnData notes no front.
     ValueError
-        If no population was judged, ``selected`` is not a point, or a number is less than 1.
+        If a model has no front yet, ``save`` cannot be written, no population was judged, ``selected`` is not a point,
+        a number is less than 1, or ``axes`` are too few or too many.
 
     Examples
     --------
@@ -104,23 +118,28 @@ def front_populations(
     >>> [ax.get_title(loc="left") for ax in pl.front_populations(front)]
     ['population 0, 90 cells', 'population 1, 40 cells']
     """
-    if not isinstance(front, WithPopulations):
-        raise TypeError(f"front must be a Front, got {type(front).__name__}.")
+    finish = Finish(show, save, return_fig)
+    found = front_in(front, key=key)
+    if not isinstance(found, Front):
+        raise TypeError(f"front must be a Front that was judged, got {type(found).__name__}.")
     for name, number in (("n_populations", n_populations), ("n_columns", n_columns)):
         if number < 1:
             raise ValueError(f"{name}={number} must be at least 1.")
-    points = as_table(front)
+    points, told = as_table(found), told_of(found)
     numbers = [int(number) for number in points["point"]]
     if selected is not None and selected not in numbers:
         raise ValueError(f"selected={selected!r} is not a point of this front; points: {numbers}.")
-    found = _found(front, numbers)
-    sizes = _sizes(found).iloc[:n_populations]
-    panels = _new_panels(len(sizes), n_columns)
-    marked = {"recommended": told_of(front).recommended, "selected": selected}
+    selected = told.selected if selected is None else selected
+    judged = _found(found, numbers)
+    sizes = _sizes(judged).iloc[:n_populations]
+    panels = _new_panels(len(sizes), n_columns) if axes is None else np.asarray(axes, dtype=object).ravel()
+    if len(panels) != len(sizes):
+        raise ValueError(f"{len(sizes)} populations need as many axes, got {len(panels)}.")
+    marked = {"recommended": told.recommended, "selected": selected}
     over = alarmed(points)
     for ax, (population, n_cells) in zip(panels, sizes.items(), strict=True):
         edges = shade_alarm(ax, np.array(numbers, dtype=float), over)
-        for column, table in found.items():
+        for column, table in judged.items():
             _draw(ax, table[table["population"] == population], column)
         for gid, place in marked.items():
             if place is not None and place in numbers:
@@ -133,14 +152,16 @@ def front_populations(
         ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
         name = f"population {population}" if population != _NONE else "no shared population"
         words = f"{name}, {n_cells:,} cells"
-        ax.set_title(words + _without_effect(found, population), fontsize=NOTE_SIZE, loc="left", pad=3)
+        ax.set_title(words + _without_effect(judged, population), fontsize=NOTE_SIZE, loc="left", pad=3)
     _name_axes(panels, n_columns)
-    if legend:
-        _draw_legend(panels[0], list(found), {gid for gid, n in marked.items() if n in numbers}, rings=bool(over.any()))
-    return panels
+    if legend and axes is None:
+        _draw_legend(
+            panels[0], list(judged), {gid for gid, n in marked.items() if n in numbers}, rings=bool(over.any())
+        )
+    return finish(panels)
 
 
-def _found(front: WithPopulations, numbers: list[int]) -> dict[str, pd.DataFrame]:
+def _found(front: Front, numbers: list[int]) -> dict[str, pd.DataFrame]:
     """Tables by what they measure, with a column `point`."""
     point_of = {f"point {number}": number for number in numbers}
     found = {}

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,17 +19,6 @@ COLUMN_WIDTH = 3.5
 LABEL_SIZE, TICK_SIZE, NOTE_SIZE = 8.0, 7.0, 6.5
 
 INK, MUTED, FAINT = "#222222", "#8A8A8A", "#D0D0D0"
-CHOSEN = "#D55E00"
-MISSING = "#D9D9D9"
-
-# The first eight are Okabe & Ito's. The others were added greedily, each the farthest (OKLab, normal vision together
-# with simulated protanopia and deuteranopia) from those before it, from white and from the grey of missing values.
-PALETTE: tuple[str, ...] = (
-    *("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000"),
-    *("#6D000C", "#490086", "#006100", "#B60061", "#9E61FF", "#00DB86", "#003D49", "#FF92FF"),
-    *("#9218B6", "#0031C2", "#923D00", "#00B600", "#614979", "#CE3DC2", "#00F3FF", "#FF9E92"),
-    *("#FF3D6D", "#6D7900", "#3D6D61", "#0092F3", "#6D0055", "#2461F3", "#926192", "#79B69E"),
-)
 
 
 @dataclass(frozen=True)
@@ -58,33 +46,6 @@ FRONT_LOOKS: tuple[FrontLook, ...] = (
     FrontLook("#6D000C", "h", "-."),
     FrontLook("#000000", "<", ":"),
 )
-
-
-def category_colors(categories: Sequence[str]) -> dict[str, str]:
-    """Give each category its colour, in the order of the palette.
-
-    Parameters
-    ----------
-    categories
-        Names of the categories.
-
-    Returns
-    -------
-    Colour of each category; the palette repeats (with a warning) beyond its 32 colours.
-    """
-    if len(categories) > len(PALETTE):
-        warnings.warn(
-            f"{len(categories)} categories share {len(PALETTE)} colours: some colours repeat.",
-            UserWarning,
-            stacklevel=3,
-        )
-    return {category: PALETTE[i % len(PALETTE)] for i, category in enumerate(categories)}
-
-
-def unchosen_color(number: int) -> str:
-    """Colour of the palette by its number, leaving out the colour of the chosen point."""
-    free = [color for color in PALETTE if color != CHOSEN]
-    return free[number % len(free)]
 
 
 def point_colors(points: np.ndarray) -> np.ndarray:

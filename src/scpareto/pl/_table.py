@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -9,31 +9,25 @@ import pandas as pd
 from scpareto import pareto
 from scpareto._constants import BATCH_LEFT, GENERATIVE_LOSS, STRUCTURE_KEPT
 
+from ._sources import front_in
 from ._titles import LEFT, name_of_objective
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-
-@runtime_checkable
-class FrontLike(Protocol):
-    """Anything that shows its points as a table, such as :class:`scpareto.pareto.Front`."""
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """Return one row per point."""
-        ...
+    from ._sources import FrontSource
 
 
 _IDENTITY = re.compile(r"point|seed|preference_.*|.*_(low|high)|n_cells|epochs?")
 
 
-def as_table(front: FrontLike | pd.DataFrame, *, name: str = "front") -> pd.DataFrame:
+def as_table(front: FrontSource, *, name: str = "front") -> pd.DataFrame:
     """Read a front as a table with one row per point.
 
     Parameters
     ----------
     front
-        A front, or its table.
+        What :func:`front_in` takes.
     name
         What to call it in messages.
 
@@ -44,16 +38,12 @@ def as_table(front: FrontLike | pd.DataFrame, *, name: str = "front") -> pd.Data
     Raises
     ------
     TypeError
-        If `front` is neither a table nor has `to_dataframe`.
+        If `front` is none of these.
     ValueError
         If there are no rows or no column `point`.
     """
-    if isinstance(front, pd.DataFrame):
-        table = front
-    elif isinstance(front, FrontLike):
-        table = front.to_dataframe()
-    else:
-        raise TypeError(f"{name} must be a Front or a pandas DataFrame, got {type(front).__name__}.")
+    found = front_in(front, name=name)
+    table = found if isinstance(found, pd.DataFrame) else found.to_dataframe()
     if "point" not in table.columns:
         if table.index.name != "point":
             raise ValueError(f"The table of {name} needs a column 'point'; it has {list(table.columns)}.")

@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
+import pandas as pd
+from matplotlib.lines import Line2D
+from scipy import sparse
 from sklearn.decomposition import PCA
 
-from ._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, NOTE_SIZE, category_colors, new_axes
+from ._finish import Finish
+from ._on_data import RIGHT_MARGIN, LegendLoc, write_on_data
+from ._palette import Palette, category_colors, colors_in_uns
+from ._sources import is_cells
+from ._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, NOTE_SIZE, new_axes, settle
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
+    from anndata import AnnData
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import ArrayLike
 
 _N_COMPONENTS = 30
+_LINE = 0.14
+"""Height of a name in the legend, inches."""
 
 
 def traversal(
-    real: ArrayLike,
+    real: ArrayLike | AnnData,
     moved: ArrayLike,
     values: ArrayLike,
     *,
-    labels: ArrayLike | None = None,
+    labels: ArrayLike | str | None = None,
+    layer: str | None = None,
+    palette: Palette | None = None,
+    legend_loc: LegendLoc | Literal["none"] = "right margin",
     titles: Sequence[str] | None = None,
     n_columns: int = 5,
     n_neighbors: int = 15,
     seed: int = 0,
     axes: Sequence[Axes] | np.ndarray | None = None,
-) -> np.ndarray:
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+    return_fig: bool = False,
+) -> Any:
     """Draw cells generated along each dimension of a code on the UMAP of real cells, one small panel per dimension.
 
     The map is fitted to principal components of the real cells; generated cells are placed on it. Lighter dots have
@@ -38,14 +56,23 @@ def traversal(
     Parameters
     ----------
     real
-        Expression of real cells, shape `(n_cells, n_genes)`.
+        Expression of real cells, shape `(n_cells, n_genes)`, or an AnnData that holds it.
     moved
         Generated cells, shape `(n_dimensions, n_values, n_genes)`, for example of
         :meth:`scpareto.model.MichiGAN.traverse`.
     values
         Values of the moved dimension, shape `(n_dimensions, n_values)`.
     labels
-        Types of the real cells, shape `(n_cells,)`, which give them their colours; by default they are grey.
+        Types of the real cells, shape `(n_cells,)`, or of an AnnData a column of `obs`, which give them their colours;
+        by default they are grey.
+    layer
+        Of an AnnData, the layer of the expression; `X` unless given.
+    palette
+        Colours of types: a matplotlib colormap, a list of colours or a dict by name. By default those in
+        `adata.uns["<column>_colors"]`, where scanpy keeps them, or the package's.
+    legend_loc
+        Where types are named: `"right margin"`, beside a new figure; `"on data"`, at the median of their cells; or
+        `"none"`.
     titles
         Title of each panel; by default the number of the dimension.
     n_columns
@@ -56,6 +83,12 @@ def traversal(
         Seed of the map.
     axes
         Axes to draw in, one per dimension; by default a new figure.
+    show
+        Whether to show the figure and return None; by default that is left to the notebook.
+    save
+        File to write the figure to, such as `"traversal.pdf"`; its folder is made.
+    return_fig
+        Whether to return the figure instead of the axes.
 
     Returns
     -------
@@ -63,8 +96,11 @@ def traversal(
 
     Raises
     ------
+    KeyError
+        If an AnnData has no such layer or column.
     ValueError
-        If shapes disagree, values are not finite, or `axes` are too few or too many.
+        If `save` cannot be written, `legend_loc` is unknown, a type has no colour, shapes disagree, values are not
+        finite, or `axes` are too few or too many.
 
     Examples
     --------
@@ -75,6 +111,11 @@ def traversal(
     >>> axes.shape
     (2,)
     """
+    finish = Finish(show, save, return_fig)
+    if legend_loc not in (valid := (*get_args(LegendLoc), "none")):
+        raise ValueError(f"legend_loc={legend_loc!r} is unknown; valid: {', '.join(map(repr, valid))}.")
+    if is_cells(real):
+        real, labels, palette = _of_adata(real, labels, layer, palette)
     cells, made, path = (np.asarray(array, dtype=float) for array in (real, moved, values))
     if made.ndim != 3 or cells.ndim != 2 or made.shape[2] != cells.shape[1] or path.shape != made.shape[:2]:
         raise ValueError(
@@ -87,14 +128,15 @@ def traversal(
     panels = _new_panels(len(made), n_columns) if axes is None else np.asarray(axes, dtype=object).ravel()
     if len(panels) != len(made) or len(names) != len(made):
         raise ValueError(f"{len(made)} dimensions need as many axes and titles, got {len(panels)} and {len(names)}.")
-    plane, placed = _embedded(cells, made, n_neighbors, seed)
     colors: str | list[str] = FAINT
+    types, key = None, {}
     if labels is not None:
-        types = np.asarray(labels).astype(str)
+        types = pd.Series(np.asarray(labels).astype(str), dtype="category")
         if len(types) != len(cells):
             raise ValueError(f"labels has {len(types)} values but there are {len(cells)} real cells.")
-        palette = category_colors(list(dict.fromkeys(sorted(types))))
-        colors = [palette[t] for t in types]
+        key = category_colors(list(types.cat.categories), palette)
+        colors = [key[t] for t in types]
+    plane, placed = _embedded(cells, made, n_neighbors, seed)
     for ax, name, line, some in zip(panels, names, placed, path, strict=True):
         ax.scatter(*plane.T, c=colors, s=1.2, alpha=0.25, lw=0, rasterized=True).set_gid("real")
         ax.plot(*line.T, color=INK, lw=0.5, zorder=2)
@@ -105,8 +147,47 @@ def traversal(
         for spine in ax.spines.values():
             spine.set_visible(False)
     if axes is None:
-        panels[0].get_figure(root=True).supxlabel("UMAP of real cells; light: larger value", fontsize=LABEL_SIZE)
-    return panels
+        figure = panels[0].get_figure(root=True)
+        figure.supxlabel("UMAP of real cells; light: larger value", fontsize=LABEL_SIZE)
+        if key and legend_loc == RIGHT_MARGIN:
+            _name_types(figure, key)
+    if types is not None and legend_loc == "on data":
+        settle(panels[0])
+        for ax in panels:
+            write_on_data(ax, plane, types)
+    return finish(panels)
+
+
+def _of_adata(
+    adata: AnnData, labels: Any, layer: str | None, palette: Palette | None
+) -> tuple[np.ndarray, Any, Palette | None]:
+    """Expression, types and their colours of an AnnData."""
+    if layer is not None and layer not in adata.layers:
+        raise KeyError(
+            f"layer={layer!r} is not in adata.layers; there are {', '.join(map(repr, adata.layers)) or 'none'}."
+        )
+    if isinstance(labels, str):
+        if labels not in adata.obs:
+            raise KeyError(f"labels={labels!r} is not in adata.obs; its columns are {', '.join(adata.obs)}.")
+        column, labels = labels, adata.obs[labels]
+        if palette is None:
+            palette = colors_in_uns(adata, column, sorted(set(labels.astype(str))))
+    found = adata.X if layer is None else adata.layers[layer]
+    return np.asarray(found.toarray() if sparse.issparse(found) else found), labels, palette
+
+
+def _name_types(figure: Figure, key: dict[str, str]) -> None:
+    """Name types at the right of a figure, which grows by the names."""
+    handles = [
+        Line2D([], [], ls="", marker="o", ms=4, mfc=color, mec="none", label=name) for name, color in key.items()
+    ]
+    width, height = figure.get_size_inches()
+    n_columns = -(-len(handles) // max(1, int(height / _LINE)))
+    legend = figure.legend(
+        handles=handles, loc="outside right center", ncols=n_columns, fontsize=NOTE_SIZE, frameon=False,
+        handletextpad=0.1, columnspacing=0.8,
+    )  # fmt: skip
+    figure.set_size_inches(width + legend.get_window_extent().width / figure.dpi, height)
 
 
 def _embedded(cells: np.ndarray, made: np.ndarray, n_neighbors: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scpareto._cells import matrix_of
-from scpareto.pl._style import category_colors
+from scpareto.pl._palette import category_colors, colors_in_uns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,16 +74,19 @@ def check_names(adata: AnnData, color: Sequence[str], genes: Sequence[str]) -> N
         raise ValueError(f"Nothing to colour by: give color, of {columns}, or genes.")
 
 
-def of_column(name: str, column: pd.Series) -> Coloring:
+def of_column(name: str, adata: AnnData, cells: np.ndarray) -> Coloring:
     """Turn a column of obs into bytes.
 
     Parameters
     ----------
     name
         Name of the column.
-    column
-        Its values, length `m`. Strings, categories, truth values and integers of at most 32 different values are
-        categories; other numbers are shown between their 1st and 99th percentile.
+    adata
+        The cells. Strings, categories, truth values and integers of at most 32 different values are
+        categories, in the colours of `adata.uns["<column>_colors"]` where there are any; other numbers are shown
+        between their 1st and 99th percentile.
+    cells
+        Indices of the cells wanted, shape `(m,)`.
 
     Returns
     -------
@@ -94,7 +97,7 @@ def of_column(name: str, column: pd.Series) -> Coloring:
     ValueError
         If there are more than 254 categories.
     """
-    column = column.reset_index(drop=True)
+    column = adata.obs[name].iloc[cells].reset_index(drop=True)
     numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     integers = pd.api.types.is_integer_dtype(column) and column.nunique() <= _INTEGERS_AS_CATEGORIES
     if numeric and not integers:
@@ -108,7 +111,12 @@ def of_column(name: str, column: pd.Series) -> Coloring:
     if len(categories) > _MOST_CATEGORIES:
         raise ValueError(f"color={name!r} has {len(categories):,} categories; at most {_MOST_CATEGORIES} can be shown.")
     codes = categorical.cat.codes.to_numpy()
-    colors = tuple(category_colors([str(i) for i in range(len(categories))]).values())
+    # categories of unlike types may be written alike, so that they are not coloured by name
+    numbers = [str(i) for i in range(len(categories))]
+    stored = colors_in_uns(adata, name, categories)
+    colors = tuple(
+        category_colors(numbers).values() if stored is None or len(stored) < len(categories) else stored.values()
+    )
     return Coloring(
         name, "categories", np.where(codes < 0, MISSING_CODE, codes).astype(np.uint8), categories, colors=colors
     )

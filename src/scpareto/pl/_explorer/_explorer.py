@@ -160,7 +160,7 @@ def explorer(
         raise ValueError(f"batch_key={batch_key!r} is not in adata.obs. Available: {columns or 'none'}.")
     strata = None if batch_key is None else adata.obs[batch_key].astype(str).to_numpy()
     cells = stratified(strata, adata.n_obs, max_cells, seed)
-    colorings = [of_column(name, adata.obs[name].iloc[cells]) for name in color]
+    colorings = [of_column(name, adata, cells) for name in color]
     colorings += of_genes(adata, list(dict.fromkeys(genes)), layer, cells)
 
     if embeddings is None:
