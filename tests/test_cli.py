@@ -613,3 +613,19 @@ def test_a_full_disk_under_the_cells_keeps_the_finished_points(data, tmp_path, m
     assert result.exit_code == 0, result.output
     written = anndata.read_h5ad(tmp_path / "out" / "adata.h5ad")
     assert ParetoVI.load(tmp_path / "out" / "model", written).front.numbers == points
+
+
+def test_findings_along_a_finished_front(finished, tmp_path):
+    output = tmp_path / "results"
+    shutil.copytree(finished[0], output)
+    options = ["--groupby", "cell_type", "--sample-key", "batch", "--kinds", "clusters,markers"]
+    result = invoke("survives", output, *options)
+    assert result.exit_code == 0, result.output
+    clusters = pd.read_csv(output / "survives_clusters.csv")
+    held = int((clusters["call"] == "robust").sum())
+    assert f"Of {len(clusters)} clusters {held} are the same at all of them." in said(result)
+    assert "multiverse analysis" in (output / "survives.txt").read_text()
+    assert (output / "survives.csv").read_text().startswith("kind,group,gene,call")
+    refused = invoke("survives", output, "--groupby", "kind")
+    assert refused.exit_code == 2
+    assert "groupby='kind' is not in adata.obs; it holds 'batch', 'cell_type'" in said(refused)

@@ -114,7 +114,7 @@ def _judge(adata: AnnData | MuData, data: Path, arguments: dict[str, Any], outpu
     files = {name: output / f"{name}.png" for name in pictures}
     for name, axes in pictures.items():
         with written_whole(files[name]) as unfinished:
-            axes.figure.savefig(unfinished, dpi=200)  # type: ignore[union-attr]
+            axes.figure.savefig(unfinished, dpi=200)
         written.append(files[name].name)
     write_report(output / "report.html", record, data.name, files)
     console.print(_as_table(table, arguments["protect_key"]))

@@ -28,7 +28,7 @@ _KINDS = {
     "abundance": "shifts in abundance",
 }
 _EFFECTS = {"expression": "log2 fold change", "markers": "log2 fold change", "abundance": "log2 odds ratio"}
-_WIDTH, _BARS, _ROW = 5.6, 1.1, 0.155  # inches
+_WIDTH, _BARS, _ROW, _LOWEST = 5.6, 1.1, 0.155, 0.9  # inches
 _LONGEST = 34
 
 
@@ -94,7 +94,7 @@ def survives(
     drawn = _largest(findings, n)
     points, by_point = record["points"], record["findings_by_point"]
     by_point = by_point[by_point["kind"] == kind].merge(findings[["group", "gene", "call"]], on=["group", "gene"])
-    rows = _ROW * len(drawn)
+    rows = max(_ROW * len(drawn), _LOWEST)
     axes = new_axes(2, 1, figsize=(_WIDTH, _BARS + 0.75 + rows), heights=[_BARS, rows])[1][:, 0]
     for ax in axes:
         tidy(ax)
@@ -122,7 +122,7 @@ def _of_kind(findings: pd.DataFrame, kind: str | None) -> tuple[pd.DataFrame, st
 
 def _largest(findings: pd.DataFrame, n: int) -> pd.DataFrame:
     """Take the findings with the largest effects, of each call as many as its share, and at least one."""
-    size = np.fmax(findings["effect_low"].abs(), findings["effect_high"].abs()).fillna(findings["effect"].abs())
+    size = findings[["effect", "effect_low", "effect_high"]].abs().max(axis=1)
     ranked = findings.assign(size=size).sort_values("size", ascending=False, kind="stable")
     parts = []
     for call in _COLORS:
@@ -150,9 +150,7 @@ def _draw_counts(ax: Axes, by_point: pd.DataFrame, points: pd.DataFrame, finding
     )  # fmt: skip
 
 
-def _draw_findings(
-    ax: Axes, by_point: pd.DataFrame, points: pd.DataFrame, drawn: pd.DataFrame, kind: str
-) -> None:
+def _draw_findings(ax: Axes, by_point: pd.DataFrame, points: pd.DataFrame, drawn: pd.DataFrame, kind: str) -> None:
     """Draw a row for each finding."""
     row_of = {key: row for row, key in enumerate(zip(drawn["group"], drawn["gene"], strict=True))}
     place_of = {int(number): place for place, number in enumerate(points["point"])}
@@ -174,22 +172,19 @@ def _draw_findings(
         label.set_color(_COLORS[call])
     ax.set_ylim(len(drawn) - 0.5, -0.5)
     ax.tick_params(left=False)
-    told = [f"{left:.0f}" if left == left else str(number) for number, left in zip(*_columns(points), strict=True)]
+    judged = bool(points["batch_left"].notna().all())
+    left = [f"\n{value:.0f}" if judged else "" for value in points["batch_left"]]
+    told = [f"{number}{own}" for number, own in zip(points["point"], left, strict=True)]
     ax.set_xticks(range(len(points)), told, fontsize=NOTE_SIZE)
-    what = "batch left (%)" if points["batch_left"].notna().all() else "point"
-    ax.set_xlabel(f"{what}   stronger correction →", fontsize=LABEL_SIZE)
+    ax.set_xlabel(f"point{', batch left (%)' if judged else ''}   stronger correction →", fontsize=LABEL_SIZE)
     for place in np.flatnonzero(points["recommended"].to_numpy(dtype=bool)):
         ax.get_xticklabels()[int(place)].set_fontweight("bold")
-    bar = ax.figure.colorbar(marks, ax=ax, shrink=min(1.0, 1.2 / (_ROW * len(drawn))), aspect=12, pad=0.02)
+    bar = ax.figure.colorbar(marks, ax=ax, shrink=min(1.0, 1.2 / max(_ROW * len(drawn), _LOWEST)), aspect=12, pad=0.02)
     bar.set_label(_EFFECTS[kind], fontsize=NOTE_SIZE)
     bar.ax.tick_params(labelsize=NOTE_SIZE)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
-def _columns(points: pd.DataFrame) -> tuple[list[int], list[float]]:
-    return points["point"].tolist(), points["batch_left"].astype(float).tolist()
-
-
-def _name(row: Mapping[str, Any]) -> str:
+def _name(row: Mapping[Any, Any]) -> str:
     told = f"{row['gene']}, {row['group']}" if row["gene"] else str(row["group"])
     return told if len(told) <= _LONGEST else f"{told[: _LONGEST - 1]}…"

@@ -79,8 +79,8 @@ def integrate(
     Notes
     -----
     Written are ``obsm[key_added]``; ``uns["scpareto"]["embeddings"][key_added]``, the point and what was judged of it;
-    and ``uns["scpareto"]["paretovi"]``, the front as tables, which :func:`scpareto.pl.front` draws, the names of the used
-    ``genes`` and of the ``test_cells`` that the training has not seen, and the arguments.
+    and ``uns["scpareto"]["paretovi"]``, the front as tables, which :func:`scpareto.pl.front` draws, the names of the
+    used ``genes`` and of the ``test_cells`` that the training has not seen, and the arguments.
 
     Counts of a :class:`~mudata.MuData` are those of ``modality``, which gets embedding and record; batches and labels
     are sought there and in ``mdata.obs``.
