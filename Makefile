@@ -32,7 +32,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "installing the tools for tests, lint and types"
-	@$(PIP) --editable ".[autotune,bench,harmony,hub,ray,solvers]" --group dev
+	@$(PIP) --editable ".[autotune,bench,deseq2,harmony,hub,ray,solvers]" --group dev
 	@touch $@
 
 $(VENV)/.installed-doc: $(VENV)/.installed

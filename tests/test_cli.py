@@ -445,6 +445,9 @@ def test_audit_adds_columns_to_a_finished_run(finished, tmp_path):
     result = invoke("audit", output, "--control-genes", "gene_1,gene_2")
     assert result.exit_code == 0, result.output
     assert re.search(r"Point \d of 4: [-\d.]+ % \(95 % interval", said(result))
+    for gene in ("gene_1", "gene_2"):
+        told = rf"Control gene {gene}: pattern kept (?:[-\d]+ %|unknown) at the recommended point \d"
+        assert re.search(told, said(result))
     written = pd.read_csv(output / "audit.csv", float_precision="round_trip")
     assert {"batch_left", "alarm", "leakage_sample", "retention", "nmi", "scib_total"} <= set(written)
     model = ParetoVI.load(output / "model", anndata.read_h5ad(output / "adata.h5ad"))
@@ -452,6 +455,42 @@ def test_audit_adds_columns_to_a_finished_run(finished, tmp_path):
     refused = invoke("audit", output, "--control-genes", "XIST")
     assert refused.exit_code == 2
     assert "'XIST' is not among the 60 genes" in said(refused)
+
+
+def test_audit_prints_scores_and_redraws_the_pictures(finished, tmp_path, no_umap):
+    output = tmp_path / "results"
+    shutil.copytree(finished[0], output)
+    for name in ("front.png", "umap.png"):
+        (output / name).write_bytes(b"stale")
+    result = invoke("audit", output)
+    assert result.exit_code == 0, result.output
+    assert {"bio", "batch", "total"} <= set(re.findall(r"\w+", result.output.split("selected")[0]))
+    written = pd.read_csv(output / "audit.csv")
+    assert f"{written['scib_total'][0]:.3f}" in result.output
+    for name in ("front.png", "umap.png"):
+        assert (output / name).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_control_genes_are_selected_in_any_case_and_judged(data, tmp_path, no_umap):
+    output = tmp_path / "results"
+    cells = anndata.read_h5ad(data)
+    varies = variable_genes(cells, {"batch_key": "batch", "layer": None, "n_top_genes": 40}).var_names
+    rare = str(cells.var_names.difference(varies)[0])
+    options = ["--batch-key", "batch", "--n-top-genes", "40", "--objective", "mine", *SHORT]
+    result = invoke("fit", data, *options, "--control-genes", rare, "--output", output)
+    assert result.exit_code == 0, result.output
+    assert f"{rare} among them (--control-genes)" in said(result)
+    assert f"Control gene {rare}: pattern kept" in said(result)
+    kept = anndata.read_h5ad(output / "adata.h5ad")
+    assert kept.var["highly_variable"][rare]
+    model = ParetoVI.load(output / "model", kept[:, kept.var["highly_variable"]].copy())
+    assert f"{rare}_kept" in model.front.to_dataframe()
+    again = invoke("audit", output)
+    assert f"Control gene {rare}: pattern kept" in said(again), "those of fit"
+    refused = invoke("fit", data, *options, "--control-genes", "gene_1x", "--output", tmp_path / "other")
+    assert refused.exit_code == 2
+    assert "--control-genes: 'gene_1x' is not in adata.var_names; near names are 'gene_1" in said(refused)
+    assert not (tmp_path / "other").exists()
 
 
 def test_help_lists_the_commands():
@@ -574,3 +613,19 @@ def test_a_full_disk_under_the_cells_keeps_the_finished_points(data, tmp_path, m
     assert result.exit_code == 0, result.output
     written = anndata.read_h5ad(tmp_path / "out" / "adata.h5ad")
     assert ParetoVI.load(tmp_path / "out" / "model", written).front.numbers == points
+
+
+def test_findings_along_a_finished_front(finished, tmp_path):
+    output = tmp_path / "results"
+    shutil.copytree(finished[0], output)
+    options = ["--groupby", "cell_type", "--sample-key", "batch", "--kinds", "clusters,markers"]
+    result = invoke("survives", output, *options)
+    assert result.exit_code == 0, result.output
+    clusters = pd.read_csv(output / "survives_clusters.csv")
+    held = int((clusters["call"] == "robust").sum())
+    assert f"Of {len(clusters)} clusters {held} are the same at all of them." in said(result)
+    assert "multiverse analysis" in (output / "survives.txt").read_text()
+    assert (output / "survives.csv").read_text().startswith("kind,group,gene,call")
+    refused = invoke("survives", output, "--groupby", "kind")
+    assert refused.exit_code == 2
+    assert "groupby='kind' is not in adata.obs; it holds 'batch', 'cell_type'" in said(refused)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from scpareto.bench import methods
 from scpareto.cli._commands import METHODS, OBJECTIVES
+from scpareto.cli._compare import INTEGRATORS
 from scpareto.objectives import objective_names
 from scpareto.pareto import solver_names
 
@@ -10,3 +12,4 @@ from scpareto.pareto import solver_names
 def test_options_list_every_method_and_objective():
     assert set(METHODS) == set(solver_names())
     assert set(OBJECTIVES) == set(objective_names())
+    assert set(INTEGRATORS) == set(methods()["name"])

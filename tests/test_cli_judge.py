@@ -70,7 +70,10 @@ def test_condition_labels_and_genes_reach_table_and_report(data, tmp_path):
     assert result.exit_code == 0, result.output
     assert "do not tell condition within populations" in said(result)
     assert "condition_kept" in pd.read_csv(output / "judge.csv", index_col=0)
-    assert set(pd.read_csv(output / "control_genes.csv")["gene"]) == {"gene_0", "gene_1", "gene_2"}
+    judged = pd.read_csv(output / "control_genes.csv")
+    assert set(judged["gene"]) == {"gene_0", "gene_1", "gene_2"}
+    (told,) = re.findall(r"Control gene gene_0, pattern kept: (.*?)\. Control", said(result))
+    assert [part.split()[0] for part in told.split(", ")] == judged["embedding"][judged["gene"] == "gene_0"].tolist()
     page = (output / "report.html").read_text()
     assert "<h2>What is kept of condition</h2>" in page
     assert "<h2>Control genes</h2>" in page

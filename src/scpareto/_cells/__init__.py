@@ -3,6 +3,7 @@
 from scpareto._cells._blocks import ROWS, CollectionLayer, as_rows, in_memory, row_blocks, rows_of
 from scpareto._cells._columns import check_categories, check_column, check_numbers, is_continuous, key_of, keys_of
 from scpareto._cells._components import MOST_FITTED, N_COMPONENTS, principal_components
+from scpareto._cells._genes import check_genes
 from scpareto._cells._in_memory import InMemoryBatches, batches
 from scpareto._cells._indexed import CELL_INDEX, IndexedDataset, with_cell_index
 from scpareto._cells._matrix import in_order, matrix_of
@@ -31,6 +32,7 @@ __all__ = [
     "check_categories",
     "check_column",
     "check_counts",
+    "check_genes",
     "check_key_added",
     "check_numbers",
     "check_one_type",

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
+_SECONDS_BETWEEN_LINES = 0.5
+
 
 class FrontProgress:
-    """Progress over the epochs of all trainings of a front: a bar, or in log files a line for each stage.
+    """Progress over all trainings of a front and their judging.
+
+    A bar in a terminal and in a notebook with ipywidgets; one line that is updated in a notebook without them; a line
+    for each stage in log files.
 
     Parameters
     ----------
@@ -24,27 +32,31 @@ class FrontProgress:
         Whether anything is drawn.
     unit
         What is counted.
+    judging
+        Time that judging takes, as a share of that of the epochs; roughly.
     """
 
-    def __init__(self, n_epochs: int, *, show: bool = True, unit: str = "epochs") -> None:
+    def __init__(self, n_epochs: int, *, show: bool = True, unit: str = "epochs", judging: float = 0.0) -> None:
         self._console = Console()
-        moving = self._console.is_terminal or self._console.is_jupyter
-        self._writes_lines = show and not moving
+        in_notebook = self._console.is_jupyter
+        has_bar = self._console.is_terminal or (in_notebook and find_spec("ipywidgets") is not None)
+        self._writes_lines = show and not has_bar and not in_notebook
+        self._line = _UpdatedLine() if show and in_notebook and not has_bar else None
         self._begun = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description:<28}"),
             BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn(unit),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[counted]}"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
             console=self._console,
-            disable=not (show and moving),
+            disable=not (show and has_bar),
         )
-        self._task = self._bar.add_task("Pareto front", total=n_epochs)
-        self._stage_end = 0
-        self._unit = unit
+        self._n_epochs, self._n_done, self._stage_end, self._unit = n_epochs, 0, 0, unit
+        self._judging, self._judged = judging * n_epochs, 0.0
+        self._task = self._bar.add_task("Pareto front", total=n_epochs + self._judging, counted=self._counted)
 
     def __enter__(self) -> Self:
         self._bar.__enter__()
@@ -54,31 +66,88 @@ class FrontProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.__exit__(kind, error, trace)
+        if self._line is not None:
+            self._line.write(self._sentence)
 
     def stage(self, description: str, n_epochs: int) -> None:
         """Begin a training of at most ``n_epochs``; what the one before did not need is counted as done."""
-        self._bar.update(self._task, description=description, completed=self._stage_end)
+        self._n_done = self._stage_end
         self._stage_end += n_epochs
-        self._write(description)
+        self._update(description)
+
+    def done(self) -> None:
+        """Count all as done, judging too."""
+        self._judged = self._judging
+        self.stage("done", 0)
 
     def extend(self, n_epochs: int) -> None:
         """Expect more epochs than at first."""
-        total = self._bar.tasks[self._task].total or 0
-        self._bar.update(self._task, total=total + n_epochs)
+        self._n_epochs += n_epochs
+        self._update()
 
     def epoch(self) -> None:
         """Count an epoch."""
-        self._bar.advance(self._task)
+        self._n_done += 1
+        self._update()
+
+    @contextmanager
+    def judge(self, description: str, share: float) -> Iterator[None]:
+        """Say what is judged, and count this share of all judging once it is done."""
+        self.say(description)
+        yield
+        self._judged = min(self._judged + share * self._judging, self._judging)
+        self._update()
 
     def say(self, description: str) -> None:
         """Change the description, e.g. while a point is judged."""
-        self._bar.update(self._task, description=description)
-        self._write(description)
+        self._update(description)
 
-    def _write(self, description: str) -> None:
-        """Write a line where a bar cannot move."""
-        if not self._writes_lines:
-            return
-        task, passed = self._bar.tasks[self._task], int(time.monotonic() - self._begun)
-        done = f"{int(task.completed)} of {int(task.total or 0)} {self._unit}"
-        print(f"{passed // 3600}:{passed // 60 % 60:02}:{passed % 60:02}  {description:<28}  {done}", flush=True)
+    @property
+    def _counted(self) -> str:
+        return f"{self._n_done} of {self._n_epochs} {self._unit}"
+
+    @property
+    def _sentence(self) -> str:
+        task = self._bar.tasks[self._task]
+        return f"{_clock(self._begun)}  {task.description:<28}  {task.percentage:3.0f} %  {self._counted}"
+
+    def _update(self, description: str | None = None) -> None:
+        self._bar.update(
+            self._task,
+            description=description,
+            completed=self._n_done + self._judged,
+            total=self._n_epochs + self._judging,
+            counted=self._counted,
+        )
+        if self._line is not None and self._line.is_due:
+            self._line.write(self._sentence)
+        if self._writes_lines and description is not None:
+            print(f"{_clock(self._begun)}  {description:<28}  {self._counted}", flush=True)
+
+
+class _UpdatedLine:
+    """One output of a notebook's cell whose text is replaced; rich warns at each refresh without ipywidgets."""
+
+    def __init__(self) -> None:
+        self._id, self._written = f"scpareto-{id(self)}-{time.monotonic_ns()}", float("-inf")
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the text has stood for long enough to be replaced."""
+        return time.monotonic() - self._written >= _SECONDS_BETWEEN_LINES
+
+    def write(self, text: str) -> None:
+        """Show the text, in place of the one before."""
+        from IPython.display import publish_display_data, update_display
+
+        data = {"text/plain": text}
+        if self._written == float("-inf"):
+            publish_display_data(data, transient={"display_id": self._id})
+        else:
+            update_display(data, raw=True, display_id=self._id)
+        self._written = time.monotonic()
+
+
+def _clock(begun: float) -> str:
+    passed = int(time.monotonic() - begun)
+    return f"{passed // 3600}:{passed // 60 % 60:02}:{passed % 60:02}"

@@ -21,7 +21,7 @@ from scpareto.cli._data import (
     variable_genes,
 )
 from scpareto.cli._one_line import OneLine
-from scpareto.cli._results import draw, say_what_is_there, say_what_to_take
+from scpareto.cli._results import draw, say_control_genes, say_what_is_there, say_what_to_take
 from scpareto.cli._run_folder import CHECKPOINTS, UsageError, console, reported_errors, run_folder
 from scpareto.cli._table import as_table
 
@@ -103,6 +103,12 @@ def fit(
     batch_size: Annotated[int, typer.Option(help="Cells of a minibatch.")] = 128,
     preset: Annotated[str | None, typer.Option(help="'paper' for the published recipe.")] = None,
     n_top_genes: Annotated[int, typer.Option(help="Variable genes to select, batch-aware; 0 keeps all genes.")] = 2000,
+    control_genes: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Genes whose pattern must survive, repeated or separated by commas; selected in any case, and judged."
+        ),
+    ] = None,
     accelerator: Annotated[str, typer.Option(help="As in Lightning: auto, cpu, gpu, cuda, mps, tpu.")] = "auto",
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -114,6 +120,7 @@ def fit(
         "labels_key": labels_key,
         "layer": layer,
         "n_top_genes": n_top_genes,
+        "control_genes": list(dict.fromkeys(names(control_genes))),
         "preset": preset,
         "seed": seed,
         "training": {
@@ -148,12 +155,13 @@ def demo(
     overwrite: Overwrite = False,
 ) -> None:
     """Learn a small front on simulated cells: three batches, six cell types, nothing to download."""
-    arguments = {
+    arguments: dict[str, Any] = {
         "command": "demo",
         "batch_key": "batch",
         "labels_key": "cell_type",
         "layer": None,
         "n_top_genes": 0,
+        "control_genes": [],
         "preset": None,
         "seed": seed,
         "training": {
@@ -191,7 +199,7 @@ def explore(
 
         if output is not None and output.exists() and output.suffix.lower() not in (".html", ".htm"):
             raise UsageError(f"{output} exists and is no .html page; it is not overwritten. Choose another --output.")
-        adata, model, arguments = _finished(results)
+        adata, model, arguments = finished(results)
         columns = [arguments["batch_key"], arguments["labels_key"], *names(color)]
         with console.status("Embedding the cells at every point"):
             page = pl.explorer(
@@ -214,21 +222,26 @@ def audit(
     results: Annotated[Path, typer.Argument(help="Folder written by fit or demo.")],
     labels_key: Annotated[str | None, typer.Option(help="Column of obs with cell types; that of fit if none.")] = None,
     control_genes: Annotated[
-        list[str] | None, typer.Option(help="Genes whose pattern must survive, repeated or separated by commas.")
+        list[str] | None,
+        typer.Option(help="Genes whose pattern must survive, repeated or separated by commas; those of fit if none."),
     ] = None,
     seed: Seed = 0,
 ) -> None:
     """Judge every point of a finished run once more, by labels and positive controls, and say which to take."""
     with reported_errors():
-        _, model, arguments = _finished(results)
+        _, model, arguments = finished(results)
         labels_key = labels_key or arguments["labels_key"]
-        table = model.audit(labels_key, control_genes=names(control_genes), seed=seed)
+        genes = names(control_genes) or arguments.get("control_genes", [])
+        table = model.audit(labels_key, control_genes=genes, seed=seed)
         model.save(results / "model", overwrite=True)
         _write_tables(table, results)
+        draw(model, model.adata, [k for k in (arguments["batch_key"], labels_key) if k is not None], results)
         front = model.front
         assert front is not None  # it was just audited
         console.print(as_table(front, model.selected))
+        say_control_genes(front)
         console.print(front.explain(), markup=False, highlight=False)
+        console.print("front.png and umap.png are drawn anew.", highlight=False)
         console.print(f"{results / 'audit.csv'} and the model hold all columns.", markup=False, soft_wrap=True)
 
 
@@ -277,6 +290,8 @@ def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: P
     front = model.front
     if front is None or not len(front):
         raise UsageError("No point could be trained; see log.txt.")
+    if arguments["control_genes"]:
+        model.audit(control_genes=arguments["control_genes"])
     key = latent_key("ParetoVI")
     adata.obsm[key] = model.get_latent_representation()
     adata.uns["scpareto"] = counts.uns["scpareto"]
@@ -292,6 +307,7 @@ def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: P
     with hdf5_written_whole(output / "adata.h5ad") as file:
         io.write_elem(file, "/", adata)
     console.print(as_table(front, model.selected))
+    say_control_genes(front)
     if front.missing:
         console.print(f"[yellow]Points {front.missing} diverged and are missing; see log.txt.[/]")
     say_what_to_take(front)
@@ -309,7 +325,7 @@ def _write_tables(table: pd.DataFrame, output: Path) -> None:
         table[shown].to_csv(file, index=False)
 
 
-def _finished(results: Path) -> tuple[AnnData, ParetoVI, dict[str, Any]]:
+def finished(results: Path) -> tuple[AnnData, ParetoVI, dict[str, Any]]:
     """Read data, model and arguments of a finished run."""
     from scpareto.model import ParetoVI
 

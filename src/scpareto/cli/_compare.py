@@ -27,6 +27,27 @@ _SHOWN = {
     "seconds": "seconds",
 }
 _TRAINED = "max_epochs"
+INTEGRATORS = (
+    "combat",
+    "desc",
+    "fastmnn",
+    "harmony",
+    "harmony_ridge",
+    "mnn",
+    "paretovi",
+    "pca",
+    "saucie_mmd",
+    "scanorama",
+    "scanvi",
+    "scdeepcluster",
+    "scvi",
+    "scvi_hsic",
+    "scvi_mmd",
+    "sczidesk",
+    "seurat_cca",
+    "sysvi",
+)
+"""Names that the help lists, which is to be there before the register is imported; a test compares them."""
 
 
 @app.command()
@@ -37,7 +58,11 @@ def compare(
     labels_key: Annotated[str | None, typer.Option(help="Column of obs with cell types; adds their scores.")] = None,
     layer: Annotated[str | None, typer.Option(help="Layer with the counts; X unless given.")] = None,
     methods: Annotated[
-        list[str] | None, typer.Option(help="Methods, repeated or separated by commas; all that are installed if none.")
+        list[str] | None,
+        typer.Option(
+            help="Methods, repeated or separated by commas; all that are installed if none. "
+            f"Of {', '.join(INTEGRATORS)}."
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Splits and initial weights.")] = 1,
     sweeps: Annotated[bool, typer.Option("--sweeps", help="Turn the knob of every method that has one.")] = False,

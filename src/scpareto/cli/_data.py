@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 def check_data(adata: AnnData, arguments: dict[str, Any]) -> list[str]:
     """Check counts and columns before a folder is made; return what there is to warn of once it is."""
-    from scpareto._cells import check_anndata
+    from scpareto._cells import check_anndata, check_genes
 
     labels = [] if arguments["labels_key"] is None else [arguments["labels_key"]]
+    check_genes(arguments.get("control_genes", ()), adata.var_names, "--control-genes")
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
         check_anndata(
@@ -61,14 +62,17 @@ def variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:
     from scpareto.pp import variable_genes as chosen_genes
 
     n_top, layer = arguments["n_top_genes"], arguments["layer"]
+    always = arguments.get("control_genes", ())
     if not n_top or n_top >= adata.n_vars:
         return adata.copy()
     try:
-        chosen = chosen_genes(adata, n_top, batch_key=arguments["batch_key"], layer=layer)
+        chosen = chosen_genes(adata, n_top, batch_key=arguments["batch_key"], layer=layer, always=always)
     except ValueError as error:
         raise UsageError(str(error).replace("n_top_genes", "--n-top-genes")) from error
     adata.var["highly_variable"] = chosen
-    console.print(f"Selected {chosen.sum():,} of {adata.n_vars:,} genes that vary within batches (--n-top-genes).")
+    told = f"Selected {chosen.sum():,} of {adata.n_vars:,} genes that vary within batches (--n-top-genes)"
+    forced = f", {', '.join(always)} among them (--control-genes)" if always else ""
+    console.print(f"{told}{forced}.", markup=False, highlight=False)
     return adata[:, chosen].copy()
 
 

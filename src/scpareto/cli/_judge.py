@@ -14,6 +14,7 @@ from scpareto.cli._commands import Output, Overwrite, Seed, app
 from scpareto.cli._data import check_file, names, sha256
 from scpareto.cli._judge_data import opened
 from scpareto.cli._run_folder import console, reported_errors, run_folder
+from scpareto.cli._table import SCIB, score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,6 +118,8 @@ def _judge(adata: AnnData | MuData, data: Path, arguments: dict[str, Any], outpu
         written.append(files[name].name)
     write_report(output / "report.html", record, data.name, files)
     console.print(_as_table(table, arguments["protect_key"]))
+    if "control_genes" in record:
+        _say_control_genes(record["control_genes"])
     for told in (record["sentence"], record["populations_sentence"]):
         console.print(escape(told.replace(". ", ".\n")), highlight=False)
     if record["arguments"]["n_cells"] < record["arguments"]["n_cells_given"]:
@@ -133,12 +136,27 @@ def _as_table(table: pd.DataFrame, protect_key: str | None) -> Table:
         columns[f"{protect_key}_kept"] = f"{protect_key} kept (%)"
     for heading in columns.values():
         shown.add_column(heading, justify="right")
+    scores = [name for name in SCIB if name in table and table[name].notna().any()]
+    for column in scores:
+        shown.add_column(column.replace("_", " "), justify="right")
     shown.add_column("")
     for name, row in table.iterrows():
-        cells = [_with_interval(row, column) for column in columns]
+        cells = [_with_interval(row, column) for column in columns] + [score(row[column]) for column in scores]
         verdict = "recommended" if row["recommended"] else "alarm" if row["alarm"] else ""
         shown.add_row(str(name), *cells, verdict)
     return shown
+
+
+def _say_control_genes(table: pd.DataFrame) -> None:
+    """One line for each gene that must survive."""
+    for gene, rows in table.groupby("gene", sort=False):
+        parts = [f"{row['embedding']} {_kept(row)}" for _, row in rows.iterrows()]
+        console.print(f"Control gene {gene}, pattern kept: {', '.join(parts)}.", markup=False, highlight=False)
+
+
+def _kept(row: pd.Series) -> str:
+    told = f"{row['kept']:.0f} %" if row["kept"] == row["kept"] else "unknown"
+    return f"{told} (lost)" if row["alarm"] else told
 
 
 def _with_interval(row: pd.Series, column: str) -> str:

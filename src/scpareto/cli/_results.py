@@ -81,6 +81,33 @@ def say_what_to_take(front: Front) -> None:
         console.print(advice, markup=False, highlight=False)
 
 
+def say_control_genes(front: Front) -> None:
+    """Say of each control gene how much of its pattern is kept, and where it is lost."""
+    if "control_genes" not in front.tables:
+        return
+    for gene, rows in front.tables["control_genes"].groupby("gene", sort=False):
+        number = rows["embedding"].str.removeprefix("point ").astype(int)
+        kept, lost = dict(zip(number, rows["kept"], strict=True)), sorted(number[rows["alarm"].astype(bool)])
+        # The least corrected point is what the others are measured against.
+        kept = {front.numbers[0]: 100.0} | kept
+        parts = [f"{_percent(kept[point])} at {_what(front, point)}" for point in _ends(front)]
+        where = f"lost at point{'s' * (len(lost) > 1)} {', '.join(map(str, lost))}" if lost else "lost at no point"
+        told = f"Control gene {gene}: pattern kept {', '.join(parts)}; {where}."
+        console.print(told, markup=False, highlight=False, style="yellow" if front.recommended in lost else None)
+
+
+def _ends(front: Front) -> list[int]:
+    return list(dict.fromkeys([front.recommended, front.numbers[-1]]))
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0f} %" if value == value else "unknown"
+
+
+def _what(front: Front, number: int) -> str:
+    return f"the recommended point {number}" if number == front.recommended else f"point {number}"
+
+
 def say_what_is_there(output: Path, model: ParetoVI, *, subset: bool) -> None:
     """Name the files, and print the lines that take another place."""
     front = model.front

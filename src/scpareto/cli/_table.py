@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from scpareto.pareto import Front
 
+SCIB = ("scib_bio", "scib_batch", "scib_total")
+"""Scores that labels add to a table."""
 _N_GENES = 3
 
 
@@ -35,9 +37,13 @@ def as_table(front: Front, selected: int | None) -> Table:
     for heading in ("point", f"{left.replace('_', ' ')} (%)", "structure kept (%)"):
         shown.add_column(heading, justify="right")
     shown.add_column("alarm", overflow="fold")
+    table = front.to_dataframe()
+    scores = [name for name in SCIB if name in table and table[name].notna().any()]
+    for name in scores:
+        shown.add_column(name.replace("_", " "), justify="right")
     shown.add_column("", overflow="fold")
     recommended = front.recommended
-    for _, row in front.to_dataframe().iterrows():
+    for _, row in table.iterrows():
         number = int(row["point"])
         marks = {"recommended": number == recommended, "selected": number == selected}
         shown.add_row(
@@ -45,6 +51,7 @@ def as_table(front: Front, selected: int | None) -> Table:
             _with_interval(row, left),
             _with_interval(row, STRUCTURE_KEPT),
             escape(alarm_in_short(front, number)),
+            *(score(row[name]) for name in scores),
             ", ".join(name for name, is_so in marks.items() if is_so),
             style="bold" if number == selected else None,
         )
@@ -71,6 +78,17 @@ def alarm_in_short(front: Front, number: int) -> str:
     sides = [row[side] for _, row in lost.iterrows() for side in ("markers_first", "markers_second")]
     genes = list(dict.fromkeys(gene for side in sides if side for gene in side.split(", ")))
     return ", ".join(genes[:_N_GENES]) if genes else "rings"
+
+
+def score(value: float) -> str:
+    """Return a score between 0 and 1 as text, empty where there is none.
+
+    Parameters
+    ----------
+    value
+        The score.
+    """
+    return f"{value:.3f}" if value == value else ""
 
 
 def _with_interval(row: pd.Series, column: str) -> str:

@@ -45,9 +45,9 @@ def train_along_path(run: FrontRun, start: Start, progress: FrontProgress) -> bo
     run.store.discard(_UNFINISHED)
     run.metadata["training_scaler"] = run.metadata["scaler"] = part["scaler"]
     if (curve := run.store.get(CURVE)) is None:
-        progress.say("judging the path")
-        curve = judged_curve(run, WeightPath.from_plain(part["path"])) if is_first_process() else {}
-        curve = of_first_process(curve)
+        with progress.judge("judging the path", 0.4):
+            curve = judged_curve(run, WeightPath.from_plain(part["path"])) if is_first_process() else {}
+            curve = of_first_process(curve)
         run.store.put(CURVE, curve)
     run = run.current()
     if not curve:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from scpareto.front._front_run import FrontRun
 
 
+_JUDGING = 0.3
+"""Time of judging as a share of that of training, at a few thousand cells; for the bar alone."""
+
+
 def train_front(run: FrontRun) -> None:
     """Train and judge all points that the store does not hold yet.
 
@@ -31,7 +35,8 @@ def train_front(run: FrontRun) -> None:
         If no cluster can be mixed, because each has one level of the nuisance only.
     """
     now = run.current()
-    with FrontProgress(now.spec.n_epochs, show=run.show_progress and is_first_process()) as progress:
+    shown = run.show_progress and is_first_process()
+    with FrontProgress(now.spec.n_epochs, show=shown, judging=_JUDGING) as progress:
         start = shared_start(now, progress)
         if now.spec.alone:
             train_alone(now, start, progress)
@@ -42,9 +47,9 @@ def train_front(run: FrontRun) -> None:
             progress.extend(now.spec.n_epochs - now.spec.max_epochs_pretrain)
         if not now.spec.along_path and not now.spec.alone:
             train_apart(now, start, progress)
-        progress.say("judging all points")
-        judge_run(now.current())
-        progress.stage("done", 0)
+        with progress.judge("judging all points", 0.5):
+            judge_run(now.current())
+        progress.done()
 
 
 def assembled(run: FrontRun) -> Front:

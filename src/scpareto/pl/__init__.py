@@ -11,6 +11,7 @@ from ._judge import judge
 from ._judge_populations import judge_populations
 from ._metrics import metrics_along_front
 from ._populations import front_populations
+from ._survives import survives
 from ._table import is_higher_better
 from ._traversal import traversal
 
@@ -27,5 +28,6 @@ __all__ = [
     "judge",
     "judge_populations",
     "metrics_along_front",
+    "survives",
     "traversal",
 ]

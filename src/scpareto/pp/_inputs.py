@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from scpareto._cells import check_numbers, in_order
+from scpareto._cells import check_genes, check_numbers, in_order
 
 from ._check import totals
 
@@ -48,10 +48,7 @@ def control_of(adata: AnnData, control_genes: str | Sequence[str] | None) -> NDA
             )
         control = adata.var[control_genes].to_numpy(dtype=bool)
     else:
-        unknown = [gene for gene in control_genes if gene not in adata.var_names]
-        if unknown:
-            raise KeyError(f"control_genes: {unknown[0]!r} is not in adata.var_names ({len(unknown)} unknown in all).")
-        control = adata.var_names.isin(list(control_genes))
+        control = adata.var_names.isin(check_genes(control_genes, adata.var_names))
     if not 0 < control.sum() < adata.n_vars:
         raise ValueError(f"control_genes are {int(control.sum())} of {adata.n_vars} genes; give some, and not all.")
     return control

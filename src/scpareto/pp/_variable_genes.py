@@ -13,10 +13,14 @@ from scpareto._cells import as_rows, in_memory, matrix_of, rows_of
 from scpareto._runtime import torch_threads_kept, whole_number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
-def variable_genes(adata: AnnData, n_top_genes: int | None, *, batch_key: str, layer: str | None) -> NDArray[np.bool_]:
+def variable_genes(
+    adata: AnnData, n_top_genes: int | None, *, batch_key: str, layer: str | None, always: Sequence[str] = ()
+) -> NDArray[np.bool_]:
     """Mark the genes that vary most within batches.
 
     Parameters
@@ -29,6 +33,8 @@ def variable_genes(adata: AnnData, n_top_genes: int | None, *, batch_key: str, l
         Column of ``adata.obs`` with the batches.
     layer
         Layer of the counts; None for ``adata.X``.
+    always
+        Names of genes that are taken in any case, beside those that vary most.
 
     Returns
     -------
@@ -53,6 +59,7 @@ def variable_genes(adata: AnnData, n_top_genes: int | None, *, batch_key: str, l
         sc.pp.log1p(normalised)
         sc.pp.highly_variable_genes(normalised, n_top_genes=n_top_genes, batch_key="batch")
     chosen = normalised.var["highly_variable"].to_numpy(dtype=bool)
+    chosen |= adata.var_names.isin(list(always))
     empty = adata.n_obs - int((np.asarray(counts[:, chosen].sum(axis=1)).ravel() > 0).sum())
     if empty:
         raise ValueError(f"{empty} cells have no counts in the selected genes. Raise n_top_genes or remove them.")

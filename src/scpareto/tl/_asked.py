@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+from scpareto._cells import check_genes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,11 +62,8 @@ def what_is_asked(
     """
     labels = None if labels_key is None else _labels(adata, labels_key, batch_key)
     condition = None if protect_key is None else _condition(adata, protect_key, batch_key)
-    genes = [control_genes] if isinstance(control_genes, str) else list(control_genes)
-    for gene in genes:
-        if gene not in adata.var_names:
-            raise KeyError(_unknown_gene(gene, [str(name) for name in adata.var_names]))
-    return Asked(labels, condition, protect_key or "", tuple(dict.fromkeys(map(str, genes))))
+    genes = check_genes(control_genes, adata.var_names)
+    return Asked(labels, condition, protect_key or "", tuple(genes))
 
 
 def _labels(adata: AnnData, key: str, batch_key: str) -> NDArray[np.object_]:
@@ -114,13 +112,3 @@ def _column(adata: AnnData, key: str, argument: str) -> pd.Series:
             f"{argument}={key!r} is not in adata.obs; it holds {', '.join(map(repr, adata.obs)) or 'nothing'}."
         )
     return adata.obs[key]
-
-
-def _unknown_gene(gene: str, names: list[str]) -> str:
-    """Name genes that are spelled alike, capitals apart."""
-    by_capitals: dict[str, str] = {}
-    for name in names:
-        by_capitals.setdefault(name.upper(), name)
-    near = [by_capitals[n] for n in get_close_matches(gene.upper(), list(by_capitals), n=3, cutoff=0.6)]
-    told = f"near names are {', '.join(map(repr, near))}" if near else f"names look like {', '.join(names[:3])}"
-    return f"control_genes: {gene!r} is not in adata.var_names; {told}."

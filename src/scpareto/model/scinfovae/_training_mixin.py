@@ -128,7 +128,7 @@ class TrainingMixin:
                     "before": cluster_scores(before, finetuned.before),
                     "after": cluster_scores(phases.codes().numpy(), finetuned.after),
                 }
-            bar.stage("done", 0)
+            bar.done()
         self.module.eval()
         self._record()
         if interruption is not None:

@@ -1,0 +1,236 @@
+"""What is asked about the findings, checked before any work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scpareto._cells import check_counts, key_of, matrix_of
+from scpareto._runtime import whole_number
+from scpareto.tl._survives._samples import Samples, design_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+KINDS = ("clusters", "labels", "markers", "expression", "abundance")
+TESTS = ("moderated_t", "deseq2")
+_LEAST_SAMPLES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What is asked.
+
+    Attributes
+    ----------
+    kinds
+        Kinds of findings.
+    labels
+        Label of each cell, None where it is unknown; None if cells are grouped by clusters.
+    batch
+        Batch of each cell; None if it is not known.
+    samples
+        Samples and what is compared between them; None without ``sample_key``.
+    contrast
+        Column, first and second level; None if nothing is compared.
+    counts
+        Raw counts, shape ``(n_cells, n_genes)``.
+    """
+
+    kinds: tuple[str, ...]
+    labels: NDArray[np.object_] | None
+    batch: NDArray[np.str_] | None
+    samples: Samples | None
+    contrast: tuple[str, str, str] | None
+    counts: sparse.csr_matrix
+
+
+def check_asked(
+    adata: AnnData,
+    *,
+    groupby: str | None,
+    contrast: Sequence[str] | None,
+    sample_key: str | None,
+    block_key: str | None,
+    batch_key: str | None,
+    layer: str | None,
+    kinds: Sequence[str] | None,
+    test: str,
+    fdr: float,
+    min_cells: int,
+    resolution: float,
+    n_neighbors: int,
+) -> Asked:
+    """Check all arguments and read what they name.
+
+    Raises
+    ------
+    KeyError
+        If a column or layer does not exist.
+    ValueError
+        If a value is out of range, samples are too few, or a contrast cannot be told from batches or blocks.
+    ImportError
+        If ``test="deseq2"`` and pydeseq2 is not installed.
+    """
+    _check_numbers(test, fdr, min_cells, resolution, n_neighbors)
+    if layer is not None and layer not in adata.layers:
+        raise KeyError(f"layer={layer!r} is not in adata.layers; it holds {_listed(adata.layers)}.")
+    check_counts(adata, layer)
+    labels = None if groupby is None else _labels(adata, groupby)
+    batch = None if batch_key is None else _text(adata, batch_key, "batch_key")
+    compared = _contrast(adata, contrast)
+    samples = None if sample_key is None else _samples(adata, sample_key, block_key, compared)
+    if compared is not None:
+        if samples is None:
+            raise ValueError("contrast needs sample_key: cells of one sample are no replicates of each other.")
+        _check_contrast(samples, compared, batch)
+    elif block_key is not None:
+        raise ValueError("block_key needs a contrast, whose samples it pairs.")
+    possible = {"clusters": True, "labels": labels is not None and batch is not None, "markers": samples is not None}
+    possible |= {"expression": compared is not None, "abundance": compared is not None}
+    return Asked(_kinds(kinds, possible), labels, batch, samples, compared, _counts(adata, layer))
+
+
+def _kinds(given: Sequence[str] | None, possible: dict[str, bool]) -> tuple[str, ...]:
+    needs = {"labels": "groupby and batch_key", "markers": "sample_key"}
+    if given is None:
+        return tuple(kind for kind in KINDS if possible[kind])
+    asked = [given] if isinstance(given, str) else list(given)
+    for kind in asked:
+        if kind not in KINDS:
+            raise ValueError(f"kinds: {kind!r} is none of {', '.join(KINDS)}.")
+        if not possible[kind]:
+            raise ValueError(f"kinds: {kind!r} needs {needs.get(kind, 'contrast and sample_key')}.")
+    if not asked:
+        raise ValueError(f"kinds is empty: name some of {', '.join(KINDS)}.")
+    return tuple(kind for kind in KINDS if kind in asked)
+
+
+def _check_numbers(test: str, fdr: float, min_cells: int, resolution: float, n_neighbors: int) -> None:
+    if test not in TESTS:
+        raise ValueError(f"test={test!r} is none of {', '.join(map(repr, TESTS))}.")
+    if test == "deseq2":
+        import importlib.util
+
+        if importlib.util.find_spec("pydeseq2") is None:
+            raise ImportError("test='deseq2' needs pydeseq2: pip install 'scpareto[deseq2]'.")
+    if not 0 < fdr < 1:
+        raise ValueError(f"fdr={fdr!r} must lie between 0 and 1, for example 0.05.")
+    whole_number("min_cells", min_cells, least=1)
+    whole_number("n_neighbors", n_neighbors, least=2)
+    if not np.isfinite(resolution) or resolution <= 0:
+        raise ValueError(f"resolution={resolution!r} must be above 0, for example 1.0.")
+
+
+def _text(adata: AnnData, key: str, argument: str) -> NDArray[np.str_]:
+    column = _column(adata, key, argument)
+    if column.isna().any():
+        cell = adata.obs_names[int(np.flatnonzero(column.isna())[0])]
+        raise ValueError(f"{argument}={key!r} is missing for {int(column.isna().sum())} cells, first for {cell!r}.")
+    return column.astype(str).to_numpy().astype(str)
+
+
+def _column(adata: AnnData, key: str, argument: str) -> pd.Series:
+    name = key_of(key, argument)
+    if name not in adata.obs:
+        raise KeyError(f"{argument}={key!r} is not in adata.obs; it holds {_listed(adata.obs)}.")
+    return adata.obs[name]
+
+
+def _listed(names: Iterable[Any]) -> str:
+    return ", ".join(repr(name) for name in names if name is not None) or "nothing"
+
+
+def _labels(adata: AnnData, key: str) -> NDArray[np.object_]:
+    column = _column(adata, key, "groupby")
+    labels = column.astype(str).to_numpy(dtype=object)
+    labels[column.isna().to_numpy()] = None
+    if (n := pd.Series(labels).nunique()) < 2:
+        raise ValueError(f"groupby={key!r} has {n} group(s) of cells: at least two are needed.")
+    return labels
+
+
+def _contrast(adata: AnnData, contrast: Sequence[str] | None) -> tuple[str, str, str] | None:
+    if contrast is None:
+        return None
+    if isinstance(contrast, str) or len(contrast) != 3:
+        raise ValueError(
+            f"contrast={contrast!r} must be column, first and second level, for example ('condition', 'stim', 'ctrl')."
+        )
+    key, first, second = map(str, contrast)
+    levels = set(_column(adata, key, "contrast").dropna().astype(str))
+    for level in (first, second):
+        if level not in levels:
+            told = ", ".join(sorted(levels))
+            raise ValueError(f"contrast: {level!r} is no value of adata.obs[{key!r}]; these are {told}.")
+    if first == second:
+        raise ValueError(f"contrast compares {first!r} with itself.")
+    return key, first, second
+
+
+def _samples(adata: AnnData, key: str, block_key: str | None, contrast: tuple[str, str, str] | None) -> Samples:
+    names, of_cell = np.unique(_text(adata, key, "sample_key"), return_inverse=True)
+    if len(names) < _LEAST_SAMPLES:
+        raise ValueError(f"sample_key={key!r} has one sample: at least {_LEAST_SAMPLES} are needed.")
+    is_first = block = None
+    if contrast is not None:
+        column, first, second = contrast
+        level = _of_samples(adata.obs[column].astype(str).to_numpy().astype(str), of_cell, names, column)
+        is_first = np.where(level == first, 1.0, np.where(level == second, 0.0, np.nan))
+    if block_key is not None:
+        block = _of_samples(_text(adata, block_key, "block_key"), of_cell, names, block_key)
+    return Samples(of_cell, [str(name) for name in names], is_first, block)
+
+
+def _of_samples(
+    values: NDArray[np.str_], of_cell: NDArray[np.int64], names: NDArray[np.str_], column: str
+) -> NDArray[np.str_]:
+    """Return the value of each sample, which all of its cells must share."""
+    found = pd.DataFrame({"sample": of_cell, "value": values}).drop_duplicates()
+    mixed = found[found["sample"].duplicated()]
+    if len(mixed):
+        name = str(names[mixed["sample"].iloc[0]])
+        own = sorted(found["value"][found["sample"] == mixed["sample"].iloc[0]])
+        raise ValueError(
+            f"Sample {name!r} has several values of {column!r} ({', '.join(own[:3])}): a sample is what was measured "
+            f"together under one condition. Make one of both, for example donor and condition."
+        )
+    return found.sort_values("sample")["value"].to_numpy().astype(str)
+
+
+def _check_contrast(samples: Samples, contrast: tuple[str, str, str], batch: NDArray[np.str_] | None) -> None:
+    key, first, second = contrast
+    assert samples.is_first is not None  # there is a contrast
+    for level, value in ((first, 1.0), (second, 0.0)):
+        n = int((samples.is_first == value).sum())
+        if n < _LEAST_SAMPLES:
+            raise ValueError(
+                f"contrast: {n} sample(s) of {key} {level!r}; at least {_LEAST_SAMPLES} of either level are needed."
+            )
+    inside = np.isfinite(samples.is_first)
+    if design_of(samples.is_first[inside], None if samples.block is None else samples.block[inside]) is None:
+        raise ValueError(
+            f"contrast: {key} cannot be told from the blocks of block_key, or too few samples are left: blocks must "
+            "hold samples of both levels."
+        )
+    if batch is not None:
+        of_cell = samples.is_first[samples.of_cell]
+        table = pd.crosstab(batch[np.isfinite(of_cell)], of_cell[np.isfinite(of_cell)])
+        if not (table > 0).all(axis=1).any():
+            raise ValueError(
+                f"contrast: no batch holds both {first!r} and {second!r}: what differs between them may be the batch, "
+                "at any strength of correction."
+            )
+
+
+def _counts(adata: AnnData, layer: str | None) -> sparse.csr_matrix:
+    from scipy import sparse
+
+    return sparse.csr_matrix(matrix_of(adata, layer))
