@@ -182,6 +182,6 @@ def test_batches_have_the_colours_of_the_cells(tmp_path):
     figure = pl.batch_effects(adata, palette=own, return_fig=True, save=tmp_path / "effects.png")
     assert {to_hex(line.get_color()) for line in figure.axes[0].lines if line.get_gid() == "effect"} == {"#ff0000"}
     assert (tmp_path / "effects.png").stat().st_size > 10_000
-    for draw in (pl.batch_effects, pl.judge, pl.judge_populations):
+    for draw in (pl.batch_effects, pl.judge, pl.judge_populations, pl.survives):
         with pytest.raises(TypeError, match="adata must be an AnnData .* got str"):
             draw("cells.h5ad")

@@ -45,7 +45,7 @@ def pictures(judged_front):
     }
 
 
-NAMES = sorted(set(pl.__all__) - NO_PICTURES - {"batch_effects", "judge_populations", "traversal"})
+NAMES = sorted(set(pl.__all__) - NO_PICTURES - {"batch_effects", "judge_populations", "survives", "traversal"})
 
 
 def test_every_picture_can_be_shown_saved_and_returned():

@@ -12,11 +12,12 @@ from scpareto._cells import records
 from scpareto._constants import UNS_KEY
 
 from ._finish import Finish
+from ._sources import is_cells
 from ._style import FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, tidy
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from anndata import AnnData
     from matplotlib.axes import Axes
@@ -38,6 +39,7 @@ def survives(
     kind: str | None = None,
     n: int = 30,
     key: str = "survives",
+    axes: Sequence[Axes] | np.ndarray | None = None,
     show: bool | None = None,
     save: str | os.PathLike[str] | None = None,
     return_fig: bool = False,
@@ -58,6 +60,8 @@ def survives(
         Findings that are drawn at most: of each call as many as its share, those with the largest effects.
     key
         Where in ``adata.uns["scpareto"]`` the record is.
+    axes
+        Two axes to draw in, the counts and the findings; by default a new figure.
     show
         Whether to show the figure and return None; by default that is left to the notebook.
     save
@@ -71,10 +75,12 @@ def survives(
 
     Raises
     ------
+    TypeError
+        If ``adata`` is no AnnData.
     KeyError
         If there is no such record.
     ValueError
-        If it holds no findings of this kind, or ``save`` cannot be written.
+        If it holds no findings of this kind, ``save`` cannot be written, or there are not two ``axes``.
 
     Examples
     --------
@@ -87,6 +93,8 @@ def survives(
     'markers'
     """
     finish = Finish(show, save, return_fig)
+    if not is_cells(adata):
+        raise TypeError(f"adata must be an AnnData that sp.tl.survives was run on, got {type(adata).__name__}.")
     record = records(adata).get(key)
     if record is None:
         raise KeyError(f"adata.uns[{UNS_KEY!r}] has no {key!r}: call sp.tl.survives(model, adata, ...) first.")
@@ -95,18 +103,21 @@ def survives(
     points, by_point = record["points"], record["findings_by_point"]
     by_point = by_point[by_point["kind"] == kind].merge(findings[["group", "gene", "call"]], on=["group", "gene"])
     rows = max(_ROW * len(drawn), _LOWEST)
-    axes = new_axes(2, 1, figsize=(_WIDTH, _BARS + 0.75 + rows), heights=[_BARS, rows])[1][:, 0]
-    for ax in axes:
+    if axes is None:
+        panels = new_axes(2, 1, figsize=(_WIDTH, _BARS + 0.75 + rows), heights=[_BARS, rows])[1][:, 0]
+    elif len(panels := np.asarray(axes, dtype=object).ravel()) != 2:
+        raise ValueError(f"survives draws in 2 axes, got {len(panels)}.")
+    for ax in panels:
         tidy(ax)
         for place in np.flatnonzero(~points["admissible"].to_numpy(dtype=bool)):
             ax.axvspan(place - 0.5, place + 0.5, color=FAINT, alpha=0.45, lw=0, zorder=0)
         ax.set_xlim(-0.5, len(points) - 0.5)
-    _draw_counts(axes[0], by_point, points, findings)
-    _draw_findings(axes[1], by_point, points, drawn, kind)
+    _draw_counts(panels[0], by_point, points, findings)
+    _draw_findings(panels[1], by_point, points, drawn, kind)
     n_calls = findings["call"].value_counts()
     counts = ", ".join(f"{n_calls[call]:,} {call}" for call in _COLORS if call in n_calls)
-    axes[0].set_title(f"{_KINDS[kind]}: {counts}", fontsize=LABEL_SIZE, loc="left", pad=16)
-    return finish(axes)
+    panels[0].set_title(f"{_KINDS[kind]}: {counts}", fontsize=LABEL_SIZE, loc="left", pad=16)
+    return finish(panels)
 
 
 def _of_kind(findings: pd.DataFrame, kind: str | None) -> tuple[pd.DataFrame, str]:
