@@ -192,7 +192,7 @@ def _add_python() -> None:
             lambda: sp.pl.explorer(paretovi(), cells(), "page.html"),
             ("AnnData",),
         ),
-        "a picture of a model": (lambda: sp.pl.front(paretovi()), ("front",)),
+        "a picture of a model": (lambda: sp.pl.front(paretovi(train=False)), ("front", "train")),
         "fit_front of a name": (lambda: sp.fit_front("ParetoVI"), ("model",)),
     }
     for name, (call, words) in setups.items():
