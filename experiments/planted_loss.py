@@ -12,7 +12,8 @@ of one genotype, species or region alone (``tal1_chimera``, ``pancreas_baron_ort
 Designs (``planted/designs.py``). One population is taken out of one batch by 0, 50, 90 or 100 %. Batches are real, or
 the cells of one sample are dealt to two, whose counts are thinned by a log-normal factor of each gene (sd .5 times
 the strength) and of each gene and population (sd .2), strengths 0, 1 and 2. Strength 0 makes null designs. 30 designs
-by 3 seeds; a seed draws the cells, the deal, the effect and the trainings. Inference is over designs: seeds are
+by 3 seeds, and four more with sorted populations that have near relatives (kinds of T cells), added when 13 designs had
+been seen; a seed draws the cells, the deal, the effect and the trainings. Inference is over designs: seeds are
 averaged first.
 
 Methods (``planted/codes.py``). PCA, ComBat, Harmony (theta .5 to 8), Scanorama, fastMNN, Seurat CCA, SCVI and scANVI
