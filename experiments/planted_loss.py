@@ -17,7 +17,8 @@ been seen; a seed draws the cells, the deal, the effect and the trainings. Infer
 averaged first.
 
 Methods (``planted/codes.py``). PCA, ComBat, Harmony (theta .5 to 8), Scanorama, fastMNN, Seurat CCA, SCVI and scANVI
-with their own defaults; SysVI swept in the full setting alone; ParetoVI's default front. Of the 12 points of a front
+with their own defaults; SysVI swept in the full setting alone; ParetoVI's default front, and one that trades
+information within shared populations (``given="populations"``; added with the four). Of the 12 points of a front
 these are picked: the recommended one (``auto``), the best by scib-metrics' total, which sees the truth
 (``scib-best``), the middle one, the strongest, the weakest, one by chance (the mean over points).
 
@@ -41,6 +42,7 @@ and results/planted_loss.png.
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +58,12 @@ POINTS, TABLE, FIGURE = (
     RESULTS / "planted_loss.csv",
     RESULTS / "planted_loss.png",
 )
-KEYS = ("setting", "design", "seed")
+KEYS = ("setting", "design", "seed", "part")
+PARTS: dict[str, dict[str, Any]] = {
+    "methods": {},
+    "populations": {"objective_kwargs": {"given": "populations"}},
+}
+"""All methods and the default front; and a front that trades information within shared populations, by itself."""
 
 
 def main() -> None:
@@ -64,6 +71,7 @@ def main() -> None:
     parser.add_argument("--setting", choices=SETTINGS, default="small")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--datasets", nargs="+")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--summary", action="store_true", help="only sum up the rows that are there")
@@ -72,7 +80,8 @@ def main() -> None:
         points = pd.read_csv(POINTS)
     else:
         names = [d.name for d in designs() if not arguments.datasets or d.dataset in arguments.datasets]
-        runs = [(arguments.setting, name, seed) for seed in range(arguments.seeds) for name in names]
+        seeds, parts = range(arguments.seeds), arguments.parts
+        runs = [(arguments.setting, name, seed, part) for seed in seeds for name in names for part in parts]
         points = run_missing(one_design, runs, KEYS, POINTS, jobs=arguments.jobs, resume=arguments.resume)
     picked = by_picker(points)
     picked.to_csv(TABLE, index=False, float_format="%.5g")
@@ -80,28 +89,31 @@ def main() -> None:
     draw(points, FIGURE)
 
 
-def one_design(setting: str, name: str, seed: int) -> pd.DataFrame:
-    """All codes of one design, seen and judged."""
+def one_design(setting: str, name: str, seed: int, part: str) -> pd.DataFrame:
+    """All codes of one part of a design, seen and judged."""
     design = next(d for d in designs() if d.name == name)
     adata = cells_of(design, setting, seed)
     facts, codes = [], {}
-    for told, found in codes_of(adata.copy(), setting, seed):
+    for told, found in codes_of(adata.copy(), setting, seed, only=None if part == "methods" else ("pca",)):
         key = f"{told['method']} {told['value']:g}" if np.isfinite(told["value"]) else told["method"]
         facts.append({"codes": key} | told)
         if found is not None:
             codes[key] = found
-    table, points, front = front_of(adata, seed)
+    table, points, front = front_of(adata, seed, **PARTS[part])
     own = table.set_index("point")[["batch_left", "structure_kept", "alarm"]].add_prefix("own_")
     for number, found in points.items():
         key = f"point {number}"
         codes[key] = found
-        told = {"codes": key, "method": "paretovi", "point": number, "seconds": front["seconds"]}
+        method = "paretovi" if part == "methods" else f"paretovi_{part}"
+        told = {"codes": key, "method": method, "point": number, "seconds": front["seconds"]}
         told |= {"recommended": number == front["recommended"], "own_no_batch_effect": front["no_batch_effect"]}
         facts.append(told | own.loc[number].to_dict())
     rows = pd.DataFrame(facts)
     rows = rows.merge(by_truth(adata, codes, design.population), on="codes", how="left")
     rows = rows.merge(by_judge(adata, codes, "pca"), on="codes", how="left")
-    if design.is_null:
+    if part != "methods":
+        rows = rows[rows["method"] != "pca"]
+    elif design.is_null:
         blind = without_batches(adata, seed)
         rows["kept_neighbors"] = [
             kept_neighbors(codes[key], blind) if key in codes else np.nan for key in rows["codes"]
@@ -109,7 +121,7 @@ def one_design(setting: str, name: str, seed: int) -> pd.DataFrame:
     planted = (adata.obs["truth"].astype(str) == design.population).to_numpy()
     about = {"dataset": design.dataset, "share": design.share, "strength": design.strength, "null": design.is_null}
     about |= {"n_cells": adata.n_obs, "n_planted": int(planted.sum())}
-    return rows.assign(**about, setting=setting, design=name, seed=seed)
+    return rows.assign(**about, setting=setting, design=name, seed=seed, part=part)
 
 
 if __name__ == "__main__":

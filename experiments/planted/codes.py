@@ -29,11 +29,15 @@ METHODS: dict[str, list[dict[str, Any]]] = {
 SWEPT_IN_FULL = {"sysvi": [{"cycle_weight": weight} for weight in (2.0, 5.0, 10.0, 50.0)]}
 
 
-def codes_of(adata: AnnData, setting: str, seed: int) -> Iterator[tuple[dict[str, Any], NDArray[np.floating] | None]]:
+def codes_of(
+    adata: AnnData, setting: str, seed: int, only: tuple[str, ...] | None = None
+) -> Iterator[tuple[dict[str, Any], NDArray[np.floating] | None]]:
     """Each method's codes with what they are; None where a method fails, with the reason."""
     import scpareto as sp
 
     for method, values in (METHODS | (SWEPT_IN_FULL if setting == "full" else {})).items():
+        if only is not None and method not in only:
+            continue
         for options in values:
             told: dict[str, Any] = {"method": method, "value": next(iter(options.values()), np.nan)}
             begun = time.process_time()
@@ -50,14 +54,16 @@ def codes_of(adata: AnnData, setting: str, seed: int) -> Iterator[tuple[dict[str
             yield told | {"seconds": time.process_time() - begun}, np.asarray(found, dtype=np.float64)
 
 
-def front_of(adata: AnnData, seed: int) -> tuple[pd.DataFrame, dict[int, NDArray[np.floating]], dict[str, Any]]:
-    """Table of a default front, codes of its points, and what holds for all of it."""
+def front_of(
+    adata: AnnData, seed: int, **options: Any
+) -> tuple[pd.DataFrame, dict[int, NDArray[np.floating]], dict[str, Any]]:
+    """Table of a front with default arguments but for ``options``, codes of its points, and what holds for all."""
     import scpareto as sp
 
     sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
     model = sp.model.ParetoVI(adata, seed=seed)
     begun = time.process_time()
-    model.train(progress=False)
+    model.train(progress=False, **options)
     seconds, codes = time.process_time() - begun, {}
     for number in model.front.numbers:
         with model.at(number):

@@ -20,6 +20,7 @@ STYLE = {
     "scanvi": ("#98df8a", "scANVI (sees the types)"),
     "sysvi": ("#e377c2", "SysVI"),
     "paretovi": ("#d62728", "ParetoVI"),
+    "paretovi_populations": ("#ff9896", "ParetoVI, within shared populations"),
 }
 
 
