@@ -92,9 +92,9 @@ class FrontOptions:
     objective_kwargs
         Options of the objective, or a list of them for several objectives. ``target`` names the nuisance, or a list of
         categorical ones whose product is meant; ``on`` the codes that are judged (``"mean"``, ``"sample"``,
-        ``"both"``); ``given`` the clusters within which information is measured: ``"corrected"`` or ``"pca"``, found in
-        the codes of the shared start or in uncorrected principal components (``n_clusters`` of them), or a key of
-        ``obs`` or ``obsm``.
+        ``"both"``); ``given`` the clusters within which information is measured: ``"populations"`` that batches share,
+        as the judge finds them; ``"corrected"`` or ``"pca"``, found in the codes of the shared start or in uncorrected
+        principal components (``n_clusters`` of them); or a key of ``obs`` or ``obsm``.
     solver_kwargs
         Options of the solver.
     plan_kwargs, plan_config
