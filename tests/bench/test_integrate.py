@@ -209,3 +209,13 @@ def test_seurat_takes_small_batches_and_few_genes_more_than_it_selects(n_small, 
     adata.obs["batch"] = np.where(np.arange(100) < n_small, "tiny", "large")
     sp.bench.integrate(adata, "seurat_cca", batch_key="batch")
     assert np.isfinite(adata.obsm["X_seurat_cca"]).all()
+
+
+@pytest.mark.parametrize(("method", "batch_size"), [("scvi", 11), ("scanvi", 13), ("scanvi", 143), ("sysvi", 13)])
+def test_a_last_minibatch_of_one_cell_ends_no_training(method, batch_size):
+    adata = sp.datasets.simulate_batches(160, 40, n_batches=2, n_types=3, seed=0)
+    cells = gather(adata, batch_key="batch")
+    assert len(cells.split.train) % batch_size == 1
+    options = {"max_epochs": 1, "batch_size": batch_size} | ({"max_epochs_labels": 1} if method == "scanvi" else {})
+    run(adata, method, {}, **options)
+    assert np.isfinite(adata.obsm[f"X_{method}"]).all()

@@ -126,9 +126,24 @@ class Cells:
             labels = np.where(np.isin(np.arange(len(self)), split.test), UNLABELLED, labels)
         return replace(self, labels=labels, split=split, seed=seed)
 
-    def splitter(self) -> dict[str, list[NDArray[np.int64]]]:
-        """Arguments by which scvi-tools takes this split: training, validation and test cells."""
-        return {"external_indexing": [self.split.train, self.split.validation, self.split.test]}
+    def splitter(self, batch_size: int) -> dict[str, Any]:
+        """Arguments by which scvi-tools takes this split: training, validation and test cells.
+
+        A last minibatch of one cell, which ends a training since it has no variance, is left out.
+
+        Parameters
+        ----------
+        batch_size
+            Cells of a minibatch.
+        """
+        sizes = [len(self.split.train)]
+        if self.labels is not None:
+            # scANVI draws labelled and unlabelled cells apart.
+            hidden = int((self.labels[self.split.train] == UNLABELLED).sum())
+            sizes += [hidden, sizes[0] - hidden]
+        alone = any(n % batch_size == 1 and n > batch_size for n in sizes)
+        parts = [self.split.train, self.split.validation, self.split.test]
+        return {"external_indexing": parts, "drop_last": alone}
 
 
 @torch_threads_kept()

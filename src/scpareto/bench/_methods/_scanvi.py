@@ -81,5 +81,5 @@ def scanvi(
     )
     with quiet():
         model = SCANVI.from_scvi_model(base, unlabeled_category=UNLABELLED)
-        model.train(max_epochs_labels, batch_size=batch_size, datasplitter_kwargs=cells.splitter(), **TRAINER)
+        model.train(max_epochs_labels, batch_size=batch_size, datasplitter_kwargs=cells.splitter(batch_size), **TRAINER)
     return np.asarray(model.get_latent_representation(), dtype=np.float64)

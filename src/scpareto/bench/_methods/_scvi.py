@@ -91,7 +91,7 @@ def train_scvi(
         model.train(
             max_epochs,
             batch_size=batch_size,
-            datasplitter_kwargs=cells.splitter(),
+            datasplitter_kwargs=cells.splitter(batch_size),
             # The library's warm-up of 400 epochs never ends in a shorter training.
             plan_kwargs={"n_epochs_kl_warmup": _warmup(max_epochs), "max_kl_weight": kl_weight},
             **TRAINER,

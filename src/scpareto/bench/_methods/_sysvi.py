@@ -72,7 +72,7 @@ def sysvi(
         model.train(
             max_epochs=max_epochs,
             batch_size=batch_size,
-            datasplitter_kwargs=cells.splitter(),
+            datasplitter_kwargs=cells.splitter(batch_size),
             plan_kwargs={
                 "max_kl_weight": kl_weight,
                 "min_kl_weight": kl_weight,
