@@ -64,7 +64,7 @@ def main() -> None:
     ]
     table = run_missing(train, runs, KEYS, TABLE, jobs=arguments.jobs, resume=arguments.resume)
     draw(table)
-    print(summary(table).to_string(index=False, float_format="%.3f"))
+    print(summary(table).to_string(index=False, float_format="{:.3f}".format))
 
 
 def train(setting: str, dataset: str, method: str, seed: int) -> pd.DataFrame:
@@ -159,7 +159,8 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Recommended, default and best value of each sweep, by measures that see labels."""
     rows = []
     for (dataset, method, seed), own in table.groupby(["dataset", "method", "seed"], sort=False):
-        known = own[own["batch_left"].notna()]
+        # Without a batch effect nothing of it is left, and that is no number.
+        known = own[own["reason"].astype(str) == "none"]
         chosen, usual = (known[is_true(known[name])] for name in ("recommended", "default"))
         row = {"dataset": dataset, "method": method, "seed": seed, "n": len(known)}
         for name, one in (("auto", chosen), ("default", usual)):
