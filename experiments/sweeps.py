@@ -194,6 +194,8 @@ def draw(table: pd.DataFrame) -> None:
         ax.set_axis_off()
     for ax, dataset in zip(grid.ravel(), datasets, strict=False):
         first = table[(table["dataset"] == dataset) & (table["seed"] == table["seed"].min())]
+        if first["batch_left"].isna().all():
+            ax.text(0.5, 0.5, "no batch effect shown", transform=ax.transAxes, ha="center", fontsize=8)
         for method in methods:
             own = first[(first["method"] == method) & first["batch_left"].notna()]
             ax.plot(own["batch_left"], own["structure_kept"], "o-", ms=3.5, lw=0.9, color=colors[method], label=method)
