@@ -12,5 +12,5 @@ from scpareto.pareto import solver_names
 def test_options_list_every_method_and_objective():
     assert set(METHODS) == set(solver_names())
     assert set(OBJECTIVES) == set(objective_names())
-    ours = {name for name in methods()["name"] if get_method(name).run.__module__.startswith("scpareto")}
+    ours = {name for name in methods()["name"] if get_method(name).run.__module__.startswith("scpareto.bench._methods")}
     assert set(INTEGRATORS) == ours, "without those of other packages"
