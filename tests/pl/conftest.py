@@ -1,4 +1,4 @@
-"""A model with a front that needs no training: what the explorer is tried on."""
+"""A model with a front that needs no training, for the explorer; figures are closed after each test."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anndata
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _POINTS = (0, 1, 3, 4)
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
 
 
 def _cells(n: int = 120) -> anndata.AnnData:

@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,12 +17,6 @@ mpl.use("Agg")
 
 LEAKAGE = [1.0, 0.6, 0.3, 0.2, 0.1]
 LOSS = [330.0, 331.0, 332.0, 334.0, 338.0]
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

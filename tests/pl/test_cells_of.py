@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 mpl.use("Agg")
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture
 def embedded(monkeypatch) -> list[dict]:
     """Calls of `embed`, which takes the first two dimensions only."""

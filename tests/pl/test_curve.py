@@ -13,12 +13,6 @@ from scpareto.pareto import shares_of
 mpl.use("Agg")
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 def dots(ax: plt.Axes, gid: str) -> np.ndarray:
     array = np.vstack([np.empty((0, 2)), *(c.get_offsets() for c in ax.collections if c.get_gid() == gid)])
     return array[np.argsort(array[:, 0])]

@@ -12,12 +12,6 @@ from scpareto import pl
 mpl.use("Agg")
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def codes() -> np.ndarray:
     rng = np.random.default_rng(0)

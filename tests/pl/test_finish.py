@@ -21,12 +21,6 @@ NO_PICTURES = {"embed", "explorer"}
 """One computes, the other writes a page."""
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def pictures(judged_front):
     """Calls of functions that need little, by name."""

@@ -20,12 +20,6 @@ LOSS = [330.0, 330.5, 332.0, 331.0, 333.0, 337.0]
 RETENTION = [0.40, 0.39, 0.33, 0.38, 0.28, 0.30]
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture
 def table() -> pd.DataFrame:
     share = np.linspace(0, 1, 6)

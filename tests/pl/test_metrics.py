@@ -11,12 +11,6 @@ from scpareto import pl
 mpl.use("Agg")
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture
 def table() -> pd.DataFrame:
     leakage = np.array([1.0, 0.5, 0.2, 0.1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -11,12 +10,6 @@ from matplotlib.colors import to_hex
 from scpareto import pl
 
 mpl.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def clusters(centres, n: int = 40) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,12 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 mpl.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def table(shift: float = 0.0, n: int = 5) -> pd.DataFrame:

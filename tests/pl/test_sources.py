@@ -24,12 +24,6 @@ mpl.use("Agg")
 OF_A_FRONT = [pl.front, pl.front_panels, pl.metrics_along_front, pl.curve, pl.front_populations]
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 def noted(**fronts: Front) -> anndata.AnnData:
     """Cells in which fronts were noted."""
     adata = anndata.AnnData(np.ones((4, 2), dtype=np.float32))

@@ -67,7 +67,7 @@ def what_is_asked(
 
 
 def _labels(adata: AnnData, key: str, batch_key: str) -> NDArray[np.object_]:
-    column = _column(adata, key, "labels_key")
+    column = column_of(adata, key, "labels_key")
     if key == batch_key:
         raise ValueError(f"labels_key={key!r} is the batch: name a column with cell types.")
     text = column.astype(str)
@@ -80,7 +80,7 @@ def _labels(adata: AnnData, key: str, batch_key: str) -> NDArray[np.object_]:
 
 
 def _condition(adata: AnnData, key: str, batch_key: str) -> NDArray[np.str_]:
-    column = _column(adata, key, "protect_key")
+    column = column_of(adata, key, "protect_key")
     if key == batch_key:
         raise ValueError(
             f"protect_key={key!r} is the batch_key: the same differences cannot be removed and kept. Name the column "
@@ -106,7 +106,8 @@ def _condition(adata: AnnData, key: str, batch_key: str) -> NDArray[np.str_]:
     return text
 
 
-def _column(adata: AnnData, key: str, argument: str) -> pd.Series:
+def column_of(adata: AnnData, key: str, argument: str) -> pd.Series:
+    """Return a column of ``adata.obs``, or name those that there are."""
     if key not in adata.obs:
         raise KeyError(
             f"{argument}={key!r} is not in adata.obs; it holds {', '.join(map(repr, adata.obs)) or 'nothing'}."

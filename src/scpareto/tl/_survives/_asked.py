@@ -10,6 +10,7 @@ import pandas as pd
 
 from scpareto._cells import check_counts, key_of, matrix_of
 from scpareto._runtime import whole_number
+from scpareto.tl._asked import column_of
 from scpareto.tl._survives._samples import Samples, design_of
 
 if TYPE_CHECKING:
@@ -130,18 +131,11 @@ def _check_numbers(test: str, fdr: float, min_cells: int, resolution: float, n_n
 
 
 def _text(adata: AnnData, key: str, argument: str) -> NDArray[np.str_]:
-    column = _column(adata, key, argument)
+    column = column_of(adata, str(key_of(key, argument)), argument)
     if column.isna().any():
         cell = adata.obs_names[int(np.flatnonzero(column.isna())[0])]
         raise ValueError(f"{argument}={key!r} is missing for {int(column.isna().sum())} cells, first for {cell!r}.")
     return column.astype(str).to_numpy().astype(str)
-
-
-def _column(adata: AnnData, key: str, argument: str) -> pd.Series:
-    name = key_of(key, argument)
-    if name not in adata.obs:
-        raise KeyError(f"{argument}={key!r} is not in adata.obs; it holds {_listed(adata.obs)}.")
-    return adata.obs[name]
 
 
 def _listed(names: Iterable[Any]) -> str:
@@ -149,7 +143,7 @@ def _listed(names: Iterable[Any]) -> str:
 
 
 def _labels(adata: AnnData, key: str) -> NDArray[np.object_]:
-    column = _column(adata, key, "groupby")
+    column = column_of(adata, str(key_of(key, "groupby")), "groupby")
     labels = column.astype(str).to_numpy(dtype=object)
     labels[column.isna().to_numpy()] = None
     if (n := pd.Series(labels).nunique()) < 2:
@@ -165,7 +159,7 @@ def _contrast(adata: AnnData, contrast: Sequence[str] | None) -> tuple[str, str,
             f"contrast={contrast!r} must be column, first and second level, for example ('condition', 'stim', 'ctrl')."
         )
     key, first, second = map(str, contrast)
-    levels = set(_column(adata, key, "contrast").dropna().astype(str))
+    levels = set(column_of(adata, key, "contrast").dropna().astype(str))
     for level in (first, second):
         if level not in levels:
             told = ", ".join(sorted(levels))
