@@ -5,7 +5,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
   $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# The versions that are tested on this Python: scvi-tools 1.4 on 3.11, the newest releases of everything from 3.12 on.
+CONSTRAINTS ?= $(shell $(PYTHON) -c 'import sys; print("constraints/" + ("python3.11" if sys.version_info < (3, 12) else "latest") + ".txt")')
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 # Two test processes with one thread each: together they use two cores. WORKERS=0 runs the tests in one process.
 WORKERS ?= 2
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
@@ -13,6 +15,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo test coverage lint format typecheck docs explorer-ui build clean test-peers
+.PHONY: test-latest test-lowest compat
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -21,7 +24,7 @@ help: ## list the targets
 
 # pip 25.1 is the first that reads dependency groups. torch comes first and alone, so that pip takes the CPU build where
 # one is offered.
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	@test -n "$(PYTHON)" || { echo "scpareto needs Python 3.11 or newer with the venv module (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
 	@echo "installing scpareto into $(VENV) (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -56,6 +59,23 @@ test: $(VENV)/.installed-dev ## run the tests and the docstring examples
 
 coverage: $(VENV)/.installed-dev ## the same, with the lines that no test reaches
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term $(PYTEST_ARGS)
+
+# Each in an environment of its own. The newest Python that is found, with the newest releases; the oldest releases that
+# pyproject.toml promises; and of the newest ones only what takes every model from set-up to judgement.
+NEWEST ?= $(shell for p in python3.13 python3.12 $$(ls -rd "$$(pyenv root 2>/dev/null)"/versions/3.1[23]*/bin/python 2>/dev/null); do \
+  $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && echo $$p && break; done)
+
+test-latest: ## the tests with the newest releases (needs Python 3.12 or newer)
+	@test -n "$(NEWEST)" || { echo "no Python 3.12 or newer was found"; exit 1; }
+	$(MAKE) test VENV=.venv-latest PYTHON=$(NEWEST) CONSTRAINTS=constraints/latest.txt
+
+test-lowest: ## the tests with the oldest releases that pyproject.toml promises (Python 3.11)
+	$(MAKE) test VENV=.venv-lowest PYTHON=python3.11 CONSTRAINTS=constraints/lowest.txt
+
+compat: ## every model from set-up to judgement, with the newest releases (needs Python 3.12 or newer)
+	@test -n "$(NEWEST)" || { echo "no Python 3.12 or newer was found"; exit 1; }
+	$(MAKE) test VENV=.venv-latest PYTHON=$(NEWEST) CONSTRAINTS=constraints/latest.txt \
+	  PYTEST_ARGS="-m compat tests $(PYTEST_ARGS)"
 
 # Fetches the source distribution of the installed scvi-tools; its tests are not part of this repository.
 test-peers: $(VENV)/.installed-dev ## scvi-tools' own tests of SCVI with ParetoVI in its place (20 minutes)

@@ -60,10 +60,11 @@ POINTS, TABLE, FIGURE = (
 )
 KEYS = ("setting", "design", "seed", "part")
 PARTS: dict[str, dict[str, Any]] = {
-    "methods": {},
+    "methods": {"objective_kwargs": {"given": None}},
     "populations": {"objective_kwargs": {"given": "populations"}},
 }
-"""All methods and the default front; and a front that trades information within shared populations, by itself."""
+"""All methods and a front that mixes all cells; and by itself a front that mixes within shared populations, the default
+where batches hold unlike cells."""
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Types of one batch alone: kept at equal mixing of the shared types, if training stays within shared populations?
 
-Claim under test: with ``given="populations"`` a front keeps the types that only one batch holds better than the default
-front does, where both mix the shared types equally.
+Claim under test: with ``given="populations"``, the default where batches hold unlike cells, a front keeps the types
+that only one batch holds better than one that mixes all cells, where both mix the shared types equally.
 
     python experiments/within_populations.py --setting small --seeds 3 --jobs 2 --resume
 
@@ -27,7 +27,10 @@ from shared import RESULTS, load, plain_scvi, run_missing
 POINTS = RESULTS / "within_populations.csv"
 KEYS = ("setting", "dataset", "seed")
 LEAST_CELLS, N_NEIGHBORS, COMPONENTS, SCVI = 20, 15, -2, -1
-VARIANTS: dict[str, dict[str, Any]] = {"default": {}, "populations": {"objective_kwargs": {"given": "populations"}}}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "all cells": {"objective_kwargs": {"given": None}},
+    "populations": {"objective_kwargs": {"given": "populations"}},
+}
 DATASETS: dict[str, dict[str, Any]] = {
     "pancreas_baron_orthologues": {"n_genes": 2000},
     "retina_fovea_periphery": {"n_genes": 2000, "labels": "cell_type_fine"},

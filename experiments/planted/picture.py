@@ -19,7 +19,7 @@ STYLE = {
     "scvi": ("#2ca02c", "scVI"),
     "scanvi": ("#98df8a", "scANVI (sees the types)"),
     "sysvi": ("#e377c2", "SysVI"),
-    "paretovi": ("#d62728", "ParetoVI"),
+    "paretovi": ("#d62728", "ParetoVI, all cells"),
     "paretovi_populations": ("#ff9896", "ParetoVI, within shared populations"),
 }
 

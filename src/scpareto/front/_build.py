@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from scpareto._constants import BATCH
-from scpareto.front._clusters import POPULATIONS, Clustering, population_clusters, read_clustering
+from scpareto.front._clusters import (
+    AUTO,
+    POPULATIONS,
+    Clustering,
+    population_clusters,
+    populations_where_unlike,
+    read_clustering,
+)
 from scpareto.objectives import get_objective, objective_class, objective_options
 from scpareto.train import registered_context
 
@@ -17,11 +24,30 @@ if TYPE_CHECKING:
     from scvi.data import AnnDataManager
 
     from scpareto._cells import Split
+    from scpareto.front._composition import Composition
     from scpareto.objectives import Objective
     from scpareto.train import Recipe, VAEAdapter
 
 _OF_THE_MODEL = ("n_latent", "n_categories", "n_ends")
 """Options of objectives that follow from the model and the data."""
+
+
+class Built(NamedTuple):
+    """Objectives, ready to train, and what they rest on.
+
+    Parameters
+    ----------
+    objectives
+        Objectives with all options filled in.
+    clusterings
+        Clusters that they are conditioned on.
+    composition
+        What decided about ``given="auto"``; None where nothing had to be decided.
+    """
+
+    objectives: list[Objective]
+    clusterings: list[Clustering]
+    composition: Composition | None
 
 
 def paired(names: str | Sequence[str], options: Any) -> list[tuple[str, dict[str, Any]]]:
@@ -46,7 +72,7 @@ def paired(names: str | Sequence[str], options: Any) -> list[tuple[str, dict[str
 
 def build_objectives(
     pairs: list[tuple[str, dict[str, Any]]], adapter: VAEAdapter, manager: AnnDataManager, recipe: Recipe, n_train: int
-) -> tuple[list[Objective], list[Clustering]]:
+) -> Built:
     """Objectives with targets, numbers of levels and clusters filled in, and the clusterings they are conditioned on.
 
     Parameters
@@ -69,6 +95,7 @@ def build_objectives(
     """
     objectives: list[Objective] = []
     clusterings: dict[str, Clustering] = {}
+    composition: Composition | None = None
     for name, given_options in pairs:
         cls = objective_class(name)
         if cls.needs_density and not adapter.has_density:
@@ -83,6 +110,13 @@ def build_objectives(
         if cls.needs_nuisance:
             options.setdefault("on", recipe.on)
             options["target"], sizes["n_categories"] = resolve_target(adapter, cls, options.get("target", "batch"))
+        if options.get("given") == AUTO:
+            # Several objectives need not share populations: of these each is named by the user.
+            found, composition = (
+                populations_where_unlike(adapter, manager, options["target"]) if len(pairs) == 1 else (None, None)
+            )
+            options["given"] = None if found is None else POPULATIONS
+            clusterings |= {} if found is None else {POPULATIONS: found}
         if (given := options.get("given")) is not None:
             if given == POPULATIONS:
                 same = [o.target for o in objectives if getattr(o, "given", None) == POPULATIONS]
@@ -107,7 +141,7 @@ def build_objectives(
     for label in labels:
         if labels.count(label) > 1:
             raise ValueError(f"objective={label!r} is there twice. Leave one out, or give it another target.")
-    return objectives, list(clusterings.values())
+    return Built(objectives, list(clusterings.values()), composition)
 
 
 def resolve_target(adapter: VAEAdapter, cls: type[Objective], target: Any) -> tuple[str, int | None]:

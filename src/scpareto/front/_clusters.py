@@ -14,6 +14,7 @@ from sklearn.mixture import GaussianMixture
 
 from scpareto._cells import principal_components
 from scpareto._runtime import torch_threads_kept
+from scpareto.front._composition import Composition, composition_of
 from scpareto.metrics import shared_populations
 from scpareto.train import registered_context
 
@@ -31,6 +32,8 @@ FOUND = (FROM_CORRECTED, FROM_PCA)
 DEFAULT_N_CLUSTERS = 10
 POPULATIONS = "populations"
 """Populations that batches share, as the judge finds them: clusters within batches, matched across them."""
+AUTO = "auto"
+"""Shared populations where levels of the nuisance hold unlike cells, and no clusters elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -126,14 +129,55 @@ def population_clusters(
     if target not in context.categorical:
         raise ValueError(f"given={POPULATIONS!r}: target={target!r} is continuous; only categories share populations.")
     level = context.categorical[target].numpy()
+    labels = _shared(adapter, manager, level, n_clusters)
+    if labels.max() < 0:
+        raise ValueError(f"given={POPULATIONS!r}: levels of {target!r} share no population; give clusters of your own.")
+    return _as_clustering(labels, level)
+
+
+@torch_threads_kept()
+def populations_where_unlike(
+    adapter: VAEAdapter, manager: AnnDataManager, target: str
+) -> tuple[Clustering | None, Composition | None]:
+    """Find the populations that levels of a nuisance share, where these hold unlike cells.
+
+    Parameters
+    ----------
+    adapter, manager
+        The model and its registered data.
+    target
+        Name of a nuisance.
+
+    Returns
+    -------
+    As :func:`population_clusters`, None where levels hold alike cells or too few can be matched; and what populations
+    tell about the level, None where only one level occurs, and of a continuous nuisance.
+    """
+    context = registered_context(adapter, manager)
+    if target not in context.categorical:
+        return None, None
+    level = context.categorical[target].numpy()
+    if np.ptp(level) == 0:
+        return None, None
+    labels = _shared(adapter, manager, level, None)
+    composition = composition_of(labels, level)
+    return _as_clustering(labels, level) if composition.is_matched else None, composition
+
+
+def _shared(
+    adapter: VAEAdapter, manager: AnnDataManager, level: NDArray[np.int64], n_clusters: int | None
+) -> NDArray[np.int64]:
+    """Find the population of each cell, -1 without a counterpart."""
     values = manager.get_from_registry(REGISTRY_KEYS.X_KEY)
     components = principal_components(values, counts=adapter.takes_counts, seed=0)
     options = {} if n_clusters is None else {"n_clusters": n_clusters}
-    found = shared_populations(components, level.astype(str), seed=0, **options)
-    n_shared = len(found.sizes)
-    if not n_shared:
-        raise ValueError(f"given={POPULATIONS!r}: levels of {target!r} share no population; give clusters of your own.")
-    number = np.where(found.labels >= 0, found.labels, n_shared + level)
+    return shared_populations(components, level.astype(str), seed=0, **options).labels
+
+
+def _as_clustering(labels: NDArray[np.int64], level: NDArray[np.int64]) -> Clustering:
+    """Hard clusters of populations, and of the cells of each level without a counterpart."""
+    n_shared = int(labels.max()) + 1
+    number = np.where(labels >= 0, labels, n_shared + level)
     table = np.eye(n_shared + int(level.max()) + 1, dtype=np.float32)[number]
     return Clustering(POPULATIONS, table.shape[1], torch.from_numpy(table))
 

@@ -93,7 +93,8 @@ class FrontOptions:
         Options of the objective, or a list of them for several objectives. ``target`` names the nuisance, or a list of
         categorical ones whose product is meant; ``on`` the codes that are judged (``"mean"``, ``"sample"``,
         ``"both"``); ``given`` the clusters within which information is measured: ``"populations"`` that batches share,
-        as the judge finds them; ``"corrected"`` or ``"pca"``, found in the codes of the shared start or in uncorrected
+        as the judge finds them; ``"auto"``, the default of ``classifier``, these where batches hold unlike cells and
+        none elsewhere; ``"corrected"`` or ``"pca"``, found in the codes of the shared start or in uncorrected
         principal components (``n_clusters`` of them); or a key of ``obs`` or ``obsm``.
     solver_kwargs
         Options of the solver.

@@ -72,7 +72,7 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     split = split_of_options(options, batch, seed, manager.adata.obs_names)
     pairs = paired(options.objectives, options.objective_kwargs)
     with seeded(child_seed(seed, _seeds.FIRST_CRITIC)):
-        objectives, clusterings = build_objectives(pairs, adapter, manager, recipe, len(split.train))
+        objectives, clusterings, composition = build_objectives(pairs, adapter, manager, recipe, len(split.train))
     alone = is_alone(objectives, adapter, manager)
     if is_without_nuisance(adapter) and alone:
         warnings.warn(NO_BATCH_KEY, UserWarning, stacklevel=4)
@@ -117,6 +117,8 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
         "cell_names": [str(name) for name in manager.adata.obs_names],
         "indices": {name: torch.from_numpy(index.copy()) for name, index in split.items()},
     }
+    if composition is not None:
+        metadata["composition"] = composition.to_plain()
     if cells.rows is not None:
         metadata["n_judged"] = {name: len(index) for name, index in cells.split.items()}
         logger.info("Points are judged on %d of the %d cells.", len(cells.rows), manager.adata.n_obs)

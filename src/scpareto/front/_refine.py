@@ -9,6 +9,7 @@ from scpareto._runtime import FrontProgress, check_accelerator, check_trainer_ke
 from scpareto.front import _seeds
 from scpareto.front._audit_front import judged_cells_of, judging_seed, split_of
 from scpareto.front._build import resolve_target
+from scpareto.front._clusters import POPULATIONS, population_clusters
 from scpareto.front._front_run import FrontRun
 from scpareto.front._judge_all import judged_together, put_judgement
 from scpareto.front._judging import Judging, codes_of
@@ -21,6 +22,7 @@ from scpareto.pareto import Scaler
 from scpareto.train import PRACTICAL, BySolver, Problem, Start, Training
 
 if TYPE_CHECKING:
+    from scvi.data import AnnDataManager
     from scvi.model.base import BaseModelClass
 
     from scpareto.objectives import Objective
@@ -124,7 +126,7 @@ def _run(
     cells = judged_cells_of(model, front, metadata.get("control_genes", ()))
     adapter = cells.adapter
     recipe = PRACTICAL.with_options(metadata["recipe"])
-    objectives = tuple(_objectives(front, adapter))
+    objectives = tuple(_objectives(front, adapter, model.adata_manager))
     spec = FrontSpec(
         method="scalarization",
         solver_kwargs={},
@@ -149,16 +151,22 @@ def _put(front: Front, number: int, part: dict[str, Any], n_epochs_before: int) 
     front.metadata.setdefault("history", {})[f"point_{number}"] = part["history"]
 
 
-def _objectives(front: Front, adapter: VAEAdapter) -> list[Objective]:
-    """Objectives of a front, from its record."""
+def _objectives(front: Front, adapter: VAEAdapter, manager: AnnDataManager) -> list[Objective]:
+    """Objectives of a front, from its record; populations that batches share are found again."""
     objectives = []
     labels = front.metadata["objective"]
     for name, label in zip(front.metadata["objective_names"], labels, strict=True):
         options = dict(front.metadata["objective_options"][label])
-        if options.get("given") is not None:
-            raise ValueError(
-                f"{label} was traded within clusters (given={options['given']!r}): refine cannot find them."
-            )
+        if (given := options.get("given")) == POPULATIONS:
+            found = population_clusters(adapter, manager, options["target"])
+            if found.memberships is None or found.n_clusters != options["n_clusters"]:
+                raise ValueError(
+                    f"{label} was traded within {options['n_clusters']} populations, and {found.n_clusters} are found "
+                    "in these cells: refine needs the cells of the training."
+                )
+            adapter.clusters[POPULATIONS] = found.memberships
+        elif given is not None:
+            raise ValueError(f"{label} was traded within clusters (given={given!r}): refine cannot find them.")
         made = get_objective(name, n_latent=adapter.n_latent, **options)
         if made.needs_nuisance and made.target not in adapter.nuisances:
             resolve_target(adapter, type(made), made.target.split(":"))

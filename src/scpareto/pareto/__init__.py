@@ -4,7 +4,7 @@
 from scpareto.pareto import _auto, _conditional, _epo, _mgda, _pareto_mtl, _scalarization, _tchebycheff, _torchjd
 from scpareto.pareto._attainable import attainable, range_in_words
 from scpareto.pareto._axis import falling_fit, place_of
-from scpareto.pareto._composition import advice_on_composition
+from scpareto.pareto._composition import COMPOSITION_MARGIN, LEAST_UNLIKE, advice_on_composition
 from scpareto.pareto._directions import is_higher_better
 from scpareto.pareto._find import Which, check_which
 from scpareto.pareto._front import Front

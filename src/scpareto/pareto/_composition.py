@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scpareto.pareto._front_data import FrontData
 
-_LEAST_SHARE = 0.05
+LEAST_UNLIKE = 0.05
 """Share of cells without a counterpart in another batch from which composition counts as unlike."""
-_MARGIN = 0.01
+COMPOSITION_MARGIN = 0.01
 """Share of the entropy of the batch that its composition may tell without harm."""
 
 
 def advice_on_composition(front: FrontData) -> str:
-    """Recommend to trade information within populations, where batches differ in what cells they hold.
+    """Say what was done or is to be done where batches differ in what cells they hold.
 
-    Information across populations falls only if such differences are erased as well.
+    Information across populations falls only if such differences are erased as well; within populations it does not.
 
     Parameters
     ----------
@@ -25,22 +25,36 @@ def advice_on_composition(front: FrontData) -> str:
 
     Returns
     -------
-    Three sentences; empty where composition is alike, was not judged, or information is taken within clusters already.
+    Three sentences; empty where composition is alike, was not judged, or information is taken within clusters of the
+    user's.
     """
-    record = front.metadata.get("judged", {})
+    record, decided = front.metadata.get("judged", {}), front.metadata.get("composition")
     options = front.metadata.get("objective_options", {}).values()
     known = [one["given"] for one in options if "given" in one]
-    if "composition_low" not in record or not known or any(given is not None for given in known):
+    within = known == ["populations"]
+    if not known or not within and any(given is not None for given in known):
         return ""
-    alone = record["not_assessable"]
-    unlike = record["composition_low"] > _MARGIN * record["entropy"]
-    if not unlike and alone <= _LEAST_SHARE:
+    if decided is None and "composition_low" in record:
+        decided = {
+            "information": record["composition"],
+            "information_low": record["composition_low"],
+            "entropy": record["entropy"],
+            "without_counterpart": record["not_assessable"],
+        }
+    if decided is None:
         return ""
-    told = [f"{record['composition']:.2f} nats of the batch follow from the population alone"] if unlike else []
-    if alone > _LEAST_SHARE:
+    alone = decided["without_counterpart"]
+    unlike = decided["information_low"] > COMPOSITION_MARGIN * decided["entropy"]
+    if not unlike and alone <= LEAST_UNLIKE:
+        return ""
+    told = [f"{decided['information']:.2f} nats of the batch follow from the population alone"] if unlike else []
+    if alone > LEAST_UNLIKE:
         told.append(f"{100 * alone:.0f} % of the cells have no counterpart in another batch")
+    unlike_cells = f"Batches hold unlike cells: {' and '.join(told)}. "
+    if within:
+        return f"{unlike_cells}They were mixed within shared populations only. What only one batch has stays as it is."
     return (
-        f"Batches hold unlike cells: {' and '.join(told)}. "
+        f"{unlike_cells}"
         '`train(objective_kwargs={"given": "populations"})` mixes cells within shared populations only. '
         "What only one batch has stays as it is."
     )
