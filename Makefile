@@ -15,7 +15,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo test coverage lint format typecheck docs explorer-ui build clean test-peers
-.PHONY: test-latest test-lowest compat
+.PHONY: install-latest test-latest test-lowest test-compat
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -60,22 +60,25 @@ test: $(VENV)/.installed-dev ## run the tests and the docstring examples
 coverage: $(VENV)/.installed-dev ## the same, with the lines that no test reaches
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term $(PYTEST_ARGS)
 
-# Each in an environment of its own. The newest Python that is found, with the newest releases; the oldest releases that
-# pyproject.toml promises; and of the newest ones only what takes every model from set-up to judgement.
+# Other releases, each in an environment of its own.
 NEWEST ?= $(shell for p in python3.13 python3.12 $$(ls -rd "$$(pyenv root 2>/dev/null)"/versions/3.1[23]*/bin/python 2>/dev/null); do \
   $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && echo $$p && break; done)
 
-test-latest: ## the tests with the newest releases (needs Python 3.12 or newer)
-	@test -n "$(NEWEST)" || { echo "no Python 3.12 or newer was found"; exit 1; }
-	$(MAKE) test VENV=.venv-latest PYTHON=$(NEWEST) CONSTRAINTS=constraints/latest.txt
+LATEST := VENV=.venv-latest PYTHON=$(NEWEST) CONSTRAINTS=constraints/latest.txt
+LOWEST := VENV=.venv-lowest PYTHON=python3.11 CONSTRAINTS=constraints/lowest.txt
 
-test-lowest: ## the tests with the oldest releases that pyproject.toml promises (Python 3.11)
-	$(MAKE) test VENV=.venv-lowest PYTHON=python3.11 CONSTRAINTS=constraints/lowest.txt
-
-compat: ## every model from set-up to judgement, with the newest releases (needs Python 3.12 or newer)
+install-latest: ## .venv-latest, with the newest releases (needs Python 3.12 or newer)
 	@test -n "$(NEWEST)" || { echo "no Python 3.12 or newer was found"; exit 1; }
-	$(MAKE) test VENV=.venv-latest PYTHON=$(NEWEST) CONSTRAINTS=constraints/latest.txt \
-	  PYTEST_ARGS="-m compat tests $(PYTEST_ARGS)"
+	$(MAKE) install-dev $(LATEST)
+
+test-latest: install-latest ## the tests with the newest releases
+	$(MAKE) test $(LATEST)
+
+test-compat: install-latest ## every model from set-up to judgement, with the newest releases
+	$(MAKE) test $(LATEST) PYTEST_ARGS="-m compat tests/model/test_every_model.py tests/model/test_releases.py tests/front/test_families.py"
+
+test-lowest: ## the tests with the oldest releases that pyproject.toml promises (needs Python 3.11)
+	$(MAKE) test $(LOWEST)
 
 # Fetches the source distribution of the installed scvi-tools; its tests are not part of this repository.
 test-peers: $(VENV)/.installed-dev ## scvi-tools' own tests of SCVI with ParetoVI in its place (20 minutes)

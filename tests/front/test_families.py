@@ -13,6 +13,8 @@ from scvi.dataloaders import AnnDataLoader
 import scpareto as sp
 from scpareto.train._adapter import get_adapter
 
+pytestmark = pytest.mark.compat
+
 SHORT = {"n_bootstrap": 5, "critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}}
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from scpareto.model import ParetoVI
 
+pytestmark = pytest.mark.compat
+
 RELEASES = Path(__file__).parents[1] / "data" / "releases"
 SAVED = sorted(path.parent for path in RELEASES.glob("*/*/model.pt"))
 
