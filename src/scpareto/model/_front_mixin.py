@@ -11,7 +11,7 @@ from scpareto._cells import note, records, write_codes
 from scpareto.front import audit_front
 from scpareto.model._described import described
 from scpareto.model._history import history_of
-from scpareto.model._hub import save_for_hub
+from scpareto.model._hub import HubMixin
 from scpareto.model._minified import refuse_minified
 from scpareto.model._plain_saving import INDICES, PlainSavingMixin
 from scpareto.model._query_mixin import QueryMixin
@@ -19,17 +19,15 @@ from scpareto.model._selection_mixin import SelectionMixin
 from scpareto.pareto import Front, front_record, place_record
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping, Sequence
     from typing import Self
 
     import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
-    from scvi.hub import HubModel
 
 
-class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
+class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
     """Front, selection and safe saving for scvi-tools models.
 
     Comes before the scvi-tools class among the bases.
@@ -207,53 +205,6 @@ class FrontMixin(SelectionMixin, QueryMixin, PlainSavingMixin):
             raise ValueError("adata must hold the cells of the model, in its order.")
         self._written_to, self._written_facts = adata, dict(facts or {})
         self._record()
-
-    def save_for_hub(
-        self,
-        dir_path: str | os.PathLike[str],
-        *,
-        license_info: str,
-        description: str = "",
-        save_anndata: bool = False,
-        overwrite: bool = False,
-    ) -> HubModel:
-        """Save a folder for the scvi-tools model hub, with a card that shows the front as figure and table.
-
-        Parameters
-        ----------
-        dir_path
-            Folder; gets ``model.pt``, ``README.md`` (the card), ``front.png`` and the hub's metadata.
-        license_info
-            Licence of the model as the hub names it, for example ``"cc-by-4.0"``.
-        description
-            What the cells are and what the model is for, in Markdown.
-        save_anndata
-            Whether to add the data.
-        overwrite
-            Whether an existing folder may be written into.
-
-        Returns
-        -------
-        :class:`scvi.hub.HubModel`. ``push_to_huggingface_hub(repo, repo_token=..., repo_create=True,
-        push_anndata=False)`` uploads the folder, ``push_to_s3`` model, card and metadata.
-
-        Raises
-        ------
-        RuntimeError
-            If the model has no front yet.
-        ValueError
-            If there is no licence, or the folder exists and ``overwrite`` is not set.
-        ImportError
-            If huggingface-hub is not installed (extra ``hub``).
-        """
-        return save_for_hub(
-            self,
-            dir_path,
-            license_info=license_info,
-            description=description,
-            save_anndata=save_anndata,
-            overwrite=overwrite,
-        )
 
     def _after_loading(self) -> None:
         self._record()

@@ -28,6 +28,7 @@ from scpareto._runtime import (
 from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.model._codes import check_codes
 from scpareto.model._expression import check_expression, check_kind
+from scpareto.model._hub import HubMixin
 from scpareto.model._plain_saving import PlainSavingMixin
 from scpareto.model.betatcvae._network import BetaTCVAEModule
 from scpareto.model.betatcvae._plan import TotalCorrelationPlan
@@ -57,7 +58,7 @@ class _Epochs(Callback):
         self.finished += 1
 
 
-class BetaTCVAE(PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedTrainingMixin, BaseModelClass):
+class BetaTCVAE(HubMixin, PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedTrainingMixin, BaseModelClass):
     r"""Variational autoencoder with a penalty on the total correlation of its codes.
 
     Parameters

@@ -17,6 +17,7 @@ from scpareto._constants import CODE_KEY, CODE_SCALE_KEY, latent_key, latent_sca
 from scpareto._runtime import check_accelerator, resolved_seed, seeded, whole_number
 from scpareto.model._codes import numbers_of
 from scpareto.model._expression import check_expression, check_kind
+from scpareto.model._hub import HubMixin
 from scpareto.model._plain_saving import PlainSavingMixin
 from scpareto.model.michigan._generation_mixin import GenerationMixin
 from scpareto.model.michigan._networks import MichiGANModule
@@ -39,7 +40,7 @@ def _is_warning(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING
 
 
-class MichiGAN(GenerationMixin, TrainingMixin, PlainSavingMixin, BaseModelClass):
+class MichiGAN(GenerationMixin, TrainingMixin, HubMixin, PlainSavingMixin, BaseModelClass):
     r"""Conditional Wasserstein GAN that turns codes of another model into cells.
 
     An autoencoder finds codes with a meaning but decodes blurred cells; a GAN makes realistic cells from meaningless
@@ -113,6 +114,8 @@ class MichiGAN(GenerationMixin, TrainingMixin, PlainSavingMixin, BaseModelClass)
     """
 
     _module_cls = MichiGANModule
+
+    _hub_use = "cells = model.generate(n_cells=100)"
 
     def __init__(
         self,
