@@ -187,7 +187,11 @@ def real(setting: str, dataset: str, seed: int) -> pd.DataFrame:
     adata = adata[np.sort(rng.permutation(adata.n_obs)[:MOST_CELLS])].copy()
     sample = adata.obs[DATASETS[dataset]["sample"]].astype(str)
     sizes = sample.value_counts()
-    names = rng.permutation(sorted(sizes.index[sizes >= 40]))
+    names = pd.Index(rng.permutation(sorted(sizes.index[sizes >= 40])))
+    if DATASETS[dataset]["sample"] != "batch":
+        # Each half has samples of every batch.
+        of = adata.obs["batch"].astype(str).groupby(sample.to_numpy()).first()
+        names = names[np.argsort(of[names].to_numpy(), kind="stable")]
     halves = []
     for own in (names[::2], names[1::2]):
         cells = adata[sample.isin(own).to_numpy()].copy()
@@ -239,7 +243,7 @@ def report_simulated(table: pd.DataFrame) -> None:
         power = true / changed if changed else float("nan")
         runs = f"{(own['n_called'] > 0).mean():.2f} of {len(own)} runs call any"
         print(
-            f"{what:10} {kind:10} {call:22} called {called:5d}  false {false:.3f}  of the changed {power:.3f}  {runs}"
+            f"{what:10} {kind:10} {call:22} called {int(called):5d}  false {false:.3f}  of the changed {power:.3f}  {runs}"
         )
 
 

@@ -1,6 +1,7 @@
 import { canDrawCells, CellView } from "./cells";
 import { Chart } from "./chart";
 import { h, number } from "./dom";
+import { Findings } from "./findings";
 import { Legend, valueOf } from "./legend";
 import { Morph, wantsLessMotion } from "./morph";
 import { bridged, type Cells, type Header, unpack } from "./payload";
@@ -31,6 +32,7 @@ export function mount(root: HTMLElement, source: Source, arrived: (place: number
   const stage = h("div", { class: "sp-stage" });
   const tip = h("div", { class: "sp-tip", "aria-hidden": "true", hidden: true });
   const readout = new Readout(header);
+  const findings = new Findings(header);
   const chart = new Chart(header, (place) => slider.go(place));
   let view: CellView | null = null;
   let cells: Cells | null = null;
@@ -63,6 +65,7 @@ export function mount(root: HTMLElement, source: Source, arrived: (place: number
     if (point === shown) return;
     shown = point;
     readout.show(point, aloud);
+    findings.show(point);
     chart.mark(point);
     arrived(point);
   }
@@ -113,6 +116,7 @@ export function mount(root: HTMLElement, source: Source, arrived: (place: number
       readout.code,
       chart.element,
       readout.metrics,
+      findings.element,
       table,
     ),
     readout.live,

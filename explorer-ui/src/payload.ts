@@ -33,6 +33,18 @@ export interface Place {
   line?: string;
 }
 
+/** A cluster, marker or difference that was looked for at every point. */
+export interface Finding {
+  kind: string;
+  group: string;
+  gene: string;
+  /** `robust`, `fragile` or `only beyond the alarm`. */
+  call: string;
+  effect: number | null;
+  /** For each place 1 where it is found, 0 where not, null where nobody has looked. */
+  at: (number | null)[];
+}
+
 export interface Header {
   title: string;
   note: string;
@@ -48,6 +60,7 @@ export interface Header {
   /** Value of the alarm from which on it rings. */
   alarm_from: number;
   colorings: ColoringFacts[];
+  findings?: { sentence: string; rows: Finding[] };
 }
 
 /** What is known of a place beside its number. */

@@ -378,3 +378,57 @@ def test_the_bundle_comes_with_its_licences():
     assert all(f"\n{package} " in notices for package in built_in)
     addresses = re.findall(r'"resolved": "(.*?)"', json.dumps(lock))
     assert all(address.startswith("https://registry.npmjs.org/") for address in addresses)
+
+
+def surveyed(adata, numbers):
+    """Note findings along these points as `sp.tl.survives` does: one of each call, and a cluster that splits."""
+    found = [("markers", "A", "GENE1", "robust", 2.0), ("markers", "A", "GENE2", "fragile", -3.0)]
+    found += [("abundance", "B", "", "only beyond the alarm", 0.5)]
+    called = {
+        "GENE1": [1] * len(numbers),
+        "GENE2": [1, 0] + [0] * (len(numbers) - 2),
+        "": [0] * (len(numbers) - 1) + [1],
+    }
+    by_point = [
+        {"point": number, "kind": kind, "group": group, "gene": gene, "called": bool(called[gene][i])}
+        for kind, group, gene, _, _ in found
+        for i, number in enumerate(numbers)
+        if (gene, i) != ("GENE2", 1)  # the group is missing there
+    ]
+    fates = ["same"] * (len(numbers) - 1) + ["split"]
+    record = {
+        "findings": pd.DataFrame(found, columns=["kind", "group", "gene", "call", "effect"]),
+        "findings_by_point": pd.DataFrame(by_point),
+        "clusters": pd.DataFrame({"cluster": ["0"], "call": ["fragile"], "jaccard": [0.8]}),
+        "clusters_by_point": pd.DataFrame({"cluster": 0, "point": [*numbers, -1], "fate": [*fates, "same"]}),
+        "points": pd.DataFrame({"point": numbers}),
+        "sentence": "Of 2 markers 1 is robust.",
+    }
+    adata.uns["scpareto"] = {**adata.uns.get("scpareto", {}), "survives": record}
+    adata.obs["survives_cluster"] = "0"
+
+
+def test_findings_are_listed_with_where_they_hold(adata, model, embeddings, tmp_path):
+    numbers = list(model.front.numbers)
+    surveyed(adata, numbers)
+    header, *_ = read(written(adata, model, tmp_path, embeddings=embeddings))
+    assert header["colorings"][-1]["name"] == "survives_cluster"
+    found = header["findings"]
+    assert found["sentence"] == "Of 2 markers 1 is robust."
+    at = {(row["kind"], row["group"], row["gene"]): row["at"] for row in found["rows"]}
+    n = len(numbers)
+    assert at["clusters", "0", ""] == [1] * (n - 1) + [0]
+    assert at["markers", "A", "GENE1"] == [1] * n
+    assert at["markers", "A", "GENE2"] == [1, None] + [0] * (n - 2)
+    assert at["abundance", "B", ""] == [0] * (n - 1) + [1]
+    assert [row["effect"] for row in found["rows"]] == [0.8, -3.0, 2.0, 0.5], "of a kind the largest effects first"
+    some = [numbers[0], numbers[-1]]
+    few = {point: embeddings[point] for point in some}
+    header, *_ = read(written(adata, model, tmp_path, points=some, embeddings=few))
+    assert header["findings"]["rows"][0]["at"] == [1, 0]
+
+
+def test_findings_of_another_front_are_left_out(adata, model, embeddings, tmp_path):
+    surveyed(adata, [7, 8])
+    header, *_ = read(written(adata, model, tmp_path, embeddings=embeddings))
+    assert "findings" not in header

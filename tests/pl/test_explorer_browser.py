@@ -10,6 +10,7 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from scpareto import pl
@@ -75,6 +76,33 @@ def exported(cells, front_model, tmp_path_factory):
     embeddings = {point: base + [0.0, 1.5 * point] * (rng.random((300, 1)) < 0.5) for point in (0, 1, 3, 4)}
     path = tmp_path_factory.mktemp("page") / "front.html"
     color = ["batch", "cell_type", "n_counts"]
+    numbers = [0, 1, 3, 4]
+    adata.uns["scpareto"] = {
+        "survives": {
+            "findings": pd.DataFrame(
+                {
+                    "kind": "markers",
+                    "group": "A",
+                    "gene": ["GENE1", "GENE2"],
+                    "call": ["robust", "fragile"],
+                    "effect": 2.0,
+                }
+            ),
+            "findings_by_point": pd.DataFrame(
+                {
+                    "kind": "markers",
+                    "group": "A",
+                    "gene": ["GENE1"] * 4 + ["GENE2"] * 3,
+                    "point": [*numbers, *numbers[:3]],
+                    "called": [True] * 4 + [True, True, False],
+                }
+            ),
+            "clusters": pd.DataFrame({"cluster": ["0"], "call": ["robust"], "jaccard": [0.8]}),
+            "clusters_by_point": pd.DataFrame({"cluster": 0, "point": numbers, "fate": "same"}),
+            "points": pd.DataFrame({"point": numbers}),
+            "sentence": "Of 2 markers 1 is robust.",
+        }
+    }
     return pl.explorer(adata, front_model(adata), path, color=color, genes=["GENE3"], embeddings=embeddings)
 
 
@@ -123,6 +151,20 @@ def shown(page):
 def here(page):
     mark = page.locator(".sp-here")
     return float(mark.get_attribute("cx")), float(mark.get_attribute("cy"))
+
+
+def test_findings_say_what_holds_at_the_point(start, exported):
+    page = opened(start(SOFTWARE_GL), exported)
+    listed = page.locator(".sp-findings")
+    assert "Of 2 markers 1 is robust." in listed.inner_text()
+    marks = listed.locator("details", has_text="Markers").locator(".sp-here-mark")
+    seen = []
+    page.get_by_role("slider").focus()
+    for _ in range(3):
+        seen.append((page.locator(".sp-side h2").inner_text(), marks.all_text_contents()))
+        page.keyboard.press("ArrowRight")
+    assert seen == [("Point 1", ["●", "●"]), ("Point 3", ["●", "○"]), ("Point 4", ["●", "–"])]
+    assert page.problems == []
 
 
 def test_the_slider_moves_cells_read_out_and_mark(start, exported, tmp_path):

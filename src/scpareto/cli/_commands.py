@@ -268,7 +268,7 @@ def _demo(arguments: dict[str, Any], output: Path) -> ParetoVI:
     console.print("Simulating 2,000 cells x 500 genes: 3 batches, 6 cell types, one of them in one batch only.")
     seed = arguments["seed"]
     adata = simulate_batches(
-        2000, 500, n_batches=3, n_types=6, unique_types=1, batch_strength=1.5, type_strength=1.3, seed=seed
+        2000, 500, n_batches=3, n_types=6, unique_types=1, batch_strength=2.0, type_strength=1.3, seed=seed
     )
     return _learn(adata, adata.copy(), arguments, output, "auto")
 

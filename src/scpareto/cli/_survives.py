@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from scpareto._runtime import written_whole
+from scpareto._runtime import hdf5_written_whole, written_whole
 from scpareto.cli._commands import Seed, app, finished
 from scpareto.cli._data import names
 from scpareto.cli._run_folder import console, reported_errors
@@ -46,6 +46,8 @@ def survives(
 ) -> None:
     """Say which clusters, markers and shifts hold at every strength of correction of a finished run."""
     with reported_errors():
+        from anndata import io
+
         import scpareto as sp
 
         adata, model, arguments = finished(results)
@@ -70,6 +72,9 @@ def survives(
                 record[name].to_csv(unfinished, index=False)
         with written_whole(results / "survives.txt") as unfinished:
             unfinished.write_text(f"{record['sentence']}\n\n{record['methods']}\n", encoding="utf-8")
+        # `explore` shows what is noted here.
+        with hdf5_written_whole(results / "adata.h5ad") as file:
+            io.write_elem(file, "/", adata)
         written = [*_TABLES.values(), "survives.txt"]
         if len(record["findings"]):
             sp.pl.survives(adata, save=results / "survives.png")

@@ -9,6 +9,7 @@ from scpareto.pareto import Front
 
 from ._cells import StoredCodes, checked_coordinates, codes_along_front, coordinates, front_of, stratified
 from ._colorings import check_names, of_column, of_genes
+from ._findings import KEY, findings_along
 from ._pack import pack
 from ._page import write_page
 from ._panels import static_pictures
@@ -53,8 +54,9 @@ def explorer(
     The page is one file that needs no network. It shows the embedding, which morphs from point to point; the front in
     the plane of :func:`front`, with the present, the recommended and the selected point, and those whose
     over-correction alarm rings crossed out; the measures of the point; and the line of Python that selects it. Where
-    the front was judged the slider says what is left of the batch, between the points by the judged curve. Without
-    WebGL, without scripts and in print, it shows static panels and a table instead.
+    the front was judged the slider says what is left of the batch, between the points by the judged curve. After
+    :func:`scpareto.tl.survives` it lists the findings, and which of them are called at the point. Without WebGL,
+    without scripts and in print, it shows static panels and a table instead.
 
     Parameters
     ----------
@@ -66,8 +68,8 @@ def explorer(
     path
         Where to write the page. None returns a widget for notebooks instead (extra `explorer`).
     color
-        Columns of `adata.obs` to colour by; by default the batches and labels that the model was set up with. Numbers
-        are shown between their 1st and 99th percentile.
+        Columns of `adata.obs` to colour by; by default the batches and labels that the model was set up with, and the
+        clusters of :func:`scpareto.tl.survives`. Numbers are shown between their 1st and 99th percentile.
     genes
         Genes to colour by, as log(1 + counts per 10,000).
     points
@@ -152,6 +154,7 @@ def explorer(
         raise ValueError(f"max_cells={max_cells} must be at least 3.")
     setup = _setup_of(model)
     registered = [setup[key] for key in ("batch_key", "labels_key") if setup.get(key) in adata.obs.columns]
+    registered += [name for name in (f"{KEY}_cluster", f"{KEY}_stability") if name in adata.obs.columns]
     color = list(dict.fromkeys(registered if color is None else color)) if not isinstance(color, str) else color
     check_names(adata, color, genes)
     batch_key = setup.get("batch_key") if batch_key is None else batch_key
@@ -177,6 +180,12 @@ def explorer(
     for place, left in zip(facts["points"], left_along(front, places), strict=True):
         place["left"] = left
     facts |= {"title": title, "note": note, "alarm_from": ALARM_FROM}
+    if (findings := findings_along(adata, whole.numbers)) is not None:
+        # One value for each place of the slider; between points, and at points left out, nobody has looked.
+        at = {number: i for i, number in enumerate(whole.numbers)}
+        for row in findings["rows"]:
+            row["at"] = [row["at"][at[p["number"]]] if p["judged"] else None for p in facts["points"]]
+        facts["findings"] = findings
     header, data = pack(placed, colorings, facts)
     at_points = {number: placed[number] for number in front.numbers}
     pictures = static_pictures(whole, model.selected, at_points, colorings)
