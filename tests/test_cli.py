@@ -626,6 +626,9 @@ def test_findings_along_a_finished_front(finished, tmp_path):
     assert f"Of {len(clusters)} clusters {held} are the same at all of them." in said(result)
     assert "multiverse analysis" in (output / "survives.txt").read_text()
     assert (output / "survives.csv").read_text().startswith("kind,group,gene,call")
+    kept = anndata.read_h5ad(output / "adata.h5ad")
+    assert kept.uns["scpareto"]["survives"]["sentence"] in said(result)
+    assert "survives_cluster" in kept.obs
     refused = invoke("survives", output, "--groupby", "kind")
     assert refused.exit_code == 2
     assert "groupby='kind' is not in adata.obs; it holds 'batch', 'cell_type'" in said(refused)
