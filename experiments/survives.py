@@ -31,6 +31,7 @@ import pandas as pd
 from shared import RESULTS, load, run_missing
 
 SIMULATED, REAL = RESULTS / "survives_simulated.csv", RESULTS / "survives_real.csv"
+SIMULATED_ROWS, REAL_ROWS = RESULTS / "points" / SIMULATED.name, RESULTS / "points" / REAL.name
 KEYS, REAL_KEYS = ("setting", "design", "seed"), ("setting", "dataset", "seed")
 FRONTS = {"small": "harmony", "full": "paretovi"}
 FACTOR, N_CHANGED, KEPT, NOISE = 0.4, 20, 0.5, 0.15
@@ -57,10 +58,10 @@ def main() -> None:
     seeds = range(arguments.seeds)
     if "simulated" in arguments.parts:
         runs = [(arguments.setting, name, seed) for seed in seeds for name in designs()]
-        report_simulated(run_missing(simulated, runs, KEYS, SIMULATED, **options))
+        report_simulated(run_missing(simulated, runs, KEYS, SIMULATED_ROWS, **options))
     if "real" in arguments.parts:
         runs = [(arguments.setting, name, seed) for seed in seeds for name in DATASETS]
-        report_real(run_missing(real, runs, REAL_KEYS, REAL, **options))
+        report_real(run_missing(real, runs, REAL_KEYS, REAL_ROWS, **options))
 
 
 def designs() -> dict[str, dict[str, Any]]:
@@ -236,15 +237,25 @@ def report_simulated(table: pd.DataFrame) -> None:
     """False discovery rates and power by call."""
     gone = table["call"] == REFUSED
     print(f"{gone.sum()} of {len(table[['design', 'seed']].drop_duplicates())} fronts: the alarm rings at every point")
-    table = table[~gone].assign(what=table["design"].str.split(",").str[0])
-    for (what, kind, call), own in table.groupby(["what", "kind", "call"]):
-        called, true, changed = own["n_called"].sum(), own["n_true"].sum(), own["n_changed"].sum()
-        false = (called - true) / called if called else float("nan")
-        power = true / changed if changed else float("nan")
-        runs = f"{(own['n_called'] > 0).mean():.2f} of {len(own)} runs call any"
-        print(
-            f"{what:10} {kind:10} {call:22} called {int(called):5d}  false {false:.3f}  of the changed {power:.3f}  {runs}"
+    table = table[~gone].assign(design=table["design"].str.split(",").str[0])
+    rows = []
+    for (design, kind, call), own in table.groupby(["design", "kind", "call"]):
+        called, true, changed = int(own["n_called"].sum()), int(own["n_true"].sum()), int(own["n_changed"].sum())
+        rows.append(
+            {
+                "designs": design,
+                "kind": kind,
+                "call": call,
+                "n_called": called,
+                "false": (called - true) / called if called else np.nan,
+                "of the changed": true / changed if changed else np.nan,
+                "n_runs": len(own),
+                "runs that call any": int((own["n_called"] > 0).sum()),
+            }
         )
+    summary = pd.DataFrame(rows)
+    summary.to_csv(SIMULATED, index=False, float_format="%.3g")
+    print(summary.to_string(index=False, float_format="%.3f"))
 
 
 def report_real(table: pd.DataFrame) -> None:
@@ -254,19 +265,26 @@ def report_real(table: pd.DataFrame) -> None:
     gone = table["call"] == REFUSED
     print(f"{gone.sum()} of {len(table[['dataset', 'seed']].drop_duplicates())} runs: the alarm rings at every point")
     table = table[~gone].assign(replicates=table["replicates"].astype(str).eq("True"))
+    rows = []
     for dataset, own in [*table.groupby("dataset"), ("all", table)]:
         robust = (own["call"] == "robust").astype(float)
-        shares = own.groupby("call")["replicates"].agg(["mean", "count"]).round(3).to_dict("index")
+        shares = own.groupby("call")["replicates"].agg(["mean", "count"])
         columns = [np.ones(len(own)), -np.log10(own["p_value"].clip(lower=1e-300)), own["effect"].abs()]
         if dataset == "all":
             columns += [(own["dataset"] == name).astype(float) for name in sorted(set(own["dataset"]))[1:]]
+        row = {"dataset": dataset}
+        for call in ("robust", "fragile"):
+            row |= {f"n {call}": shares["count"].get(call, 0), f"{call} replicate": shares["mean"].get(call, np.nan)}
         try:
             fit = sm.Logit(own["replicates"].astype(float), np.column_stack([*columns, robust])).fit(disp=0)
             low, high = np.exp(np.asarray(fit.conf_int())[-1])
-            odds = f"odds ratio {np.exp(np.asarray(fit.params)[-1]):.2f} ({low:.2f} to {high:.2f})"
+            row |= {"odds ratio": np.exp(np.asarray(fit.params)[-1]), "low": low, "high": high}
         except Exception as error:  # noqa: BLE001 - the shares are told all the same
-            odds = f"no odds ratio: {type(error).__name__}"
-        print(f"{dataset}: {shares}; {odds}")
+            row |= {"reason": f"{type(error).__name__}: {error}"}
+        rows.append(row)
+    summary = pd.DataFrame(rows)
+    summary.to_csv(REAL, index=False, float_format="%.3g")
+    print(summary.to_string(index=False, float_format="%.2f"))
 
 
 if __name__ == "__main__":
