@@ -11,7 +11,7 @@ from scipy import stats
 import scpareto as sp
 from scpareto.pareto import Front
 from scpareto.tl._survives._calls import summed_up
-from scpareto.tl._survives._clusters import fate, groups_of, jaccard, overlaps
+from scpareto.tl._survives._clusters import fate, groups_of, jaccard, leiden, overlaps
 from scpareto.tl._survives._places import Places
 from scpareto.tl._survives._samples import (
     compared,
@@ -354,3 +354,12 @@ def test_a_group_that_cannot_be_tested_says_why(front, cells):
     left_out = adata.uns["scpareto"]["survives"]["left_out"]
     assert len(left_out)
     assert left_out["reason"].str.startswith("60 cells or more, of the group and of others, in").all()
+
+
+def test_many_cells_are_clustered_as_few_are():
+    """Of more than 4,096 cells scanpy takes approximate neighbours, by another library."""
+    rng = np.random.default_rng(0)
+    kind = np.arange(5000) % 3
+    codes = 20 * np.eye(3)[kind] + rng.normal(size=(5000, 3))
+    (found,) = leiden(codes, resolution=0.01, n_neighbors=15, seeds=(0,))
+    assert [len(set(kind[found == cluster])) for cluster in range(found.max() + 1)] == [1] * (found.max() + 1)
