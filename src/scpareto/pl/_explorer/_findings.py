@@ -52,7 +52,7 @@ def findings_along(adata: AnnData, numbers: Sequence[int]) -> dict[str, Any] | N
         called = by_point[by_point["kind"] == kind].set_index(["group", "gene", "point"])["called"]
         for row in kept.itertuples(index=False):
             at = [called.get((row.group, row.gene, number)) for number in numbers]
-            rows.append(_row(kind, str(row.group), str(row.gene), str(row.call), float(row.effect), at))
+            rows.append(_row(str(kind), str(row.group), str(row.gene), str(row.call), float(row.effect), at))
     return {"sentence": str(record["sentence"]), "rows": rows}
 
 
@@ -60,8 +60,8 @@ def _clusters(clusters: pd.DataFrame, by_point: pd.DataFrame, numbers: Sequence[
     same = by_point.assign(cluster=by_point["cluster"].astype(str), called=by_point["fate"] == "same")
     called = same.set_index(["cluster", "point"])["called"]
     return [
-        _row("clusters", row.cluster, "", row.call, row.jaccard, [called.get((row.cluster, n)) for n in numbers])
-        for row in clusters.itertuples(index=False)
+        _row("clusters", str(cluster), "", str(call), float(index), [called.get((str(cluster), n)) for n in numbers])
+        for cluster, call, index in zip(clusters["cluster"], clusters["call"], clusters["jaccard"], strict=True)
     ]
 
 
