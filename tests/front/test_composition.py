@@ -6,7 +6,7 @@ import pytest
 from scpareto.datasets import simulate_batches
 from scpareto.front._composition import composition_of
 from scpareto.model import ParetoVI
-from scpareto.pareto import advice_on_composition
+from scpareto.pareto import Front, advice_on_composition
 
 SHORT = {"max_epochs": 8, "max_epochs_pretrain": 3, "n_points": 4, "progress": False}
 
@@ -100,3 +100,12 @@ def test_points_within_populations_are_refined(fronts):
     model = fronts["unlike"]
     number = model.refine(preference=0.4, max_epochs=1, progress=False)
     assert number in model.front.numbers
+
+
+def test_where_most_lack_a_counterpart_the_front_says_why_all_cells_were_mixed():
+    labels, level = np.where(np.arange(100) < 60, -1, 0), np.arange(100) % 2
+    decided = composition_of(labels, level).to_plain()
+    record = {"composition": decided, "objective_options": {"classifier": {"given": None}}}
+    said = advice_on_composition(Front(metadata=record, objectives=["generative_loss", "classifier"]))
+    assert "60 % of the cells have no counterpart" in said
+    assert "may hide counterparts, so all cells were mixed" in said

@@ -53,8 +53,12 @@ def advice_on_composition(front: FrontData) -> str:
     unlike_cells = f"Batches hold unlike cells: {' and '.join(told)}. "
     if within:
         return f"{unlike_cells}They were mixed within shared populations only. What only one batch has stays as it is."
+    argument = '`train(objective_kwargs={"given": "populations"})`'
+    if not decided.get("is_matched", True):
+        return (
+            f"{unlike_cells}The effect of the batch may hide counterparts, so all cells were mixed. "
+            f"{argument} mixes cells within shared populations only; what has no counterpart stays as it is."
+        )
     return (
-        f"{unlike_cells}"
-        '`train(objective_kwargs={"given": "populations"})` mixes cells within shared populations only. '
-        "What only one batch has stays as it is."
+        f"{unlike_cells}{argument} mixes cells within shared populations only. What only one batch has stays as it is."
     )
