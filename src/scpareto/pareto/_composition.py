@@ -25,7 +25,7 @@ def advice_on_composition(front: FrontData) -> str:
 
     Returns
     -------
-    Three sentences; empty where composition is alike, was not judged, or information is taken within clusters of the
+    Some sentences; empty where composition is alike, was not judged, or information is taken within clusters of the
     user's.
     """
     record, decided = front.metadata.get("judged", {}), front.metadata.get("composition")
@@ -51,14 +51,11 @@ def advice_on_composition(front: FrontData) -> str:
     if alone > LEAST_UNLIKE:
         told.append(f"{100 * alone:.0f} % of the cells have no counterpart in another batch")
     unlike_cells = f"Batches hold unlike cells: {' and '.join(told)}. "
+    unmatched = "Cells without a counterpart are not asked to mix; a type that is taken for its relative is."
     if within:
-        return f"{unlike_cells}They were mixed within shared populations only. What only one batch has stays as it is."
-    argument = '`train(objective_kwargs={"given": "populations"})`'
+        return f"{unlike_cells}They were mixed within shared populations only. {unmatched}"
+    hidden = ""
     if not decided.get("is_matched", True):
-        return (
-            f"{unlike_cells}The effect of the batch may hide counterparts, so all cells were mixed. "
-            f"{argument} mixes cells within shared populations only; what has no counterpart stays as it is."
-        )
-    return (
-        f"{unlike_cells}{argument} mixes cells within shared populations only. What only one batch has stays as it is."
-    )
+        hidden = "The effect of the batch may hide counterparts, so all cells were mixed. "
+    argument = '`train(objective_kwargs={"given": "populations"})`'
+    return f"{unlike_cells}{hidden}{argument} mixes cells within shared populations only. {unmatched}"
