@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lightning.pytorch.accelerators import MPSAccelerator
 
-from scpareto._runtime import check_accelerator, check_trainer_keywords, checked_seed, whole_number
+from scpareto._runtime import check_accelerator, check_trainer_keywords, checked_seed, hardware, whole_number
 
 
 @given(st.integers(1, 10**9))
@@ -53,3 +54,26 @@ def test_keywords_of_trainers_are_taken_and_others_refused():
     with pytest.raises(TypeError, match="max_epochs=3: there are two"):
         check_trainer_keywords({"max_epochs": 3}, refused={"max_epochs": "there are two"})
     check_trainer_keywords({"plan_config": {}}, own=["plan_config"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "taken"),
+    [
+        (("auto", "auto"), ("auto", 1)),
+        (("auto", -1), ("auto", 1)),
+        (("cpu", "auto"), ("cpu", 1)),
+        (("cpu", 3), ("cpu", 3)),
+        (("gpu", "auto"), ("gpu", 1)),
+        (("gpu", -1), ("gpu", -1)),
+        (("gpu", [1]), ("gpu", [1])),
+    ],
+)
+def test_one_device_unless_more_are_asked_for(monkeypatch, asked, taken):
+    monkeypatch.setattr(MPSAccelerator, "is_available", staticmethod(lambda: False))
+    assert hardware(*asked) == dict(zip(("accelerator", "devices"), taken, strict=True))
+
+
+def test_an_apple_gpu_is_taken_where_it_is_named(monkeypatch):
+    monkeypatch.setattr(MPSAccelerator, "is_available", staticmethod(lambda: True))
+    assert hardware("auto", "auto") == {"accelerator": "cpu", "devices": 1}
+    assert hardware("mps", "auto") == {"accelerator": "mps", "devices": 1}

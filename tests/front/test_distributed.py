@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import nn
 
 from scpareto._runtime._processes import (
     averaged,
     averaged_gradient,
     averaged_tensors,
+    finds,
     is_first_process,
     of_first_process,
     several,
@@ -182,3 +184,13 @@ def test_one_process_keeps_its_values():
     assert gradient.tolist() == [6.0]
     assert averaged_tensors([gradient])[0] is gradient
     assert nothing is None
+
+
+def test_a_process_that_is_not_connected_to_the_first_finds_for_itself(monkeypatch):
+    assert finds()
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
+    assert not is_first_process()
+    assert finds()
+    assert of_first_process("mine") == "mine"
+    monkeypatch.setattr("scpareto._runtime._processes.several", lambda: True)
+    assert not finds()

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scpareto._runtime._arguments import check_accelerator, check_trainer_keywords, whole_number
+    from scpareto._runtime._arguments import check_accelerator, check_trainer_keywords, hardware, whole_number
     from scpareto._runtime._best_state import BestState
     from scpareto._runtime._interrupts import Stopped, interrupts_raised, signals_raised
     from scpareto._runtime._processes import (
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         averaged_gradient,
         averaged_tensor,
         averaged_tensors,
+        finds,
         is_first_process,
         of_first_process,
         several,
@@ -44,7 +45,9 @@ __all__ = [
     "check_trainer_keywords",
     "checked_seed",
     "child_seed",
+    "finds",
     "folder_written_whole",
+    "hardware",
     "hdf5_written_whole",
     "interrupts_raised",
     "is_first_process",
@@ -62,7 +65,7 @@ __all__ = [
 ]
 
 _FILES = {
-    "_arguments": ("check_accelerator", "check_trainer_keywords", "whole_number"),
+    "_arguments": ("check_accelerator", "check_trainer_keywords", "hardware", "whole_number"),
     "_best_state": ("BestState",),
     "_interrupts": ("Stopped", "interrupts_raised", "signals_raised"),
     "_processes": (
@@ -70,6 +73,7 @@ _FILES = {
         "averaged_gradient",
         "averaged_tensor",
         "averaged_tensors",
+        "finds",
         "is_first_process",
         "of_first_process",
         "several",

@@ -67,6 +67,25 @@ def check_accelerator(accelerator: Any, devices: Any = "auto") -> None:
         raise ValueError(f"devices={devices!r}: accelerator={accelerator!r} has {n_devices} here.")
 
 
+def hardware(accelerator: Any, devices: Any) -> dict[str, Any]:
+    """Hardware in the words of Lightning, with the choices of scvi-tools where the user leaves it open.
+
+    Parameters
+    ----------
+    accelerator, devices
+        As for :class:`lightning.pytorch.Trainer`.
+
+    Returns
+    -------
+    ``accelerator`` and ``devices``. ``"auto"`` is one device, where Lightning would take all of them, and no Apple GPU,
+    which lacks some operations and has to be named.
+    """
+    if accelerator == "auto" and _kind("mps").is_available():
+        accelerator = "cpu"
+    alone = devices == "auto" or (devices == -1 and accelerator in ("auto", "cpu"))
+    return {"accelerator": accelerator, "devices": 1 if alone else devices}
+
+
 def _kind(name: str) -> Any:
     return AcceleratorRegistry[name]["accelerator"]
 

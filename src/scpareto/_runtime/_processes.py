@@ -83,6 +83,11 @@ def is_first_process() -> bool:
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
+def finds() -> bool:
+    """Whether this process computes what :func:`of_first_process` hands to the others, if they are connected at all."""
+    return is_first_process() or not several()
+
+
 def several() -> bool:
     """Whether this is one of several processes of a training."""
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1

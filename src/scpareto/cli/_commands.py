@@ -24,6 +24,7 @@ from scpareto.cli._one_line import OneLine
 from scpareto.cli._results import draw, say_control_genes, say_what_is_there, say_what_to_take
 from scpareto.cli._run_folder import CHECKPOINTS, UsageError, console, reported_errors, run_folder
 from scpareto.cli._table import as_table
+from scpareto.cli._together import hardware_of, others_started
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,6 +111,12 @@ def fit(
         ),
     ] = None,
     accelerator: Annotated[str, typer.Option(help="As in Lightning: auto, cpu, gpu, cuda, mps, tpu.")] = "auto",
+    devices: Annotated[
+        int, typer.Option(help="Devices of this machine that train together, --batch-size cells on each (DDP).", min=1)
+    ] = 1,
+    num_nodes: Annotated[
+        int, typer.Option(help="Machines that train together; a scheduler starts the command on each.", min=1)
+    ] = 1,
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -133,6 +140,7 @@ def fit(
         },
     }
     with reported_errors(output, resumes=True):
+        trainer = hardware_of(accelerator, devices, num_nodes, overwrite=overwrite)
         check_options(arguments)
         check_file(data)
         # The data are read and checked before a folder is made or emptied.
@@ -141,8 +149,9 @@ def fit(
         check_writable(adata)
         counts = variable_genes(adata, arguments)
         facts = arguments | {"input_sha256": sha256(data)}
-        with run_folder(output, facts, data=data, resume=resume, overwrite=overwrite) as place:
-            model = _learn(adata, counts, arguments, place, accelerator)
+        folder = run_folder(output, facts, data=data, resume=resume, overwrite=overwrite)
+        with folder as place, others_started(devices):
+            model = _learn(adata, counts, arguments, place, trainer)
         say_what_is_there(output, model, subset=counts.n_vars < adata.n_vars)
 
 
@@ -270,19 +279,22 @@ def _demo(arguments: dict[str, Any], output: Path) -> ParetoVI:
     adata = simulate_batches(
         2000, 500, n_batches=3, n_types=6, unique_types=1, batch_strength=2.0, type_strength=1.3, seed=seed
     )
-    return _learn(adata, adata.copy(), arguments, output, "auto")
+    return _learn(adata, adata.copy(), arguments, output, {})
 
 
-def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: Path, accelerator: str) -> ParetoVI:
-    """Train on ``counts``, then write tables, pictures, data and model."""
+def _learn(
+    adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: Path, trainer: dict[str, Any]
+) -> ParetoVI:
+    """Train on ``counts``, then write tables, pictures, data and model, in the first of several processes."""
     from scpareto._constants import latent_key
+    from scpareto._runtime import is_first_process
     from scpareto.model import ParetoVI
 
     batch_key, labels_key = arguments["batch_key"], arguments["labels_key"]
     ParetoVI.setup_anndata(counts, batch_key=batch_key, labels_key=labels_key, layer=arguments["layer"])
     model = ParetoVI(counts, preset=arguments["preset"], seed=arguments["seed"])
     try:
-        model.train(**arguments["training"], checkpoint_dir=output / CHECKPOINTS, accelerator=accelerator)
+        model.train(**arguments["training"], checkpoint_dir=output / CHECKPOINTS, **trainer)
     except KeyboardInterrupt:
         if model.front is not None:
             console.print(f"Finished points: {model.front.numbers}; missing: {model.front.missing}.", highlight=False)
@@ -290,6 +302,8 @@ def _learn(adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: P
     front = model.front
     if front is None or not len(front):
         raise UsageError("No point could be trained; see log.txt.")
+    if not is_first_process():
+        raise typer.Exit
     if arguments["control_genes"]:
         model.audit(control_genes=arguments["control_genes"])
     key = latent_key("ParetoVI")

@@ -101,8 +101,15 @@ def run_folder(
     Yields
     ------
     Path
-        Where to write: the folder, or one within it while an earlier run stays.
+        Where to write: the folder, or one within it while an earlier run stays. Of several processes that train
+        together only the first one prepares and writes.
     """
+    from scpareto._runtime import is_first_process
+
+    if not is_first_process():
+        begun_anew = (output / _UNFINISHED / "run.json").exists()
+        yield output / _UNFINISHED if begun_anew else output
+        return
     if resume and overwrite:
         raise UsageError("--resume and --overwrite exclude each other.")
     begun = json.loads(json.dumps(arguments))
@@ -226,6 +233,9 @@ def reported_errors(output: Path | None = None, *, resumes: bool = False) -> Ite
     # All at once and before any work: an interruption in the middle of an import is lost.
     for name in scpareto.__all__:
         getattr(scpareto, name)
+    from scpareto._runtime import is_first_process
+
+    console.quiet = not is_first_process()
     way_on = "Finished parts are kept; add --resume to go on." if resumes else ""
     with redirect_stdout(_Terminal(sys.stdout)):
         yield from _reported(output, way_on)
@@ -244,11 +254,15 @@ def _reported(output: Path | None, way_on: str) -> Iterator[None]:
         told = f"[yellow]Interrupted{name}.[/] {way_on.replace('parts', 'points')} {_what_stays(output)}"
         console.print(" ".join(told.split()), highlight=False, soft_wrap=True)
         number = error.number if isinstance(error, Stopped) else signal.SIGINT
+        if console.quiet:  # the process that waits for this one takes any other code for a failure
+            raise typer.Exit from None
         raise typer.Exit(_SIGNAL + number) from None
     except (typer.Exit, typer.Abort):
         raise
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        if console.quiet:
+            print(f"One of the processes that train together failed: {reason}", file=sys.stderr)
         told = f"[bold red]Failed:[/] {escape(reason)}{_where_told(output)}. {way_on} {_what_stays(output)}"
         console.print(" ".join(told.split()), highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error

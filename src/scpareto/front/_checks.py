@@ -115,10 +115,3 @@ def _rows_of_part(part: ArrayLike, n_cells: int, names: Sequence[Any] | None) ->
             return rows.astype(np.int64)
         raise ValueError(f"split: {str(given[int(np.argmin(rows))])!r} is not the name of one cell of adata.obs_names.")
     raise ValueError(f"split: a part holds {given.dtype}; give rows, a mask of {n_cells} cells, or names of cells.")
-
-
-def devices_of(accelerator: str, devices: int | list[int] | str) -> int | list[int] | str:
-    """Devices in Lightning's words: it knows no "auto" number of CPUs."""
-    if accelerator in ("auto", "cpu") and devices in ("auto", -1):
-        return 1
-    return devices

@@ -14,10 +14,10 @@ from scvi import REGISTRY_KEYS
 from scvi import settings as scvi_settings
 from scvi.model.base import BaseModelClass
 
-from scpareto._runtime import check_accelerator, child_seed, resolved_seed, seeded
+from scpareto._runtime import check_accelerator, child_seed, hardware, resolved_seed, seeded
 from scpareto.front import _seeds
 from scpareto.front._build import build_objectives, check_targets, is_alone, is_without_nuisance, paired
-from scpareto.front._checks import checked_grid, checked_loading, devices_of, split_of_options
+from scpareto.front._checks import checked_grid, checked_loading, split_of_options
 from scpareto.front._executor import RayExecutor, is_on_gpu
 from scpareto.front._fingerprint import data_hash, model_settings, state_hash, trainer_settings
 from scpareto.front._front_run import FrontRun
@@ -95,8 +95,7 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
         grid_given=options.preferences is not None,
         alone=alone,
     )
-    devices = devices_of(options.accelerator, options.devices)
-    trainer_kwargs = {"accelerator": options.accelerator, "devices": devices} | options.trainer_kwargs
+    trainer_kwargs = hardware(options.accelerator, options.devices) | options.trainer_kwargs
     problem = Problem(adapter, manager, split, tuple(objectives), recipe, batch_size, trainer_kwargs, loader_kwargs)
     on_gpu = is_on_gpu(options.accelerator)
     executor = None if options.executor is None else RayExecutor(on_gpu=on_gpu, **options.executor_kwargs or {})

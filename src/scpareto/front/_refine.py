@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from scpareto._runtime import FrontProgress, check_accelerator, check_trainer_keywords, child_seed, whole_number
+from scpareto._runtime import (
+    FrontProgress,
+    check_accelerator,
+    check_trainer_keywords,
+    child_seed,
+    hardware,
+    whole_number,
+)
 from scpareto.front import _seeds
 from scpareto.front._audit_front import judged_cells_of, judging_seed, split_of
 from scpareto.front._build import resolve_target
@@ -136,7 +143,7 @@ def _run(
         seed=child_seed(metadata["seed"], _seeds.REFINING + number),
     )
     split = split_of(model, front)
-    options = {"accelerator": "auto", "devices": 1} | trainer_kwargs
+    options = trainer_kwargs | hardware(trainer_kwargs.get("accelerator", "auto"), trainer_kwargs.get("devices", 1))
     manager = model.adata_manager
     problem = Problem(adapter, manager, split, objectives, recipe, metadata["batch_size"], options)
     judging = replace(Judging.of(problem, judging_seed(front)), probed=tuple(metadata.get("probed", ())))

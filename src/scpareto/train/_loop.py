@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +116,21 @@ class OwnCells(Callback):
         """Set the seed before the first epoch draws."""
         assert trainer.train_dataloader is not None
         trainer.train_dataloader.sampler.seed = self.seed
+
+
+class OwnSignal(Callback):
+    """Hear SIGTERM as before the training, where several processes train.
+
+    Lightning answers it with a message to all of them in the middle of another one, and all wait for ever.
+    """
+
+    def __init__(self) -> None:
+        self.handler = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Put the handler back that Lightning has replaced."""
+        if self.handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self.handler)
 
 
 def run_training(
@@ -242,7 +259,7 @@ def _noise_of_its_own(trainer: Trainer) -> Iterator[None]:
         yield
         return
     seed = int(torch.randint(2**31, ()))
-    trainer.callbacks.append(OwnCells(seed))
+    trainer.callbacks += [OwnCells(seed), OwnSignal()]
     with seeded(child_seed(seed, trainer.global_rank)):
         yield
 

@@ -16,6 +16,7 @@ from scpareto._runtime import (
     check_accelerator,
     check_trainer_keywords,
     child_seed,
+    hardware,
     resolved_seed,
     seeded,
     whole_number,
@@ -344,7 +345,6 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
         check_trainer_keywords(trainer_kwargs, refused={"max_epochs": _TWO_PHASES})
         self._weights.in_finetuning(finetune_objective)
         choice = ClusterChoice(n_clusters_by)
-        on_cpu = accelerator in ("auto", "cpu") and devices in ("auto", -1)
         self._train_phases(
             choice,
             pretraining={"max_epochs": max_epochs_pretrain, "lr": lr, "patience": patience},
@@ -361,5 +361,5 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
             progress=progress,
             batch_size=batch_size,
             seed=self.seed,
-            trainer_kwargs={"accelerator": accelerator, "devices": 1 if on_cpu else devices} | trainer_kwargs,
+            trainer_kwargs=hardware(accelerator, devices) | trainer_kwargs,
         )
