@@ -15,7 +15,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo test coverage lint format typecheck docs explorer-ui build clean test-peers
-.PHONY: install-latest test-latest test-lowest test-compat
+.PHONY: check-build install-latest test-latest test-lowest test-compat
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -109,6 +109,15 @@ build: $(VENV)/.installed-dev ## sdist and wheel into dist/, checked by twine
 	rm -rf dist
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
+
+# Installed beside the libraries of .venv, of which the repository itself is no part: the wheel is made from the sdist.
+check-build: build ## the wheel in an environment of its own: whole, and under 2 MB
+	rm -rf .venv-wheel && $(BIN)/python -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.venv-wheel/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/libraries.pth"
+	.venv-wheel/bin/python tests/check_installed.py
+	test "$$(stat -c %s dist/*.whl)" -lt 2000000
+	rm -rf .venv-wheel
 
 clean: ## remove what was built (.venv stays)
 	rm -rf build dist demo-output docs/_build docs/generated docs/tutorials/*.ipynb lightning_logs scvi_log .coverage .coverage.* htmlcov

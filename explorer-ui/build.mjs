@@ -5,7 +5,10 @@ import { join } from "node:path";
 
 const out = "../src/scpareto/pl/_explorer/static";
 await build({
-  entryPoints: [{ in: "src/index.ts", out: "explorer" }, { in: "src/explorer.css", out: "explorer" }],
+  entryPoints: [
+    { in: "src/index.ts", out: "explorer" },
+    { in: "src/explorer.css", out: "explorer" },
+  ],
   outdir: out,
   bundle: true,
   minify: true,
@@ -15,7 +18,11 @@ await build({
 });
 
 const line = `${"-".repeat(80)}\n`;
-const clean = (text) => text.replace(/\r/g, "").replace(/[ \t]+$/gm, "").trim();
+const clean = (text) =>
+  text
+    .replace(/\r/g, "")
+    .replace(/[ \t]+$/gm, "")
+    .trim();
 const notices = ["explorer.js contains the following packages, each under the licence that follows its name.\n"];
 // regl-scatterplot ships with its dependencies built in, so everything but the build tools is listed.
 const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));

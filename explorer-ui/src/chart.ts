@@ -61,7 +61,8 @@ export class Chart {
       if (!spot) return;
       const wide = ends(xs.low?.[i], xs.high?.[i]);
       const tall = ends(ys.low?.[i], ys.high?.[i]);
-      if (wide) whiskers.append(s("line", { x1: across.at(wide[0]), x2: across.at(wide[1]), y1: spot[1], y2: spot[1] }));
+      if (wide)
+        whiskers.append(s("line", { x1: across.at(wide[0]), x2: across.at(wide[1]), y1: spot[1], y2: spot[1] }));
       if (tall) whiskers.append(s("line", { x1: spot[0], x2: spot[0], y1: up.at(tall[0]), y2: up.at(tall[1]) }));
     });
 
@@ -82,7 +83,9 @@ export class Chart {
         s(
           "title",
           {},
-          [`point ${point.number}`, point.name, kept[i] ? "" : "dominated", rings(i) ? "alarm rings" : ""].filter(Boolean).join(", "),
+          [`point ${point.number}`, point.name, kept[i] ? "" : "dominated", rings(i) ? "alarm rings" : ""]
+            .filter(Boolean)
+            .join(", "),
           ...[xs, ys].map((metric) => `\n${metric.title}: ${withInterval(metric, i).filter(Boolean).join(", ")}`),
         ),
       );
@@ -98,7 +101,11 @@ export class Chart {
       const left = spot[0] > WIDTH / 2;
       const above = spot[1] > MARGIN.top + 26;
       names.append(
-        s("text", { x: spot[0] + (left ? 4 : -4), y: spot[1] + (above ? -12 : 20), "text-anchor": left ? "end" : "start" }, name),
+        s(
+          "text",
+          { x: spot[0] + (left ? 4 : -4), y: spot[1] + (above ? -12 : 20), "text-anchor": left ? "end" : "start" },
+          name,
+        ),
       );
     });
     const svg = s(
@@ -164,7 +171,8 @@ function cross([x, y]: [number, number]): SVGElement {
 
 function mark([x, y]: [number, number], name: string): SVGElement {
   if (name === "uncorrected") return s("rect", { x: x - 3.8, y: y - 3.8, width: 7.6, height: 7.6, rx: 1 });
-  if (name) return s("rect", { x: x - 3.6, y: y - 3.6, width: 7.2, height: 7.2, rx: 1, transform: `rotate(45 ${x} ${y})` });
+  if (name)
+    return s("rect", { x: x - 3.6, y: y - 3.6, width: 7.2, height: 7.2, rx: 1, transform: `rotate(45 ${x} ${y})` });
   return s("circle", { cx: x, cy: y, r: 4.2 });
 }
 
@@ -204,17 +212,27 @@ function axis(values: (number | null)[], start: number, end: number): Axis {
 }
 
 /** A small line of one measure along the front, with a dot that can be moved. */
-export function sparkline(values: (number | null)[], places: Place[]): { element: SVGSVGElement; moveTo: (place: number) => void } {
+export function sparkline(
+  values: (number | null)[],
+  places: Place[],
+): { element: SVGSVGElement; moveTo: (place: number) => void } {
   const [width, height, pad] = [84, 22, 4];
   const known = values.filter((value) => value !== null);
   const low = Math.min(...known);
   const span = Math.max(...known) - low || 1;
   const last = Math.max(values.length - 1, 1);
   const spots = bridged(values, places).map((value, i): [number, number] | null =>
-    value === null ? null : [pad + ((width - 2 * pad) * i) / last, height - pad - ((height - 2 * pad) * (value - low)) / span],
+    value === null
+      ? null
+      : [pad + ((width - 2 * pad) * i) / last, height - pad - ((height - 2 * pad) * (value - low)) / span],
   );
   const dot = s("circle", { r: 2.8 });
-  const line = s("polyline", { points: spots.filter((spot) => spot !== null).map((spot) => spot.join(",")).join(" ") });
+  const line = s("polyline", {
+    points: spots
+      .filter((spot) => spot !== null)
+      .map((spot) => spot.join(","))
+      .join(" "),
+  });
   const element = s("svg", { viewBox: `0 0 ${width} ${height}`, class: "sp-spark", "aria-hidden": "true" }, line, dot);
   const moveTo = (place: number): void => {
     const before = Math.max(0, Math.min(Math.floor(place), spots.length - 1));

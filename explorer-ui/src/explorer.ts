@@ -47,11 +47,16 @@ export function mount(root: HTMLElement, source: Source, arrived: (place: number
     await drawn(view?.moveTo(place));
     root.dataset.place = String(place);
   });
-  const slider = new Slider(header, start, () => view !== null && !wantsLessMotion(), (place, held) => {
-    show(Math.round(place), true);
-    morph.go(place, wantsLessMotion() ? "at once" : held ? "quick" : "gentle");
-    tip.hidden = true;
-  });
+  const slider = new Slider(
+    header,
+    start,
+    () => view !== null && !wantsLessMotion(),
+    (place, held) => {
+      show(Math.round(place), true);
+      morph.go(place, wantsLessMotion() ? "at once" : held ? "quick" : "gentle");
+      tip.hidden = true;
+    },
+  );
 
   let pending = 0;
   /** Say that the picture is behind until it is drawn. */
@@ -83,7 +88,10 @@ export function mount(root: HTMLElement, source: Source, arrived: (place: number
   }
 
   const select = h("select", { id: `sp-color-${Math.random().toString(36).slice(2)}` });
-  for (const [label, genes] of [["Cells", false], ["Genes", true]] as const) {
+  for (const [label, genes] of [
+    ["Cells", false],
+    ["Genes", true],
+  ] as const) {
     const options = header.colorings.flatMap((facts, i) =>
       (facts.kind === "gene") === genes ? [h("option", { value: i }, facts.name)] : [],
     );
@@ -135,7 +143,11 @@ export function mount(root: HTMLElement, source: Source, arrived: (place: number
   }
   if (!view) {
     stage.replaceChildren(
-      h("p", { class: "sp-note sp-apology" }, "This browser cannot draw with WebGL, so cells are shown at a few points only. The rest works."),
+      h(
+        "p",
+        { class: "sp-note sp-apology" },
+        "This browser cannot draw with WebGL, so cells are shown at a few points only. The rest works.",
+      ),
     );
     if (source.panels) stage.append(h("img", { src: source.panels, alt: "Cells at points along the front" }));
     stage.classList.add("sp-stage-static");
@@ -196,6 +208,11 @@ function allPoints(header: Header): HTMLElement {
   return h(
     "div",
     { class: "sp-scroll", tabindex: 0, role: "region", "aria-label": "All points" },
-    h("table", { class: "sp-table" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "point"), ...titles)), h("tbody", {}, ...rows)),
+    h(
+      "table",
+      { class: "sp-table" },
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "point"), ...titles)),
+      h("tbody", {}, ...rows),
+    ),
   );
 }

@@ -22,7 +22,12 @@ export class Findings {
   constructor(private readonly header: Header) {
     const { sentence, rows } = header.findings ?? { sentence: "", rows: [] };
     const kinds = [...new Set(rows.map(({ kind }) => kind))];
-    const parts = kinds.map((kind) => this.part(kind, rows.filter((row) => row.kind === kind)));
+    const parts = kinds.map((kind) =>
+      this.part(
+        kind,
+        rows.filter((row) => row.kind === kind),
+      ),
+    );
     this.element = h(
       "section",
       { class: "sp-findings", "aria-label": "Findings", hidden: rows.length === 0 },
@@ -61,13 +66,16 @@ export class Findings {
         here,
       );
     });
-    const effect = kind === "clusters" ? "Jaccard index" : kind === "abundance" ? "log2 odds ratio" : "log2 fold change";
+    const effect =
+      kind === "clusters" ? "Jaccard index" : kind === "abundance" ? "log2 odds ratio" : "log2 fold change";
     const head = ["", "along the front", effect, "here"].map((title) => h("th", { scope: "col" }, title));
     return h(
       "details",
       { class: "sp-details" },
       h("summary", {}, `${NAMES[kind] ?? kind} `, count),
-      h("div", { class: "sp-scroll", tabindex: 0, role: "region", "aria-label": NAMES[kind] ?? kind },
+      h(
+        "div",
+        { class: "sp-scroll", tabindex: 0, role: "region", "aria-label": NAMES[kind] ?? kind },
         h("table", { class: "sp-table" }, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...body)),
       ),
     );

@@ -16,7 +16,13 @@ export class Legend {
       const buttons = coloring.categories.map((name, code) => {
         const chip = h(
           "button",
-          { type: "button", class: "sp-chip", "aria-pressed": String(focus.has(code)), "data-code": code, title: `bring ${name} forward` },
+          {
+            type: "button",
+            class: "sp-chip",
+            "aria-pressed": String(focus.has(code)),
+            "data-code": code,
+            title: `bring ${name} forward`,
+          },
           swatch(categoryColor(coloring.colors[code], theme)),
           name,
         );

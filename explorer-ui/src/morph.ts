@@ -10,7 +10,10 @@ export class Morph {
   private last = 0;
   private frame = 0;
 
-  constructor(place: number, private readonly moved: (place: number) => void | Promise<void>) {
+  constructor(
+    place: number,
+    private readonly moved: (place: number) => void | Promise<void>,
+  ) {
     this.place = place;
     this.target = place;
   }

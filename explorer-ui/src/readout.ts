@@ -17,7 +17,12 @@ export class Readout {
   private speaking = 0;
 
   constructor(private readonly header: Header) {
-    this.heading = h("header", { class: "sp-point" }, h("div", { class: "sp-point-line" }, this.title, this.preference), this.badges);
+    this.heading = h(
+      "header",
+      { class: "sp-point" },
+      h("div", { class: "sp-point-line" }, this.title, this.preference),
+      this.badges,
+    );
     const body = h("tbody");
     this.values = header.metrics.map((metric) => {
       const spark = sparkline(metric.values, header.points);
@@ -27,7 +32,12 @@ export class Readout {
         h(
           "tr",
           {},
-          h("th", { scope: "row" }, metric.title, ...(metric.key === "alarm" ? [] : [h("small", {}, ` better ${metric.higher ? "↑" : "↓"}`)])),
+          h(
+            "th",
+            { scope: "row" },
+            metric.title,
+            ...(metric.key === "alarm" ? [] : [h("small", {}, ` better ${metric.higher ? "↑" : "↓"}`)]),
+          ),
           h("td", { class: "sp-spark-cell" }, spark.element),
           h("td", {}, value, interval),
         ),
@@ -52,7 +62,8 @@ export class Readout {
     if (point === recommended) badges.push(h("span", { class: "sp-badge sp-badge-recommended" }, "recommended"));
     if (point === selected) badges.push(h("span", { class: "sp-badge sp-badge-chosen" }, "selected"));
     if (!judged) badges.push(h("span", { class: "sp-badge" }, "not judged"));
-    else if (plane.x !== null) badges.push(h("span", { class: "sp-badge" }, plane.kept[point] ? "not dominated" : "dominated"));
+    else if (plane.x !== null)
+      badges.push(h("span", { class: "sp-badge" }, plane.kept[point] ? "not dominated" : "dominated"));
     const warning = judged && (alarm[point] ?? 0) >= this.header.alarm_from;
     if (warning) badges.push(h("span", { class: "sp-badge sp-badge-alarm" }, "alarm rings"));
     this.badges.replaceChildren(...badges);

@@ -32,7 +32,11 @@ export class Slider {
     this.play = h("button", { type: "button", class: "sp-button sp-play" });
     this.ticks = header.points.map((point, i) => {
       const alarm = point.judged && (header.alarm[i] ?? 0) >= header.alarm_from;
-      const tick = h("span", { class: alarm ? "sp-tick sp-tick-alarm" : "sp-tick" }, point.judged ? String(point.number) : "");
+      const tick = h(
+        "span",
+        { class: alarm ? "sp-tick sp-tick-alarm" : "sp-tick" },
+        point.judged ? String(point.number) : "",
+      );
       tick.style.setProperty("--share", String(this.last ? i / this.last : 0.5));
       return tick;
     });
@@ -130,7 +134,9 @@ export class Slider {
 /** Colours of the rail: as strong as the alarm. */
 function rail(alarm: (number | null)[]): string | null {
   if (alarm.length < 2) return null;
-  const stops = alarm.map((value) => `color-mix(in srgb, var(--alarm) ${(100 * (value ?? 0)).toFixed(1)}%, var(--rail))`);
+  const stops = alarm.map(
+    (value) => `color-mix(in srgb, var(--alarm) ${(100 * (value ?? 0)).toFixed(1)}%, var(--rail))`,
+  );
   return `background: linear-gradient(to right, ${stops.join(", ")})`;
 }
 

@@ -6,9 +6,9 @@ export const CANVAS: Record<Theme, string> = { light: "#ffffff", dark: "#14171c"
 export const QUIET: Record<Theme, string> = { light: "#d9d9d9", dark: "#3a4048" };
 
 // Nine colours of viridis (matplotlib), evenly spaced.
-const VIRIDIS = [
-  "#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725",
-].map(channels);
+const VIRIDIS = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"].map(
+  channels,
+);
 
 /** Follow the notebook where there is one, else the system. */
 export function currentTheme(): Theme {
