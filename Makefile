@@ -75,7 +75,7 @@ test-latest: install-latest ## the tests with the newest releases
 	$(MAKE) test $(LATEST)
 
 test-compat: install-latest ## every model from set-up to judgement, with the newest releases
-	$(MAKE) test $(LATEST) PYTEST_ARGS="-m compat tests/model/test_every_model.py tests/model/test_releases.py tests/front/test_families.py"
+	$(MAKE) test $(LATEST) PYTEST_ARGS="-m compat tests/model/test_every_model.py tests/model/test_releases.py tests/front/test_families.py tests/test_cli_judge.py"
 
 test-lowest: ## the tests with the oldest releases that pyproject.toml promises (needs Python 3.11)
 	$(MAKE) test $(LOWEST)

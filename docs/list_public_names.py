@@ -18,34 +18,25 @@ ORDER = (
     "datasets",
     "pareto",
     "objectives",
-    "audit",
     "metrics",
     "pl",
     "pp",
     "front",
     "train",
     "bench",
-    "cli",
-    "module",
 )
 TITLES = {
     "tl": "Tools",
     "model": "Models",
-    "model.betatcvae": "Inside BetaTCVAE",
-    "model.michigan": "Inside MichiGAN",
-    "model.scinfovae": "Inside ScInfoVAE",
     "datasets": "Simulated datasets",
     "pareto": "Fronts, preferences and solvers",
     "objectives": "Objectives",
-    "audit": "Audit",
     "metrics": "Metrics",
     "pl": "Plots",
     "pp": "Preparation",
     "front": "Learning a front",
     "train": "Training",
     "bench": "Benchmark",
-    "cli": "Command line",
-    "module": "Networks",
 }
 
 
@@ -62,6 +53,20 @@ def folders(room: ModuleType) -> dict[str, ModuleType]:
     return {name: importlib.import_module(f"{room.__name__}.{name}") for name in names}
 
 
+def returned(module: ModuleType, names: list[str]) -> list[str]:
+    """Return the classes of a room that its public functions return and that are not public themselves."""
+    routines = (getattr(module, name) for name in names if inspect.isroutine(getattr(module, name)))
+    hints = {str(routine.__annotations__.get("return")) for routine in routines}
+    return sorted(hint for hint in hints - {*names} if inspect.isclass(getattr(module, hint, None)))
+
+
+def by_name(module: ModuleType, names: list[str]) -> list[str]:
+    """Return the classes that a room hands out by name, such as objectives."""
+    if "objective_names" not in names:
+        return []
+    return sorted({module.objective_class(name).__name__ for name in module.objective_names()} - {*names})
+
+
 def page(title: str, module: ModuleType, names: list[str], *, stubs: str) -> str:
     """Return a MyST page: the first paragraph of the module's docstring and a table of its names."""
     summary = (inspect.getdoc(module) or "").split("\n\n")[0]
@@ -70,6 +75,8 @@ def page(title: str, module: ModuleType, names: list[str], *, stubs: str) -> str
         ("Classes", [n for n in names if inspect.isclass(getattr(module, n))]),
         ("Functions", [n for n in names if inspect.isroutine(getattr(module, n))]),
         ("Data", [n for n in names if not callable(getattr(module, n))]),
+        ("By name", by_name(module, names)),
+        ("Results", returned(module, names)),
     ):
         if chosen:
             lines += [f".. rubric:: {heading}", "", ".. autosummary::", f"   :toctree: {stubs}", ""]

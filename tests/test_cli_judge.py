@@ -8,10 +8,12 @@ import warnings
 from pathlib import Path
 
 import anndata
+import h5py
 import mudata
 import numpy as np
 import pandas as pd
 import pytest
+from anndata import io
 from matplotlib.figure import Figure
 from scipy import sparse
 from sklearn.neighbors import kneighbors_graph
@@ -20,6 +22,8 @@ from typer.testing import CliRunner
 import scpareto as sp
 from scpareto.cli import app
 from scpareto.cli._judge_data import opened
+
+pytestmark = pytest.mark.compat  # files are written by anndata of one version and read by that of another
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +119,22 @@ def test_a_large_file_stays_on_disk_and_a_sample_is_judged(data, tmp_path, monke
     table = sp.tl.judge(adata, "X_types", batch_key="batch", max_cells=200, seed=1)
     written = pd.read_csv(output / "judge.csv", index_col=0)
     np.testing.assert_allclose(written["structure_kept"], table["structure_kept"])
+
+
+def test_names_that_pandas_3_writes_are_read(data, tmp_path):
+    path = tmp_path / "cells.h5ad"
+    path.write_bytes(data.read_bytes())
+    with h5py.File(path, "r+") as file:
+        if isinstance(file["obs/_index"], h5py.Dataset):
+            names = file["obs/_index"].asstr()[:]
+            del file["obs/_index"]
+            group = file["obs"].create_group("_index")
+            group.attrs.update({"encoding-type": "nullable-string-array", "encoding-version": "0.1.0"})
+            io.write_elem(group, "values", names)
+            io.write_elem(group, "mask", np.zeros(len(names), dtype=bool))
+    with opened(path, most=100) as cells:
+        assert cells.n_obs == 400
+        assert cells.obs_names[0] == anndata.read_h5ad(data).obs_names[0]
 
 
 def test_matrices_of_a_large_file_are_left_in_it(data, tmp_path):

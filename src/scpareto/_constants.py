@@ -18,6 +18,8 @@ ADJUST_COUNTS_KEY: Final = "adjust_counts"
 
 # The record of judged embeddings, in ``uns["scpareto"]``.
 JUDGE_KEY: Final = "judge"
+# How clusters in ``obs`` were found, by their column, in ``uns["scpareto"]``.
+CLUSTERS_KEY: Final = "clusters"
 # What embeddings in ``obsm`` are of, by their key, in ``uns["scpareto"]``.
 EMBEDDINGS_KEY: Final = "embeddings"
 

@@ -10,4 +10,4 @@ from ._per_population import NO_COUNTERPART, per_population, populations_sentenc
 from ._protected import KEPT_FROM, Protected, protected
 from ._structure import Structure, set_alarm
 
-__all__ = ["LabelJudge", "Structure", "alarm", "contrast_lost", "judge_codes", "set_alarm"]
+__all__: list[str] = []

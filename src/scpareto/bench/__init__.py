@@ -9,16 +9,4 @@ from scpareto.bench._methods._saucie import SAUCIE
 from scpareto.bench._registry import Knob, Method, Points, get_method, method_names, methods, register_method
 from scpareto.bench._tasks import chosen_methods
 
-__all__ = [
-    "DESC",
-    "SAUCIE",
-    "Benchmark",
-    "Cells",
-    "Knob",
-    "Method",
-    "Points",
-    "get_method",
-    "integrate",
-    "methods",
-    "register_method",
-]
+__all__ = ["DESC", "SAUCIE", "Benchmark", "Knob", "Method", "integrate", "methods", "register_method"]

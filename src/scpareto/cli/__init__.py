@@ -3,4 +3,4 @@
 from scpareto.cli import _compare, _judge, _survives
 from scpareto.cli._commands import app, main
 
-__all__ = ["app", "main"]
+__all__: list[str] = []

@@ -54,7 +54,9 @@ def _n_cells(file: Any) -> int:
     obs = file.get("obs")
     if obs is None or "encoding-type" not in obs.attrs or "encoding-type" not in file.attrs:
         return 0
-    return int(obs[obs.attrs["_index"]].shape[0])
+    names = obs[obs.attrs["_index"]]
+    # Text that may be missing is a group of values and a mask: what pandas 3 makes of names.
+    return int((names if hasattr(names, "shape") else names["values"]).shape[0])
 
 
 def _in_file(file: Any) -> AnnData:

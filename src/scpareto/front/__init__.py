@@ -9,4 +9,4 @@ from scpareto.front._judge_front import judged_columns, lost_columns, scale_of, 
 from scpareto.front._options import FrontOptions
 from scpareto.front._refine import refine_point
 
-__all__ = ["FrontOptions", "Split", "apply_point", "audit_front", "fit_front", "refine_point", "stratified_split"]
+__all__ = ["audit_front", "refine_point"]

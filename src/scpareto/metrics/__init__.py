@@ -2,7 +2,7 @@
 
 from ._batch_entropy import batch_entropy
 from ._batch_left import BatchLeft, batch_left
-from ._cluster_codes import cluster_codes
+from ._cluster_codes import CLUSTERERS, cluster_codes
 from ._clustering_scores import ClusteringScores, clustering_scores, unsupervised_clustering_accuracy
 from ._contrast_retention import (
     Contrast,
@@ -42,48 +42,24 @@ from ._thinning import thinned_halves
 from ._traversal_scores import traversal_scores
 
 __all__ = [
-    "BatchLeft",
-    "ClusteringScores",
-    "Contrast",
-    "ContrastRetention",
-    "FactorVAEScore",
-    "InceptionScore",
-    "LostContrasts",
-    "MutualInformationGap",
-    "NumberOfClusters",
-    "ProbeResult",
-    "Programmes",
-    "ScibScorer",
-    "ScibScores",
-    "SharedPopulations",
-    "SpearmanGap",
-    "StructureKept",
     "batch_entropy",
     "batch_left",
-    "cluster_codes",
     "clustering_scores",
-    "contrast_of_gene",
-    "contrast_retention",
-    "contrasts_within_batches",
     "factor_vae_score",
     "inception_score",
     "latent_space_entropy",
     "lost_contrasts",
     "mutual_information_gap",
-    "neighbor_preservation",
     "neighborhood_retention",
     "nn_mutual_information",
-    "number_of_clusters",
     "probe_information",
     "programme_scores",
     "random_forest_error",
-    "robust_spectral_clustering",
     "scib_scores",
     "shared_populations",
     "silhouette",
     "spearman_gap",
     "structure_kept",
-    "thinned_halves",
     "traversal_scores",
     "unsupervised_clustering_accuracy",
 ]

@@ -6,4 +6,4 @@ from scpareto.model.betatcvae import BetaTCVAE
 from scpareto.model.michigan import ExpressionMixture, MichiGAN, ProbabilisticPCA, shifted_codes
 from scpareto.model.scinfovae import ScInfoVAE
 
-__all__ = ["BetaTCVAE", "ExpressionMixture", "MichiGAN", "ParetoVI", "ProbabilisticPCA", "ScInfoVAE", "shifted_codes"]
+__all__ = ["BetaTCVAE", "MichiGAN", "ParetoVI", "ScInfoVAE", "shifted_codes"]

@@ -65,8 +65,9 @@ class HubMixin:
 
         Returns
         -------
-        :class:`scvi.hub.HubModel`. ``push_to_huggingface_hub(repo, repo_token=..., repo_create=True,
-        push_anndata=False)`` uploads the folder, ``push_to_s3`` model, card and metadata.
+        HubModel
+            The folder as :class:`scvi.hub.HubModel`, whose ``push_to_huggingface_hub`` and ``push_to_s3`` upload it;
+            with ``push_anndata=False`` where the data were not saved.
 
         Raises
         ------

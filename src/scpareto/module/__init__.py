@@ -9,10 +9,4 @@ from scpareto.module._likelihood import (
 from scpareto.module._multiplicative_decoder import MultiplicativeDecoder
 from scpareto.module._paretovae import ParetoVAE
 
-__all__ = [
-    "MultiplicativeDecoder",
-    "ParetoVAE",
-    "SparseNegativeBinomial",
-    "SparseZeroInflatedNegativeBinomial",
-    "Stack",
-]
+__all__: list[str] = []

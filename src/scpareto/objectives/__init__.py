@@ -28,35 +28,4 @@ from scpareto.objectives._registry import (
 )
 from scpareto.objectives._total_correlation import TotalCorrelation
 
-__all__ = [
-    "HSIC",
-    "MMD",
-    "Classifier",
-    "CodeStandardizer",
-    "CodesSeen",
-    "Context",
-    "Critic",
-    "CriticSchedule",
-    "DeepClustering",
-    "InformationObjective",
-    "Mine",
-    "MMDUnbiased",
-    "MineExact",
-    "Objective",
-    "PriorDivergence",
-    "Smile",
-    "TotalCorrelation",
-    "clustering_divergence",
-    "denormals_flushed",
-    "estimate",
-    "evaluate",
-    "fit_critic",
-    "get_objective",
-    "kmeans_centres",
-    "objective_class",
-    "objective_names",
-    "objective_options",
-    "register_objective",
-    "soft_assignments",
-    "target_distribution",
-]
+__all__ = ["Context", "Objective", "get_objective", "objective_names", "register_objective"]

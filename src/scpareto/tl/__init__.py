@@ -1,5 +1,6 @@
 """What one does to an AnnData in a line, in the manner of scanpy's tools."""
 
+from scpareto.tl._cluster import cluster
 from scpareto.tl._front_of import front_of
 from scpareto.tl._integrate import integrate
 from scpareto.tl._judge import judge
@@ -8,4 +9,14 @@ from scpareto.tl._survives import survives
 from scpareto.tl._sweep import sweep
 from scpareto.tl._tables import control_genes, populations
 
-__all__ = ["control_genes", "front_of", "integrate", "judge", "lost", "populations", "survives", "sweep"]
+__all__ = [
+    "cluster",
+    "control_genes",
+    "front_of",
+    "integrate",
+    "judge",
+    "lost",
+    "populations",
+    "survives",
+    "sweep",
+]

@@ -86,7 +86,7 @@ def judge_inputs(
         raise ValueError(f"use_rep is empty: name embeddings of adata.obsm; it holds {_listed(adata.obsm)}.")
     batch = column_of(adata, batch_key, "batch_key")
     check_batches(batch, batch_key)
-    codes = {name: _codes(adata, name) for name in dict.fromkeys(use_rep)}
+    codes = {name: codes_in(adata, name) for name in dict.fromkeys(use_rep)}
     graphs = {key: _graph(adata, key) for key in dict.fromkeys(neighbors_key)}
     if both := sorted(codes.keys() & graphs.keys()):
         raise ValueError(f"{both[0]!r} is named as an embedding and as a graph: rename one.")
@@ -143,7 +143,8 @@ def _looks_like_counts(values: Any) -> bool:
         return False
 
 
-def _codes(adata: AnnData, name: str) -> NDArray[np.float64]:
+def codes_in(adata: AnnData, name: str) -> NDArray[np.float64]:
+    """Return the embedding ``name`` of cells as numbers, shape ``(n_cells, n_latent)``, or refuse it."""
     if name not in adata.obsm:
         raise KeyError(f"use_rep={name!r} is not in adata.obsm; it holds {_listed(adata.obsm)}.")
     stored = adata.obsm[name]

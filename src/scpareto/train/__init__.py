@@ -9,12 +9,4 @@ from scpareto.train._train import train
 from scpareto.train._training import Trained, Training
 from scpareto.train._weights_of import AlongPath, BySolver, Fixed
 
-__all__ = [
-    "PRACTICAL",
-    "PUBLISHED",
-    "FrontPlan",
-    "Recipe",
-    "TrainingDiverged",
-    "VAEAdapter",
-    "register_adapter",
-]
+__all__ = ["Recipe", "VAEAdapter", "register_adapter"]

@@ -10,17 +10,4 @@ from scpareto.model.michigan._probabilistic_pca import ExpressionMixture, Probab
 from scpareto.model.michigan._recipe import WassersteinRecipe
 from scpareto.model.michigan._wasserstein import WassersteinTrainer, train_wasserstein
 
-__all__ = [
-    "CodedCells",
-    "Critic",
-    "ExpressionMixture",
-    "Generator",
-    "MichiGAN",
-    "MichiGANModule",
-    "ProbabilisticPCA",
-    "WassersteinRecipe",
-    "WassersteinTrainer",
-    "gradient_penalty",
-    "shifted_codes",
-    "train_wasserstein",
-]
+__all__ = ["MichiGAN"]

@@ -7,4 +7,4 @@ from scpareto.model.scinfovae._plan import InfoVAEPlan
 from scpareto.model.scinfovae._two_phases import TwoPhases
 from scpareto.model.scinfovae._weights import InfoVAEWeights
 
-__all__ = ["InfoVAE", "InfoVAEPlan", "InfoVAEWeights", "ScInfoVAE", "TwoPhases", "generalisability"]
+__all__ = ["ScInfoVAE"]
