@@ -120,7 +120,7 @@ def collapsed_front_of(adata, folder):
     """A front that is found to have collapsed, after a short training, and is trained apart."""
 
     flat = mock.patch.object(_collapse, "_flat_objectives", return_value={1: "classifier"})
-    lower = mock.patch.object(_collapse, "_HARDLY_LOWER", float("inf"))
+    lower = mock.patch.object(_collapse, "_MOST_LEFT", float("inf"))
     with flat, lower:
         return front_of(adata, folder, 4, on_collapse="apart")
 

@@ -99,11 +99,11 @@ def test_an_objective_is_minimised_whatever_its_name(table):
 def test_border_goes_through_the_set_and_dominates_nothing_better(table, x, y):
     ax = pl.front(table, x=x, y=y)
     border = next(line for line in ax.lines if line.get_gid() == "border").get_xydata()
-    culled = offsets(ax, "non-dominated")
-    assert all((border == point).all(axis=1).any() for point in culled)
+    nondominated = offsets(ax, "non-dominated")
+    assert all((border == point).all(axis=1).any() for point in nondominated)
     # every corner of the staircase is attained: some point is at least as good in both coordinates
     sign = np.array([-1.0 if x == "retention" else 1.0, 1.0])
-    assert all((culled * sign <= corner * sign).all(axis=1).any() for corner in border)
+    assert all((nondominated * sign <= corner * sign).all(axis=1).any() for corner in border)
     assert (np.diff(border, axis=0) == 0).any(axis=1).all()
 
 

@@ -21,7 +21,7 @@ from scpareto.cli._data import (
     variable_genes,
 )
 from scpareto.cli._one_line import OneLine
-from scpareto.cli._results import draw, say_control_genes, say_what_is_there, say_what_to_take
+from scpareto.cli._results import draw, print_control_genes, print_files, print_recommendation
 from scpareto.cli._run_folder import CHECKPOINTS, UsageError, console, reported_errors, run_folder
 from scpareto.cli._table import as_table
 from scpareto.cli._together import hardware_of, others_started
@@ -152,7 +152,7 @@ def fit(
         folder = run_folder(output, facts, data=data, resume=resume, overwrite=overwrite)
         with folder as place, others_started(devices):
             model = _learn(adata, counts, arguments, place, trainer)
-        say_what_is_there(output, model, subset=counts.n_vars < adata.n_vars)
+        print_files(output, model, subset=counts.n_vars < adata.n_vars)
 
 
 @app.command()
@@ -186,7 +186,7 @@ def demo(
         check_options(arguments)
         with run_folder(output, arguments, resume=resume, overwrite=overwrite) as place:
             model = _demo(arguments, place)
-        say_what_is_there(output, model, subset=False)
+        print_files(output, model, subset=False)
 
 
 @app.command()
@@ -248,7 +248,7 @@ def audit(
         front = model.front
         assert front is not None  # it was just audited
         console.print(as_table(front, model.selected))
-        say_control_genes(front)
+        print_control_genes(front)
         console.print(front.explain(), markup=False, highlight=False)
         console.print("front.png and umap.png are drawn anew.", highlight=False)
         console.print(f"{results / 'audit.csv'} and the model hold all columns.", markup=False, soft_wrap=True)
@@ -321,10 +321,10 @@ def _learn(
     with hdf5_written_whole(output / "adata.h5ad") as file:
         io.write_elem(file, "/", adata)
     console.print(as_table(front, model.selected))
-    say_control_genes(front)
+    print_control_genes(front)
     if front.missing:
         console.print(f"[yellow]Points {front.missing} diverged and are missing; see log.txt.[/]")
-    say_what_to_take(front)
+    print_recommendation(front)
     return model
 
 

@@ -66,7 +66,7 @@ def point_roles(front: Front, selected: int) -> dict[int, list[str]]:
     return roles
 
 
-def say_what_to_take(front: Front) -> None:
+def print_recommendation(front: Front) -> None:
     """Say which point is recommended, and what lies within reach."""
     from scpareto.pareto import advice_on_composition, range_in_words
 
@@ -81,7 +81,7 @@ def say_what_to_take(front: Front) -> None:
         console.print(advice, markup=False, highlight=False)
 
 
-def say_control_genes(front: Front) -> None:
+def print_control_genes(front: Front) -> None:
     """Say of each control gene how much of its pattern is kept, and where it is lost."""
     if "control_genes" not in front.tables:
         return
@@ -108,7 +108,7 @@ def _what(front: Front, number: int) -> str:
     return f"the recommended point {number}" if number == front.recommended else f"point {number}"
 
 
-def say_what_is_there(output: Path, model: ParetoVI, *, subset: bool) -> None:
+def print_files(output: Path, model: ParetoVI, *, subset: bool) -> None:
     """Name the files, and print the lines that take another place."""
     front = model.front
     assert front is not None  # it was just learnt

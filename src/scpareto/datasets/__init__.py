@@ -1,11 +1,11 @@
 """Simulators whose truth is known."""
 
-from ._simulate_batches import simulate_batches
-from ._simulate_branches import simulate_branches
-from ._simulate_multiplicative import simulate_multiplicative
-from ._simulate_perturbations import simulate_perturbations
-from ._simulate_polynomial import simulate_polynomial
-from ._simulate_splatter import simulate_splatter
+from scpareto.datasets._simulate_batches import simulate_batches
+from scpareto.datasets._simulate_branches import simulate_branches
+from scpareto.datasets._simulate_multiplicative import simulate_multiplicative
+from scpareto.datasets._simulate_perturbations import simulate_perturbations
+from scpareto.datasets._simulate_polynomial import simulate_polynomial
+from scpareto.datasets._simulate_splatter import simulate_splatter
 
 __all__ = [
     "simulate_batches",

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from ._counts import negative_binomial_counts
-from ._effects import draw_batch_effects, draw_composition, draw_type_effects
+from scpareto.datasets._counts import negative_binomial_counts
+from scpareto.datasets._effects import draw_batch_effects, draw_composition, draw_type_effects
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from ._gamma_poisson import gamma_poisson_counts
-from ._simulator_arguments import check_counts, check_not_negative, check_positive, check_shares
+from scpareto.datasets._gamma_poisson import gamma_poisson_counts
+from scpareto.datasets._simulator_arguments import check_counts, check_not_negative, check_positive, check_shares
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("scpareto")
 
-_LEAST_INFORMATION, _HARDLY_LOWER = 0.05, 0.8
+_LEAST_INFORMATION, _MOST_LEFT = 0.05, 0.8
 """Information in nats that a start must have, and the share of it left at the end, for a collapse to be looked for."""
 _SHORT = 0.25
 """Epochs of the training that a collapse is told by, as a share of the path's."""
@@ -67,7 +67,7 @@ def _is_flat(run: FrontRun, objective: Objective, which: int) -> bool:
     before, after = _ends(run, objective, which)
     if objective.minimum is None or before - objective.minimum < _LEAST_INFORMATION:
         return False
-    return not after < _HARDLY_LOWER * before
+    return not after < _MOST_LEFT * before
 
 
 def _ends(run: FrontRun, objective: Objective, which: int) -> tuple[float, float]:
@@ -106,7 +106,7 @@ def _lowers(run: FrontRun, which: int, curve: dict[str, Any], start: Start, prog
             losses = losses_of(run.cells, *run.cells.encode(), run.problem.objectives, run.problem.recipe.de_novo)
         alone, after = losses[f"{label}_test"], _ends(run, run.problem.objectives[which - 1], which)[1]
     alone = of_first_process(alone)
-    if not (lower := alone < _HARDLY_LOWER * after):
+    if not (lower := alone < _MOST_LEFT * after):
         logger.warning(
             "Training hardly lowers %s: %.3g along the path, %.3g after a short training for it alone. Train longer.",
             label,

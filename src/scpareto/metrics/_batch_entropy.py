@@ -8,8 +8,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import entr
 
-from ._checks import check_count, check_labels, check_matrix
-from ._ties import break_ties
+from scpareto.metrics._checks import check_count, check_labels, check_matrix
+from scpareto.metrics._ties import break_ties
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -11,8 +11,8 @@ from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
-from ._log_components import group_means, membership
-from ._neighbors import nearest_others
+from scpareto.metrics._log_components import group_means, membership
+from scpareto.metrics._neighbors import nearest_others
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ._batch_left_checks import (
+from scpareto.metrics._batch_left_checks import (
     check_codes,
     check_judged,
     check_options,
@@ -18,12 +18,12 @@ from ._batch_left_checks import (
     check_populations,
     check_samples,
 )
-from ._batch_left_tables import Evidence, summarise
-from ._checks import check_count, check_labels
-from ._conditional_probe import Pointwise, deal_folds, pointwise_information
-from ._graph_mixing import graph_mixing
-from ._paired_bootstrap import draw
-from ._probe_classifier import stratified_parts
+from scpareto.metrics._batch_left_tables import Evidence, summarise
+from scpareto.metrics._checks import check_count, check_labels
+from scpareto.metrics._conditional_probe import Pointwise, deal_folds, pointwise_information
+from scpareto.metrics._graph_mixing import graph_mixing
+from scpareto.metrics._paired_bootstrap import draw
+from scpareto.metrics._probe_classifier import stratified_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from scipy import sparse
 
-    from ._populations import SharedPopulations
+    from scpareto.metrics._populations import SharedPopulations
 
 _NOTHING = "There is no batch effect to remove: the reference holds less than {:g} % of the batch entropy."
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ._checks import check_count, check_labels, check_matrix
-from ._conditional_probe import PROBES
-from ._populations import SharedPopulations
+from scpareto.metrics._checks import check_count, check_labels, check_matrix
+from scpareto.metrics._conditional_probe import PROBES
+from scpareto.metrics._populations import SharedPopulations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import entr
 
-from ._paired_bootstrap import interval
+from scpareto.metrics._paired_bootstrap import interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ._paired_bootstrap import Draws
+    from scpareto.metrics._paired_bootstrap import Draws
 
 # Kinds of probe that agree within this share of what the reference holds have reached a plateau.
 _PLATEAU = 0.1

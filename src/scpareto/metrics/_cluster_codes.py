@@ -10,8 +10,8 @@ from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.neighbors import kneighbors_graph
 from threadpoolctl import threadpool_limits
 
-from ._checks import check_count, check_matrix
-from ._robust_spectral import robust_spectral_clustering
+from scpareto.metrics._checks import check_count, check_matrix
+from scpareto.metrics._robust_spectral import robust_spectral_clustering
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 from threadpoolctl import threadpool_limits
 
-from ._checks import check_annotated, check_count, check_labels, check_matrix
+from scpareto.metrics._checks import check_annotated, check_count, check_labels, check_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

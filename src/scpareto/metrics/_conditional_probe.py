@@ -11,8 +11,8 @@ from scipy.special import logsumexp
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.neighbors import NearestNeighbors
 
-from ._offset_network import fit_offset_networks, probabilities
-from ._probe_classifier import stratified_parts
+from scpareto.metrics._offset_network import fit_offset_networks, probabilities
+from scpareto.metrics._probe_classifier import stratified_parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,8 +10,8 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from ._checks import check_count, check_labels, check_matrix
-from ._neighbors import nearest_others
+from scpareto.metrics._checks import check_count, check_labels, check_matrix
+from scpareto.metrics._neighbors import nearest_others
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

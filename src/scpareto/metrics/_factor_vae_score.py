@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ._checks import check_count, check_matrix
-from ._factors import Factors, as_levels, check_factors
+from scpareto.metrics._checks import check_count, check_matrix
+from scpareto.metrics._factors import Factors, as_levels, check_factors
 
 if TYPE_CHECKING:
     from collections.abc import Callable

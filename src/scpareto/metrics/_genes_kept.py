@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ._checks import check_labels, check_matrix
-from ._neighbor_weights import neighbor_weights
-from ._programmes import _cross, _offsets, check_populations, stratified_rows
-from ._resampling import bootstrap_sums, units_of
-from ._saved_distance import influence_on_saved
+from scpareto.metrics._checks import check_labels, check_matrix
+from scpareto.metrics._neighbor_weights import neighbor_weights
+from scpareto.metrics._programmes import _cross, _offsets, check_populations, stratified_rows
+from scpareto.metrics._resampling import bootstrap_sums, units_of
+from scpareto.metrics._saved_distance import influence_on_saved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,8 +11,8 @@ from scipy.special import entr
 from scipy.stats import binom
 from sklearn.neighbors import NearestNeighbors
 
-from ._checks import check_count, check_labels, check_matrix
-from ._ties import break_ties
+from scpareto.metrics._checks import check_count, check_labels, check_matrix
+from scpareto.metrics._ties import break_ties
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

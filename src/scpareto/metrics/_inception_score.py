@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from ._checks import check_count, check_labels, check_matrix
+from scpareto.metrics._checks import check_count, check_labels, check_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import logsumexp
 
-from ._checks import check_matrix
+from scpareto.metrics._checks import check_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -11,15 +11,15 @@ from scipy import sparse
 from scipy.stats import t as student
 from threadpoolctl import threadpool_limits
 
-from ._batch_groups import contrasts_of, groups_within_batches
-from ._checks import check_count
-from ._log_components import group_means
-from ._lost_tables import describe_contrasts, smallest_population
-from ._max_t import max_t, samples_of, shown_contrasts
-from ._neighbor_weights import neighbor_weights
-from ._programmes import scores_and_half
-from ._resampling import units_of
-from ._technical import explained_differences, technical_covariates
+from scpareto.metrics._batch_groups import contrasts_of, groups_within_batches
+from scpareto.metrics._checks import check_count
+from scpareto.metrics._log_components import group_means
+from scpareto.metrics._lost_tables import describe_contrasts, smallest_population
+from scpareto.metrics._max_t import max_t, samples_of, shown_contrasts
+from scpareto.metrics._neighbor_weights import neighbor_weights
+from scpareto.metrics._programmes import scores_and_half
+from scpareto.metrics._resampling import units_of
+from scpareto.metrics._technical import explained_differences, technical_covariates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

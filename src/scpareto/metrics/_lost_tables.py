@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from ._log_components import group_means
+from scpareto.metrics._log_components import group_means
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from ._batch_groups import BatchGroups, Contrasts
-    from ._max_t import MaxT
+    from scpareto.metrics._batch_groups import BatchGroups, Contrasts
+    from scpareto.metrics._max_t import MaxT
 
 _N_MARKERS = 5
 _POWER = 0.8

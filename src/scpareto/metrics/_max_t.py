@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from ._log_components import group_means, membership
+from scpareto.metrics._log_components import group_means, membership
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
-    from ._batch_groups import BatchGroups, Contrasts
+    from scpareto.metrics._batch_groups import BatchGroups, Contrasts
 
 _BLOCK = 32
 _DRAWS_AT_ONCE = 64

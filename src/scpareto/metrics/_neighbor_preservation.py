@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
-from ._checks import check_count, check_matrix
+from scpareto.metrics._checks import check_count, check_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

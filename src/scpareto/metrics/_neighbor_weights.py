@@ -8,8 +8,8 @@ import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from ._checks import check_matrix
-from ._neighbors import nearest_others
+from scpareto.metrics._checks import check_matrix
+from scpareto.metrics._neighbors import nearest_others
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

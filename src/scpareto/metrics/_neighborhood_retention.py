@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._checks import check_count, check_labels, check_matrix
-from ._neighbors import nearest_others
+from scpareto.metrics._checks import check_count, check_labels, check_matrix
+from scpareto.metrics._neighbors import nearest_others
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

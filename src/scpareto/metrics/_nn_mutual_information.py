@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import digamma
 
-from ._checks import check_count, check_labels, check_matrix
-from ._label_ranks import approximate_label_ranks, exact_label_ranks
-from ._ties import break_ties
+from scpareto.metrics._checks import check_count, check_labels, check_matrix
+from scpareto.metrics._label_ranks import approximate_label_ranks, exact_label_ranks
+from scpareto.metrics._ties import break_ties
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -10,8 +10,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 from threadpoolctl import threadpool_limits
 
-from ._checks import check_matrix
-from ._cluster_codes import leiden_clusters
+from scpareto.metrics._checks import check_matrix
+from scpareto.metrics._cluster_codes import leiden_clusters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

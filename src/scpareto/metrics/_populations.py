@@ -12,9 +12,9 @@ from scipy.sparse.linalg import LinearOperator, svds
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from ._checks import check_count, check_labels, check_matrix
-from ._population_borders import common_borders
-from ._population_matching import match_clusters
+from scpareto.metrics._checks import check_count, check_labels, check_matrix
+from scpareto.metrics._population_borders import common_borders
+from scpareto.metrics._population_matching import match_clusters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ._checks import check_count, check_labels, check_matrix
-from ._probe_classifier import fit_probe, stratified_parts
+from scpareto.metrics._checks import check_count, check_labels, check_matrix
+from scpareto.metrics._probe_classifier import fit_probe, stratified_parts
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

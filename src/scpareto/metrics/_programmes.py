@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ._checks import check_count, check_labels
-from ._log_components import group_means, log_normalised, principal_axes
-from ._thinning import check_counts, thinned_halves
+from scpareto.metrics._checks import check_count, check_labels
+from scpareto.metrics._log_components import group_means, log_normalised, principal_axes
+from scpareto.metrics._thinning import check_counts, thinned_halves
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

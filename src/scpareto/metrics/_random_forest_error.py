@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from ._checks import check_count, check_matrix
+from scpareto.metrics._checks import check_count, check_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._checks import check_labels
-from ._log_components import membership
+from scpareto.metrics._checks import check_labels
+from scpareto.metrics._log_components import membership
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

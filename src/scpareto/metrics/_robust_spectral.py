@@ -12,7 +12,7 @@ from sklearn.cluster import KMeans
 from sklearn.neighbors import kneighbors_graph
 from threadpoolctl import threadpool_limits
 
-from ._checks import check_count, check_matrix
+from scpareto.metrics._checks import check_count, check_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

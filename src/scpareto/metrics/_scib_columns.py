@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from ._scib_kbet import kbet_within_labels
-from ._scib_silhouettes import cosine_silhouette, group_sums
+from scpareto.metrics._scib_kbet import kbet_within_labels
+from scpareto.metrics._scib_silhouettes import cosine_silhouette, group_sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from ._scib_point import ScibPoint
+    from scpareto.metrics._scib_point import ScibPoint
 
 N_CONNECTIVITY, N_KBET = 15, 50
 

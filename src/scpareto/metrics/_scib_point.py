@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 
-from ._scib_silhouettes import euclidean_silhouette
+from scpareto.metrics._scib_silhouettes import euclidean_silhouette
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ._checks import check_count, check_labels, check_matrix
-from ._scib_columns import BATCH_CORRECTION, BIO_CONSERVATION, N_CONNECTIVITY, batch_share
-from ._scib_point import ScibPoint, find_neighbors
+from scpareto.metrics._checks import check_count, check_labels, check_matrix
+from scpareto.metrics._scib_columns import BATCH_CORRECTION, BIO_CONSERVATION, N_CONNECTIVITY, batch_share
+from scpareto.metrics._scib_point import ScibPoint, find_neighbors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

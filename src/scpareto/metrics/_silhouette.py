@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.metrics import silhouette_score
 
-from ._checks import check_annotated, check_count, check_matrix
+from scpareto.metrics._checks import check_annotated, check_count, check_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

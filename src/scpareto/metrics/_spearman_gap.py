@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from ._checks import check_matrix
-from ._factors import Factors, as_numbers, check_factors
+from scpareto.metrics._checks import check_matrix
+from scpareto.metrics._factors import Factors, as_numbers, check_factors
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -10,17 +10,17 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ._checks import check_count
-from ._neighbor_weights import mean_degree, neighbor_weights
-from ._resampling import bootstrap_sums, units_of
-from ._saved_distance import chance_distance, influence_on_saved
+from scpareto.metrics._checks import check_count
+from scpareto.metrics._neighbor_weights import mean_degree, neighbor_weights
+from scpareto.metrics._resampling import bootstrap_sums, units_of
+from scpareto.metrics._saved_distance import chance_distance, influence_on_saved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
-    from ._programmes import Programmes
+    from scpareto.metrics._programmes import Programmes
 
 Weighting = Literal["cells", "populations"]
 _VALUE = ("structure_kept", "low", "high")

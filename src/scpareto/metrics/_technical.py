@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._log_components import group_means
+from scpareto.metrics._log_components import group_means
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from ._batch_groups import BatchGroups, Contrasts
+    from scpareto.metrics._batch_groups import BatchGroups, Contrasts
 
 S_PHASE = frozenset(
     "ATAD2 BLM BRIP1 CCNE2 CDC45 CDC6 CDCA7 CHAF1B CLSPN DSCC1 DTL E2F8 EXO1 FEN1 GINS2 GMNN HELLS MCM2 MCM4 MCM5 MCM6 "

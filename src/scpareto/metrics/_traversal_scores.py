@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.neighbors import KNeighborsClassifier
 
-from ._checks import check_labels, check_matrix
+from scpareto.metrics._checks import check_labels, check_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

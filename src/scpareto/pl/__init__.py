@@ -1,19 +1,19 @@
 """Pictures of a front, of the model that holds it or of the cells in which it was noted, as scanpy's are drawn."""
 
-from ._batch_effects import batch_effects
-from ._curve import curve
-from ._disentanglement import disentanglement
-from ._embed import embed
-from ._embedding import front_embedding
-from ._explorer import explorer
-from ._front import front, front_panels
-from ._judge import judge
-from ._judge_populations import judge_populations
-from ._metrics import metrics_along_front
-from ._populations import front_populations
-from ._survives import survives
-from ._table import is_higher_better
-from ._traversal import traversal
+from scpareto.pl._batch_effects import batch_effects
+from scpareto.pl._curve import curve
+from scpareto.pl._disentanglement import disentanglement
+from scpareto.pl._embed import embed
+from scpareto.pl._embedding import front_embedding
+from scpareto.pl._explorer import explorer
+from scpareto.pl._front import front, front_panels
+from scpareto.pl._judge import judge
+from scpareto.pl._judge_populations import judge_populations
+from scpareto.pl._metrics import metrics_along_front
+from scpareto.pl._populations import front_populations
+from scpareto.pl._survives import survives
+from scpareto.pl._table import is_higher_better
+from scpareto.pl._traversal import traversal
 
 __all__ = [
     "batch_effects",

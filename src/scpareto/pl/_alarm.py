@@ -1,3 +1,5 @@
+"""Marks and shades for points whose over-correction alarm rings."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -8,8 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from scpareto._constants import ALARM_FROM
-
-from ._style import INK
+from scpareto.pl._style import INK
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,11 +12,10 @@ from sklearn.decomposition import PCA
 
 from scpareto._cells import records
 from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY
-
-from ._finish import Finish
-from ._palette import Palette, category_colors, colors_in_uns
-from ._sources import is_cells
-from ._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, TICK_SIZE, new_axes, tidy
+from scpareto.pl._finish import Finish
+from scpareto.pl._palette import Palette, category_colors, colors_in_uns
+from scpareto.pl._sources import is_cells
+from scpareto.pl._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, TICK_SIZE, new_axes, tidy
 
 if TYPE_CHECKING:
     import os

@@ -12,10 +12,9 @@ import pandas as pd
 from scpareto._cells import records
 from scpareto._constants import EMBEDDINGS_KEY, UNS_KEY
 from scpareto.pareto import Front
-
-from ._palette import Palette, colors_in_uns
-from ._sources import WithFront, is_cells
-from ._told import told_of
+from scpareto.pl._palette import Palette, colors_in_uns
+from scpareto.pl._sources import WithFront, is_cells
+from scpareto.pl._told import told_of
 
 if TYPE_CHECKING:
     from anndata import AnnData

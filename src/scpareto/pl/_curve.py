@@ -9,18 +9,28 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from scpareto.pareto import Front, shares_of
-
-from ._alarm import alarmed, cross_entry, draw_alarms
-from ._finish import Finish
-from ._front_axes import draw_title, widen
-from ._labels import place_labels
-from ._legend import draw_legend_below, marker_entry, recommended_entry, selected_entry
-from ._marks import FRAME, RING, SIZE
-from ._sources import front_in
-from ._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, point_colors, settle, tidy
-from ._table import as_table, interval, is_higher_better, markers_of, objectives_of
-from ._titles import LEFT, axis_words
-from ._told import told_of
+from scpareto.pl._alarm import alarmed, cross_entry, draw_alarms
+from scpareto.pl._finish import Finish
+from scpareto.pl._front_axes import draw_title, widen
+from scpareto.pl._labels import place_labels
+from scpareto.pl._legend import draw_legend_below, marker_entry, recommended_entry, selected_entry
+from scpareto.pl._marks import FRAME, RING, SIZE
+from scpareto.pl._sources import front_in
+from scpareto.pl._style import (
+    COLUMN_WIDTH,
+    FAINT,
+    INK,
+    LABEL_SIZE,
+    MUTED,
+    NOTE_SIZE,
+    new_axes,
+    point_colors,
+    settle,
+    tidy,
+)
+from scpareto.pl._table import as_table, interval, is_higher_better, markers_of, objectives_of
+from scpareto.pl._titles import LEFT, axis_words
+from scpareto.pl._told import told_of
 
 if TYPE_CHECKING:
     import os
@@ -30,7 +40,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-    from ._sources import FrontSource
+    from scpareto.pl._sources import FrontSource
 
 _HEIGHTS = (2.3, 1.5)  # inches
 _LONGEST = 34  # characters along the higher axis

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scpareto.metrics import as_numbers, check_factors, mutual_information_gap, spearman_gap
-
-from ._finish import Finish
-from ._palette import PALETTE
-from ._sources import is_cells
-from ._style import COLUMN_WIDTH, LABEL_SIZE, NOTE_SIZE, new_axes, tidy
+from scpareto.pl._finish import Finish
+from scpareto.pl._palette import PALETTE
+from scpareto.pl._sources import is_cells
+from scpareto.pl._style import COLUMN_WIDTH, LABEL_SIZE, NOTE_SIZE, new_axes, tidy
 
 if TYPE_CHECKING:
     import os

@@ -1,3 +1,5 @@
+"""Embed codes of several points in two dimensions, next to each other."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal

@@ -1,3 +1,5 @@
+"""Draw cells at several points of a front side by side."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -8,13 +10,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import Normalize, to_rgba
 
-from ._cells_of import cells_of
-from ._embed import embed
-from ._finish import Finish
-from ._grid import explain_row, frame, make_room, new_grid
-from ._on_data import places_of_legends, write_on_data
-from ._palette import MISSING, by_coloring, category_colors
-from ._style import LABEL_SIZE, settle
+from scpareto.pl._cells_of import cells_of
+from scpareto.pl._embed import embed
+from scpareto.pl._finish import Finish
+from scpareto.pl._grid import explain_row, frame, make_room, new_grid
+from scpareto.pl._on_data import places_of_legends, write_on_data
+from scpareto.pl._palette import MISSING, by_coloring, category_colors
+from scpareto.pl._style import LABEL_SIZE, settle
 
 if TYPE_CHECKING:
     import os
@@ -24,11 +26,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from scpareto.pareto import Front
-
-    from ._cells_of import Colors
-    from ._on_data import LegendLoc
-    from ._palette import Palette
-    from ._sources import WithFront
+    from scpareto.pl._cells_of import Colors
+    from scpareto.pl._on_data import LegendLoc
+    from scpareto.pl._palette import Palette
+    from scpareto.pl._sources import WithFront
 
 
 def front_embedding(

@@ -1,18 +1,20 @@
+"""Draw a front: one panel, or the panels of the published figures."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._finish import Finish
-from ._front_axes import draw_axes, draw_title, same_limits
-from ._front_names import write_names
-from ._legend import draw_legend, draw_legend_above, entries_of
-from ._marks import draw_course, draw_intervals, draw_points, draw_special, interval_ends
-from ._others import draw_others, others_of
-from ._plane import by_name, planes_of, points_chosen
-from ._sources import front_in
-from ._style import COLUMN_WIDTH, LABEL_SIZE, new_axes, settle, tidy
+from scpareto.pl._finish import Finish
+from scpareto.pl._front_axes import draw_axes, draw_title, same_limits
+from scpareto.pl._front_names import write_names
+from scpareto.pl._legend import draw_legend, draw_legend_above, entries_of
+from scpareto.pl._marks import draw_course, draw_intervals, draw_points, draw_special, interval_ends
+from scpareto.pl._others import draw_others, others_of
+from scpareto.pl._plane import by_name, planes_of, points_chosen
+from scpareto.pl._sources import front_in
+from scpareto.pl._style import COLUMN_WIDTH, LABEL_SIZE, new_axes, settle, tidy
 
 if TYPE_CHECKING:
     import os
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from ._plane import Plane
-    from ._sources import FrontSource
+    from scpareto.pl._plane import Plane
+    from scpareto.pl._sources import FrontSource
 
 _HEIGHT = 2.9  # inches
 _CORNER = 0.42
@@ -145,8 +147,8 @@ def front(
         draw_course(ax, plane)
         if intervals:
             draw_intervals(ax, interval_ends(plane.table, plane.columns, plane.xy), plane.colors)
-        draw_points(ax, plane, plane.culled, filled=True)
-        draw_points(ax, plane, ~plane.culled, filled=False)
+        draw_points(ax, plane, plane.nondominated, filled=True)
+        draw_points(ax, plane, ~plane.nondominated, filled=False)
         draw_special(ax, plane, point, plane.everything)
     draw_others(ax, beside, intervals=intervals)
     draw_axes(ax, planes[0])
@@ -233,10 +235,10 @@ def front_panels(
         panels = np.asarray(axes, dtype=object).ravel()
         if len(panels) != 2:
             raise ValueError(f"front_panels draws in 2 axes, got {len(panels)}.")
-    shown = (plane.everything, plane.culled)
+    shown = (plane.everything, plane.nondominated)
     bars = interval_ends(plane.table, plane.columns, plane.xy) if intervals else []
     for ax, mask in zip(panels, shown, strict=True):
-        if mask is plane.culled and not plane.judged:
+        if mask is plane.nondominated and not plane.judged:
             draw_course(ax, plane)
         draw_intervals(ax, [ends[mask] for ends in bars], plane.colors[mask])
         draw_points(ax, plane, mask, filled=True)
@@ -244,10 +246,10 @@ def front_panels(
         draw_axes(ax, plane)
     same_limits(panels)
     panels[1].set_ylabel("")
-    names = (f"all {len(plane.xy)} points", f"{int(plane.culled.sum())} non-dominated")
+    names = (f"all {len(plane.xy)} points", f"{int(plane.nondominated.sum())} non-dominated")
     for ax, name in zip(panels, names, strict=True):
         ax.set_title(name, fontsize=LABEL_SIZE, loc="left")
-    draw_legend(panels[0], entries_of([plane], chosen, masks=shown[:1], culled=False), place="above")
+    draw_legend(panels[0], entries_of([plane], chosen, masks=shown[:1], nondominated=False), place="above")
     if label_points:
         settle(panels[0])
         for ax, mask in zip(panels, shown, strict=True):
@@ -259,7 +261,7 @@ def front_panels(
                 masks=[mask],
                 points=True,
                 intervals=intervals,
-                course=mask is plane.culled and not plane.judged,
+                course=mask is plane.nondominated and not plane.judged,
             )
     return finish(panels)
 

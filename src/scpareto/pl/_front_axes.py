@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._style import FAINT, LABEL_SIZE, TICK_SIZE
-from ._table import is_percent
-from ._titles import axis_words
+from scpareto.pl._style import FAINT, LABEL_SIZE, TICK_SIZE
+from scpareto.pl._table import is_percent
+from scpareto.pl._titles import axis_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ._plane import Plane
+    from scpareto.pl._plane import Plane
 
 _LONGEST = 44  # characters of a line beside an axis of one journal column
 _CHARACTER = 0.5  # mean width, in sizes of the type

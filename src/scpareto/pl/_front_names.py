@@ -1,22 +1,24 @@
+"""Write the numbers of points, and what is said of them, beside their marks."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._alarm import CROSS
-from ._labels import place_labels
-from ._marks import interval_ends
-from ._style import INK, NOTE_SIZE, settle
-from ._table import names_of_extremes
+from scpareto.pl._alarm import CROSS
+from scpareto.pl._labels import place_labels
+from scpareto.pl._marks import interval_ends
+from scpareto.pl._style import INK, NOTE_SIZE, settle
+from scpareto.pl._table import names_of_extremes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
 
-    from ._others import Others
-    from ._plane import Plane
+    from scpareto.pl._others import Others
+    from scpareto.pl._plane import Plane
 
 # typographic points
 _MARKER_RADIUS, _RING_RADIUS, _FRAME_RADIUS = 3.5, 6.0, 7.0

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
 
-from ._style import FAINT, INK, NOTE_SIZE, TICK_SIZE
+from scpareto.pl._style import FAINT, INK, NOTE_SIZE, TICK_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,15 +11,14 @@ import pandas as pd
 from scpareto._cells import records
 from scpareto._constants import BATCH_LEFT, JUDGE_KEY, STRUCTURE_KEPT, UNS_KEY
 from scpareto.pareto import is_higher_better
-
-from ._finish import Finish
-from ._front_axes import widen
-from ._labels import place_labels
-from ._marks import RING
-from ._palette import unchosen_color
-from ._sources import is_cells
-from ._style import COLUMN_WIDTH, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, settle, tidy
-from ._titles import axis_words
+from scpareto.pl._finish import Finish
+from scpareto.pl._front_axes import widen
+from scpareto.pl._labels import place_labels
+from scpareto.pl._marks import RING
+from scpareto.pl._palette import unchosen_color
+from scpareto.pl._sources import is_cells
+from scpareto.pl._style import COLUMN_WIDTH, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, settle, tidy
+from scpareto.pl._titles import axis_words
 
 if TYPE_CHECKING:
     import os

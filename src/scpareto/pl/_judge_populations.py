@@ -9,11 +9,10 @@ import numpy as np
 
 from scpareto._cells import records
 from scpareto._constants import JUDGE_KEY, UNS_KEY
-
-from ._finish import Finish
-from ._palette import CHOSEN, unchosen_color
-from ._sources import is_cells
-from ._style import FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, tidy
+from scpareto.pl._finish import Finish
+from scpareto.pl._palette import CHOSEN, unchosen_color
+from scpareto.pl._sources import is_cells
+from scpareto.pl._style import FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, tidy
 
 if TYPE_CHECKING:
     import os

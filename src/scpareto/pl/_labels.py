@@ -1,3 +1,5 @@
+"""Find places for labels that cover neither points nor each other."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -1,3 +1,5 @@
+"""Entries of the legend of a front, and the legend itself."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -5,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.lines import Line2D
 
-from ._alarm import cross_entry
-from ._palette import CHOSEN
-from ._style import FAINT, INK, MUTED, NOTE_SIZE
+from scpareto.pl._alarm import cross_entry
+from scpareto.pl._palette import CHOSEN
+from scpareto.pl._style import FAINT, INK, MUTED, NOTE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-    from ._plane import Plane
+    from scpareto.pl._plane import Plane
 
 _MARKER = 5.1  # diameter, typographic points
 _COLUMN, _ROW = 1.1, 0.16  # of a legend below, inches
@@ -23,7 +25,7 @@ _HANDLE, _LETTER = 0.42, 0.05  # mark and letter of an entry, inches
 
 
 def entries_of(
-    planes: Sequence[Plane], chosen: Sequence[int | None], *, masks: Sequence[np.ndarray], culled: bool = True
+    planes: Sequence[Plane], chosen: Sequence[int | None], *, masks: Sequence[np.ndarray], nondominated: bool = True
 ) -> list[Artist]:
     """Make what explains the marks of fronts.
 
@@ -35,7 +37,7 @@ def entries_of(
         The selected point of each front, or None.
     masks
         Points of each front that are drawn.
-    culled
+    nondominated
         Whether dominated points are hollow.
 
     Returns
@@ -59,9 +61,9 @@ def entries_of(
         )
         for plane in named
     ]
-    if culled and not named:
+    if nondominated and not named:
         entries.append(marker_entry("non-dominated", mfc=MUTED, mec=INK, mew=0.5))
-    if culled and not all(plane.culled.all() for plane in planes):
+    if nondominated and not all(plane.nondominated.all() for plane in planes):
         entries.append(marker_entry("dominated", mfc="white", mec=MUTED, mew=1.0))
     if any(plane.told.recommended in points for plane, points in zip(planes, shown, strict=True)):
         entries.append(recommended_entry())

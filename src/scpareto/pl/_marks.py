@@ -1,3 +1,5 @@
+"""Draw the points of a front, their intervals and the line that joins them."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -5,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from ._alarm import draw_alarms
-from ._palette import CHOSEN
-from ._style import INK
-from ._table import interval
+from scpareto.pl._alarm import draw_alarms
+from scpareto.pl._palette import CHOSEN
+from scpareto.pl._style import INK
+from scpareto.pl._table import interval
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from ._plane import Plane
+    from scpareto.pl._plane import Plane
 
 #: area of a marker, square typographic points
 SIZE = 26.0

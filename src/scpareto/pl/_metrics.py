@@ -1,3 +1,5 @@
+"""Draw measures of the points along a front."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -7,16 +9,15 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from scpareto._constants import ALARM_FROM, GENERATIVE_LOSS
-
-from ._alarm import alarmed, shade_alarm, shade_entry
-from ._finish import Finish
-from ._front_axes import widen
-from ._legend import draw_legend_below, marker_entry, recommended_entry, selected_entry
-from ._marks import FRAME, RING
-from ._palette import CHOSEN
-from ._sources import front_in
-from ._style import COLUMN_WIDTH, INK, MUTED, NOTE_SIZE, new_axes, point_colors, tidy
-from ._table import (
+from scpareto.pl._alarm import alarmed, shade_alarm, shade_entry
+from scpareto.pl._finish import Finish
+from scpareto.pl._front_axes import widen
+from scpareto.pl._legend import draw_legend_below, marker_entry, recommended_entry, selected_entry
+from scpareto.pl._marks import FRAME, RING
+from scpareto.pl._palette import CHOSEN
+from scpareto.pl._sources import front_in
+from scpareto.pl._style import COLUMN_WIDTH, INK, MUTED, NOTE_SIZE, new_axes, point_colors, tidy
+from scpareto.pl._table import (
     as_table,
     interval,
     is_higher_better,
@@ -28,8 +29,8 @@ from ._table import (
     objectives_of,
     require,
 )
-from ._titles import broken_title, title_of
-from ._told import Told, told_of
+from scpareto.pl._titles import broken_title, title_of
+from scpareto.pl._told import Told, told_of
 
 if TYPE_CHECKING:
     import os
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-    from ._sources import FrontSource
+    from scpareto.pl._sources import FrontSource
 
 _LONGEST = 27  # characters below a panel of half a column
 _SHORT = 20  # characters of a name that leave room for the better direction in its line

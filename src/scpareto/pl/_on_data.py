@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.patheffects import withStroke
 
-from ._style import INK, NOTE_SIZE
+from scpareto.pl._style import INK, NOTE_SIZE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,3 +1,5 @@
+"""Draw other methods and embeddings beside a front."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -7,8 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgba
 
-from ._marks import SIZE, draw_intervals, interval_ends
-from ._table import is_number
+from scpareto.pl._marks import SIZE, draw_intervals, interval_ends
+from scpareto.pl._table import is_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,3 +1,5 @@
+"""What is drawn in a plane of two columns: coordinates, masks and words."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -7,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scpareto.pareto import non_dominated
-
-from ._alarm import alarmed
-from ._sources import front_in, fronts_noted, is_cells
-from ._style import FRONT_LOOKS, MUTED, point_colors
-from ._table import (
+from scpareto.pl._alarm import alarmed
+from scpareto.pl._sources import front_in, fronts_noted, is_cells
+from scpareto.pl._style import FRONT_LOOKS, MUTED, point_colors
+from scpareto.pl._table import (
     as_table,
     default_plane,
     is_higher_better,
@@ -20,14 +21,14 @@ from ._table import (
     objectives_of,
     require,
 )
-from ._told import Told, told_of
+from scpareto.pl._told import Told, told_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     import pandas as pd
 
-    from ._sources import FrontLike, FrontSource
+    from scpareto.pl._sources import FrontLike, FrontSource
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Plane:
     """Whether larger is better, for each axis."""
     xy: np.ndarray
     """Values, shape `(n, 2)`."""
-    culled: np.ndarray
+    nondominated: np.ndarray
     """Which points no other point of this front dominates, shape `(n,)`; see :func:`non_dominated_in`."""
     over: np.ndarray
     """Which points ring the over-correction alarm, shape `(n,)`."""
@@ -77,7 +78,7 @@ class Plane:
         """
         if self.judged:
             return self.xy if self.is_line else np.empty((0, 2))
-        corners = self.xy[self.culled]
+        corners = self.xy[self.nondominated]
         corners = corners[np.argsort(corners[:, 0], kind="stable")]
         # between two points the border keeps the y of the one with the better x
         before = corners[:-1, 1] if not self.higher[0] else corners[1:, 1]
@@ -187,9 +188,9 @@ def _plane(
         line = {"color": look.color, "ls": look.dash}
     judged = set(columns) == set(judged_plane(table) or ())
     table, xy = table[kept].reset_index(drop=True), xy[kept]
-    culled = non_dominated_in(table, columns, higher)
+    nondominated = non_dominated_in(table, columns, higher)
     return Plane(
-        name, table, columns, higher, xy, culled, alarmed(table), colors[kept], markers[kept], line, told, judged
+        name, table, columns, higher, xy, nondominated, alarmed(table), colors[kept], markers[kept], line, told, judged
     )
 
 
@@ -216,9 +217,9 @@ def non_dominated_in(table: pd.DataFrame, columns: tuple[str, str], higher: tupl
     said = table.get("non_dominated")
     if said is not None and said.dtype == bool and set(columns) == set(judged_plane(table) or ()):
         return known & said.to_numpy()
-    culled = np.zeros(len(table), dtype=bool)
-    culled[known] = non_dominated(xy[known] * np.where(higher, -1.0, 1.0))
-    return culled
+    nondominated = np.zeros(len(table), dtype=bool)
+    nondominated[known] = non_dominated(xy[known] * np.where(higher, -1.0, 1.0))
+    return nondominated
 
 
 def points_chosen(planes: Sequence[Plane], selected: int | Mapping[str, int] | None) -> list[int | None]:

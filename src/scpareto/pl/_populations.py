@@ -10,15 +10,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from scpareto.pareto import Front
-
-from ._alarm import alarmed, shade_alarm, shade_entry
-from ._finish import Finish
-from ._legend import draw_legend_below
-from ._palette import CHOSEN, PALETTE
-from ._sources import front_in
-from ._style import COLUMN_WIDTH, MUTED, NOTE_SIZE, new_axes, tidy
-from ._table import as_table
-from ._told import told_of
+from scpareto.pl._alarm import alarmed, shade_alarm, shade_entry
+from scpareto.pl._finish import Finish
+from scpareto.pl._legend import draw_legend_below
+from scpareto.pl._palette import CHOSEN, PALETTE
+from scpareto.pl._sources import front_in
+from scpareto.pl._style import COLUMN_WIDTH, MUTED, NOTE_SIZE, new_axes, tidy
+from scpareto.pl._table import as_table
+from scpareto.pl._told import told_of
 
 if TYPE_CHECKING:
     import os
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-    from ._sources import FrontSource
+    from scpareto.pl._sources import FrontSource
 
 _LOOKS = {"batch_left": (PALETTE[0], "o", "batch left"), "structure_kept": (PALETTE[2], "s", "structure kept")}
 _LEFT, _KEPT = "populations", "populations_structure"

@@ -1,3 +1,5 @@
+"""Colours, sizes and axes that all pictures of fronts share."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -10,10 +10,9 @@ from matplotlib.colors import TwoSlopeNorm
 
 from scpareto._cells import records
 from scpareto._constants import UNS_KEY
-
-from ._finish import Finish
-from ._sources import is_cells
-from ._style import FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, tidy
+from scpareto.pl._finish import Finish
+from scpareto.pl._sources import is_cells
+from scpareto.pl._style import FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, tidy
 
 if TYPE_CHECKING:
     import os

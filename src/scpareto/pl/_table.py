@@ -1,3 +1,5 @@
+"""Take a front, a model, a table or noted cells as one table."""
+
 from __future__ import annotations
 
 import re
@@ -8,14 +10,13 @@ import pandas as pd
 
 from scpareto import pareto
 from scpareto._constants import BATCH_LEFT, GENERATIVE_LOSS, STRUCTURE_KEPT
-
-from ._sources import front_in
-from ._titles import LEFT, name_of_objective
+from scpareto.pl._sources import front_in
+from scpareto.pl._titles import LEFT, name_of_objective
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from ._sources import FrontSource
+    from scpareto.pl._sources import FrontSource
 
 
 _IDENTITY = re.compile(r"point|seed|preference_.*|.*_(low|high)|n_cells|epochs?")

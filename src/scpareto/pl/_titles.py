@@ -1,3 +1,5 @@
+"""Titles of columns, as axes and legends show them."""
+
 from __future__ import annotations
 
 import re

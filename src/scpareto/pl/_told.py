@@ -9,14 +9,13 @@ import numpy as np
 
 from scpareto._constants import ALARM_FROM
 from scpareto.pareto import Front, sweep_record, value_in_words
-
-from ._table import as_table, judged_plane
-from ._titles import LEFT
+from scpareto.pl._table import as_table, judged_plane
+from scpareto.pl._titles import LEFT
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ._sources import FrontLike
+    from scpareto.pl._sources import FrontLike
 
 _LARGE_LOSS = 5.0
 """Percent of the structure; a loss that could be as large is not called none."""

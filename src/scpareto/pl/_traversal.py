@@ -10,11 +10,11 @@ from matplotlib.lines import Line2D
 from scipy import sparse
 from sklearn.decomposition import PCA
 
-from ._finish import Finish
-from ._on_data import RIGHT_MARGIN, LegendLoc, write_on_data
-from ._palette import Palette, category_colors, colors_in_uns
-from ._sources import is_cells
-from ._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, NOTE_SIZE, new_axes, settle
+from scpareto.pl._finish import Finish
+from scpareto.pl._on_data import RIGHT_MARGIN, LegendLoc, write_on_data
+from scpareto.pl._palette import Palette, category_colors, colors_in_uns
+from scpareto.pl._sources import is_cells
+from scpareto.pl._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, NOTE_SIZE, new_axes, settle
 
 if TYPE_CHECKING:
     import os

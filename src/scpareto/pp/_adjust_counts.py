@@ -11,18 +11,17 @@ from scipy import sparse
 
 from scpareto._cells import key_of, note
 from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY
-
-from ._check import at_least, batches_of, choose, counts_of
-from ._donors import donor_weights
-from ._features import FEATURES, centred_representation, matching_features, unit_length
-from ._inputs import control_of, representation_of, size_factors_of
-from ._multiplicative_model import VARIANTS, centred
-from ._overlap import comparable_share, donor_shares, linked_batches
-from ._pseudobulk import pseudobulk
-from ._rescale import rescaled
-from ._strata import STRATA, assign_strata
-from ._support import Support
-from ._weights import WEIGHTS
+from scpareto.pp._check import at_least, batches_of, choose, counts_of
+from scpareto.pp._donors import donor_weights
+from scpareto.pp._features import FEATURES, centred_representation, matching_features, unit_length
+from scpareto.pp._inputs import control_of, representation_of, size_factors_of
+from scpareto.pp._multiplicative_model import VARIANTS, centred
+from scpareto.pp._overlap import comparable_share, donor_shares, linked_batches
+from scpareto.pp._pseudobulk import pseudobulk
+from scpareto.pp._rescale import rescaled
+from scpareto.pp._strata import STRATA, assign_strata
+from scpareto.pp._support import Support
+from scpareto.pp._weights import WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -9,9 +9,8 @@ import pandas as pd
 
 from scpareto._cells import matrix_of, records
 from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY
-
-from ._check import choose
-from ._rescale import rescaled
+from scpareto.pp._check import choose
+from scpareto.pp._rescale import rescaled
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
-from ._weights import WEIGHTS
+from scpareto.pp._weights import WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

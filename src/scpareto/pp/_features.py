@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, svds
 
-from ._check import totals
+from scpareto.pp._check import totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ._check import choose, counts_of
+from scpareto.pp._check import choose, counts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

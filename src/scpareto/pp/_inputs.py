@@ -8,8 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from scpareto._cells import check_genes, check_numbers, in_order
-
-from ._check import totals
+from scpareto.pp._check import totals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from ._check import counts_of
+from scpareto.pp._check import counts_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

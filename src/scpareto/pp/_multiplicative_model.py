@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ._pseudobulk import Pseudobulk
+    from scpareto.pp._pseudobulk import Pseudobulk
 
 _BOUND = np.log(1e3)
 _TINY = 1e-12

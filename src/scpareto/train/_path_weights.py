@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _LEAST_LEVERAGE = 0.25
 """Sum of squared coefficients below which control points follow the statistics of a place more slowly."""
-_HASTE = 5.0
+_STATISTICS_RATE = 5.0
 """How much more a minibatch moves running statistics than in a plain training: each place sees few minibatches."""
 
 
@@ -124,7 +124,7 @@ class PathWeights(nn.Module):
         changes = averaged_tensors([now - before for now, before in zip(self._running, self._placed, strict=True)])
         for control in range(1, len(self.controls)):
             if coefficients[control]:
-                rate = _HASTE * float(coefficients[control]) / leverage
+                rate = _STATISTICS_RATE * float(coefficients[control]) / leverage
                 torch._foreach_add_(self.statistics_of(control), changes, alpha=rate)
 
     def take_gradients(self, gradients: Sequence[Tensor | None], shares: NDArray) -> None:

@@ -6,7 +6,7 @@ Beside them lies what several methods share: ``_autoencoder`` and ``_autoencoder
 scvi-tools) and ``_neighbors`` (MNN and Seurat).
 """
 
-from . import (  # noqa: I001 - registered on import, in the order of the table
+from scpareto.bench._methods import (  # noqa: I001 - registered on import, in the order of the table
     _pca,
     _combat,
     _harmony,

@@ -1,5 +1,5 @@
 """An interactive view of a front: one self-contained page, or a widget."""
 
-from ._explorer import explorer
+from scpareto.pl._explorer._explorer import explorer
 
 __all__ = ["explorer"]

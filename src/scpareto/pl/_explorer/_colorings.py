@@ -110,7 +110,7 @@ def of_column(name: str, adata: AnnData, cells: np.ndarray) -> Coloring:
     categories = tuple(str(category) for category in categorical.cat.categories)
     if len(categories) > _MOST_CATEGORIES:
         raise ValueError(f"color={name!r} has {len(categories):,} categories; at most {_MOST_CATEGORIES} can be shown.")
-    codes = categorical.cat.codes.to_numpy()
+    codes = categorical.cat.codes.to_numpy(dtype=np.int64)
     # categories of unlike types may be written alike, so that they are not coloured by name
     numbers = [str(i) for i in range(len(categories))]
     stored = colors_in_uns(adata, name, categories)

@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING, Any, Literal
 from scpareto._constants import ALARM_FROM
 from scpareto._runtime import check_folder, written_whole
 from scpareto.pareto import Front
-
-from ._cells import StoredCodes, checked_coordinates, codes_along_front, coordinates, front_of, stratified
-from ._colorings import check_names, of_column, of_genes
-from ._findings import KEY, findings_along
-from ._pack import pack
-from ._page import write_page
-from ._panels import static_pictures
-from ._places import left_along, places_of, with_places
-from ._points import describe_front
-from ._widget import make_widget, require_anywidget
+from scpareto.pl._explorer._cells import (
+    StoredCodes,
+    checked_coordinates,
+    codes_along_front,
+    coordinates,
+    front_of,
+    stratified,
+)
+from scpareto.pl._explorer._colorings import check_names, of_column, of_genes
+from scpareto.pl._explorer._findings import KEY, findings_along
+from scpareto.pl._explorer._pack import pack
+from scpareto.pl._explorer._page import write_page
+from scpareto.pl._explorer._panels import static_pictures
+from scpareto.pl._explorer._places import left_along, places_of, with_places
+from scpareto.pl._explorer._points import describe_front
+from scpareto.pl._explorer._widget import make_widget, require_anywidget
 
 if TYPE_CHECKING:
     import os
@@ -24,7 +30,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import ArrayLike
 
-    from ._cells import ModelWithFront
+    from scpareto.pl._explorer._cells import ModelWithFront
 
 _METHODS = {"umap": "UMAP", "tsne": "t-SNE"}
 _LONGEST = 255

@@ -8,7 +8,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ._colorings import Coloring
+    from scpareto.pl._explorer._colorings import Coloring
 
 _STEPS = 65535
 

@@ -8,9 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from scpareto.pl._embedding import front_embedding
+from scpareto.pl._explorer._colorings import MISSING_CODE
 from scpareto.pl._front import front as draw_front
-
-from ._colorings import MISSING_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from scpareto.pareto import Front
-
-    from ._colorings import Coloring
+    from scpareto.pl._explorer._colorings import Coloring
 
 _MOST_POINTS, _MOST_COLORINGS = 4, 2
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._page import as_json, static_file
+from scpareto.pl._explorer._page import as_json, static_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
