@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from importlib.metadata import version
+import inspect
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,10 +15,12 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
 
+import scpareto
 from scpareto import fit_front
 from scpareto._cells import Stream, stratified_split
 from scpareto.datasets import simulate_batches
 from scpareto.model import ParetoVI
+from scpareto.tl import survives
 
 PLAN = {"critic_warmup": {"max_epochs": 2}, "de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
 SHORT = {"max_epochs": 4, "max_epochs_pretrain": 2, "n_points": 4, "plan_kwargs": PLAN, "progress": False}
@@ -201,6 +205,17 @@ def test_a_plain_scvi_has_the_same_codes(streamed, module):
 def test_what_needs_the_cells_says_so_and_what_to_do(streamed, ask, verb):
     with pytest.raises(ValueError, match=rf"holds no cells to {verb}.*dataloader=datamodule.inference_dataloader"):
         ask(streamed)
+
+
+def test_findings_of_cells_are_not_looked_for(streamed, cells):
+    with pytest.raises(ValueError, match="The model holds no cells"):
+        survives(streamed, cells, groupby="cell_type", progress=False)
+
+
+def test_the_card_of_a_hub_folder_is_written(streamed, tmp_path):
+    pytest.importorskip("huggingface_hub", reason="the extra hub is not installed")
+    streamed.save_for_hub(tmp_path / "model", license_info="mit")
+    assert f"{N_CELLS} cells, {N_GENES} genes" in (tmp_path / "model" / "README.md").read_text()
 
 
 def test_plain_scvi_gets_a_front_too(module):
@@ -412,10 +427,20 @@ def test_a_store_without_a_batch_is_refused(store):
         trained(module)
 
 
+SETUP_BROKEN = "setup_annbatch of this scvi-tools asks for annbatch 0.2"
+
+
+def setup_works():
+    """Whether scvi-tools' own set-up works with the annbatch that is installed."""
+    from annbatch import Loader
+
+    return "to_torch" in inspect.signature(Loader).parameters
+
+
 def test_the_set_up_of_scvi_tools_is_read(cells, tmp_path):
     pytest.importorskip("annbatch", reason="annbatch needs Python 3.12 or newer")
-    if version("scvi-tools").startswith("1.5.") and not version("annbatch").startswith("0.2."):
-        pytest.skip("setup_annbatch of scvi-tools 1.5 does not work with annbatch 0.3")
+    if not setup_works():
+        pytest.skip(SETUP_BROKEN)
     cells.write_h5ad(tmp_path / "cells.h5ad")
     module = ParetoVI.setup_annbatch(
         str(tmp_path / "store.zarr"), [str(tmp_path / "cells.h5ad")], batch_key="batch", preload_to_gpu=False
@@ -423,3 +448,19 @@ def test_the_set_up_of_scvi_tools_is_read(cells, tmp_path):
     model = trained(module)
     assert model.registry["field_registries"]["X"]["state_registry"]["column_names"] == list(cells.var_names)
     assert len(model.get_latent_representation(dataloader=module.inference_dataloader())) == N_CELLS
+
+
+def test_the_guide_is_as_it_says(cells, tmp_path, monkeypatch):
+    pytest.importorskip("annbatch", reason="annbatch needs Python 3.12 or newer")
+    if not setup_works():
+        pytest.skip(SETUP_BROKEN)
+    monkeypatch.chdir(tmp_path)
+    cells.write_h5ad("one.h5ad")
+    text = (Path(__file__).parents[2] / "docs" / "user_guide" / "scvi_tools.md").read_text()
+    section = text.split("## Data modules")[1].split("\n## ")[0]
+    (block,) = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
+    # Short, and without a GPU: the guide is about what is called.
+    monkeypatch.setattr(ParetoVI, "train", functools.partialmethod(ParetoVI.train, **SHORT))
+    names = {"sp": scpareto, "paths": ["one.h5ad"]}
+    exec(block, names)
+    assert len(names["codes"]) == N_CELLS
