@@ -135,12 +135,12 @@ def test_what_the_module_converts_before_a_minibatch_is_used():
     assert Stream(Tuples(), EXPECTED).held(0).n_cells["train"] == N_TRAIN
 
 
-def test_the_nearest_held_cell_of_the_batch_stands_in():
+def test_a_cell_of_the_nearest_population_of_the_batch_stands_in():
     rng = np.random.default_rng(0)
     kinds = np.tile([0, 1], 100)
     batch = np.repeat([0, 1], 100)
     counts = rng.poisson(np.where(kinds[:, None] == np.arange(20) // 10, 8, 1)).astype(np.float32)
-    found = StandIns(sparse.csr_matrix(counts), batch, np.arange(0, 200, 2) + np.tile([0, 1], 50))
+    found = StandIns(sparse.csr_matrix(counts), batch, kinds, np.arange(0, 200, 2) + np.tile([0, 1], 50))
     rows = found(torch.from_numpy(counts), torch.from_numpy(batch)[:, None]).numpy().ravel()
     np.testing.assert_array_equal(kinds[rows], kinds)
     np.testing.assert_array_equal(batch[rows], batch)

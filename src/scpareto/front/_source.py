@@ -86,7 +86,10 @@ class Source:
                 )
         values = self.manager.get_from_registry(REGISTRY_KEYS.X_KEY)
         batch = np.asarray(self.manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)).ravel()
-        self.stream.stand_ins = StandIns(values, batch, self.split.train, counts=counts)
+        (found,) = clusterings
+        assert found.memberships is not None  # populations are found before anything is trained
+        population = found.memberships.argmax(1).numpy()
+        self.stream.stand_ins = StandIns(values, batch, population, self.split.train, counts=counts)
 
 
 def source_of(model: BaseModelClass, options: FrontOptions, seed: int) -> Source:
