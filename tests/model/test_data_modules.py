@@ -305,6 +305,7 @@ def test_bad_data_modules_are_refused_before_training(cells, kind, error, told, 
     [
         ({"train_size": 0.8}, "train_size=0.8: this data module parts its cells itself"),
         ({"split": [[0], [1], [2]]}, "parts its cells itself"),
+        ({"shuffle_set_split": False}, "shuffle_set_split=False: this data module parts its cells itself"),
         ({"devices": 2}, "devices=2: one process reads"),
         ({"datamodule": None}, r"made without cells.*train\(datamodule=...\)"),
     ],
@@ -315,6 +316,11 @@ def test_arguments_that_need_rows_are_refused(module, changes, told):
 
 
 def test_models_that_no_data_module_trains_are_refused(cells, module):
+    for option in ({"preset": "paper"}, {"use_observed_lib_size": False}):
+        with pytest.raises(ValueError, match="learned library size"):
+            ParetoVI(registry=module.registry, **option)
+    with pytest.raises(ValueError, match=r"made of nothing.*SCVI\(registry=datamodule.registry\)"):
+        fit_front(scvi.model.SCVI(), **SHORT, datamodule=module)
     adata = cells.copy()
     ParetoVI.setup_anndata(adata, batch_key="batch")
     with pytest.raises(ValueError, match=r"holds an AnnData.*ParetoVI\(registry=datamodule.registry\)"):

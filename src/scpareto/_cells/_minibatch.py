@@ -88,7 +88,7 @@ class Expected:
         return torch.as_tensor(value)
 
     def _codes(self, minibatch: Mapping[str, Any], key: str, n_cells: int, sizes: tuple[int, ...]) -> Tensor:
-        codes = self._of(minibatch, key).long()
+        codes = self._of(minibatch, key).long().cpu()
         codes = codes[:, None] if codes.ndim == 1 else codes
         self._check_shape(key, codes, (n_cells, len(sizes)))
         if n_cells and (int(codes.min()) < 0 or bool((codes.amax(0) >= torch.tensor(sizes)).any())):

@@ -70,7 +70,7 @@ class StandIns:
 
         A cell of a batch of which none is held has one of another batch.
         """
-        places, levels = self._places_of(counts), batch.numpy().ravel()
+        places, levels = self._places_of(counts.cpu()), batch.cpu().numpy().ravel()
         found = np.empty(len(places), dtype=np.int64)
         for level in np.unique(levels):
             cells, own = np.flatnonzero(levels == level), np.flatnonzero(self._batch == level)

@@ -36,7 +36,7 @@ def checked_registry(model: BaseModelClass) -> Mapping[str, Any]:
     Raises
     ------
     ValueError
-        If it holds cells of its own, or nothing is known of its data.
+        If it holds cells of its own, or reads size factors.
     TypeError
         If it is of another family.
     """
@@ -48,11 +48,6 @@ def checked_registry(model: BaseModelClass) -> Mapping[str, Any]:
     if model.adata is not None:
         raise ValueError(
             "The model holds an AnnData. A data module trains a model that was made of its registry: "
-            f"{type(model).__name__}(registry=datamodule.registry)."
-        )
-    if model.module is None or getattr(model, "registry_", None) is None:
-        raise ValueError(
-            "The model was made of nothing. Make it of the registry: "
             f"{type(model).__name__}(registry=datamodule.registry)."
         )
     if model.registry["setup_args"].get("size_factor_key"):

@@ -61,6 +61,11 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
         )
     if options.executor is None:  # workers elsewhere may have what this process lacks
         check_accelerator(options.accelerator, options.devices)
+    if model.module is None:
+        raise ValueError(
+            "The model was made of nothing. Make it of the registry of a data module: "
+            f"{type(model).__name__}(registry=datamodule.registry)."
+        )
     if model.adata_manager is None and options.datamodule is None:
         raise ValueError(NO_CELLS)
     recipe = options.recipe(adapter_class(model).recipe if options.preset is None else {})

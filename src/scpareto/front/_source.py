@@ -39,7 +39,7 @@ NO_CELLS = (
     "The model was made without cells. Give it the data module whose registry it was made of, train(datamodule=...), "
     "or make it of an AnnData that was set up."
 )
-_OF_CELLS = ("split", "external_indexing", "train_size", "validation_size")
+_OF_CELLS = ("split", "train_size", "validation_size", "shuffle_set_split", "external_indexing")
 """Arguments that part cells by row, which only the data module of annbatch knows."""
 
 
@@ -137,7 +137,7 @@ def _streamed(model: BaseModelClass, options: FrontOptions, seed: int) -> Source
         facts["indices"] = _indices(split)
     else:
         for name in _OF_CELLS:
-            if getattr(options, name) is not None:
+            if getattr(options, name) is not getattr(type(options), name):
                 raise ValueError(
                     f"{name}={getattr(options, name)!r}: this data module parts its cells itself, by its "
                     "train_dataloader and val_dataloader."

@@ -28,7 +28,7 @@ from scpareto.model._front_mixin import FrontMixin
 from scpareto.model._minified import refuse_minified
 from scpareto.model._plain_scvi import plain_scvi
 from scpareto.model._presets import PRESETS, with_paper_preset
-from scpareto.model._without_cells import refuse_without_cells
+from scpareto.model._without_cells import is_of_data_module, refuse_without_cells
 from scpareto.module import ParetoVAE
 
 if TYPE_CHECKING:
@@ -141,6 +141,11 @@ class ParetoVI(FrontMixin, SCVI):
             defaults = inspect.signature(ParetoVI.__init__).parameters
             architecture = with_paper_preset(architecture, defaults, kwargs)
         if adata is None and registry is not None:
+            if is_of_data_module(registry) and not architecture["use_observed_lib_size"]:
+                raise ValueError(
+                    "A learned library size (use_observed_lib_size=False, preset='paper') begins from the counts of "
+                    "all cells, which a data module does not give: leave it out."
+                )
             # Data modules name the model that they are made for by default, and loading asks for it.
             registry = {**registry, "model_name": ParetoVI.__name__}
         self.seed = resolved_seed(seed)
