@@ -54,33 +54,36 @@ class StandIns:
     ) -> None:
         self._counts = counts
         some = np.sort(np.random.default_rng(seed).choice(rows, min(len(rows), _MOST_FITTED), replace=False))
-        self._loadings = torch.from_numpy(Components.of(values[some], counts=counts, seed=seed).loadings).float()
+        self._loadings = Components.of(values[some], counts=counts, seed=seed).loadings.astype(np.float32)
         blocks = (values[rows[first : first + _BLOCK]] for first in range(0, len(rows), _BLOCK))
-        places = torch.cat([self._places_of(torch.from_numpy(block.toarray()).float()) for block in blocks])
+        places = np.concatenate([self._places_of(block.toarray().astype(np.float32)) for block in blocks])
         pairs, first, group = np.unique(
             np.column_stack([batch[rows], population[rows]]), axis=0, return_index=True, return_inverse=True
         )
         # Any cell of a population may stand in for it.
         self._rows, self._batch = rows[first], pairs[:, 0]
-        sums = torch.zeros((len(pairs), places.shape[1])).index_add_(0, torch.from_numpy(group.ravel()), places)
-        self._means = sums / torch.from_numpy(np.bincount(group.ravel())).float()[:, None]
+        self._means = np.array([places[group.ravel() == k].mean(axis=0) for k in range(len(pairs))])
+        self._lengths = (self._means**2).sum(axis=1)
 
     def __call__(self, counts: Tensor, batch: Tensor) -> Tensor:
         """Row of the held cell that stands in for each cell, shape ``(n_cells, 1)``.
 
         A cell of a batch of which none is held has one of another batch.
         """
-        places, levels = self._places_of(counts.cpu()), batch.cpu().numpy().ravel()
+        # NumPy on small matrices: PyTorch's threads would wait for each other longer than they work.
+        places, levels = self._places_of(counts.cpu().numpy()), batch.cpu().numpy().ravel()
         found = np.empty(len(places), dtype=np.int64)
         for level in np.unique(levels):
-            cells, own = np.flatnonzero(levels == level), np.flatnonzero(self._batch == level)
+            cells, own = levels == level, np.flatnonzero(self._batch == level)
             own = own if len(own) else np.arange(len(self._rows))
-            nearest = torch.cdist(places[cells], self._means[own]).argmin(1)
-            found[cells] = self._rows[own[nearest.numpy()]]
+            # Squared distances, less what is the same for all means.
+            nearest = (self._lengths[own] - 2 * places[cells] @ self._means[own].T).argmin(axis=1)
+            found[cells] = self._rows[own[nearest]]
         return torch.from_numpy(found)[:, None]
 
-    def _places_of(self, values: Tensor) -> Tensor:
+    def _places_of(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Components of dense expression, but for a shift that all share."""
         if self._counts:
-            values = torch.log1p(values * (_TARGET_SUM / values.sum(1, keepdim=True).clamp_min(1)))
+            sums = np.maximum(values.sum(axis=1, keepdims=True), 1)
+            values = np.log1p(values * (_TARGET_SUM / sums))
         return values @ self._loadings

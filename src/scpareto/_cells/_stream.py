@@ -125,12 +125,15 @@ class TrainingMinibatches:
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         for cells in self.stream.minibatches("train"):
-            if self.stream.stand_ins is not None:
-                cells[CELL_INDEX] = self.stream.stand_ins(cells[REGISTRY_KEYS.X_KEY], cells[REGISTRY_KEYS.BATCH_KEY])
             n_cells = len(cells[REGISTRY_KEYS.X_KEY])
             for rows in torch.arange(n_cells).tensor_split(-(-n_cells // self.batch_size)):
-                if len(rows) >= _LEAST:
-                    yield {key: values[rows[0] : rows[-1] + 1] for key, values in cells.items()}
+                if len(rows) < _LEAST:
+                    continue
+                cut = {key: values[rows[0] : rows[-1] + 1] for key, values in cells.items()}
+                if self.stream.stand_ins is not None:
+                    # A cut is small enough for the cache of a processor, which the whole is not.
+                    cut[CELL_INDEX] = self.stream.stand_ins(cut[REGISTRY_KEYS.X_KEY], cut[REGISTRY_KEYS.BATCH_KEY])
+                yield cut
 
 
 def _has_loader(module: Any, name: str) -> bool:
