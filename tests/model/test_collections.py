@@ -193,17 +193,6 @@ def test_lazily_read_data_are_refused_before_training(cells, tmp_path):
         ParetoVI.setup_anndata(adata, batch_key="batch")
 
 
-def test_data_modules_are_refused_before_training(cells):
-    adata = cells.copy()
-    ParetoVI.setup_anndata(adata, batch_key="batch")
-    model = ParetoVI(adata, n_hidden=16, n_latent=3)
-    with pytest.raises(ValueError, match="not trained from a data module"):
-        model.train(**SHORT, datamodule=object())
-    streamed = ParetoVI(registry=model.registry, n_hidden=16, n_latent=3)
-    with pytest.raises(ValueError, match="rows of their cells"):
-        streamed.train(**SHORT)
-
-
 def test_the_adapter_of_scvi_tools_has_no_x(cells, tmp_path):
     """Why a layer has to be named; if this fails, the limit can go."""
     adata = of_files(cells, tmp_path)

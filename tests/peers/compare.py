@@ -29,7 +29,7 @@ DEVIATIONS: dict[str, dict[str, str]] = {
     "ParetoVI": {
         "test_saving_and_loading": "files of scvi-tools before 0.15 are pickles, which are not opened",
         "test_scvi_n_obs_error": "train_size=1 leaves no cells to judge points on",
-        "test_scvi_no_anndata": "a front needs known cells, which a data module does not name",
+        "test_scvi_no_anndata": "makes a model of nothing, whose network comes to be in train",
         "test_scvi_no_anndata_with_external_indices": "the same",
         "test_scvi_log_on_step": "losses are recorded once an epoch",
     },

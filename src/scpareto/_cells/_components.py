@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,17 +58,45 @@ def principal_components(
         sc.pp.pca(adata, n_comps=min(N_COMPONENTS, n_cells - 1, n_genes - 1), random_state=seed)
         return np.asarray(adata.obsm["X_pca"], dtype=np.float64)
     chosen = np.sort(np.random.default_rng(seed).choice(n_cells, most, replace=False))
-    sample = _prepared(rows_of(values, chosen if cells is None else cells[chosen]), counts=counts)
-    sc.pp.pca(sample, n_comps=min(N_COMPONENTS, n_genes - 1), random_state=seed)
-    loadings = np.asarray(sample.varm["PCs"], dtype=np.float64)
-    centre = np.asarray(sample.X.mean(axis=0)).ravel() @ loadings
-    del sample
+    fitted = Components.of(rows_of(values, chosen if cells is None else cells[chosen]), counts=counts, seed=seed)
     parts = []
     for _, block in row_blocks(values, rows=cells):
         for first in range(0, block.shape[0], most):
-            part = _prepared(block[first : first + most], counts=counts)
-            parts.append(np.asarray(part.X @ loadings, dtype=np.float64) - centre)
+            parts.append(fitted(block[first : first + most]))
     return np.concatenate(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Principal components that were fitted to some cells, and into which others are projected.
+
+    Parameters
+    ----------
+    loadings
+        Shape ``(n_genes, n_components)``.
+    centre
+        Projection of the mean of the fitted cells.
+    counts
+        Whether expression is counts.
+    """
+
+    loadings: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    counts: bool
+
+    @classmethod
+    def of(cls, values: Any, *, counts: bool = True, seed: int = 0) -> Components:
+        """Fit components to expression in memory, see :func:`principal_components`."""
+        sample = _prepared(values, counts=counts)
+        n_cells, n_genes = sample.shape
+        sc.pp.pca(sample, n_comps=min(N_COMPONENTS, n_cells - 1, n_genes - 1), random_state=seed)
+        loadings = np.asarray(sample.varm["PCs"], dtype=np.float64)
+        return cls(loadings, np.asarray(sample.X.mean(axis=0)).ravel() @ loadings, counts)
+
+    def __call__(self, values: Any) -> NDArray[np.float64]:
+        """Components of expression in memory, shape ``(n_cells, n_components)``."""
+        part = _prepared(values, counts=self.counts)
+        return np.asarray(part.X @ self.loadings, dtype=np.float64) - self.centre
 
 
 def _prepared(values: Any, *, counts: bool) -> AnnData:

@@ -10,6 +10,7 @@ from scpareto._runtime import check_trainer_keywords, checked_seed, whole_number
 from scpareto._scvi_compat import get_max_epochs_heuristic
 from scpareto.front._executor import EXECUTORS
 from scpareto.front._presets import PRESETS, Preset
+from scpareto.front._refused import REFUSED
 from scpareto.front._scvi_arguments import (
     OF_PLANS,
     OF_TRAINERS,
@@ -26,17 +27,12 @@ from scpareto.pareto import solver_class
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike
 
     from scpareto.train import Recipe
 
-NO_DATA_MODULE = (
-    "A front is not trained from a data module: its points share one split of the cells and are judged on the codes of "
-    "known cells, and a data module gives minibatches without the rows of their cells. Set the model up with cells "
-    "that stay on disk: a backed AnnData, sparse groups of zarr stores, or a CollectionAdapter of several files."
-)
 _NOT_OF_TRAIN = ("seed", "preset", "trainer_kwargs", "external_indexing")
 """Fields that are no arguments of :meth:`scpareto.model.ParetoVI.train`."""
 _TOLD = ("max_epochs", "max_epochs_pretrain")
@@ -137,7 +133,10 @@ class FrontOptions:
     preset
         ``"paper"`` for the published training recipe, None for the practical one.
     datamodule
-        Refused: a front needs known cells.
+        Data module of scvi-tools, or one of your own, whose cells train a model that was made of its registry instead
+        of an AnnData (:class:`scvi.model.SCVI` or :class:`scpareto.model.ParetoVI`, ``registry=datamodule.registry``).
+        Training cells are read in each epoch, of the others a sample is held in memory; see the user guide for what is
+        judged.
     trainer_config
         Arguments of :class:`scvi.train.Trainer`; of a config object counts what differs from its defaults.
     trainer_kwargs
@@ -339,53 +338,3 @@ class FrontOptions:
 def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name}={value!r} is not one of {', '.join(map(repr, choices))}.")
-
-
-REFUSED: tuple[tuple[Callable[[FrontOptions], bool], str], ...] = (
-    (
-        lambda o: bool(o.executor_kwargs) and o.executor is None,
-        "executor_kwargs are given without an executor.",
-    ),
-    (
-        lambda o: o.executor is not None and o.warm_start == "path",
-        "warm_start='path' trains one point after the other; executor='ray' does not go with it.",
-    ),
-    (
-        lambda o: str(o.trainer_kwargs.get("precision", "32")).startswith("16"),
-        "precision=16: half precision overflows in the critics. Use 32 or 'bf16-mixed'.",
-    ),
-    (
-        lambda o: o.datamodule is not None,
-        NO_DATA_MODULE,
-    ),
-    (
-        lambda o: (o.max_epochs_pretrain or 0) >= (o.max_epochs or math.inf),
-        "max_epochs={max_epochs} is the whole training and max_epochs_pretrain={max_epochs_pretrain} its shared start, "
-        "which leaves nothing for what follows. Give a larger max_epochs, or leave max_epochs_pretrain out.",
-    ),
-    (
-        lambda o: o.split is not None and o.fractions is not None,
-        "split names the cells of each part; train_size and validation_size do not go with it.",
-    ),
-    (
-        lambda o: o.split is not None and o.external_indexing is not None,
-        "split and external_indexing both name the cells of each part. Give one of them.",
-    ),
-    (
-        lambda o: o.along_path and o.warm_start == "path",
-        "warm_start='path' is for points that are trained apart; method='conditional' has none.",
-    ),
-    (
-        lambda o: o.along_path and bool(o.learned),
-        "method='conditional' does not take {learned}, which learns with the model.",
-    ),
-    (
-        lambda o: o.along_path and o.executor is not None,
-        "method='conditional' is one training; executor='ray' does not go with it.",
-    ),
-    (
-        lambda o: o.along_path and o.preset == "paper",
-        "preset='paper' trains every point apart; method='conditional' does not go with it.",
-    ),
-)
-"""Combinations that are refused, with the sentence that is shown."""

@@ -10,24 +10,23 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import torch
-from scvi import REGISTRY_KEYS
 from scvi import settings as scvi_settings
 from scvi.model.base import BaseModelClass
 
 from scpareto._runtime import check_accelerator, child_seed, hardware, resolved_seed, seeded
 from scpareto.front import _seeds
 from scpareto.front._build import build_objectives, check_targets, is_alone, is_without_nuisance, paired
-from scpareto.front._checks import checked_grid, checked_loading, split_of_options
+from scpareto.front._checks import checked_grid, checked_loading
 from scpareto.front._executor import RayExecutor, is_on_gpu
 from scpareto.front._fingerprint import data_hash, model_settings, state_hash, trainer_settings
 from scpareto.front._front_run import FrontRun
 from scpareto.front._judged_cells import JudgedCells
 from scpareto.front._judging import Judging
-from scpareto.front._options import NO_DATA_MODULE
+from scpareto.front._source import NO_CELLS, source_of
 from scpareto.front._spec import FrontSpec
 from scpareto.front._store import PartStore
 from scpareto.pareto import get_scaler, get_solver, solver_class
-from scpareto.train import Problem, get_adapter
+from scpareto.train import Problem, adapter_class, get_adapter
 
 if TYPE_CHECKING:
     from scpareto.front._options import FrontOptions
@@ -60,30 +59,36 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
         raise TypeError(
             f"model={model!r} is no model of scvi-tools or scpareto: give one that is set up on your cells."
         )
-    if model.adata_manager is None:
-        raise ValueError(NO_DATA_MODULE)
     if options.executor is None:  # workers elsewhere may have what this process lacks
         check_accelerator(options.accelerator, options.devices)
-    adapter, manager = get_adapter(model), model.adata_manager
-    recipe = options.recipe(adapter.recipe if options.preset is None else {})
+    if model.module is None:
+        raise ValueError(
+            "The model was made of nothing. Make it of the registry of a data module: "
+            f"{type(model).__name__}(registry=datamodule.registry)."
+        )
+    if model.adata_manager is None and options.datamodule is None:
+        raise ValueError(NO_CELLS)
+    recipe = options.recipe(adapter_class(model).recipe if options.preset is None else {})
     get_scaler(recipe.scaler)
     seed = resolved_seed(options.seed)
-    batch = manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)
-    split = split_of_options(options, batch, seed, manager.adata.obs_names)
     pairs = paired(options.objectives, options.objective_kwargs)
+    grid = checked_grid(solver_class(options.solver), options.n_points, options.preferences, 1 + len(pairs))
+    solver_kwargs = options.solver_kwargs or {}
+    get_solver(options.solver, preferences=grid, **{"safeguards": recipe.safeguards} | solver_kwargs)
+    source = source_of(model, options, seed)
+    manager, split = source.manager, source.split
+    adapter = get_adapter(model, None if source.stream is None else manager)
     with seeded(child_seed(seed, _seeds.FIRST_CRITIC)):
-        objectives, clusterings, composition = build_objectives(pairs, adapter, manager, recipe, len(split.train))
+        objectives, clusterings, composition = build_objectives(pairs, adapter, manager, recipe, source.n_train)
+    source.follow(clusterings, counts=adapter.takes_counts)
     alone = is_alone(objectives, adapter, manager)
     if is_without_nuisance(adapter) and alone:
         warnings.warn(NO_BATCH_KEY, UserWarning, stacklevel=4)
     if not alone:
         check_targets(objectives, adapter, manager, split)
-    grid = checked_grid(solver_class(options.solver), options.n_points, options.preferences, 1 + len(objectives))
-    solver_kwargs = options.solver_kwargs or {}
-    get_solver(options.solver, preferences=grid, **{"safeguards": recipe.safeguards} | solver_kwargs)
     batch_size = int(options.batch_size or scvi_settings.batch_size)
-    loader_kwargs = checked_loading(options.loader_kwargs, len(split.train), batch_size)
-    n_pretrain, n_epochs = options.lengths(manager.adata.n_obs, math.ceil(len(split.train) / batch_size))
+    loader_kwargs = checked_loading(options.loader_kwargs, source.n_train, batch_size)
+    n_pretrain, n_epochs = options.lengths(source.n_cells, math.ceil(source.n_train / batch_size))
     spec = FrontSpec(
         method=options.solver,
         solver_kwargs=solver_kwargs,
@@ -96,7 +101,9 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
         alone=alone,
     )
     trainer_kwargs = hardware(options.accelerator, options.devices) | options.trainer_kwargs
-    problem = Problem(adapter, manager, split, tuple(objectives), recipe, batch_size, trainer_kwargs, loader_kwargs)
+    problem = Problem(
+        adapter, manager, split, tuple(objectives), recipe, batch_size, trainer_kwargs, loader_kwargs, source.stream
+    )
     on_gpu = is_on_gpu(options.accelerator)
     executor = None if options.executor is None else RayExecutor(on_gpu=on_gpu, **options.executor_kwargs or {})
     settings = settings_of(options, spec, problem)
@@ -109,18 +116,22 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     judging = Judging.of(problem, child_seed(seed, _seeds.JUDGING))
     if alone:
         judging = replace(judging, target=None, objectives=(), others=())
-    metadata = settings | {
-        "versions": noted["versions"],
-        "target": judging.target,
-        "other_targets": list(judging.others),
-        "cell_names": [str(name) for name in manager.adata.obs_names],
-        "indices": {name: torch.from_numpy(index.copy()) for name, index in split.items()},
-    }
+    metadata = (
+        settings
+        | source.facts
+        | {
+            "versions": noted["versions"],
+            "target": judging.target,
+            "other_targets": list(judging.others),
+        }
+    )
     if composition is not None:
         metadata["composition"] = composition.to_plain()
-    if cells.rows is not None:
-        metadata["n_judged"] = {name: len(index) for name, index in cells.split.items()}
-        logger.info("Points are judged on %d of the %d cells.", len(cells.rows), manager.adata.n_obs)
+    if cells.rows is not None or source.stream is not None:
+        n_judged = {name: len(index) for name, index in cells.split.items()}
+        if (total := sum(n_judged.values())) < source.n_cells:
+            metadata["n_judged"] = n_judged
+            logger.info("Points are judged on %d of the %d cells.", total, source.n_cells)
     store = PartStore(settings | fingerprint, options.checkpoint_dir, noted=noted)
     return FrontRun(
         problem,

@@ -16,6 +16,7 @@ from scpareto.model._minified import refuse_minified
 from scpareto.model._plain_saving import INDICES, PlainSavingMixin
 from scpareto.model._query_mixin import QueryMixin
 from scpareto.model._selection_mixin import SelectionMixin
+from scpareto.model._without_cells import refuse_without_cells
 from scpareto.pareto import Front, front_record, place_record
 
 if TYPE_CHECKING:
@@ -133,11 +134,13 @@ class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
         KeyError
             If the column or a gene does not exist.
         ValueError
-            If the data are minified, too few test cells have a label, or a control gene does not vary.
+            If the model holds no cells or minified ones, too few test cells have a label, or a control gene does not
+            vary.
         ImportError
             If scib-metrics is wanted and not installed.
         """
         front = self._trained_front()
+        refuse_without_cells(self, "judge")
         refuse_minified(self, "judge")
         obs = self.adata.obs
         if labels_key is not None and labels_key not in obs:
@@ -201,6 +204,7 @@ class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
         ValueError
             If it holds other cells, or in another order.
         """
+        refuse_without_cells(self, "compare others with")
         if not adata.obs_names.equals(self.adata.obs_names):
             raise ValueError("adata must hold the cells of the model, in its order.")
         self._written_to, self._written_facts = adata, dict(facts or {})

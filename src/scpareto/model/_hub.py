@@ -103,7 +103,7 @@ class HubMixin:
         stats: Any = model.summary_stats
         n_batches = f", {stats.n_batch} batches" if "n_batch" in stats else ""
         facts = [f"- {stats.n_cells:,} cells, {stats.n_vars:,} genes{n_batches}"]
-        facts.append(f"- genes: {', '.join(map(str, model.adata.var_names[:5]))}, ...")
+        facts.append(f"- genes: {', '.join(map(str, model.get_var_names()[:5]))}, ...")
         text = card(
             name=name,
             front=front,

@@ -28,6 +28,7 @@ from scpareto.model._front_mixin import FrontMixin
 from scpareto.model._minified import refuse_minified
 from scpareto.model._plain_scvi import plain_scvi
 from scpareto.model._presets import PRESETS, with_paper_preset
+from scpareto.model._without_cells import is_of_data_module, refuse_without_cells
 from scpareto.module import ParetoVAE
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class ParetoVI(FrontMixin, SCVI):
     adata
         Data registered with :meth:`setup_anndata`.
     registry
-        Registry of a model that is loaded without data.
+        Registry of a data module that will train the model, ``registry=datamodule.registry``, or of a model that is
+        loaded without data.
     n_hidden, n_latent, n_layers, dropout_rate, dispersion, gene_likelihood, use_observed_lib_size, latent_distribution
         As in :class:`scvi.model.SCVI`.
     preset
@@ -116,7 +118,10 @@ class ParetoVI(FrontMixin, SCVI):
         if preset not in PRESETS:
             raise ValueError(f"preset={preset!r} is unknown. Choose one of {', '.join(map(repr, PRESETS))}.")
         if adata is None and registry is None:
-            raise ValueError("ParetoVI needs adata, registered with ParetoVI.setup_anndata(adata, batch_key=...).")
+            raise ValueError(
+                "ParetoVI needs adata, registered with ParetoVI.setup_anndata(adata, batch_key=...), or the registry "
+                "of a data module."
+            )
         architecture = {
             name: given[name]
             for name in (
@@ -135,6 +140,14 @@ class ParetoVI(FrontMixin, SCVI):
         if preset == "paper":
             defaults = inspect.signature(ParetoVI.__init__).parameters
             architecture = with_paper_preset(architecture, defaults, kwargs)
+        if adata is None and registry is not None:
+            if is_of_data_module(registry) and not architecture["use_observed_lib_size"]:
+                raise ValueError(
+                    "A learned library size (use_observed_lib_size=False, preset='paper') begins from the counts of "
+                    "all cells, which a data module does not give: leave it out."
+                )
+            # Data modules name the model that they are made for by default, and loading asks for it.
+            registry = {**registry, "model_name": ParetoVI.__name__}
         self.seed = resolved_seed(seed)
         with seeded(self.seed):
             super().__init__(adata, registry, **architecture)
@@ -352,11 +365,28 @@ class ParetoVI(FrontMixin, SCVI):
                 self.module.eval()
             raise
 
+    def minify_adata(self, *args: Any, **kwargs: Any) -> None:
+        """Keep codes instead of counts, as :meth:`scvi.model.SCVI.minify_adata` does.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As in scvi-tools.
+
+        Raises
+        ------
+        ValueError
+            If the model holds no cells.
+        """
+        refuse_without_cells(self, "minify")
+        super().minify_adata(*args, **kwargs)
+
     def take_front(self, front: Front) -> None:
         """Keep a front that was learnt with this model, finished or not, and select the recommended point."""
         self._front = front
         self.is_trained_ = True
-        for name, part in front.metadata["indices"].items():
+        # Rows of a data module are not always known.
+        for name, part in front.metadata.get("indices", {}).items():
             setattr(self, f"{name}_indices_", np.asarray(part))
         self.select(front.recommended)
 

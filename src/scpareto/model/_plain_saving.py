@@ -15,6 +15,7 @@ from scpareto._runtime import check_accelerator, folder_written_whole
 from scpareto._scvi_compat import SAVE_KEYS
 from scpareto.model._registry_mixin import RegistryMixin
 from scpareto.model._saving import check_saved, rewrite_as_plain
+from scpareto.model._without_cells import as_data_module, is_of_data_module
 
 if TYPE_CHECKING:
     import os
@@ -54,7 +55,8 @@ class PlainSavingMixin(RegistryMixin):
         dir_path, prefix
             Folder, and prefix of the file names.
         **kwargs
-            ``overwrite``, ``save_anndata`` and further arguments of :meth:`scvi.model.base.BaseModelClass.save`.
+            ``overwrite``, ``save_anndata`` and further arguments of :meth:`scvi.model.base.BaseModelClass.save`;
+            ``datamodule`` is not needed.
 
         Raises
         ------
@@ -66,6 +68,8 @@ class PlainSavingMixin(RegistryMixin):
         folder = Path(dir_path)
         if folder.exists() and not kwargs.pop("overwrite", False):
             raise ValueError(f"{folder} already exists. Give another folder, or overwrite=True.")
+        if is_of_data_module(self.registry_):
+            kwargs["datamodule"] = as_data_module(self.registry_)
         kwargs["overwrite"] = True  # the folder that is written to was just made
         with folder_written_whole(folder) as unfinished:
             super().save(str(unfinished), prefix=prefix, **kwargs)  # type: ignore[misc]

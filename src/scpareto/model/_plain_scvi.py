@@ -8,6 +8,7 @@ from scvi.model import SCVI
 
 from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto.model._minified import refuse_minified
+from scpareto.model._without_cells import is_of_data_module, refuse_without_cells
 
 _OWN_FIELDS = (NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY)
 _OWN_SETUP = ("nuisance_keys",)
@@ -27,11 +28,11 @@ def plain_scvi(model: SCVI) -> SCVI:
     if "var_eps" in kwargs:
         extra = kwargs.get("extra_encoder_kwargs") or {}
         kwargs["extra_encoder_kwargs"] = {"var_eps": kwargs["var_eps"], **extra}
-    setup = {key: value for key, value in model.registry_["setup_args"].items() if key not in _OWN_SETUP}
-    # The batches that the model knows, of which query cells hold a few.
-    fields = {key: field for key, field in model.registry_["field_registries"].items() if key not in _OWN_FIELDS}
-    SCVI.setup_anndata(model.adata, source_registry=model.registry_ | {"field_registries": fields}, **setup)
-    plain = SCVI(model.adata, **{key: value for key, value in kwargs.items() if key not in _OWN_ARCHITECTURE})
+    architecture = {key: value for key, value in kwargs.items() if key not in _OWN_ARCHITECTURE}
+    if is_of_data_module(model.registry_):
+        plain = SCVI(registry={**model.registry_, "model_name": SCVI.__name__}, **architecture)
+    else:
+        plain = _on_cells(model, architecture)
     plain.module.load_state_dict(model.module.state_dict())
     plain.module.eval()
     plain.to_device(model.device)
@@ -39,3 +40,13 @@ def plain_scvi(model: SCVI) -> SCVI:
     plain.train_indices_, plain.validation_indices_ = model.train_indices_, model.validation_indices_
     plain.test_indices_ = model.test_indices_
     return plain
+
+
+def _on_cells(model: SCVI, architecture: dict[str, Any]) -> SCVI:
+    """Build an SCVI on the cells of a model."""
+    refuse_without_cells(model, "hand over")
+    setup = {key: value for key, value in model.registry_["setup_args"].items() if key not in _OWN_SETUP}
+    # The batches that the model knows, of which query cells hold a few.
+    fields = {key: field for key, field in model.registry_["field_registries"].items() if key not in _OWN_FIELDS}
+    SCVI.setup_anndata(model.adata, source_registry=model.registry_ | {"field_registries": fields}, **setup)
+    return SCVI(model.adata, **architecture)

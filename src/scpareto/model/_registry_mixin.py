@@ -12,6 +12,7 @@ from anndata import AnnData
 from scpareto._cells import check_counts
 from scpareto._scvi_compat import minify_type_of
 from scpareto.model._expression import check_finite
+from scpareto.model._without_cells import refuse_without_cells
 
 
 class RegistryMixin:
@@ -44,6 +45,8 @@ class RegistryMixin:
 
     def _validate_anndata(self, adata: Any = None, copy_if_view: bool = True) -> Any:
         """Take other data than the model's own as :meth:`setup_anndata` does: what cannot be read is refused."""
+        if adata is None:
+            refuse_without_cells(self, "read")
         if self._is_new(adata):
             layer = self.registry_["setup_args"].get("layer")
             if layer is None or layer in adata.layers:

@@ -11,6 +11,7 @@ import numpy as np
 from scpareto._cells import check_key_added
 from scpareto.front import load_selection, refine_point
 from scpareto.model._minified import refuse_minified
+from scpareto.model._without_cells import refuse_without_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +138,8 @@ class SelectionMixin:
         Parameters
         ----------
         *args, **kwargs
-            As in scvi-tools: ``adata``, ``indices``, ``give_mean``, ``mc_samples``, ``batch_size``, ``return_dist``.
+            As in scvi-tools: ``adata``, ``indices``, ``give_mean``, ``mc_samples``, ``batch_size``, ``return_dist``,
+            ``dataloader``. A model that a data module has trained needs the last.
         batch_left, preference
             None for the selected point, or another place, for example ``batch_left=10``, see :meth:`select`; the
             selection stays. For a point by number or rule, and for other getters, see :meth:`at`.
@@ -151,6 +153,8 @@ class SelectionMixin:
         RuntimeError, ValueError, TypeError
             As :meth:`select`.
         """
+        if not args and kwargs.get("adata") is None and kwargs.get("dataloader") is None:
+            refuse_without_cells(self, "encode")
         codes = super().get_latent_representation  # type: ignore[misc]
         if preference is None and batch_left is None:
             return codes(*args, **kwargs)
@@ -194,11 +198,12 @@ class SelectionMixin:
         RuntimeError
             If the model has no front yet.
         ValueError
-            If there is no such point, ``max_epochs`` is not positive, data are minified, or the front was trained
-            within clusters, which it does not keep.
+            If there is no such point, ``max_epochs`` is not positive, the model holds no cells or minified ones, or the
+            front was trained within clusters, which it does not keep.
         TypeError
             As :meth:`select`.
         """
+        refuse_without_cells(self, "train on")
         refuse_minified(self, "train on")
         front = self._trained_front()
         module = self.module  # type: ignore[attr-defined]

@@ -145,7 +145,13 @@ class Lookup:
         return " ".join(
             filter(
                 None,
-                [recommend(self).reason, range_in_words(self), advice_on_composition(self), _of_values(self)],
+                [
+                    recommend(self).reason,
+                    range_in_words(self),
+                    advice_on_composition(self),
+                    _of_values(self),
+                    _of_data_module(self),
+                ],
             )
         )
 
@@ -232,6 +238,21 @@ class Lookup:
         certain = paired(self, "left")[0] > 0 if is_left else None
         chain = falling_steps(self.table[column].to_numpy(dtype=np.float64), (high - low) / 2, certain)
         return [self.numbers[place] for place in chain]
+
+
+def _of_data_module(front: FrontData) -> str:
+    """Say on which cells of a data module points were judged; empty for other fronts."""
+    record = front.metadata.get("data_module")
+    if record is None:
+        return ""
+    held, total = record["n_held"], sum(record["n_cells"].values())
+    told = f"The front was trained from a data module of {total:,} cells and judged on "
+    if not front.metadata.get("judged", {}).get("held_out", True):
+        return f"{told}the {sum(held.values()):,} that are held in memory, also those that trained it: too few did not."
+    return (
+        f"{told}{held['test']:,} of them, which neither trained it nor, as {held['validation']:,} others did, decided "
+        "when to stop."
+    )
 
 
 def _of_values(front: FrontData) -> str:

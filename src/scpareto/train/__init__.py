@@ -1,6 +1,6 @@
 """One training: its value, its plan, the weights of a step, the loop and the recipe."""
 
-from scpareto.train._adapter import VAEAdapter, get_adapter, register_adapter, registered_context
+from scpareto.train._adapter import VAEAdapter, adapter_class, get_adapter, register_adapter, registered_context
 from scpareto.train._plan import FrontPlan, TrainingDiverged
 from scpareto.train._problem import Problem, Start, State, begin
 from scpareto.train._recipe import PRACTICAL, PUBLISHED, Recipe

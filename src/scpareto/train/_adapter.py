@@ -39,6 +39,8 @@ class VAEAdapter:
     ----------
     model
         A set-up scvi-tools model.
+    manager
+        Registered data, of a model that has none of its own.
 
     Examples
     --------
@@ -62,9 +64,9 @@ class VAEAdapter:
     recipe: ClassVar[dict[str, Any]] = {}
     """Fields of the practical recipe that suit the family better than their defaults."""
 
-    def __init__(self, model: BaseModelClass) -> None:
+    def __init__(self, model: BaseModelClass, manager: AnnDataManager | None = None) -> None:
         self.module = model.module
-        manager = model.adata_manager
+        manager = model.adata_manager if manager is None else manager
         self._fields: dict[str, list[str]] = {}
         self.clusters: dict[str, Tensor] = {}
         self._products: dict[str, list[str]] = {}
@@ -254,8 +256,27 @@ def registered_context(adapter: VAEAdapter, manager: AnnDataManager) -> Context:
     return adapter.context(tensors)
 
 
-def get_adapter(model: Any) -> VAEAdapter:
+def get_adapter(model: Any, manager: AnnDataManager | None = None) -> VAEAdapter:
     """Adapter of a model's family.
+
+    Parameters
+    ----------
+    model
+        The model.
+    manager
+        Registered data, of a model that has none of its own.
+
+    Raises
+    ------
+    TypeError
+        If there is none for its module.
+    """
+    adapter = adapter_class(model)
+    return adapter(model) if manager is None else adapter(model, manager)
+
+
+def adapter_class(model: Any) -> type[VAEAdapter]:
+    """Class of the adapter of a model's family.
 
     Raises
     ------
@@ -264,7 +285,7 @@ def get_adapter(model: Any) -> VAEAdapter:
     """
     for family in type(model.module).__mro__:
         if family in _ADAPTERS:
-            return _ADAPTERS[family](model)
+            return _ADAPTERS[family]
     families = ", ".join(family.__name__ for family in _ADAPTERS)
     raise TypeError(
         f"{type(model).__name__} is not supported: fronts need a model whose module is one of {families}, not "

@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers.logger import DummyLogger
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
-from scvi.dataloaders import DataSplitter
+from scvi.dataloaders import AnnDataLoader, DataSplitter
 from scvi.train import Trainer
 from torch.distributions import Distribution
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import lightning.pytorch as lightning
     from scvi.data import AnnDataManager
 
-    from scpareto._cells import Split
+    from scpareto._cells import Split, Stream
     from scpareto.train._plan import FrontPlan
 
 
@@ -145,6 +145,7 @@ def run_training(
     best: KeepBest | None = None,
     on_epoch: Callable[[], None] | None = None,
     loader_kwargs: Mapping[str, Any] | None = None,
+    stream: Stream | None = None,
     **trainer_kwargs: Any,
 ) -> int:
     """Train ``plan`` and leave its module in evaluation mode, in its best state.
@@ -174,6 +175,8 @@ def run_training(
         Called after each main-phase epoch.
     loader_kwargs
         Passed to scvi-tools' data loaders.
+    stream
+        Reads the training cells instead, where these are a data module's; validation cells are registered ones.
     **trainer_kwargs
         Passed to :class:`scvi.train.Trainer`.
 
@@ -201,6 +204,7 @@ def run_training(
     if keeper is not None:
         callbacks.append(keeper)
     with quiet_lightning():
+        data: dict[str, Any]
         options: dict[str, Any] = {
             "logger": False,
             "enable_progress_bar": False,
@@ -215,12 +219,16 @@ def run_training(
                 f"strategy={trainer_kwargs.get('strategy', 'auto')!r} trains in copies of this process, whose results "
                 "are lost. Use strategy='ddp' in a script, or one device."
             )
-        resident = resident_dataset(manager, trainer.strategy.root_device)
-        data = _data(with_cell_index(manager, resident), split, batch_size, trainer.world_size, loader_kwargs or {})
+        if stream is None:
+            resident = resident_dataset(manager, trainer.strategy.root_device)
+            indexed = with_cell_index(manager, resident)
+            data = {"datamodule": _data(indexed, split, batch_size, trainer.world_size, loader_kwargs or {})}
+        else:
+            data = _streamed(stream, with_cell_index(manager), split, batch_size, trainer.world_size)
         # Lightning leaves modules in the mode they are in, and the training before ended in evaluation mode.
         plan.train()
         with interrupts_raised(), denormals_flushed(), _noise_of_its_own(trainer), _distributions_unchecked():
-            trainer.fit(plan, datamodule=data)
+            trainer.fit(plan, **data)
     if keeper is not None and best is None:
         keeper.restore(plan)
     plan.eval()
@@ -250,6 +258,24 @@ def _data(
         distributed_sampler=n_processes > 1,
         **{**loader_kwargs, "drop_last": drop_last},
     )
+
+
+def _streamed(
+    stream: Stream, manager: AnnDataManager, split: Split, batch_size: int, n_processes: int
+) -> dict[str, Any]:
+    """Minibatches of the training cells of a data module, and of the validation cells that are held.
+
+    Raises
+    ------
+    ValueError
+        If several processes would read them.
+    """
+    if n_processes > 1:
+        raise ValueError(
+            f"{n_processes} processes would each read all cells of the data module: use one device, or an AnnData."
+        )
+    held = AnnDataLoader(manager, indices=split.validation, batch_size=batch_size)
+    return {"train_dataloaders": stream.training(batch_size), "val_dataloaders": held}
 
 
 @contextmanager

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from scvi.data import AnnDataManager
     from torch import Tensor
 
-    from scpareto._cells import Split
+    from scpareto._cells import Split, Stream
     from scpareto.objectives import Objective
     from scpareto.train._adapter import VAEAdapter
     from scpareto.train._recipe import Recipe
@@ -38,6 +38,8 @@ class Problem:
         Passed to :class:`scvi.train.Trainer`.
     loader_kwargs
         Passed to scvi-tools' data loaders.
+    stream
+        Reads the training cells, where these are a data module's; the registered data are those of it that are held.
     """
 
     adapter: VAEAdapter
@@ -48,6 +50,7 @@ class Problem:
     batch_size: int
     trainer_kwargs: dict[str, Any]
     loader_kwargs: dict[str, Any] = field(default_factory=dict)
+    stream: Stream | None = None
 
     @property
     def names(self) -> list[str]:

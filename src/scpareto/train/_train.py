@@ -86,6 +86,7 @@ def _fit(
         best=best,
         on_epoch=on_epoch,
         loader_kwargs=problem.loader_kwargs,
+        stream=problem.stream,
         **problem.trainer_kwargs,
     )
 

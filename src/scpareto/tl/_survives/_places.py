@@ -96,6 +96,10 @@ def _codes(front: Front, model: Any, adata: AnnData) -> dict[int, NDArray[np.flo
     if model is None:
         names, of = front.metadata["cell_names"], "the front"
         codes = dict(front.codes)
+    elif model.adata is None:
+        raise ValueError(
+            "The model holds no cells, as one that a data module has trained: nothing can be looked for at its points."
+        )
     else:
         names, of, codes = model.adata.obs_names, "the data of the model", {}
         for number in front.numbers:

@@ -1,0 +1,164 @@
+"""Where the cells of a front come from: an AnnData, or a data module of which some cells are held in memory."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from scvi import REGISTRY_KEYS
+
+from scpareto._cells import (
+    AnnbatchStream,
+    StandIns,
+    Stream,
+    batch_of_rows,
+    is_annbatch,
+)
+from scpareto._runtime import child_seed, hardware
+from scpareto.front import _seeds
+from scpareto.front._checks import checked_split, split_of_options
+from scpareto.front._clusters import POPULATIONS
+from scpareto.front._data_module import checked_registry, expected_of, held_manager
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scvi.data import AnnDataManager
+    from scvi.model.base import BaseModelClass
+
+    from scpareto._cells import Split
+    from scpareto.front._clusters import Clustering
+    from scpareto.front._options import FrontOptions
+
+logger = logging.getLogger("scpareto")
+
+NO_CELLS = (
+    "The model was made without cells. Give it the data module whose registry it was made of, train(datamodule=...), "
+    "or make it of an AnnData that was set up."
+)
+_OF_CELLS = ("split", "train_size", "validation_size", "shuffle_set_split", "external_indexing")
+"""Arguments that part cells by row, which only the data module of annbatch knows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The cells of a front.
+
+    Parameters
+    ----------
+    manager
+        Registered data: all cells, or those of a data module that are held.
+    split
+        Training, validation and test cells among them.
+    n_cells, n_train
+        Number of all cells and of training cells, held or not.
+    stream
+        Reads the training cells of a data module.
+    facts
+        What the front records of its cells.
+    """
+
+    manager: AnnDataManager
+    split: Split
+    n_cells: int
+    n_train: int
+    stream: Stream | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def follow(self, clusterings: Sequence[Clustering], *, counts: bool) -> None:
+        """Let the cells of a data module belong to the populations of held cells that are like them.
+
+        Raises
+        ------
+        ValueError
+            If clusters are asked for that only registered cells can have.
+        """
+        if self.stream is None or not clusterings:
+            return
+        for clustering in clusterings:
+            if clustering.name != POPULATIONS:
+                raise ValueError(
+                    f"given={clustering.name!r}: of a data module, cells are only held in part. Choose "
+                    f"given={POPULATIONS!r}, 'auto' or None."
+                )
+        values = self.manager.get_from_registry(REGISTRY_KEYS.X_KEY)
+        batch = np.asarray(self.manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)).ravel()
+        (found,) = clusterings
+        assert found.memberships is not None  # populations are found before anything is trained
+        population = found.memberships.argmax(1).numpy()
+        self.stream.stand_ins = StandIns(values, batch, population, self.split.train, counts=counts)
+
+
+def source_of(model: BaseModelClass, options: FrontOptions, seed: int) -> Source:
+    """Find the cells of a front; those of a data module are read once.
+
+    Raises
+    ------
+    ValueError
+        If the model has no cells, or the data module's do not fit it.
+    KeyError, TypeError
+        If minibatches of the data module are not those of scvi-tools.
+    """
+    if options.datamodule is None:
+        if model.adata_manager is None:
+            raise ValueError(NO_CELLS)
+        return _registered(model.adata_manager, options, seed)
+    return _streamed(model, options, seed)
+
+
+def _registered(manager: AnnDataManager, options: FrontOptions, seed: int) -> Source:
+    batch = manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)
+    names = manager.adata.obs_names
+    split = split_of_options(options, batch, seed, names)
+    facts = {"cell_names": [str(name) for name in names], "indices": _indices(split)}
+    return Source(manager, split, manager.adata.n_obs, len(split.train), facts=facts)
+
+
+def _streamed(model: BaseModelClass, options: FrontOptions, seed: int) -> Source:
+    module, registry = options.datamodule, checked_registry(model)
+    devices = hardware(options.accelerator, options.devices)["devices"]
+    if devices not in (1, "1", [0]) and not (isinstance(devices, list) and len(devices) == 1):
+        raise ValueError(f"devices={options.devices!r}: one process reads the cells of a data module, for one device.")
+    expected = expected_of(registry)
+    if expected.n_batches < 2:
+        raise ValueError(
+            "The registry of the data module has one batch: there is nothing to correct. Make the data module with the "
+            "batch_key of the cells, and the model of its registry."
+        )
+    stream: Stream
+    facts: dict[str, Any] = {}
+    if is_annbatch(module):
+        batch = batch_of_rows(module)
+        split = split_of_options(options, batch, seed, ())
+        stream = AnnbatchStream(module, expected, split, batch)
+        facts["indices"] = _indices(split)
+    else:
+        for name in _OF_CELLS:
+            if getattr(options, name) is not getattr(type(options), name):
+                raise ValueError(
+                    f"{name}={getattr(options, name)!r}: this data module parts its cells itself, by its "
+                    "train_dataloader and val_dataloader."
+                )
+        stream = Stream(module, expected)
+    logger.info("Reading the cells of the data module once, to hold those that points are judged on.")
+    held = stream.held(child_seed(seed, _seeds.SPLIT))
+    manager = held_manager(registry, held)
+    parts = [part for _, part in held.split.items()]
+    checked_split(parts, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY), seed)
+    n_cells, n_held = sum(held.n_cells.values()), {name: len(part) for name, part in held.split.items()}
+    facts["data_module"] = {"class": type(module).__name__, "n_cells": held.n_cells, "n_held": n_held}
+    logger.info(
+        "%d of the %d cells of the data module are held in memory: %d of the training, %d that decide when to stop, "
+        "and %d that points are judged on.",
+        sum(n_held.values()),
+        n_cells,
+        *n_held.values(),
+    )
+    return Source(manager, held.split, n_cells, held.n_cells["train"], stream, facts)
+
+
+def _indices(split: Split) -> dict[str, Any]:
+    return {name: torch.from_numpy(index.copy()) for name, index in split.items()}
