@@ -10,7 +10,7 @@ from scpareto._cells._in_memory import InMemoryBatches, batches
 from scpareto._cells._indexed import CELL_INDEX, IndexedDataset, with_cell_index
 from scpareto._cells._matrix import in_order, matrix_of
 from scpareto._cells._minibatch import Expected
-from scpareto._cells._names import rows_by_name, split_by_name, values_by_name
+from scpareto._cells._names import listed, rows_by_name, split_by_name, values_by_name
 from scpareto._cells._notes import check_key_added, note, records, write_codes
 from scpareto._cells._resident import ResidentDataset, resident_dataset
 from scpareto._cells._shape import check_annotated, check_one_type, check_shape
@@ -64,6 +64,7 @@ __all__ = [
     "records",
     "resident_dataset",
     "row_blocks",
+    "listed",
     "rows_by_name",
     "rows_of",
     "split_by_name",

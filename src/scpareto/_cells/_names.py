@@ -10,9 +10,14 @@ import pandas as pd
 from scpareto._cells._split import Split
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
+
+
+def listed(names: Iterable[Any], nothing: str = "none") -> str:
+    """Names as errors list them; None is left out, by which anndata 0.13 calls ``X`` among the layers."""
+    return ", ".join(repr(name) for name in names if name is not None) or nothing
 
 
 def rows_by_name(

@@ -14,6 +14,7 @@ from scipy import sparse
 from scpareto._cells._blocks import in_memory, row_blocks
 from scpareto._cells._columns import check_categories, check_column, check_numbers, is_continuous
 from scpareto._cells._matrix import matrix_of
+from scpareto._cells._names import listed
 from scpareto._cells._shape import check_one_type, check_shape
 from scpareto._cells._where_counts import where_counts_are
 
@@ -74,7 +75,7 @@ def check_anndata(
             check_column(adata.obs, key, argument)
             _check_values(adata.obs[key], key, argument, as_text=as_text)
     if layer is not None and layer not in adata.layers.keys():
-        available = ", ".join(map(repr, adata.layers)) or "none"
+        available = listed(adata.layers)
         raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {available}.")
     check_counts(adata, layer)
     if batch_key is not None:

@@ -30,6 +30,7 @@ OF_PLANS: dict[str, Fixed] = {
     "lr_scheduler_metric": Fixed((None, "elbo_validation"), "the learning rate follows what the training lowers."),
     "compile": Fixed((False,), "a step takes the gradients of several losses of the module, which is not compiled."),
     "compile_kwargs": Fixed((None, {}), "the module is not compiled."),
+    "fused_optimizer": Fixed((True,), "the optimizer is PyTorch's own choice for the device."),
     "on_step": Fixed((False, None), "losses are recorded once an epoch."),
     "on_epoch": Fixed((True, None), "losses are recorded once an epoch."),
 }

@@ -7,6 +7,8 @@ from typing import Any
 from anndata.experimental import AnnCollection
 from scvi.dataloaders import CollectionAdapter
 
+from scpareto._cells import listed
+
 
 def prepare_collection(adata: Any, layer: str | None) -> None:
     """Check an adapted collection of files, and give it an ``uns`` of its own; nothing happens to other data.
@@ -26,15 +28,15 @@ def prepare_collection(adata: Any, layer: str | None) -> None:
         )
     if not isinstance(adata, CollectionAdapter):
         return
-    available = list(adata.layers.keys())
-    listed = ", ".join(map(repr, available)) or "none"
+    available = [name for name in adata.layers.keys() if name is not None]
+    layers = listed(available)
     if layer is None:
         raise ValueError(
             "A collection of files is read from a layer, scvi-tools' adapter has no X: name one, layer=... Available: "
-            f"{listed}."
+            f"{layers}."
         )
     if layer not in available:
-        raise KeyError(f"layer={layer!r} is not in every file of the collection. Available: {listed}.")
+        raise KeyError(f"layer={layer!r} is not in every file of the collection. Available: {layers}.")
     try:
         adata.layers[layer]
     except TypeError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from scpareto._cells import check_counts, check_shape, in_memory, matrix_of
+from scpareto._cells import check_counts, check_shape, in_memory, listed, matrix_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -26,8 +26,7 @@ def check_expression(adata: AnnData, layer: str | None) -> None:
     """
     check_shape(adata)
     if layer is not None and layer not in adata.layers:
-        available = ", ".join(map(repr, adata.layers)) or "none"
-        raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {available}.")
+        raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {listed(adata.layers)}.")
     check_finite(adata, layer)
 
 

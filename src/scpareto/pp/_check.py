@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from scpareto._cells import check_annotated, matrix_of
+from scpareto._cells import check_annotated, listed, matrix_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -43,7 +43,7 @@ def counts_of(adata: AnnData, layer: str | None, *, empty_cells: bool = False) -
         If values are fractional.
     """
     if layer is not None and layer not in adata.layers:
-        raise KeyError(f"layer={layer!r} is not in adata.layers; available: {_listed(adata.layers)}.")
+        raise KeyError(f"layer={layer!r} is not in adata.layers; available: {listed(adata.layers)}.")
     where = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
     counts = adata.X if layer is None else adata.layers[layer]
     if counts is None:
@@ -91,7 +91,7 @@ def batches_of(adata: AnnData, batch_key: str, *, n_neighbors: int) -> tuple[NDA
     """
     check_annotated(adata)
     if batch_key not in adata.obs:
-        raise KeyError(f"batch_key={batch_key!r} is not in adata.obs; available: {_listed(adata.obs)}.")
+        raise KeyError(f"batch_key={batch_key!r} is not in adata.obs; available: {listed(adata.obs)}.")
     column = adata.obs[batch_key]
     if column.isna().any():
         raise ValueError(
@@ -124,7 +124,3 @@ def at_least(name: str, value: float, minimum: float, *, integer: bool = True) -
     if not np.isfinite(value) or value < minimum or (integer and int(value) != value):
         kind = "an integer" if integer else "a number"
         raise ValueError(f"{name}={value} is out of range; give {kind} of at least {minimum}.")
-
-
-def _listed(names: Any) -> str:
-    return ", ".join(map(repr, names)) or "none"

@@ -10,7 +10,7 @@ import scanpy as sc
 from anndata import AnnData
 from scipy import sparse
 
-from scpareto._cells import matrix_of, records
+from scpareto._cells import listed, matrix_of, records
 from scpareto._constants import SCINFOVAE_SIZE_FACTOR_KEY, UNS_KEY
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _part(
 
 def _counts(adata: AnnData, layer: str | None) -> sparse.csr_matrix:
     if layer is not None and layer not in adata.layers:
-        raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {', '.join(adata.layers) or 'none'}.")
+        raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {listed(adata.layers)}.")
     counts = sparse.csr_matrix(matrix_of(adata, layer), dtype=np.float32)
     if not np.isfinite(counts.data).all() or (counts.data < 0).any():
         raise ValueError("counts are negative or not finite. Raw counts are needed.")

@@ -58,7 +58,9 @@ def variable_genes(
         sc.pp.normalize_total(normalised, target_sum=1e4)
         sc.pp.log1p(normalised)
         sc.pp.highly_variable_genes(normalised, n_top_genes=n_top_genes, batch_key="batch")
-    chosen = normalised.var["highly_variable"].to_numpy(dtype=bool)
+    chosen = normalised.var["highly_variable"].to_numpy(
+        dtype=bool, copy=True
+    )  # pandas 3 hands out arrays that cannot be written to
     chosen |= adata.var_names.isin(list(always))
     empty = adata.n_obs - int((np.asarray(counts[:, chosen].sum(axis=1)).ravel() > 0).sum())
     if empty:

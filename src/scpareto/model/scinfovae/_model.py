@@ -10,7 +10,7 @@ from scvi.data import AnnDataManager
 from scvi.data.fields import CategoricalObsField, LayerField, NumericalObsField
 from scvi.model.base import ArchesMixin, BaseMinifiedModeModelClass, RNASeqMixin, VAEMixin
 
-from scpareto._cells import check_categories, check_column, check_numbers, check_shape, key_of
+from scpareto._cells import check_categories, check_column, check_numbers, check_shape, key_of, listed
 from scpareto._constants import SCINFOVAE_SIZE_FACTOR_KEY
 from scpareto._runtime import (
     check_accelerator,
@@ -248,7 +248,7 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
             check_column(adata.obs, size_factor_key, "size_factor_key")
             check_numbers(adata.obs[size_factor_key], size_factor_key, size_factor=True)
         if layer is not None and layer not in adata.layers:
-            available = ", ".join(map(repr, adata.layers)) or "none"
+            available = listed(adata.layers)
             raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {available}.")
         fields = [
             LayerField(REGISTRY_KEYS.X_KEY, layer, is_count_data=False),
