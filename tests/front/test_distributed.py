@@ -17,7 +17,7 @@ from scpareto._runtime._processes import (
     averaged,
     averaged_gradient,
     averaged_tensors,
-    finds,
+    computes_for_all,
     is_first_process,
     of_first_process,
     several,
@@ -187,10 +187,10 @@ def test_one_process_keeps_its_values():
 
 
 def test_a_process_that_is_not_connected_to_the_first_finds_for_itself(monkeypatch):
-    assert finds()
+    assert computes_for_all()
     monkeypatch.setattr(rank_zero_only, "rank", 1)
     assert not is_first_process()
-    assert finds()
+    assert computes_for_all()
     assert of_first_process("mine") == "mine"
     monkeypatch.setattr("scpareto._runtime._processes.several", lambda: True)
-    assert not finds()
+    assert not computes_for_all()

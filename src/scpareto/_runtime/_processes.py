@@ -83,7 +83,7 @@ def is_first_process() -> bool:
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
-def finds() -> bool:
+def computes_for_all() -> bool:
     """Whether this process computes what :func:`of_first_process` hands to the others, if they are connected at all."""
     return is_first_process() or not several()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from scpareto._runtime import child_seed, finds, of_first_process, seeded
+from scpareto._runtime import child_seed, computes_for_all, of_first_process, seeded
 from scpareto.front import _seeds
 from scpareto.front._collapse import given_up
 from scpareto.front._curve import judged_curve
@@ -46,7 +46,7 @@ def train_along_path(run: FrontRun, start: Start, progress: FrontProgress) -> bo
     run.metadata["training_scaler"] = run.metadata["scaler"] = part["scaler"]
     if (curve := run.store.get(CURVE)) is None:
         with progress.judge("judging the path", 0.4):
-            curve = judged_curve(run, WeightPath.from_plain(part["path"])) if finds() else {}
+            curve = judged_curve(run, WeightPath.from_plain(part["path"])) if computes_for_all() else {}
             curve = of_first_process(curve)
         run.store.put(CURVE, curve)
     run = run.current()

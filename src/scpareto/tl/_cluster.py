@@ -55,6 +55,8 @@ def cluster(
         If the embedding does not exist; the message names those that do.
     ValueError
         If the method is unknown, the embedding is not finite, or there are more clusters than cells.
+    TypeError
+        If an option is not one of the method's.
 
     Notes
     -----
