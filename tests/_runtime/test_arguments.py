@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lightning.pytorch.accelerators import MPSAccelerator
 
-from scpareto._runtime import check_accelerator, check_trainer_keywords, checked_seed, hardware, whole_number
+from scpareto._runtime import check_accelerator, check_seed, check_trainer_keywords, check_whole_number, choose_hardware
 
 
 @given(st.integers(1, 10**9))
 def test_whole_numbers_stay_what_they_are(number):
-    assert whole_number("epochs", number) == whole_number("epochs", np.int64(number)) == number
-    assert whole_number("epochs", float(number)) == number
+    assert check_whole_number("epochs", number) == check_whole_number("epochs", np.int64(number)) == number
+    assert check_whole_number("epochs", float(number)) == number
 
 
 @given(st.one_of(st.floats(allow_nan=True), st.text(), st.booleans(), st.integers(max_value=0), st.none()))
@@ -22,18 +22,18 @@ def test_anything_else_is_refused_by_name(value):
     if isinstance(value, float) and value >= 1 and value == value // 1:
         return
     with pytest.raises(ValueError, match="^epochs="):
-        whole_number("epochs", value)
+        check_whole_number("epochs", value)
 
 
 @given(st.integers(0, 2**32 - 1))
 def test_seeds_of_32_bits_are_taken(seed):
-    assert checked_seed(seed) == checked_seed(np.uint32(seed)) == seed
+    assert check_seed(seed) == check_seed(np.uint32(seed)) == seed
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 2**40, 1.0, "7", True, None])
 def test_other_seeds_are_refused(seed):
     with pytest.raises(ValueError, match=r"^seed=.* must be a whole number from 0 to 4294967295\.$"):
-        checked_seed(seed)
+        check_seed(seed)
 
 
 @pytest.mark.parametrize("accelerator", ["abacus", "tpu", None, 3])
@@ -53,7 +53,7 @@ def test_keywords_of_trainers_are_taken_and_others_refused():
         check_trainer_keywords({"max_epoch": 3})
     with pytest.raises(TypeError, match="max_epochs=3: there are two"):
         check_trainer_keywords({"max_epochs": 3}, refused={"max_epochs": "there are two"})
-    check_trainer_keywords({"plan_config": {}}, own=["plan_config"])
+    check_trainer_keywords({"plan_config": {}}, also=["plan_config"])
 
 
 @pytest.mark.parametrize(
@@ -70,10 +70,10 @@ def test_keywords_of_trainers_are_taken_and_others_refused():
 )
 def test_one_device_unless_more_are_asked_for(monkeypatch, asked, taken):
     monkeypatch.setattr(MPSAccelerator, "is_available", staticmethod(lambda: False))
-    assert hardware(*asked) == dict(zip(("accelerator", "devices"), taken, strict=True))
+    assert choose_hardware(*asked) == dict(zip(("accelerator", "devices"), taken, strict=True))
 
 
 def test_an_apple_gpu_is_taken_where_it_is_named(monkeypatch):
     monkeypatch.setattr(MPSAccelerator, "is_available", staticmethod(lambda: True))
-    assert hardware("auto", "auto") == {"accelerator": "cpu", "devices": 1}
-    assert hardware("mps", "auto") == {"accelerator": "mps", "devices": 1}
+    assert choose_hardware("auto", "auto") == {"accelerator": "cpu", "devices": 1}
+    assert choose_hardware("mps", "auto") == {"accelerator": "mps", "devices": 1}

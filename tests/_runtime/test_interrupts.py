@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from scpareto._runtime import Stopped, interrupts_raised, signals_raised
+from scpareto._runtime import Stopped, raise_interrupts, raise_on_signals
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -18,7 +18,7 @@ def test_signals_are_raised_and_handlers_put_back(name):
     # `nohup` ignores SIGHUP, and what is ignored stays so.
     inherited = signal.signal(number, signal.SIG_DFL)
     try:
-        with pytest.raises(Stopped, match=name) as caught, signals_raised(), signals_raised():  # noqa: PT012
+        with pytest.raises(Stopped, match=name) as caught, raise_on_signals(), raise_on_signals():  # noqa: PT012
             # To this thread: another one of the process would not end a wait of this one.
             signal.raise_signal(number)
             time.sleep(5)
@@ -33,7 +33,7 @@ def test_handlers_of_others_stay():
     seen = []
     before = signal.signal(signal.SIGUSR1, lambda *args: seen.append(args[0]))
     try:
-        with signals_raised():
+        with raise_on_signals():
             signal.raise_signal(signal.SIGUSR1)
         assert seen == [signal.SIGUSR1]
     finally:
@@ -41,10 +41,10 @@ def test_handlers_of_others_stay():
 
 
 def test_an_exit_that_hides_an_interruption_is_undone():
-    with pytest.raises(Stopped, match="SIGTERM"), interrupts_raised():  # noqa: PT012
+    with pytest.raises(Stopped, match="SIGTERM"), raise_interrupts():  # noqa: PT012
         try:
             raise Stopped(signal.SIGTERM)
         except KeyboardInterrupt:
             raise SystemExit(1)  # noqa: B904 - as Lightning does
-    with pytest.raises(SystemExit), interrupts_raised():
+    with pytest.raises(SystemExit), raise_interrupts():
         raise SystemExit(1)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from scpareto._runtime._threads import torch_threads_kept
+from scpareto._runtime._threads import keep_torch_threads
 
 
 def test_the_number_of_threads_comes_back():
@@ -11,10 +11,10 @@ def test_the_number_of_threads_comes_back():
     try:
         for n_threads in (1, 2):
             torch.set_num_threads(n_threads)
-            with torch_threads_kept():
+            with keep_torch_threads():
                 torch.set_num_threads(3)
             assert torch.get_num_threads() == n_threads
-            with pytest.raises(ZeroDivisionError), torch_threads_kept():
+            with pytest.raises(ZeroDivisionError), keep_torch_threads():
                 torch.set_num_threads(3) or 1 / 0
             assert torch.get_num_threads() == n_threads
     finally:

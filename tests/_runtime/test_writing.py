@@ -12,7 +12,13 @@ import pandas as pd
 import pytest
 from anndata import io
 
-from scpareto._runtime import check_folder, folder_written_whole, hdf5_written_whole, put_in_place, written_whole
+from scpareto._runtime import (
+    check_folder,
+    replace_contents,
+    write_atomically,
+    write_folder_atomically,
+    write_hdf5_atomically,
+)
 from scpareto.datasets import simulate_batches
 
 
@@ -23,13 +29,13 @@ def tree(folder):
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), ValueError("no")])
 def test_what_was_there_stays_where_writing_fails(tmp_path, error):
     (tmp_path / "table.csv").write_text("before")
-    with pytest.raises(type(error)), written_whole(tmp_path / "table.csv") as file:  # noqa: PT012
+    with pytest.raises(type(error)), write_atomically(tmp_path / "table.csv") as file:  # noqa: PT012
         file.write_text("half")
         raise error
-    with pytest.raises(type(error)), folder_written_whole(tmp_path) as folder:  # noqa: PT012
+    with pytest.raises(type(error)), write_folder_atomically(tmp_path) as folder:  # noqa: PT012
         (folder / "table.csv").write_text("half")
         raise error
-    with pytest.raises(type(error)), folder_written_whole(tmp_path / "new") as folder:
+    with pytest.raises(type(error)), write_folder_atomically(tmp_path / "new") as folder:
         raise error
     assert tree(tmp_path) == {"table.csv": "before"}
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
@@ -39,15 +45,18 @@ def test_whole_files_take_the_place(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "notes.txt").write_text("mine")
     (tmp_path / "model" / "model.pt").write_text("before")
-    with folder_written_whole(tmp_path / "model") as folder:
+    with write_folder_atomically(tmp_path / "model") as folder:
         (folder / "model.pt").write_text("after")
-    with written_whole(tmp_path / "table.csv") as file:
+    with write_atomically(tmp_path / "table.csv") as file:
         file.write_text("after")
     assert tree(tmp_path) == {"model/notes.txt": "mine", "model/model.pt": "after", "table.csv": "after"}
 
 
 def test_a_failure_names_the_file_in_one_line(tmp_path):
-    with pytest.raises(OSError, match=r"table.csv could not be written \(one\)"), written_whole(tmp_path / "table.csv"):
+    with (
+        pytest.raises(OSError, match=r"table.csv could not be written \(one\)"),
+        write_atomically(tmp_path / "table.csv"),
+    ):
         raise RuntimeError("one\ntwo")
 
 
@@ -65,11 +74,11 @@ def test_folders_that_cannot_be_written_to_are_refused(tmp_path):
 FULL = """
 import resource, sys, anndata, numpy as np
 from anndata import io
-from scpareto._runtime import hdf5_written_whole
+from scpareto._runtime import write_hdf5_atomically
 cells = anndata.AnnData(np.ones((60, 40), dtype="f4"), uns={str(i): np.zeros(300) for i in range(60)})
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 try:
-    with hdf5_written_whole(sys.argv[1]) as file:
+    with write_hdf5_atomically(sys.argv[1]) as file:
         io.write_elem(file, "/", cells)
 except OSError as error:
     print(error.strerror)
@@ -95,7 +104,7 @@ def test_hdf5_that_is_written_whole_is_what_anndata_writes(tmp_path):
     cells = simulate_batches(50, 20, seed=0)
     cells.raw = cells
     cells.layers["dense"] = cells.X.toarray()
-    with hdf5_written_whole(tmp_path / "ours.h5ad") as file:
+    with write_hdf5_atomically(tmp_path / "ours.h5ad") as file:
         io.write_elem(file, "/", cells)
     cells.write_h5ad(tmp_path / "theirs.h5ad")
     ours, theirs = (anndata.read_h5ad(tmp_path / f"{name}.h5ad") for name in ("ours", "theirs"))
@@ -112,7 +121,7 @@ def test_a_finished_folder_takes_the_place_of_what_lies_beside_it(tmp_path):
     (tmp_path / "old.csv").write_text("before")
     (tmp_path / "unfinished" / "model").mkdir(parents=True)
     (tmp_path / "unfinished" / "model" / "new.pt").write_text("after")
-    put_in_place(tmp_path / "unfinished")
+    replace_contents(tmp_path / "unfinished")
     assert tree(tmp_path) == {"model/new.pt": "after"}
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
@@ -133,5 +142,5 @@ def test_nothing_is_lost_where_a_finished_folder_cannot_be_moved(tmp_path, monke
     everything = sorted(tree(tmp_path).values())
     monkeypatch.setattr("os.replace", stop)
     with pytest.raises(OSError, match="could not be written"):
-        put_in_place(tmp_path / "unfinished")
+        replace_contents(tmp_path / "unfinished")
     assert sorted(tree(tmp_path).values()) == everything

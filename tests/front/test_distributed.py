@@ -14,13 +14,13 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import nn
 
 from scpareto._runtime._processes import (
-    averaged,
-    averaged_gradient,
-    averaged_tensors,
+    average_array,
+    average_tensors,
+    broadcast_from_first,
+    compute_mean_gradient,
     computes_for_all,
+    is_distributed,
     is_first_process,
-    of_first_process,
-    several,
 )
 from scpareto.front import stratified_split
 
@@ -94,8 +94,8 @@ def test_values_and_gradients_are_averaged(processes):
         # Of 1 and 2 times the sum of squares at 2, whose gradient is 4.
         assert seen["gradients"] == [[[6.0] * 3] * 2, None]
         assert seen["tensors"] == [[[0.5], [0.5]], 2.0]
-        assert seen["averaged"][:2] == [0.5, 10.0]
-        assert np.isnan(seen["averaged"][2]), "undefined anywhere is undefined"
+        assert seen["average_array"][:2] == [0.5, 10.0]
+        assert np.isnan(seen["average_array"][2]), "undefined anywhere is undefined"
         assert seen["first"]["rank"] == 0
         assert seen["first"]["tensor"].tolist() == [0, 0]
 
@@ -175,14 +175,14 @@ def test_divergence_in_one_process_ends_the_training_of_both(processes):
 
 
 def test_one_process_keeps_its_values():
-    assert not several()
+    assert not is_distributed()
     assert is_first_process()
     values, loss_of = np.array([1.0, np.nan]), nn.Parameter(torch.tensor([3.0]))
-    assert averaged(values) is values
-    assert of_first_process(values) is values
-    gradient, nothing = averaged_gradient((loss_of**2).sum(), [loss_of, nn.Parameter(torch.ones(2))])
+    assert average_array(values) is values
+    assert broadcast_from_first(values) is values
+    gradient, nothing = compute_mean_gradient((loss_of**2).sum(), [loss_of, nn.Parameter(torch.ones(2))])
     assert gradient.tolist() == [6.0]
-    assert averaged_tensors([gradient])[0] is gradient
+    assert average_tensors([gradient])[0] is gradient
     assert nothing is None
 
 
@@ -191,6 +191,6 @@ def test_a_process_that_is_not_connected_to_the_first_finds_for_itself(monkeypat
     monkeypatch.setattr(rank_zero_only, "rank", 1)
     assert not is_first_process()
     assert computes_for_all()
-    assert of_first_process("mine") == "mine"
-    monkeypatch.setattr("scpareto._runtime._processes.several", lambda: True)
+    assert broadcast_from_first("mine") == "mine"
+    monkeypatch.setattr("scpareto._runtime._processes.is_distributed", lambda: True)
     assert not computes_for_all()

@@ -15,7 +15,7 @@ from one_step import PLANS, gradients_of_a_step
 from torch import nn
 
 from scpareto._cells._indexed import CELL_INDEX
-from scpareto._runtime._processes import averaged, averaged_gradient, averaged_tensors, of_first_process
+from scpareto._runtime._processes import average_array, average_tensors, broadcast_from_first, compute_mean_gradient
 from scpareto.datasets import simulate_batches
 from scpareto.front import _collapse, _store, stratified_split
 from scpareto.model import ParetoVI
@@ -129,7 +129,7 @@ def floored(plan, own):
     """Value and gradient of a loss of 2 x, of which the process has the value ``own``."""
     x = nn.Parameter(torch.tensor(own / 2))
     losses, values = plan._floored([None, 2 * x])
-    return [float(values[1]), float(averaged_gradient(losses[1], [x])[0])]
+    return [float(values[1]), float(compute_mean_gradient(losses[1], [x])[0])]
 
 
 def diverging(forward):
@@ -161,14 +161,14 @@ def main(folder, rank):
     found["two"] = {which: gradients_of_a_step(adata, which, n_processes=2, strategy="ddp") for which in PLANS}
 
     used, unused = (nn.Parameter(torch.full(shape, 2.0)) for shape in ((2, 3), (4,)))
-    gradients = averaged_gradient((1 + rank) * (used**2).sum(), [used, unused])
+    gradients = compute_mean_gradient((1 + rank) * (used**2).sum(), [used, unused])
     found["gradients"] = [None if gradient is None else gradient.tolist() for gradient in gradients]
     found["tensors"] = [
-        t.tolist() for t in averaged_tensors([torch.full((2, 1), float(rank)), torch.tensor(4.0 * rank)])
+        t.tolist() for t in average_tensors([torch.full((2, 1), float(rank)), torch.tensor(4.0 * rank)])
     ]
     found["floored"] = [floored(plan, own) for own in ((-1.0, 2.0)[rank], (-3.0, 2.0)[rank])]
-    found["averaged"] = averaged(np.array([rank, 10.0, np.nan if rank else 1.0])).tolist()
-    found["first"] = of_first_process({"rank": rank, "tensor": torch.full((2,), rank)})
+    found["average_array"] = average_array(np.array([rank, 10.0, np.nan if rank else 1.0])).tolist()
+    found["first"] = broadcast_from_first({"rank": rank, "tensor": torch.full((2,), rank)})
 
     other = build(model, grid)
     if rank == 1:
@@ -178,7 +178,7 @@ def main(folder, rank):
     except TrainingDiverged as error:
         found["diverged"] = str(error)
 
-    with mock.patch.object(_store, "written_whole", wraps=_store.written_whole) as write:
+    with mock.patch.object(_store, "write_atomically", wraps=_store.write_atomically) as write:
         found["early"] = early_front_of(adata, f"{folder}/early")
     found["written"] = [call.args[0].name for call in write.call_args_list]
     found["again"] = early_front_of(adata, f"{folder}/early")["ends"]

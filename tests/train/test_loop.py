@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Callback
 from scvi.train import Trainer
 from torch import nn
 
-from scpareto._runtime import interrupts_raised, quiet_lightning
+from scpareto._runtime import quiet_lightning, raise_interrupts
 from scpareto.front import stratified_split
 from scpareto.objectives import Mine
 from scpareto.pareto import Scaler, get_solver, preference_vectors
@@ -211,7 +211,7 @@ def test_ignored_interrupts_are_heard_again():
             raise SystemExit(1)  # noqa: B904 - as Lightning does
 
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), interrupts_raised():
+    with pytest.raises(KeyboardInterrupt), raise_interrupts():
         shut_down()
     assert signal.getsignal(signal.SIGINT) is before
 

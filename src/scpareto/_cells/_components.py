@@ -11,7 +11,7 @@ from anndata import AnnData
 from scipy import sparse
 
 from scpareto._cells._blocks import as_rows, row_blocks, rows_of
-from scpareto._runtime import torch_threads_kept
+from scpareto._runtime import keep_torch_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +21,7 @@ MOST_FITTED = 50_000
 """Cells that components are fitted to at most, which bounds what is held in memory; all cells are projected."""
 
 
-@torch_threads_kept()
+@keep_torch_threads()
 def principal_components(
     values: Any,
     *,

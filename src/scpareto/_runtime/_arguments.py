@@ -1,4 +1,4 @@
-"""Numbers and keywords that a user gives to a training, checked before it begins."""
+"""Check numbers, hardware and keywords of a training before it begins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def whole_number(name: str, value: Any, *, least: int = 1) -> int:
+def check_whole_number(name: str, value: Any, *, least: int = 1) -> int:
     """Return a number of epochs, cells or points as an integer.
 
     Parameters
@@ -21,14 +21,14 @@ def whole_number(name: str, value: Any, *, least: int = 1) -> int:
     name
         Name of the argument.
     value
-        What was given.
+        Value of the argument.
     least
-        Smallest number that makes sense.
+        Smallest valid number.
 
     Raises
     ------
     ValueError
-        If it is no whole number, or too small.
+        If the value is not a whole number, or too small.
     """
     whole = isinstance(value, numbers.Real) and not isinstance(value, bool) and value == value // 1
     if not whole:
@@ -39,7 +39,7 @@ def whole_number(name: str, value: Any, *, least: int = 1) -> int:
 
 
 def check_accelerator(accelerator: Any, devices: Any = "auto") -> None:
-    """Refuse hardware that is not there.
+    """Refuse an accelerator or devices that this machine lacks.
 
     Parameters
     ----------
@@ -49,26 +49,27 @@ def check_accelerator(accelerator: Any, devices: Any = "auto") -> None:
     Raises
     ------
     ValueError
-        If there is no such accelerator, or it has fewer devices.
+        If the machine has no such accelerator, or fewer devices.
     """
     if isinstance(accelerator, Accelerator) or accelerator == "auto":
         return
-    there = {name: kind for name in AcceleratorRegistry if (kind := _kind(name)).is_available()}
-    gpus = [name for name in ("cuda", "mps") if name in there]
+    available = {name: kind for name in AcceleratorRegistry if (kind := _kind(name)).is_available()}
+    gpus = [name for name in ("cuda", "mps") if name in available]
     if gpus:
-        there["gpu"] = there[gpus[0]]
-    if accelerator not in there:
+        available["gpu"] = available[gpus[0]]
+    if accelerator not in available:
         raise ValueError(
-            f"accelerator={accelerator!r} is not there. Choose one of {', '.join(map(repr, ['auto', *sorted(there)]))}."
+            f"accelerator={accelerator!r} is not there. Choose one of "
+            f"{', '.join(map(repr, ['auto', *sorted(available)]))}."
         )
-    n_devices = there[accelerator].auto_device_count()
+    n_devices = available[accelerator].auto_device_count()
     wanted = max(devices, default=-1) + 1 if isinstance(devices, list | tuple) else devices
     if accelerator != "cpu" and isinstance(wanted, int) and wanted > n_devices:
         raise ValueError(f"devices={devices!r}: accelerator={accelerator!r} has {n_devices} here.")
 
 
-def hardware(accelerator: Any, devices: Any) -> dict[str, Any]:
-    """Hardware in the words of Lightning, with the choices of scvi-tools where the user leaves it open.
+def choose_hardware(accelerator: Any, devices: Any) -> dict[str, Any]:
+    """Return the hardware for Lightning's trainer, with the choices of scvi-tools for ``"auto"``.
 
     Parameters
     ----------
@@ -77,13 +78,13 @@ def hardware(accelerator: Any, devices: Any) -> dict[str, Any]:
 
     Returns
     -------
-    ``accelerator`` and ``devices``. ``"auto"`` is one device, where Lightning would take all of them, and no Apple GPU,
-    which lacks some operations and has to be named.
+    ``accelerator`` and ``devices``. ``"auto"`` means one device, where Lightning would take all, and never an Apple
+    GPU, which lacks some operations and has to be asked for by name.
     """
     if accelerator == "auto" and _kind("mps").is_available():
         accelerator = "cpu"
-    alone = devices == "auto" or (devices == -1 and accelerator in ("auto", "cpu"))
-    return {"accelerator": accelerator, "devices": 1 if alone else devices}
+    one_device = devices == "auto" or (devices == -1 and accelerator in ("auto", "cpu"))
+    return {"accelerator": accelerator, "devices": 1 if one_device else devices}
 
 
 def _kind(name: str) -> Any:
@@ -91,18 +92,18 @@ def _kind(name: str) -> Any:
 
 
 def check_trainer_keywords(
-    given: Mapping[str, Any], *, own: Sequence[str] = (), refused: Mapping[str, str] | None = None
+    keywords: Mapping[str, Any], *, also: Sequence[str] = (), refused: Mapping[str, str] | None = None
 ) -> None:
-    """Refuse keywords that no trainer takes, which would be found in the middle of a training.
+    """Refuse keywords that the trainer does not take, before the training begins.
 
     Parameters
     ----------
-    given
+    keywords
         Keywords for :class:`scvi.train.Trainer`.
-    own
-        Further ones that the caller's own signature has or reads; an error lists them first.
+    also
+        Further keywords that the caller takes itself; an error lists them first.
     refused
-        Keywords that a trainer takes but the caller sets, with the sentence that says what to give instead.
+        Trainer keywords that the caller sets itself, each with a sentence that names the alternative.
 
     Raises
     ------
@@ -112,14 +113,14 @@ def check_trainer_keywords(
     import lightning.pytorch as lightning
     from scvi.train import Trainer
 
-    taken = {name for cls in (Trainer, lightning.Trainer) for name in inspect.signature(cls.__init__).parameters}
-    taken -= {"self", "args", "kwargs", *(refused or ())}
-    known = [*own, *sorted(taken - set(own))]
-    for name, value in given.items():
+    accepted = {name for cls in (Trainer, lightning.Trainer) for name in inspect.signature(cls.__init__).parameters}
+    accepted -= {"self", "args", "kwargs", *(refused or ())}
+    valid = [*also, *sorted(accepted - set(also))]
+    for name, value in keywords.items():
         if refused and name in refused:
             raise TypeError(f"{name}={value!r}: {refused[name]}")
-        if name not in known:
-            alike = difflib.get_close_matches(name, dict.fromkeys([*known, "batch_size", "max_epochs"]), n=3)
-            meant = f" Did you mean {' or '.join(alike)}?" if alike else ""
-            valid = f"It takes {', '.join(own) or 'its own arguments'}, and what scvi.train.Trainer takes."
-            raise TypeError(f"train() got an unexpected argument {name!r}.{meant} {valid}")
+        if name not in valid:
+            similar = difflib.get_close_matches(name, dict.fromkeys([*valid, "batch_size", "max_epochs"]), n=3)
+            hint = f" Did you mean {' or '.join(similar)}?" if similar else ""
+            choices = f"It takes {', '.join(also) or 'its own arguments'}, and what scvi.train.Trainer takes."
+            raise TypeError(f"train() got an unexpected argument {name!r}.{hint} {choices}")

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 class BestState:
-    """Keep the state with the lowest value so far, and count how long none was lower.
+    """Keep the state with the lowest value so far, and count the values since then.
 
     Parameters
     ----------
     patience
-        Values in a row that may be no lower before :attr:`has_given_up`; None to wait for ever.
+        Number of values in a row without a new minimum after which :attr:`has_given_up` is true; None for no limit.
     least_gain
-        How much lower than the lowest a value has to be.
+        Least decrease that counts as a new minimum.
     """
 
     def __init__(self, patience: int | None = None, *, least_gain: float = 0.0) -> None:
@@ -28,7 +28,7 @@ class BestState:
         self.waited = 0
 
     def offer(self, value: float, snapshot: Callable[[], Any]) -> bool:
-        """Keep a copy, made by ``snapshot``, if the value is the lowest so far; say whether it was (NaN never is)."""
+        """Store a copy, made by ``snapshot``, if the value is a new minimum; return whether it is (NaN never is)."""
         if value < self.value - self.least_gain:
             self.value, self.waited, self.state = value, 0, snapshot()
             return True
@@ -37,13 +37,13 @@ class BestState:
 
     @property
     def has_given_up(self) -> bool:
-        """Whether no lower value came for as long as the patience lasts."""
+        """Whether the patience is used up."""
         return self.patience is not None and self.waited >= self.patience
 
     def to_plain(self) -> dict[str, Any]:
-        """Return all that :meth:`take_plain` needs, as plain types and what the snapshots are made of."""
+        """Return the progress as plain types and the snapshot, for :meth:`load_plain`."""
         return {"value": self.value, "state": self.state, "waited": self.waited}
 
-    def take_plain(self, plain: dict[str, Any]) -> None:
-        """Go on from where another training was."""
+    def load_plain(self, plain: dict[str, Any]) -> None:
+        """Continue from the progress of another training."""
         self.value, self.state, self.waited = plain["value"], plain["state"], plain["waited"]

@@ -1,4 +1,4 @@
-"""One bar for a whole front."""
+"""One progress bar for a whole front."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _SECONDS_BETWEEN_LINES = 0.5
 
 
 class FrontProgress:
-    """Progress over all trainings of a front and their judging.
+    """Show the progress of all trainings of a front and of judging.
 
-    A bar in a terminal and in a notebook with ipywidgets; one line that is updated in a notebook without them; a line
-    for each stage in log files.
+    Terminals, and notebooks with ipywidgets, show a bar; notebooks without ipywidgets one line that is updated; log
+    files get a line for each stage.
 
     Parameters
     ----------
     n_epochs
-        Epochs if no training stops early.
+        Number of epochs if no training stops early.
     show
-        Whether anything is drawn.
+        Whether to show anything.
     unit
-        What is counted.
+        Name of the counted unit.
     judging
-        Time that judging takes, as a share of that of the epochs; roughly.
+        Rough time of judging, as a share of the time of the epochs.
     """
 
     def __init__(self, n_epochs: int, *, show: bool = True, unit: str = "epochs", judging: float = 0.0) -> None:
@@ -70,18 +70,18 @@ class FrontProgress:
             self._line.write(self._sentence)
 
     def stage(self, description: str, n_epochs: int) -> None:
-        """Begin a training of at most ``n_epochs``; what the one before did not need is counted as done."""
+        """Begin a training of at most ``n_epochs``; unused epochs of the previous one count as done."""
         self._n_done = self._stage_end
         self._stage_end += n_epochs
         self._update(description)
 
     def done(self) -> None:
-        """Count all as done, judging too."""
+        """Count all epochs and judging as done."""
         self._judged = self._judging
         self.stage("done", 0)
 
     def extend(self, n_epochs: int) -> None:
-        """Expect more epochs than at first."""
+        """Add epochs to the expected total."""
         self._n_epochs += n_epochs
         self._update()
 
@@ -92,14 +92,14 @@ class FrontProgress:
 
     @contextmanager
     def judge(self, description: str, share: float) -> Iterator[None]:
-        """Say what is judged, and count this share of all judging once it is done."""
+        """Show what is being judged, and count this share of all judging when the block ends."""
         self.say(description)
         yield
         self._judged = min(self._judged + share * self._judging, self._judging)
         self._update()
 
     def say(self, description: str) -> None:
-        """Change the description, e.g. while a point is judged."""
+        """Change the description."""
         self._update(description)
 
     @property
@@ -126,18 +126,18 @@ class FrontProgress:
 
 
 class _UpdatedLine:
-    """One output of a notebook's cell whose text is replaced; rich warns at each refresh without ipywidgets."""
+    """One line of output in a notebook whose text is replaced; without ipywidgets rich would warn at each refresh."""
 
     def __init__(self) -> None:
         self._id, self._written = f"scpareto-{id(self)}-{time.monotonic_ns()}", float("-inf")
 
     @property
     def is_due(self) -> bool:
-        """Whether the text has stood for long enough to be replaced."""
+        """Whether the text is old enough to be replaced."""
         return time.monotonic() - self._written >= _SECONDS_BETWEEN_LINES
 
     def write(self, text: str) -> None:
-        """Show the text, in place of the one before."""
+        """Replace the text."""
         from IPython.display import publish_display_data, update_display
 
         data = {"text/plain": text}

@@ -1,4 +1,4 @@
-"""Lightning without its banners."""
+"""Silence Lightning's banners."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Silence Lightning's banners, which would be printed once a point."""
+    """Silence the banners that Lightning prints at each training."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -21,7 +21,7 @@ def quiet_lightning() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"lightning\..*")
-            # It means scvi-tools' own, which is not used.
+            # This is about scvi-tools' early stopping, which is not used.
             warnings.filterwarnings("ignore", message="early_stopping was automatically disabled")
             yield
     finally:

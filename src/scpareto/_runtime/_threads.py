@@ -1,4 +1,4 @@
-"""The number of PyTorch threads, which other libraries change without saying so."""
+"""Protect the number of PyTorch threads from libraries that change it silently."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def torch_threads_kept() -> Iterator[None]:
-    """Put the number of PyTorch threads back after the block.
+def keep_torch_threads() -> Iterator[None]:
+    """Restore the number of PyTorch threads after the block.
 
     Parallel numba code, which scanpy and umap run, sets the number of threads of the OpenMP runtime that PyTorch
-    shares. Small networks then get slower, many times so where other processes compete for the cores, and results are
-    only reproducible for an equal number of threads.
+    shares. Small networks then get slower, many times so where other processes compete for the cores. Results are
+    only reproducible with an equal number of threads.
     """
     n_threads = torch.get_num_threads()
     try:

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and folders that can be written to."""
+"""Write files and folders completely or not at all; check that a folder is writable."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a neighbour to write to, and put it in place of the file once it is whole.
+def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path next to a file, and move it to the file's place when the block ends.
 
     Parameters
     ----------
     path
-        The file. What was there stays where writing fails or is interrupted.
+        The file. An existing file stays if writing fails or is interrupted.
 
     Raises
     ------
     OSError
-        If it cannot be written; the message names the file.
+        If the file cannot be written; the message names it.
     """
     path = Path(path)
     unfinished = path.with_name(f".{path.stem}.unfinished{path.suffix}")
-    with _said(path):
+    with _errors_named(path):
         try:
             yield unfinished
             os.replace(unfinished, path)
@@ -40,47 +40,47 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def hdf5_written_whole(path: str | os.PathLike[str]) -> Iterator[Any]:
-    """Give an open HDF5 file to write to, and put it in place of the file once it is whole.
+def write_hdf5_atomically(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Yield an open temporary HDF5 file, and move it to the file's place when the block ends.
 
     Parameters
     ----------
     path
-        The file. What was there stays where writing fails or is interrupted.
+        The file. An existing file stays if writing fails or is interrupted.
 
     Raises
     ------
     OSError
-        If it cannot be written; the message names the file.
+        If the file cannot be written; the message names it.
 
     Notes
     -----
-    HDF5 cannot close what it cannot write: on a full disk it prints a traceback for every open object, and may end the
-    process. So it never learns of a failure: bytes are written here, and the first error is raised at the end.
+    On a full disk HDF5 cannot close its objects: it prints a traceback for each of them, and may end the process. It
+    therefore writes to a stream that hides errors, and the first error is raised at the end.
     """
     import h5py
 
-    with written_whole(path) as unfinished, _QuietFile(unfinished) as stream:
+    with write_atomically(path) as unfinished, _ErrorKeepingFile(unfinished) as stream:
         with h5py.File(stream, "w") as file:
             yield file
         stream.check()
 
 
-class _QuietFile(io.RawIOBase):
-    """A file that takes everything, and keeps the first error to itself."""
+class _ErrorKeepingFile(io.RawIOBase):
+    """A file that accepts every write and stores the first error, which :meth:`check` raises."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("w+b", buffering=0)
         self._error: OSError | None = None
 
     def check(self) -> None:
-        """Raise what went wrong."""
+        """Raise the first error, if there was one."""
         if self._error is None:
-            self._tried(lambda: os.fsync(self._file.fileno()))
+            self._store_error(lambda: os.fsync(self._file.fileno()))
         if self._error is not None:
             raise self._error
 
-    def _tried(self, act: Callable[[], Any]) -> Any:
+    def _store_error(self, act: Callable[[], Any]) -> Any:
         try:
             return act()
         except OSError as error:
@@ -103,8 +103,8 @@ class _QuietFile(io.RawIOBase):
         return self._file.tell()
 
     def readinto(self, buffer: Any) -> int:
-        # What was lost is read as zeros.
-        n_read = self._tried(lambda: self._file.readinto(buffer)) or 0
+        # Bytes that could not be read become zeros.
+        n_read = self._store_error(lambda: self._file.readinto(buffer)) or 0
         if self._error is not None:
             buffer[n_read:] = bytes(len(buffer) - n_read)
             return len(buffer)
@@ -114,11 +114,11 @@ class _QuietFile(io.RawIOBase):
         size = memoryview(data).nbytes
         left = memoryview(data).cast("B")
         while self._error is None and len(left):
-            left = left[self._tried(partial(self._file.write, left)) or 0 :]
+            left = left[self._store_error(partial(self._file.write, left)) or 0 :]
         return size
 
     def truncate(self, size: int | None = None) -> int:
-        self._tried(lambda: self._file.truncate(size))
+        self._store_error(lambda: self._file.truncate(size))
         return self.tell() if size is None else size
 
     def flush(self) -> None:
@@ -126,32 +126,32 @@ class _QuietFile(io.RawIOBase):
 
     def close(self) -> None:
         if not self.closed:
-            self._tried(self._file.close)
+            self._store_error(self._file.close)
         super().close()
 
 
 @contextmanager
-def folder_written_whole(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a neighbour to write to, and put its files into the folder once they are whole.
+def write_folder_atomically(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary folder, and move its files into the folder when the block ends.
 
     Parameters
     ----------
     folder
-        The folder, which may exist; further files in it stay.
+        The folder, which may exist; other files in it stay.
 
     Raises
     ------
     OSError
-        If it cannot be written; the message names the folder.
+        If the folder cannot be written; the message names it.
     """
     folder = Path(folder)
-    with _said(folder):
+    with _errors_named(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name[:100]}.", suffix=".unfinished", dir=folder.parent))
         try:
             yield unfinished
             if not folder.exists():
-                # As a folder that mkdir makes: a temporary one is for its owner only.
+                # mkdir gives the usual permissions; those of a temporary folder are for its owner only.
                 folder.mkdir()
             for file in sorted(unfinished.iterdir()):
                 os.replace(file, folder / file.name)
@@ -159,13 +159,13 @@ def folder_written_whole(folder: str | os.PathLike[str]) -> Iterator[Path]:
             shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def put_in_place(unfinished: str | os.PathLike[str]) -> None:
-    """Put a finished folder in the place of all else in the folder that holds it.
+def replace_contents(unfinished: str | os.PathLike[str]) -> None:
+    """Replace the contents of a folder by those of a finished folder within it.
 
     Parameters
     ----------
     unfinished
-        The folder within. Until this call what lies beside it stays.
+        The finished folder; all other entries of its parent are removed.
 
     Raises
     ------
@@ -174,13 +174,13 @@ def put_in_place(unfinished: str | os.PathLike[str]) -> None:
 
     Notes
     -----
-    Nothing leaves the folder, which may be a mount. Nothing is removed before all is in place: what was there waits in
-    ``replaced`` meanwhile.
+    Files only move within the folder, which may be a mount. Old contents wait in ``replaced`` until the new ones are
+    in place.
     """
     unfinished = Path(unfinished)
     folder = unfinished.parent
     replaced = folder / "replaced"
-    with _said(folder):
+    with _errors_named(folder):
         shutil.rmtree(replaced, ignore_errors=True)
         replaced.mkdir()
         for path in sorted(folder.iterdir()):
@@ -193,42 +193,42 @@ def put_in_place(unfinished: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def _said(path: Path) -> Iterator[None]:
-    """Say which file or folder could not be written, in one sentence."""
+def _errors_named(path: Path) -> Iterator[None]:
+    """Turn a failure to write into an OSError of one sentence that names the file or folder."""
     try:
         yield
     except (OSError, RuntimeError) as error:
-        # PyTorch and HDF5 tell of a full disk in their own words, over many lines.
+        # PyTorch and HDF5 describe a full disk in messages of many lines.
         number = getattr(error, "errno", None)
         reason = os.strerror(number) if number else str(error).strip().split("\n")[0][:200]
         raise OSError(number, f"{path} could not be written ({reason}); what was there before stays") from error
 
 
 def check_folder(name: str, folder: str | os.PathLike[str]) -> Path:
-    """Make a folder where there is none, and refuse one that cannot be written to.
+    """Create a folder if it does not exist, and refuse one that is not writable.
 
     Parameters
     ----------
     name
-        Argument that names it.
+        Name of the argument.
     folder
         The folder.
 
     Raises
     ------
     ValueError
-        If it cannot be made, or no file can be written there.
+        If the folder cannot be created, or no file can be written there.
     """
     folder = Path(folder)
-    made = [place for place in (folder, *folder.parents) if not _exists(place)]
+    created = [path for path in (folder, *folder.parents) if not _exists(path)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe") as file:
             file.write(b"0" * 4096)
     except OSError as error:
-        for place in made:
-            if _exists(place):
-                place.rmdir()
+        for path in created:
+            if _exists(path):
+                path.rmdir()
         shown = str(folder) if len(str(folder)) < 200 else f"{str(folder)[:100]}..."
         raise ValueError(f"{name}={shown!r} is no folder that can be written to ({error.strerror}).") from error
     return folder

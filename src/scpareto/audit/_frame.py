@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from scpareto._cells import principal_components
-from scpareto._runtime import torch_threads_kept
+from scpareto._runtime import keep_torch_threads
 from scpareto.metrics import populations_at_resolutions, programme_scores, shared_populations
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Frame:
         return self.populations[len(self.populations) // 2].confident_labels if self.populations else None
 
 
-@torch_threads_kept()
+@keep_torch_threads()
 def frame_of(
     expression: Any,
     batch: ArrayLike,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from scpareto._runtime import torch_threads_kept
+from scpareto._runtime import keep_torch_threads
 from scpareto.metrics import batch_left, lost_contrasts, structure_kept
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Judged:
     parts: dict[str, Judged] = field(default_factory=dict)
 
 
-@torch_threads_kept()
+@keep_torch_threads()
 def judge_embeddings(
     frame: Frame,
     codes: Mapping[str, NDArray[np.float64]],

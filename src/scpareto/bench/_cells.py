@@ -12,7 +12,7 @@ import scanpy as sc
 from anndata import AnnData
 
 from scpareto._cells import principal_components
-from scpareto._runtime import torch_threads_kept
+from scpareto._runtime import keep_torch_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,7 +98,7 @@ class Cells:
             scaled.data *= np.repeat(1e4 / np.maximum(self.depth, 1), np.diff(scaled.indptr)).astype(np.float32)
             return scaled.log1p()
         adata = AnnData(self.counts.astype(np.float32, copy=True))
-        with torch_threads_kept():
+        with keep_torch_threads():
             sc.pp.normalize_total(adata, target_sum=1e4)
             sc.pp.log1p(adata)
         return adata.X
@@ -146,7 +146,7 @@ class Cells:
         return {"external_indexing": parts, "drop_last": alone}
 
 
-@torch_threads_kept()
+@keep_torch_threads()
 def components_of(expression: NDArray | sparse.spmatrix, *, seed: int, scale: bool = False) -> NDArray[np.float64]:
     """Principal components of a corrected matrix, shape ``(n_cells, min(30, ...))``.
 

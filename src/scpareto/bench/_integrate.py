@@ -10,7 +10,7 @@ from scipy import sparse
 
 from scpareto._cells import Split, check_anndata, key_of, matrix_of, stratified_split
 from scpareto._constants import latent_key
-from scpareto._runtime import checked_seed, child_seed
+from scpareto._runtime import check_seed, child_seed
 from scpareto.bench._cells import UNLABELLED, Cells
 from scpareto.bench._registry import Method, Points, get_method
 from scpareto.bench._reproducible import reproducible
@@ -77,7 +77,7 @@ def integrate(
     >>> adata.obsm["X_combat"].shape
     (200, 30)
     """
-    seed = checked_seed(seed)
+    seed = check_seed(seed)
     chosen = checked_method(method, options)
     if batch_key is None and chosen.reads_batch:
         raise ValueError(f"method={method!r} reads the batches: name their column by batch_key=...")

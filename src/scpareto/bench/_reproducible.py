@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scpareto._runtime import seeded, torch_threads_kept
+from scpareto._runtime import keep_torch_threads, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def reproducible(seed: int) -> Iterator[None]:
     try:
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002
-        with seeded(seed), torch_threads_kept():
+        with seeded(seed), keep_torch_threads():
             yield
     finally:
         random.setstate(python)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._runtime import written_whole
+from scpareto._runtime import write_atomically
 
 if TYPE_CHECKING:
     import os
@@ -54,7 +54,7 @@ class Results:
         self._rows = pd.concat([old, new], ignore_index=True) if len(old) else new
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with written_whole(self._path) as file:
+            with write_atomically(self._path) as file:
                 self.table().to_csv(file, index=False)
 
     def table(self) -> pd.DataFrame:

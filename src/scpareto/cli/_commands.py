@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scpareto._runtime import hdf5_written_whole, written_whole
+from scpareto._runtime import write_atomically, write_hdf5_atomically
 from scpareto.cli._data import (
     check_data,
     check_file,
@@ -318,7 +318,7 @@ def _learn(
     adata.strings_to_categoricals()  # as adata.write_h5ad does
     from anndata import io
 
-    with hdf5_written_whole(output / "adata.h5ad") as file:
+    with write_hdf5_atomically(output / "adata.h5ad") as file:
         io.write_elem(file, "/", adata)
     console.print(as_table(front, model.selected))
     print_control_genes(front)
@@ -330,12 +330,12 @@ def _learn(
 
 def _write_tables(table: pd.DataFrame, output: Path) -> None:
     """Write the whole table, and what the audit found of each point."""
-    with written_whole(output / "front.csv") as file:
+    with write_atomically(output / "front.csv") as file:
         table.to_csv(file, index=False)
     losses = tuple(f"_{part}" for part in ("train", "validation", "test"))
     found = [c for c in map(str, table) if not c.endswith(losses) and not c.startswith("preference_")]
     shown = [c for c in found if c not in ("non_dominated", "seed", "n_epochs")]
-    with written_whole(output / "audit.csv") as file:
+    with write_atomically(output / "audit.csv") as file:
         table[shown].to_csv(file, index=False)
 
 

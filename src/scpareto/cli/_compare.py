@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from scpareto._runtime import written_whole
+from scpareto._runtime import write_atomically
 from scpareto.cli._commands import Output, Overwrite, Resume, app
 from scpareto.cli._data import check_data, check_file, check_options, names, read, sha256, variable_genes
 from scpareto.cli._run_folder import console, reported_errors, run_folder
@@ -187,6 +187,6 @@ def _draw(bench: Any, table: pd.DataFrame, output: Path) -> None:
     figure, axes = plt.subplots(1, len(planes), figsize=(5.2 * len(planes), 4.4), squeeze=False, layout="constrained")
     for ax, (x, y) in zip(axes[0], planes, strict=True):
         bench.plot(x=x, y=y, ax=ax)
-    with written_whole(output / "benchmark.png") as file:
+    with write_atomically(output / "benchmark.png") as file:
         figure.savefig(file, dpi=200)
     plt.close(figure)

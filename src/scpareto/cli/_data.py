@@ -78,10 +78,10 @@ def variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:
 
 def check_options(arguments: dict[str, Any]) -> None:
     """Check what does not depend on the data, before these are read."""
-    from scpareto._runtime import whole_number
+    from scpareto._runtime import check_whole_number
     from scpareto.front import FrontOptions
 
-    whole_number("n_top_genes", arguments["n_top_genes"], least=0)
+    check_whole_number("n_top_genes", arguments["n_top_genes"], least=0)
     FrontOptions(preset=arguments["preset"], seed=arguments["seed"], **arguments["training"])
 
 

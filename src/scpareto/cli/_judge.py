@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from scpareto._runtime import written_whole
+from scpareto._runtime import write_atomically
 from scpareto.cli._commands import Output, Overwrite, Seed, app
 from scpareto.cli._data import check_file, names, sha256
 from scpareto.cli._judge_data import opened
@@ -98,12 +98,12 @@ def _judge(adata: AnnData | MuData, data: Path, arguments: dict[str, Any], outpu
 
     table = sp.tl.judge(adata, arguments.pop("use_rep"), **arguments)
     record = adata.uns["scpareto"]["judge"]
-    with written_whole(output / "judge.csv") as unfinished:
+    with write_atomically(output / "judge.csv") as unfinished:
         table.to_csv(unfinished)
     written = ["judge.csv"]
     for name, file in _TABLES.items():
         if name in record and len(record[name]):
-            with written_whole(output / file) as unfinished:
+            with write_atomically(output / file) as unfinished:
                 record[name].to_csv(unfinished, index=False)
             written.append(file)
     pictures = {}
@@ -113,7 +113,7 @@ def _judge(adata: AnnData | MuData, data: Path, arguments: dict[str, Any], outpu
         pictures["populations"] = sp.pl.judge_populations(adata)[0]
     files = {name: output / f"{name}.png" for name in pictures}
     for name, axes in pictures.items():
-        with written_whole(files[name]) as unfinished:
+        with write_atomically(files[name]) as unfinished:
             axes.figure.savefig(unfinished, dpi=200)
         written.append(files[name].name)
     write_report(output / "report.html", record, data.name, files)

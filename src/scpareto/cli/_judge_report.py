@@ -6,7 +6,7 @@ import base64
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from scpareto._runtime import written_whole
+from scpareto._runtime import write_atomically
 from scpareto.cli._judge_report_methods import methods, references, versions
 from scpareto.cli._judge_report_tables import control_genes, lost, not_assessable, numbers, populations, protected
 
@@ -75,7 +75,7 @@ def write_report(path: Path, record: dict[str, Any], data: str, pictures: Mappin
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     body = "".join(parts)
     page = f'<!doctype html><html lang="en"><head>{head}<style>{_STYLE}</style></head><body>{body}</body></html>'
-    with written_whole(path) as unfinished:
+    with write_atomically(path) as unfinished:
         unfinished.write_text(page, encoding="utf-8")
 
 

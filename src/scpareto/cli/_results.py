@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from scpareto._runtime import written_whole
+from scpareto._runtime import write_atomically
 from scpareto.cli._run_folder import console
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def draw(model: ParetoVI, counts: AnnData, keys: list[str], output: Path) -> Non
     with console.status("Drawing"):
         figure = pl.front(front, selected=selected).get_figure(root=True)
         assert figure is not None
-        with written_whole(output / "front.png") as file:
+        with write_atomically(output / "front.png") as file:
             figure.savefig(file, dpi=200, bbox_inches="tight")
         codes = {}
         for point in points:
@@ -49,7 +49,7 @@ def draw(model: ParetoVI, counts: AnnData, keys: list[str], output: Path) -> Non
         told = {point: f": {', '.join(roles[point])}" if point in roles else "" for point in points}
         titles = {point: f"point {point}{role}" for point, role in told.items()}
         panels = pl.front_embedding(embeddings, {key: counts.obs[key] for key in keys}, titles=titles)
-        with written_whole(output / "umap.png") as file:
+        with write_atomically(output / "umap.png") as file:
             panels.flat[0].figure.savefig(file, dpi=200, bbox_inches="tight")
         plt.close("all")
     counts.obsm["X_umap"] = embeddings[selected]

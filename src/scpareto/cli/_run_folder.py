@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import scpareto
-from scpareto._runtime import Stopped, check_folder, put_in_place, signals_raised, written_whole
+from scpareto._runtime import Stopped, check_folder, raise_on_signals, replace_contents, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -146,7 +146,7 @@ def run_folder(
     versions = {name: version(name) for name in ("scpareto", "scvi-tools", "torch", "anndata", "scanpy", "numpy")}
     facts = {"arguments": begun, "versions": versions | {"python": platform.python_version()}}
     fresh = not record.exists()
-    with written_whole(record) as file:
+    with write_atomically(record) as file:
         file.write_text(json.dumps(facts, indent=2) + "\n")
     handler = _Log(place / "log.txt")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -173,7 +173,7 @@ def run_folder(
         if refused:
             shutil.rmtree(place)
     if place != output:
-        put_in_place(place)
+        replace_contents(place)
 
 
 @contextmanager
@@ -243,7 +243,7 @@ def reported_errors(output: Path | None = None, *, resumes: bool = False) -> Ite
 
 def _reported(output: Path | None, way_on: str) -> Iterator[None]:
     try:
-        with signals_raised():
+        with raise_on_signals():
             yield
     except INPUT_ERRORS as error:
         message = " ".join(str(error.args[0] if error.args else error).split())

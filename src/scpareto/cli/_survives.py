@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from scpareto._runtime import hdf5_written_whole, written_whole
+from scpareto._runtime import write_atomically, write_hdf5_atomically
 from scpareto.cli._commands import Seed, app, finished
 from scpareto.cli._data import names
 from scpareto.cli._run_folder import console, reported_errors
@@ -68,12 +68,12 @@ def survives(
         )
         record = adata.uns["scpareto"]["survives"]
         for name, file in _TABLES.items():
-            with written_whole(results / file) as unfinished:
+            with write_atomically(results / file) as unfinished:
                 record[name].to_csv(unfinished, index=False)
-        with written_whole(results / "survives.txt") as unfinished:
+        with write_atomically(results / "survives.txt") as unfinished:
             unfinished.write_text(f"{record['sentence']}\n\n{record['methods']}\n", encoding="utf-8")
         # `explore` shows what is noted here.
-        with hdf5_written_whole(results / "adata.h5ad") as file:
+        with write_hdf5_atomically(results / "adata.h5ad") as file:
             io.write_elem(file, "/", adata)
         written = [*_TABLES.values(), "survives.txt"]
         if len(record["findings"]):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from scpareto._runtime import child_seed, computes_for_all, of_first_process, seeded
+from scpareto._runtime import broadcast_from_first, child_seed, computes_for_all, seeded
 from scpareto.front import _seeds
 from scpareto.front._collapse import given_up
 from scpareto.front._curve import judged_curve
@@ -40,14 +40,14 @@ def train_along_path(run: FrontRun, start: Start, progress: FrontProgress) -> bo
     with_places = with_critics(on_path, start, progress)
     progress.stage("all preferences", spec.max_epochs)
     if (part := run.store.get("path")) is None:
-        part = of_first_process(_train_path(on_path, with_places, progress))
+        part = broadcast_from_first(_train_path(on_path, with_places, progress))
         run.store.put("path", part)
     run.store.discard(_UNFINISHED)
     run.metadata["training_scaler"] = run.metadata["scaler"] = part["scaler"]
     if (curve := run.store.get(CURVE)) is None:
         with progress.judge("judging the path", 0.4):
             curve = judged_curve(run, WeightPath.from_plain(part["path"])) if computes_for_all() else {}
-            curve = of_first_process(curve)
+            curve = broadcast_from_first(curve)
         run.store.put(CURVE, curve)
     run = run.current()
     if not curve:
@@ -69,7 +69,7 @@ def _with_places(run: FrontRun) -> FrontRun:
 def _train_path(run: FrontRun, start: Start, progress: FrontProgress) -> dict[str, Any]:
     """Train the path, in pieces that are kept; return what is kept of the whole."""
     seed, n_pieces = run.seed(_seeds.PATH), run.problem.recipe.n_pieces
-    scaler = of_first_process(_scaler(run, start, seed))
+    scaler = broadcast_from_first(_scaler(run, start, seed))
     training = Training(
         name="path",
         seed=seed,
@@ -115,4 +115,4 @@ def _judge_places(run: FrontRun, part: dict[str, Any], numbers: list[int], progr
         kind = "extreme" if is_extreme else "conditional"
         point = Point(number, kind, spec.preference(number), spec.seed)
         found = judged_part(point, run.problem.names, part["n_epochs"], judgement)
-        run.store.put(f"point_{number}", of_first_process(found))
+        run.store.put(f"point_{number}", broadcast_from_first(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from scpareto._runtime import of_first_process
+from scpareto._runtime import broadcast_from_first
 from scpareto.front import _seeds
 from scpareto.front._executor import tried
 from scpareto.front._points import Point, train_and_judge
@@ -138,7 +138,7 @@ def _train_points(run: FrontRun, points: Sequence[Point], progress: FrontProgres
                 raise found
             diverged[point.number] = found
         else:
-            run.store.put(f"point_{point.number}", of_first_process(found))
+            run.store.put(f"point_{point.number}", broadcast_from_first(found))
 
     missing = [point for point in points if run.part(point.number) is None]
     if run.executor is not None and missing:

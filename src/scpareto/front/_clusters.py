@@ -13,7 +13,7 @@ from scvi import REGISTRY_KEYS
 from sklearn.mixture import GaussianMixture
 
 from scpareto._cells import principal_components
-from scpareto._runtime import torch_threads_kept
+from scpareto._runtime import keep_torch_threads
 from scpareto.front._composition import Composition, composition_of
 from scpareto.metrics import shared_populations
 from scpareto.train import registered_context
@@ -103,7 +103,7 @@ def read_clustering(adata: AnnData, name: str, n_clusters: int | None = None) ->
     return found
 
 
-@torch_threads_kept()
+@keep_torch_threads()
 def population_clusters(
     adapter: VAEAdapter, manager: AnnDataManager, target: str, n_clusters: int | None = None
 ) -> Clustering:
@@ -135,7 +135,7 @@ def population_clusters(
     return _as_clustering(labels, level)
 
 
-@torch_threads_kept()
+@keep_torch_threads()
 def populations_where_unlike(
     adapter: VAEAdapter, manager: AnnDataManager, target: str
 ) -> tuple[Clustering | None, Composition | None]:
@@ -182,7 +182,7 @@ def _as_clustering(labels: NDArray[np.int64], level: NDArray[np.int64]) -> Clust
     return Clustering(POPULATIONS, table.shape[1], torch.from_numpy(table))
 
 
-@torch_threads_kept()
+@keep_torch_threads()
 def soft_clusters(codes: NDArray[np.float64], n_clusters: int, *, seed: int = 0) -> Tensor:
     """Memberships in the components of a Gaussian mixture with diagonal covariances, ``(n_cells, n_clusters)``."""
     scaled = (codes - codes.mean(0)) / np.maximum(codes.std(0), 1e-8)

@@ -6,7 +6,7 @@ import logging
 import math
 from typing import TYPE_CHECKING, Any
 
-from scpareto._runtime import of_first_process, seeded
+from scpareto._runtime import broadcast_from_first, seeded
 from scpareto.front import _seeds
 from scpareto.front._front_run import COLLAPSE
 from scpareto.front._judge_front import judge_places
@@ -105,7 +105,7 @@ def _lowers(run: FrontRun, which: int, curve: dict[str, Any], start: Start, prog
         with seeded(run.judging.seed):
             losses = losses_of(run.cells, *run.cells.encode(), run.problem.objectives, run.problem.recipe.de_novo)
         alone, after = losses[f"{label}_test"], _ends(run, run.problem.objectives[which - 1], which)[1]
-    alone = of_first_process(alone)
+    alone = broadcast_from_first(alone)
     if not (lower := alone < _MOST_LEFT * after):
         logger.warning(
             "Training hardly lowers %s: %.3g along the path, %.3g after a short training for it alone. Train longer.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Literal
 
-from scpareto._runtime import is_first_process, signals_raised
+from scpareto._runtime import is_first_process, raise_on_signals
 from scpareto.front._documented import documented_by
 from scpareto.front._options import FrontOptions
 from scpareto.front._prepare import prepare
@@ -144,7 +144,7 @@ def learn_front(model: BaseModelClass, options: FrontOptions) -> Front:
 def finished(run: FrontRun, model: BaseModelClass) -> Front:
     """Train what is missing of a front; hand it to its model and to the user's loggers and callbacks."""
     try:
-        with signals_raised():
+        with raise_on_signals():
             train_front(run)
     except BaseException as error:
         front = assembled(run)

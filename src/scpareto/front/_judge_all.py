@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scpareto._constants import BATCH
-from scpareto._runtime import computes_for_all, of_first_process
+from scpareto._runtime import broadcast_from_first, computes_for_all
 from scpareto.front._control_genes import control_genes_kept, with_control_genes
 from scpareto.front._judge_front import judge_places
 from scpareto.front._judging import codes_of, left_column
@@ -41,7 +41,7 @@ def judge_run(run: FrontRun) -> None:
         elif path is not None:
             states[number] = WeightPath.from_plain(path["path"]).state(run.spec.preference(number))
     found = judged_together(run.cells, run.current_judging, codes_of(run.cells, states)) if computes_for_all() else {}
-    run.store.put(JUDGED, of_first_process(found))
+    run.store.put(JUDGED, broadcast_from_first(found))
 
 
 def judged_together(cells: JudgedCells, judging: Judging, codes: Mapping[int, NDArray[np.float32]]) -> dict[str, Any]:

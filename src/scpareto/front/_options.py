@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from scpareto._runtime import check_trainer_keywords, checked_seed, whole_number
+from scpareto._runtime import check_seed, check_trainer_keywords, check_whole_number
 from scpareto._scvi_compat import get_max_epochs_heuristic
 from scpareto.front._executor import EXECUTORS
 from scpareto.front._presets import PRESETS, Preset
@@ -202,7 +202,7 @@ class FrontOptions:
             )
         for name in ("n_points", "max_epochs", "max_epochs_pretrain", "batch_size"):
             if (value := getattr(self, name)) is not None:
-                whole_number(name, value)
+                check_whole_number(name, value)
         # One end for each objective, and as many places between them as a grid must have.
         n_ends = 1 + len(self.objectives)
         if self.preferences is None and self.n_points < 2 * n_ends:
@@ -210,7 +210,7 @@ class FrontOptions:
                 f"n_points={self.n_points}: a front needs at least {2 * n_ends} points, {n_ends} of them its ends."
             )
         if self.seed is not None:
-            checked_seed(self.seed)
+            check_seed(self.seed)
         for name in self.objectives:
             objective_class(name)  # as below
         solver_class(self.solver)  # refuses an unknown one, and names the others
@@ -223,7 +223,7 @@ class FrontOptions:
     def _join_configs(self) -> None:
         """Put what scvi-tools says by configs and names of its own where a front reads it, or refuse it."""
         trainer = as_options(self.trainer_config, "trainer_config") | self.trainer_kwargs
-        check_trainer_keywords(trainer, own=[f.name for f in fields(self) if f.name not in _NOT_OF_TRAIN])
+        check_trainer_keywords(trainer, also=[f.name for f in fields(self) if f.name not in _NOT_OF_TRAIN])
         found: dict[str, Any] = {
             name: value
             for name in ("max_epochs", "accelerator", "devices")

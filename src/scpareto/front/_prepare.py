@@ -13,7 +13,7 @@ import torch
 from scvi import settings as scvi_settings
 from scvi.model.base import BaseModelClass
 
-from scpareto._runtime import check_accelerator, child_seed, hardware, resolved_seed, seeded
+from scpareto._runtime import check_accelerator, child_seed, choose_hardware, resolve_seed, seeded
 from scpareto.front import _seeds
 from scpareto.front._build import build_objectives, check_targets, is_alone, is_without_nuisance, paired
 from scpareto.front._checks import checked_grid, checked_loading
@@ -70,7 +70,7 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
         raise ValueError(NO_CELLS)
     recipe = options.recipe(adapter_class(model).recipe if options.preset is None else {})
     get_scaler(recipe.scaler)
-    seed = resolved_seed(options.seed)
+    seed = resolve_seed(options.seed)
     pairs = paired(options.objectives, options.objective_kwargs)
     grid = checked_grid(solver_class(options.solver), options.n_points, options.preferences, 1 + len(pairs))
     solver_kwargs = options.solver_kwargs or {}
@@ -100,7 +100,7 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
         grid_given=options.preferences is not None,
         alone=alone,
     )
-    trainer_kwargs = hardware(options.accelerator, options.devices) | options.trainer_kwargs
+    trainer_kwargs = choose_hardware(options.accelerator, options.devices) | options.trainer_kwargs
     problem = Problem(
         adapter, manager, split, tuple(objectives), recipe, batch_size, trainer_kwargs, loader_kwargs, source.stream
     )

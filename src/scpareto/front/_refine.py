@@ -9,9 +9,9 @@ from scpareto._runtime import (
     FrontProgress,
     check_accelerator,
     check_trainer_keywords,
+    check_whole_number,
     child_seed,
-    hardware,
-    whole_number,
+    choose_hardware,
 )
 from scpareto.front import _seeds
 from scpareto.front._audit_front import judged_cells_of, judging_seed, split_of
@@ -92,7 +92,7 @@ def refine_point(
     >>> before, front.table["n_epochs"].tolist()
     ([1, 1, 1, 1], [1, 2, 1, 1])
     """
-    max_epochs = whole_number("max_epochs", max_epochs)
+    max_epochs = check_whole_number("max_epochs", max_epochs)
     check_accelerator(trainer_kwargs.get("accelerator", "auto"), trainer_kwargs.get("devices", 1))
     check_trainer_keywords(trainer_kwargs)
     if front.metadata.get("alone"):
@@ -143,7 +143,9 @@ def _run(
         seed=child_seed(metadata["seed"], _seeds.REFINING + number),
     )
     split = split_of(model, front)
-    options = trainer_kwargs | hardware(trainer_kwargs.get("accelerator", "auto"), trainer_kwargs.get("devices", 1))
+    options = trainer_kwargs | choose_hardware(
+        trainer_kwargs.get("accelerator", "auto"), trainer_kwargs.get("devices", 1)
+    )
     manager = model.adata_manager
     problem = Problem(adapter, manager, split, objectives, recipe, metadata["batch_size"], options)
     judging = replace(Judging.of(problem, judging_seed(front)), probed=tuple(metadata.get("probed", ())))

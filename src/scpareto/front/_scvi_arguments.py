@@ -6,7 +6,7 @@ import difflib
 import inspect
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scpareto._runtime import whole_number
+from scpareto._runtime import check_whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,9 +127,9 @@ def stopping_options(trainer: dict[str, Any], early_stopping: bool | None) -> di
     if early_stopping not in (None, True, False):
         raise ValueError(f"early_stopping={early_stopping!r} must be True, False or None.")
     if "patience" in found:
-        found["patience"] = whole_number("early_stopping_patience", found["patience"])
+        found["patience"] = check_whole_number("early_stopping_patience", found["patience"])
     if "settling_epochs" in found:
-        found["settling_epochs"] = whole_number("early_stopping_warmup_epochs", found["settling_epochs"], least=0)
+        found["settling_epochs"] = check_whole_number("early_stopping_warmup_epochs", found["settling_epochs"], least=0)
     return found if early_stopping is None else found | {"early_stopping": early_stopping}
 
 

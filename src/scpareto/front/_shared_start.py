@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.distributions import Normal
 
-from scpareto._runtime import of_first_process, seeded
+from scpareto._runtime import broadcast_from_first, seeded
 from scpareto.front import _seeds
 from scpareto.front._clusters import FROM_CORRECTED, soft_clusters
 from scpareto.objectives import fit_critic
@@ -38,7 +38,7 @@ def shared_start(run: FrontRun, progress: FrontProgress) -> Start:
             "pretraining", run.seed(_seeds.SHARED_START), Start(), Fixed((1.0,)), spec.max_epochs_pretrain
         )
         trained = train(training, run.problem, on_epoch=progress.epoch)
-        part = of_first_process({"module": trained.state, "history": columns_of(trained.history)})
+        part = broadcast_from_first({"module": trained.state, "history": columns_of(trained.history)})
         run.store.put("pretraining", part)
     return Start(part["module"])
 
@@ -51,7 +51,9 @@ def find_clusters(run: FrontRun, start: Start) -> None:
             memberships = part["memberships"]
         if memberships is None:
             codes = _corrected(run, start) if clustering.name == FROM_CORRECTED else run.cells.components_of_all()
-            memberships = of_first_process(soft_clusters(codes, clustering.n_clusters, seed=run.seed(_seeds.CLUSTERS)))
+            memberships = broadcast_from_first(
+                soft_clusters(codes, clustering.n_clusters, seed=run.seed(_seeds.CLUSTERS))
+            )
             run.store.put(name, {"memberships": memberships})
         run.problem.adapter.clusters[clustering.name] = memberships
 
@@ -82,7 +84,7 @@ def with_critics(run: FrontRun, start: Start, progress: FrontProgress, *, keep: 
             objectives = begin(run.problem, start)
             for objective in objectives:
                 _fit_to_start(run, objective)
-        part = of_first_process({"objectives": [copied_state(objective) for objective in objectives]})
+        part = broadcast_from_first({"objectives": [copied_state(objective) for objective in objectives]})
         if keep:
             run.store.put("critics", part)
     complete = Start(start.module, tuple(part["objectives"]))

@@ -17,7 +17,7 @@ from scpareto._cells import (
     batch_of_rows,
     is_annbatch,
 )
-from scpareto._runtime import child_seed, hardware
+from scpareto._runtime import child_seed, choose_hardware
 from scpareto.front import _seeds
 from scpareto.front._checks import checked_split, split_of_options
 from scpareto.front._clusters import POPULATIONS
@@ -119,7 +119,7 @@ def _registered(manager: AnnDataManager, options: FrontOptions, seed: int) -> So
 
 def _streamed(model: BaseModelClass, options: FrontOptions, seed: int) -> Source:
     module, registry = options.datamodule, checked_registry(model)
-    devices = hardware(options.accelerator, options.devices)["devices"]
+    devices = choose_hardware(options.accelerator, options.devices)["devices"]
     if devices not in (1, "1", [0]) and not (isinstance(devices, list) and len(devices) == 1):
         raise ValueError(f"devices={options.devices!r}: one process reads the cells of a data module, for one device.")
     expected = expected_of(registry)

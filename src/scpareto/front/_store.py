@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from scpareto._runtime import check_folder, is_first_process, of_first_process, written_whole
+from scpareto._runtime import broadcast_from_first, check_folder, is_first_process, write_atomically
 
 if TYPE_CHECKING:
     import os
@@ -98,9 +98,9 @@ class PartStore:
             )
         elif is_first_process():
             text = json.dumps(present | {_NOTED: beside}, indent=2, sort_keys=True)
-            with written_whole(path) as file:
+            with write_atomically(path) as file:
                 file.write_text(text)
-        self._present = set(of_first_process(found))
+        self._present = set(broadcast_from_first(found))
 
     def get(self, name: str) -> dict[str, Any] | None:
         """Return a finished part; None if there is none, or only a damaged file."""
@@ -118,7 +118,7 @@ class PartStore:
         """Keep a finished part of tensors and plain types."""
         self._parts[name] = part
         if self._folder is not None and is_first_process():
-            with written_whole(self._folder / f"{name}{_SUFFIX}") as file:
+            with write_atomically(self._folder / f"{name}{_SUFFIX}") as file:
                 torch.save(part | {_NAME: name}, file)
 
     def discard(self, name: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from scvi import REGISTRY_KEYS
 
 from scpareto._cells import holds_counts
-from scpareto._runtime import written_whole
+from scpareto._runtime import write_atomically
 from scpareto.model._hub_card import FIGURE, card, criticism_section
 from scpareto.pl import front as draw_front
 
@@ -97,7 +97,7 @@ class HubMixin:
         if front is not None:
             figure = draw_front(front, selected=selected).get_figure(root=True)
             assert figure is not None
-            with written_whole(folder / FIGURE) as file:
+            with write_atomically(folder / FIGURE) as file:
                 figure.savefig(file, dpi=150, bbox_inches="tight")
             plt.close(figure)
         stats: Any = model.summary_stats

@@ -19,7 +19,7 @@ from scvi.model import SCVI
 
 from scpareto._cells import check_anndata, check_annotated, is_continuous, key_of, keys_of
 from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
-from scpareto._runtime import resolved_seed, seeded
+from scpareto._runtime import resolve_seed, seeded
 from scpareto._scvi_compat import minify_type_of
 from scpareto.front import FrontOptions, documented_by, learn_front
 from scpareto.model._batch_effects import batch_effects_of, effects_parameter, start_batch_effects
@@ -148,7 +148,7 @@ class ParetoVI(FrontMixin, SCVI):
                 )
             # Data modules name the model that they are made for by default, and loading asks for it.
             registry = {**registry, "model_name": ParetoVI.__name__}
-        self.seed = resolved_seed(seed)
+        self.seed = resolve_seed(seed)
         with seeded(self.seed):
             super().__init__(adata, registry, **architecture)
         self._preset = preset

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scvi.model.base import BaseModelClass
 
-from scpareto._runtime import check_accelerator, folder_written_whole
+from scpareto._runtime import check_accelerator, write_folder_atomically
 from scpareto._scvi_compat import SAVE_KEYS
 from scpareto.model._registry_mixin import RegistryMixin
 from scpareto.model._saving import check_saved, rewrite_as_plain
@@ -71,7 +71,7 @@ class PlainSavingMixin(RegistryMixin):
         if is_of_data_module(self.registry_):
             kwargs["datamodule"] = as_data_module(self.registry_)
         kwargs["overwrite"] = True  # the folder that is written to was just made
-        with folder_written_whole(folder) as unfinished:
+        with write_folder_atomically(folder) as unfinished:
             super().save(str(unfinished), prefix=prefix, **kwargs)  # type: ignore[misc]
             path = unfinished / f"{prefix or ''}{SAVE_KEYS.MODEL_FNAME}"
             rewrite_as_plain(path, {"version": version("scpareto"), "model": type(self).__name__})

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.backend_bases import FigureCanvasBase
 
-from scpareto._runtime import check_folder, written_whole
+from scpareto._runtime import check_folder, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,5 +84,5 @@ class Finish:
 
     def _write(self, figure: Figure, path: Path) -> None:
         own = mpl.rcParams["savefig.dpi"]
-        with written_whole(path) as unfinished:
+        with write_atomically(path) as unfinished:
             figure.savefig(unfinished, dpi=_DPI if isinstance(own, str) else own, bbox_inches="tight")

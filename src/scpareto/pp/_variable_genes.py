@@ -10,7 +10,7 @@ import scanpy as sc
 from anndata import AnnData
 
 from scpareto._cells import as_rows, in_memory, matrix_of, rows_of
-from scpareto._runtime import torch_threads_kept, whole_number
+from scpareto._runtime import check_whole_number, keep_torch_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def variable_genes(
         If the number makes no sense, or a cell has no counts in these genes.
     """
     if n_top_genes is not None:
-        whole_number("n_top_genes", n_top_genes, least=0)
+        check_whole_number("n_top_genes", n_top_genes, least=0)
     if not n_top_genes or n_top_genes >= adata.n_vars:
         return np.ones(adata.n_vars, dtype=bool)
     stored = adata.X if layer is None else adata.layers[layer]
@@ -54,7 +54,7 @@ def variable_genes(
     # As text: scanpy takes categories only, and trips over those that no cell has.
     batch = pd.Categorical(adata.obs[batch_key].astype(str))
     normalised = AnnData(counts.copy(), obs=pd.DataFrame({"batch": batch}, index=np.arange(adata.n_obs).astype(str)))
-    with torch_threads_kept():
+    with keep_torch_threads():
         sc.pp.normalize_total(normalised, target_sum=1e4)
         sc.pp.log1p(normalised)
         sc.pp.highly_variable_genes(normalised, n_top_genes=n_top_genes, batch_key="batch")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from scpareto._cells import check_key_added, note, records
 from scpareto._constants import CLUSTERS_KEY
-from scpareto._runtime import checked_seed, whole_number
+from scpareto._runtime import check_seed, check_whole_number
 from scpareto.metrics import CLUSTERERS, cluster_codes, number_of_clusters
 from scpareto.tl._judge_inputs import codes_in
 
@@ -75,11 +75,11 @@ def cluster(
     (3, '3 K-means clusters have the largest mean silhouette, 0.9...')
     """
     check_key_added(key_added)
-    seed = checked_seed(seed)
+    seed = check_seed(seed)
     if method not in CLUSTERERS:
         raise ValueError(f"method={method!r} is unknown. Choose from {', '.join(CLUSTERERS)}.")
     if n_clusters is not None:
-        n_clusters = whole_number("n_clusters", n_clusters)
+        n_clusters = check_whole_number("n_clusters", n_clusters)
     codes = codes_in(adata, use_rep)
     record: dict[str, Any] = {"use_rep": use_rep, "method": method, "seed": seed}
     needs_number, _ = CLUSTERERS[method]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scpareto._cells import key_of
-from scpareto._runtime import torch_threads_kept
+from scpareto._runtime import keep_torch_threads
 from scpareto.tl._followed import BadCodesError, check_followed
 from scpareto.tl._judge_options import check_options
 from scpareto.tl._judge_ready import JudgeOptions, frame_of_ready, make_ready
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scpareto.tl._judge_ready import Ready
 
 
-@torch_threads_kept()
+@keep_torch_threads()
 def front_of(
     adata: AnnData | MuData,
     embeddings: Mapping[Any, str],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from anndata import AnnData
 
 from scpareto._cells import check_anndata, check_key_added, key_of
-from scpareto._runtime import checked_seed, whole_number
+from scpareto._runtime import check_seed, check_whole_number
 from scpareto.front import FrontOptions
 from scpareto.model import ParetoVI
 from scpareto.pp import variable_genes
@@ -99,10 +99,10 @@ def integrate(
     """
     check_key_added(key_added)
     if n_top_genes is not None:
-        whole_number("n_top_genes", n_top_genes, least=0)
+        check_whole_number("n_top_genes", n_top_genes, least=0)
     batch_key, labels_key = key_of(batch_key, "batch_key") or "", key_of(labels_key, "labels_key")
     known = {field.name for field in fields(FrontOptions)}
-    FrontOptions(**{name: value for name, value in training.items() if name in known}, seed=checked_seed(seed))
+    FrontOptions(**{name: value for name, value in training.items() if name in known}, seed=check_seed(seed))
     source, target = home_of(adata, modality, layer)
     check_cells(source.adata)
     with warnings.catch_warnings():

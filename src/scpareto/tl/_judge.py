@@ -11,7 +11,7 @@ import pandas as pd
 
 from scpareto._cells import key_of, note
 from scpareto._constants import JUDGE_KEY
-from scpareto._runtime import torch_threads_kept
+from scpareto._runtime import keep_torch_threads
 from scpareto.audit import COMPONENTS
 from scpareto.tl._held_out import by_held_out
 from scpareto.tl._judge_groups import groups_column
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from scpareto.metrics import BatchLeft, LostContrasts, StructureKept
 
 
-@torch_threads_kept()
+@keep_torch_threads()
 def judge(
     adata: AnnData | MuData,
     use_rep: str | Sequence[str] = (),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scpareto._cells import values_by_name
-from scpareto._runtime import checked_seed
+from scpareto._runtime import check_seed
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -52,7 +52,7 @@ def check_options(
             raise TypeError(f"{name}={value!r} must be a whole number of at least {least}.")
         if value < least:
             raise ValueError(f"{name}={value} must be at least {least}.")
-    checked_seed(seed)
+    check_seed(seed)
     for name, key in (("key_added", key_added), ("groups_key", groups_key)):
         if name == "groups_key" and key is None:
             continue

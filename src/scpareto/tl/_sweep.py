@@ -12,7 +12,7 @@ import pandas as pd
 
 from scpareto._cells import check_key_added, key_of, note, write_codes
 from scpareto._constants import latent_key
-from scpareto._runtime import FrontProgress, torch_threads_kept
+from scpareto._runtime import FrontProgress, keep_torch_threads
 from scpareto.pareto import front_record, place_record
 from scpareto.tl._counts import counts_of, depth_of
 from scpareto.tl._followed import BadCodesError, check_followed
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scpareto")
 
 
-@torch_threads_kept()
+@keep_torch_threads()
 def sweep(
     adata: AnnData | MuData,
     method: str | Callable[..., Any],

@@ -17,7 +17,7 @@ from scvi.train import Trainer
 from torch.distributions import Distribution
 
 from scpareto._cells import resident_dataset, with_cell_index
-from scpareto._runtime import BestState, child_seed, interrupts_raised, quiet_lightning, seeded
+from scpareto._runtime import BestState, child_seed, quiet_lightning, raise_interrupts, seeded
 from scpareto.objectives import denormals_flushed
 
 if TYPE_CHECKING:
@@ -97,12 +97,12 @@ class KeepBest(Callback):
             plan.restore(self.best.state)
 
     def to_plain(self) -> dict[str, Any]:
-        """Return all that :meth:`take_plain` needs, as tensors and plain types."""
+        """Return all that :meth:`load_plain` needs, as tensors and plain types."""
         return self.best.to_plain() | {"merits": self._merits}
 
-    def take_plain(self, plain: dict[str, Any]) -> None:
+    def load_plain(self, plain: dict[str, Any]) -> None:
         """Go on from where another training was."""
-        self.best.take_plain(plain)
+        self.best.load_plain(plain)
         self._merits = list(plain["merits"])
 
 
@@ -227,7 +227,7 @@ def run_training(
             data = _streamed(stream, with_cell_index(manager), split, batch_size, trainer.world_size)
         # Lightning leaves modules in the mode they are in, and the training before ended in evaluation mode.
         plan.train()
-        with interrupts_raised(), denormals_flushed(), _noise_of_its_own(trainer), _distributions_unchecked():
+        with raise_interrupts(), denormals_flushed(), _noise_of_its_own(trainer), _distributions_unchecked():
             trainer.fit(plan, **data)
     if keeper is not None and best is None:
         keeper.restore(plan)

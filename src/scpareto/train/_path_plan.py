@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from scpareto._constants import GENERATIVE_LOSS
-from scpareto._runtime import averaged
+from scpareto._runtime import average_array
 from scpareto.pareto import preference_at
 from scpareto.train._code_bank import CodeBank
 from scpareto.train._path_weights import PathWeights
@@ -144,7 +144,7 @@ class PathPlan(FrontPlan):
         merits, values = [], []
         for i, shares in enumerate(places):
             self.weighing.shares = shares
-            values.append(averaged(numbers(self._together(self._validation[i :: len(places)]))))
+            values.append(average_array(numbers(self._together(self._validation[i :: len(places)]))))
             merits.append(self.weighing.merit(values[-1]))
         self.merit = float(np.mean(merits))
         names = [GENERATIVE_LOSS, *(o.label for o in self._objectives)]
@@ -178,7 +178,7 @@ class PathPlan(FrontPlan):
         return self.path.to_path().to_plain()
 
     def to_plain(self) -> dict[str, Any]:
-        """Return all that :meth:`take_plain` needs, as tensors and plain types."""
+        """Return all that :meth:`load_plain` needs, as tensors and plain types."""
         plateau = {} if self._plateau is None else {"plateau": dict(self._plateau.state_dict())}
         return (
             self.snapshot()
@@ -189,7 +189,7 @@ class PathPlan(FrontPlan):
             }
         )
 
-    def take_plain(self, plain: dict[str, Any]) -> None:
+    def load_plain(self, plain: dict[str, Any]) -> None:
         """Go on from where another training was, between two pieces."""
         self.restore(plain)
         for optimizer, state in zip(self.configure_optimizers(), plain["optimizers"], strict=True):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from scpareto._runtime import averaged_tensors
+from scpareto._runtime import average_tensors
 from scpareto.pareto import RUNNING_VARIANCE, WeightPath, coefficients_at
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class PathWeights(nn.Module):
             return
         coefficients = coefficients_at(shares)
         leverage = max(_LEAST_LEVERAGE, float(coefficients[1:] @ coefficients[1:]))
-        changes = averaged_tensors([now - before for now, before in zip(self._running, self._placed, strict=True)])
+        changes = average_tensors([now - before for now, before in zip(self._running, self._placed, strict=True)])
         for control in range(1, len(self.controls)):
             if coefficients[control]:
                 rate = _STATISTICS_RATE * float(coefficients[control]) / leverage

@@ -13,7 +13,7 @@ from torch import nn
 from torch.distributions import Normal
 
 from scpareto._constants import GENERATIVE_LOSS
-from scpareto._runtime import averaged, averaged_gradient, averaged_tensor, share_buffers
+from scpareto._runtime import average_array, average_tensor, broadcast_buffers, compute_mean_gradient
 from scpareto.objectives import Context
 from scpareto.train._code_bank import CodeBank
 from scpareto.train._gradients import (
@@ -206,7 +206,7 @@ class FrontPlan(lightning.LightningModule):
                 gramian = self._gramian(gradients)
                 if not np.isfinite(gramian).all():
                     raise TrainingDiverged(f"The gradients of epoch {self.epoch} are not finite.")
-            weights = self.weighing.weights(averaged(numbers(scaled)) if needs_losses else None, gramian)
+            weights = self.weighing.weights(average_array(numbers(scaled)) if needs_losses else None, gramian)
             if np.any(weights != 0):
                 if self.recipe.redraw:
                     encoded, generative = self._run(batch)
@@ -249,11 +249,11 @@ class FrontPlan(lightning.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Judge, and maybe keep, one state."""
-        share_buffers(self)
+        broadcast_buffers(self)
 
     def on_train_end(self) -> None:
         """End in one state, also where the last epoch was not validated."""
-        share_buffers(self)
+        broadcast_buffers(self)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Collect codes and generative losses of validation cells."""
@@ -265,7 +265,7 @@ class FrontPlan(lightning.LightningModule):
         if not self._validation:
             return
         losses = self._together(self._validation)
-        values = averaged(numbers(losses))
+        values = average_array(numbers(losses))
         self.merit = self.weighing.merit(values)
         names = [GENERATIVE_LOSS, *(o.label for o in self._objectives)]
         self.history.append({f"{name}_validation": float(v) for name, v in zip(names, values, strict=True)})
@@ -329,7 +329,7 @@ class FrontPlan(lightning.LightningModule):
 
         It is the mean over all processes that has to be that low: a part of the minibatch may be by chance.
         """
-        values = averaged_tensor(stacked(losses))
+        values = average_tensor(stacked(losses))
         if not self.recipe.floor:
             return losses, values
         lowest = [-torch.inf, *(-torch.inf if o.minimum is None else o.minimum for o in self._objectives)]
@@ -340,7 +340,7 @@ class FrontPlan(lightning.LightningModule):
 
     def _gradients(self, losses: list[Tensor | None]) -> list[list[Tensor | None]]:
         """Gradient of each loss that counts, by trained parameter; None where it does not depend on one."""
-        return [averaged_gradient(loss, self._trained) for loss in losses if loss is not None]
+        return [compute_mean_gradient(loss, self._trained) for loss in losses if loss is not None]
 
     def _gramian(self, rows: list[list[Tensor | None]]) -> NDArray[np.float64]:
         """Inner products of gradients, ``(p, p)``."""
@@ -379,7 +379,7 @@ class FrontPlan(lightning.LightningModule):
         with self._full_precision():
             loss = torch.stack([critic.critic_loss(z, qz, context) for critic in self.critics]).sum()
         parameters = [p for critic in self.critics for p in critic.parameters()]
-        for parameter, gradient in zip(parameters, averaged_gradient(loss, parameters), strict=True):
+        for parameter, gradient in zip(parameters, compute_mean_gradient(loss, parameters), strict=True):
             parameter.grad = gradient
         optimizer.step()
 

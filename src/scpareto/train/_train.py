@@ -103,9 +103,9 @@ def _fit_pieces(
     best = _keeper(plan, training)
     length, first = -(-training.max_epochs // len(training.piece_seeds)), 0
     if unfinished is not None:
-        plan.take_plain(unfinished["plan"])
+        plan.load_plain(unfinished["plan"])
         if best is not None:
-            best.take_plain(unfinished["best"])
+            best.load_plain(unfinished["best"])
         first = unfinished["piece"] + 1
     for piece in range(first, -(-training.max_epochs // length)):
         if best is not None and best.has_given_up:

@@ -13,7 +13,7 @@ from scvi.dataloaders import AnnDataLoader
 from scvi.model.base import BaseModelClass
 
 from scpareto._cells import check_anndata
-from scpareto._runtime import child_seed, resolved_seed
+from scpareto._runtime import child_seed, resolve_seed
 from scpareto.bench._reproducible import reproducible
 from scpareto.model import PlainSavingMixin
 
@@ -53,7 +53,7 @@ class AutoencoderBaseline(PlainSavingMixin, BaseModelClass):
         if adata is None and registry is None:
             raise ValueError(f"{name} needs adata, registered with {name}.setup_anndata(adata).")
         super().__init__(adata, registry)
-        self.seed = resolved_seed(seed)
+        self.seed = resolve_seed(seed)
 
     @classmethod
     def setup_anndata(

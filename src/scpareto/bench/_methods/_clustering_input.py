@@ -9,7 +9,7 @@ import numpy as np
 import scanpy as sc
 from anndata import AnnData
 
-from scpareto._runtime import torch_threads_kept
+from scpareto._runtime import keep_torch_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +38,7 @@ def clustering_input(
     genes = np.arange(len(cells.genes))
     if n_genes is not None and n_genes < len(genes):
         adata = AnnData(cells.log_normalised)
-        with torch_threads_kept(), warnings.catch_warnings():
+        with keep_torch_threads(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             sc.pp.highly_variable_genes(adata, n_top_genes=n_genes)
         genes = np.flatnonzero(adata.var["highly_variable"].to_numpy())
@@ -51,7 +51,7 @@ def clustering_input(
 def leiden_clusters(representation: NDArray, *, n_neighbors: int, resolution: float, seed: int) -> NDArray[np.int64]:
     """Leiden clusters in a neighbourhood graph, shape ``(n_cells,)``, the largest first."""
     adata = AnnData(np.asarray(representation, dtype=np.float32))
-    with torch_threads_kept():
+    with keep_torch_threads():
         sc.pp.neighbors(adata, n_neighbors=min(n_neighbors, adata.n_obs - 1), use_rep="X", random_state=seed)
         sc.tl.leiden(adata, resolution=resolution, random_state=seed, flavor="igraph", n_iterations=2, directed=False)
     return adata.obs["leiden"].astype(int).to_numpy()

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
-from scpareto._runtime import torch_threads_kept
+from scpareto._runtime import keep_torch_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +39,7 @@ def nearest(queries: NDArray, cells: NDArray, k: int) -> tuple[NDArray[np.int64]
         return indices, distances
     from pynndescent import NNDescent
 
-    with torch_threads_kept():
+    with keep_torch_threads():
         index = NNDescent(cells, n_neighbors=max(k, 30), random_state=0)
         indices, distances = index.query(queries, k=k)
     return indices.astype(np.int64), distances.astype(np.float64)

@@ -18,12 +18,12 @@ from scpareto._cells import check_annotated, check_categories, check_column, key
 from scpareto._runtime import (
     check_accelerator,
     check_trainer_keywords,
+    check_whole_number,
     child_seed,
-    interrupts_raised,
     quiet_lightning,
-    resolved_seed,
+    raise_interrupts,
+    resolve_seed,
     seeded,
-    whole_number,
 )
 from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.model._codes import check_codes
@@ -133,7 +133,7 @@ class BetaTCVAE(HubMixin, PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedT
             raise ValueError("BetaTCVAE needs adata, registered with BetaTCVAE.setup_anndata(adata).")
         super().__init__(adata, registry)
         self.beta = float(beta)
-        self.seed = resolved_seed(seed)
+        self.seed = resolve_seed(seed)
         with seeded(self.seed):
             self.module = self._module_cls(
                 n_input=self.summary_stats.n_vars,
@@ -249,9 +249,12 @@ class BetaTCVAE(HubMixin, PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedT
         KeyboardInterrupt
             If interrupted; the model is kept as it is then.
         """
-        max_epochs, batch_size = whole_number("max_epochs", max_epochs), whole_number("batch_size", batch_size)
+        max_epochs, batch_size = (
+            check_whole_number("max_epochs", max_epochs),
+            check_whole_number("batch_size", batch_size),
+        )
         check_accelerator(accelerator, devices)
-        check_trainer_keywords(trainer_kwargs, own=_OF_SCVI)
+        check_trainer_keywords(trainer_kwargs, also=_OF_SCVI)
         n_cells = self.adata_manager.adata.n_obs
         if not 0 < train_size <= 1 or round(train_size * n_cells) < 2:
             raise ValueError(f"train_size={train_size} must be in (0, 1] and leave two of the {n_cells} cells.")
@@ -267,7 +270,7 @@ class BetaTCVAE(HubMixin, PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedT
             with (
                 seeded(child_seed(self.seed, _TRAINING)),
                 nullcontext() if progress else quiet_lightning(),
-                interrupts_raised(),
+                raise_interrupts(),
             ):
                 super().train(
                     max_epochs,

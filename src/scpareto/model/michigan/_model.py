@@ -14,7 +14,7 @@ from scvi.model.base import BaseModelClass
 
 from scpareto._cells import check_annotated
 from scpareto._constants import CODE_KEY, CODE_SCALE_KEY, latent_key, latent_scale_key
-from scpareto._runtime import check_accelerator, resolved_seed, seeded, whole_number
+from scpareto._runtime import check_accelerator, check_whole_number, resolve_seed, seeded
 from scpareto.model._codes import numbers_of
 from scpareto.model._expression import check_expression, check_kind
 from scpareto.model._hub import HubMixin
@@ -147,7 +147,7 @@ class MichiGAN(GenerationMixin, TrainingMixin, HubMixin, PlainSavingMixin, BaseM
         if width is not None and n_latent not in (None, width):
             raise ValueError(f"n_latent={n_latent}, but the registered codes have {width} dimensions; leave it out.")
         size = width or n_latent or 10
-        self.seed = resolved_seed(seed)
+        self.seed = resolve_seed(seed)
         with seeded(self.seed):
             self.module = self._module_cls(
                 n_input=self.summary_stats.n_vars,
@@ -325,11 +325,11 @@ class MichiGAN(GenerationMixin, TrainingMixin, HubMixin, PlainSavingMixin, BaseM
         UserWarning
             If the generator has collapsed.
         """
-        batch_size, n_critic = whole_number("batch_size", batch_size), whole_number("n_critic", n_critic)
+        batch_size, n_critic = check_whole_number("batch_size", batch_size), check_whole_number("n_critic", n_critic)
         recipe = WassersteinRecipe.from_options(
             {"batch_size": batch_size, "n_critic": n_critic, "lr": lr, "codes": codes} | (plan_kwargs or {})
         )
-        max_epochs = whole_number("max_epochs", max_epochs)
+        max_epochs = check_whole_number("max_epochs", max_epochs)
         check_accelerator(accelerator)
         if recipe.codes == "sample" and CODE_SCALE_KEY not in self.adata_manager.data_registry:
             raise ValueError("codes='sample' needs code_scale_key in MichiGAN.setup_anndata.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from scpareto._runtime import signals_raised
+from scpareto._runtime import raise_on_signals
 from scpareto.model.michigan._critic import gradient_penalty
 from scpareto.train import TrainingDiverged
 
@@ -226,7 +226,7 @@ def train_wasserstein(
     """
     trainer = WassersteinTrainer(module, cells, recipe)
     try:
-        with signals_raised():
+        with raise_on_signals():
             for number in range(1, max_epochs + 1):
                 record = trainer.epoch()
                 if on_epoch is not None:

@@ -15,11 +15,11 @@ from scpareto._constants import SCINFOVAE_SIZE_FACTOR_KEY
 from scpareto._runtime import (
     check_accelerator,
     check_trainer_keywords,
+    check_whole_number,
     child_seed,
-    hardware,
-    resolved_seed,
+    choose_hardware,
+    resolve_seed,
     seeded,
-    whole_number,
 )
 from scpareto._scvi_compat import minify_type_of
 from scpareto.model._minified import refuse_minified
@@ -149,7 +149,7 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
         n_cells = None if adata is None else adata.n_obs
         if n_clusters is not None and (n_clusters < 2 or (n_cells is not None and n_clusters > n_cells)):
             raise ValueError(f"n_clusters={n_clusters} must be from 2 to the number of cells, {n_cells}.")
-        self.seed = resolved_seed(seed)
+        self.seed = resolve_seed(seed)
         with seeded(child_seed(self.seed, _NETWORK)):
             self.module = self._module_cls(
                 n_input=self.summary_stats.n_vars,
@@ -332,11 +332,11 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
         """
         refuse_minified(self, "train on")
         check_restore_best(restore_best)
-        max_epochs_pretrain = whole_number("max_epochs_pretrain", max_epochs_pretrain)
-        max_epochs_finetune = whole_number("max_epochs_finetune", max_epochs_finetune, least=0)
-        update_interval = whole_number("update_interval", update_interval)
-        batch_size = whole_number("batch_size", batch_size)
-        patience = None if patience is None else whole_number("patience", patience)
+        max_epochs_pretrain = check_whole_number("max_epochs_pretrain", max_epochs_pretrain)
+        max_epochs_finetune = check_whole_number("max_epochs_finetune", max_epochs_finetune, least=0)
+        update_interval = check_whole_number("update_interval", update_interval)
+        batch_size = check_whole_number("batch_size", batch_size)
+        patience = None if patience is None else check_whole_number("patience", patience)
         if not 0 <= validation_size < 1 or not 0 <= tol <= 1:
             raise ValueError(f"validation_size={validation_size} must be in [0, 1) and tol={tol} in [0, 1].")
         if devices not in ("auto", 1, -1, [0]) and not (isinstance(devices, list) and len(devices) == 1):
@@ -361,5 +361,5 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
             progress=progress,
             batch_size=batch_size,
             seed=self.seed,
-            trainer_kwargs=hardware(accelerator, devices) | trainer_kwargs,
+            trainer_kwargs=choose_hardware(accelerator, devices) | trainer_kwargs,
         )

@@ -12,7 +12,7 @@ import torch
 from scvi.train import Trainer
 
 from scpareto._cells import batches
-from scpareto._runtime import BestState, child_seed, interrupts_raised, quiet_lightning, seeded
+from scpareto._runtime import BestState, child_seed, quiet_lightning, raise_interrupts, seeded
 from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.model.scinfovae._cluster_scores import cluster_silhouette
 from scpareto.model.scinfovae._label_stability import LabelStability
@@ -318,7 +318,7 @@ class TwoPhases:
             }
             trainer = Trainer(max_epochs=max_epochs, **options | self.trainer_kwargs)
             plan.train()
-            with interrupts_raised(), denormals_flushed():
+            with raise_interrupts(), denormals_flushed():
                 trainer.fit(plan, train_dataloaders=self._train, val_dataloaders=self._validation)
         self.module.eval()
         return reason

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from scpareto._constants import ALARM_FROM
-from scpareto._runtime import check_folder, written_whole
+from scpareto._runtime import check_folder, write_atomically
 from scpareto.pareto import Front
 from scpareto.pl._explorer._cells import (
     StoredCodes,
@@ -198,7 +198,7 @@ def explorer(
     if path is None:
         return make_widget(header, data, pictures)
     path = Path(path)
-    with written_whole(path) as file:
+    with write_atomically(path) as file:
         file.write_text(write_page(header, data, pictures), encoding="utf-8")
     return path
 

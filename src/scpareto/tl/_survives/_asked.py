@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scpareto._cells import check_counts, key_of, matrix_of
-from scpareto._runtime import whole_number
+from scpareto._runtime import check_whole_number
 from scpareto.tl._asked import column_of
 from scpareto.tl._survives._samples import Samples, design_of
 
@@ -124,8 +124,8 @@ def _check_numbers(test: str, fdr: float, min_cells: int, resolution: float, n_n
             raise ImportError("test='deseq2' needs pydeseq2: pip install 'scpareto[deseq2]'.")
     if not 0 < fdr < 1:
         raise ValueError(f"fdr={fdr!r} must lie between 0 and 1, for example 0.05.")
-    whole_number("min_cells", min_cells, least=1)
-    whole_number("n_neighbors", n_neighbors, least=2)
+    check_whole_number("min_cells", min_cells, least=1)
+    check_whole_number("n_neighbors", n_neighbors, least=2)
     if not np.isfinite(resolution) or resolution <= 0:
         raise ValueError(f"resolution={resolution!r} must be above 0, for example 1.0.")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scpareto._runtime import torch_threads_kept
+from scpareto._runtime import keep_torch_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ SAME = 0.5
 _MOSTLY = 0.5
 
 
-@torch_threads_kept()
+@keep_torch_threads()
 def leiden(
     codes: NDArray[np.floating], *, resolution: float, n_neighbors: int, seeds: tuple[int, ...]
 ) -> list[NDArray[np.int64]]:

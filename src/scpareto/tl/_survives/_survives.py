@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scpareto._cells import check_key_added, note
-from scpareto._runtime import FrontProgress, checked_seed
+from scpareto._runtime import FrontProgress, check_seed
 from scpareto.tl._survives._asked import check_asked
 from scpareto.tl._survives._calls import called, of_clusters, summed_up
 from scpareto.tl._survives._clusters import clusters_of, fates, groups_of
@@ -139,7 +139,7 @@ def survives(
     (True, (2, 4))
     """
     check_key_added(key_added)
-    seed = checked_seed(seed) or 0
+    seed = check_seed(seed) or 0
     asked = check_asked(
         adata,
         groupby=groupby,

@@ -9,7 +9,7 @@ import numpy as np
 import scanpy as sc
 from anndata import AnnData
 
-from scpareto._runtime import torch_threads_kept
+from scpareto._runtime import keep_torch_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +66,7 @@ def _ranks(own: AnnData, n_features: int, batch: str) -> NDArray[np.float64]:
     solved. It then takes more of the genes at once.
     """
     for span in _SPANS:
-        with torch_threads_kept(), warnings.catch_warnings():
+        with keep_torch_threads(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 sc.pp.highly_variable_genes(own, flavor="seurat_v3", n_top_genes=n_features, span=span)
