@@ -63,7 +63,7 @@ def main() -> None:
 def train(setting: str, dataset: str, seed: int, strategy: str) -> pd.DataFrame:
     """One front and SCVI, judged twice, with measures that see labels."""
     import scpareto as sp
-    from scpareto.audit import frame_of, judge_embeddings
+    from scpareto.audit import build_frame, judge_embeddings
 
     adata = load(dataset, n_genes=SETTINGS[setting][dataset])
     sp.model.ParetoVI.setup_anndata(adata, batch_key="batch")
@@ -85,7 +85,7 @@ def train(setting: str, dataset: str, seed: int, strategy: str) -> pd.DataFrame:
     halves = {"first": test[::2], "second": test[1::2]}
     judged = {}
     for judge_seed, name in ((0, "first"), (1000 + seed, "second")):
-        frame = frame_of(adata.X, batch, is_counts=True, genes=list(adata.var_names), seed=judge_seed)
+        frame = build_frame(adata.X, batch, is_counts=True, genes=list(adata.var_names), seed=judge_seed)
         rows = {"half": halves[name], "test": test}
         judged[name] = judge_embeddings(frame, codes, parts=rows, marginal=False, alarm=False).parts
     table = front.to_dataframe().drop(columns=["structure_lost_most"])

@@ -6,8 +6,8 @@ at least 0.90 with a point of a design as the unit.
     python experiments/overcorrection_alarm.py --setting small --jobs 2 --resume
 
 The alarm is that of scpareto.audit.set_alarm, which compares what each point keeps of differences within batches
-(contrast_lost). Fronts have since been given the alarm of sp.tl.judge, which names genes; rows of new runs hold it
-beside, as judged_alarm and judged_lost.
+(compute_contrast_losses). Fronts now have the alarm of sp.tl.judge, which names genes. New runs store it too, in the
+columns judged_alarm and judged_lost.
 
 Simulated designs of 800 cells x 300 genes have types that one batch alone has, a continuous state whose mean differs
 between batches, or both. Designs 0 to 45 are those on which the alarm was developed; curves of the others had been seen
@@ -126,10 +126,10 @@ def alarms(
 ) -> np.ndarray:
     """Largest loss and alarm of every point, shape ``(n_points, 2)``; ``genes`` are positive controls."""
     from scpareto._cells import principal_components
-    from scpareto.audit import Structure, set_alarm
+    from scpareto.audit import StructureJudge, set_alarm
 
     held_out = np.union1d(model.validation_indices_, model.test_indices_)
-    structure = Structure(principal_components(adata.X), adata.obs["batch"], held_out, control_genes=genes or {})
+    structure = StructureJudge(principal_components(adata.X), adata.obs["batch"], held_out, control_genes=genes or {})
     set_alarm(model.front, {point: structure(z.astype(np.float64)) for point, z in codes.items()})
     return model.front.to_dataframe()[["structure_lost", "alarm"]].to_numpy()
 

@@ -38,7 +38,7 @@ CASES: dict[str, dict[str, Any]] = {
 def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
     """Train a front on one deal of the cells of one batch, and judge its path at 12 and at 31 places."""
     import scpareto as sp
-    from scpareto.audit import frame_of, judge_embeddings
+    from scpareto.audit import build_frame, judge_embeddings
 
     adata = dealt(CASES[case], SETTINGS[setting], np.random.default_rng([seed, list(ALL_CASES).index(case)]))
     sp.model.ParetoVI.setup_anndata(adata, batch_key="deal")
@@ -51,7 +51,7 @@ def judge(setting: str, case: str, seed: int) -> pd.DataFrame:
         for t in np.linspace(0, 1, n):
             with model.at(preference=[1 - t, t]):
                 codes[f"{t:.3f}"] = model.get_latent_representation()
-        frame = frame_of(adata.X, batch, is_counts=True, genes=list(adata.var_names), seed=seed)
+        frame = build_frame(adata.X, batch, is_counts=True, genes=list(adata.var_names), seed=seed)
         begun = time.process_time()
         found = judge_embeddings(frame, codes, alarm_reference="0.000", marginal=False, n_bootstrap=50).lost
         # The components are judged beside the places, and are none.

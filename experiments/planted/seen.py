@@ -70,10 +70,10 @@ def kept_neighbors(codes: NDArray[np.floating], blind: NDArray[np.floating]) -> 
 
 def by_judge(adata: AnnData, codes: dict[str, NDArray[np.floating]], first: str) -> pd.DataFrame:
     """Judge all codes together, losses against PCA: ``batch_left``, ``structure_kept`` and the alarm."""
-    from scpareto.audit import frame_of, judge_embeddings
+    from scpareto.audit import build_frame, judge_embeddings
 
     batch = adata.obs["batch"].astype(str).to_numpy()
-    frame = frame_of(adata.X, batch, is_counts=True, genes=list(adata.var_names))
+    frame = build_frame(adata.X, batch, is_counts=True, genes=list(adata.var_names))
     if not frame.populations:
         return pd.DataFrame({"codes": list(codes)})
     found = judge_embeddings(frame, codes, alarm_reference=first, marginal=False)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from scpareto.audit import frame_of, judge_embeddings
+from scpareto.audit import build_frame, judge_embeddings
 from scpareto.datasets import simulate_batches
 
 
@@ -15,7 +15,7 @@ def cells():
 
 def _frame(adata, **options):
     genes = list(map(str, adata.var_names))
-    return frame_of(adata.X, adata.obs["batch"].astype(str).to_numpy(), is_counts=True, genes=genes, **options)
+    return build_frame(adata.X, adata.obs["batch"].astype(str).to_numpy(), is_counts=True, genes=genes, **options)
 
 
 def test_the_number_of_threads_stays_what_it_was(cells):
@@ -57,7 +57,7 @@ def test_without_a_shared_population_the_frame_says_why():
     rng = np.random.default_rng(0)
     batch = np.repeat(["a", "b"], 100)
     counts = rng.poisson(np.where(batch[:, None] == "a", [[8.0] * 20 + [0.1] * 20], [[0.1] * 20 + [8.0] * 20]))
-    frame = frame_of(counts, batch, is_counts=True, genes=[str(i) for i in range(40)])
+    frame = build_frame(counts, batch, is_counts=True, genes=[str(i) for i in range(40)])
     if not frame.populations:
         assert "No population is shared" in frame.reason
         assert judge_embeddings(frame, {"X": frame.components[:, :3]}, n_bootstrap=20).left is None

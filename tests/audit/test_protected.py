@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scpareto.audit import Frame, protected
+from scpareto.audit import Frame, judge_condition
 from scpareto.audit._protected import design_of
 from scpareto.metrics import shared_populations
 
@@ -31,7 +31,7 @@ def cells(batch, condition, *, effect=2.5, batch_effect=3.0, seed=0):
 
 
 def table_of(frame, codes, condition, **options):
-    return protected(frame, codes, condition, name="condition", reference="components", n_bootstrap=50, **options)
+    return judge_condition(frame, codes, condition, name="condition", reference="components", n_bootstrap=50, **options)
 
 
 def test_removing_the_batch_does_not_count_as_removing_a_condition_that_varies_within_batches():

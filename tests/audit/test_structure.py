@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scpareto.audit import Structure, set_alarm
+from scpareto.audit import StructureJudge, set_alarm
 from scpareto.pareto import Front
 
 
@@ -28,7 +28,7 @@ def _front(n: int) -> Front:
 def test_the_point_that_merges_the_unique_type_is_alarmed_and_the_others_are_not(cells):
     x, batch, kind = cells
     test = np.arange(0, 300, 2)
-    structure = Structure(x, batch, test)
+    structure = StructureJudge(x, batch, test)
     merged = x.copy()
     merged[kind == 2] -= [0, 8]
     noisy = x + 0.2 * np.random.default_rng(1).standard_normal(x.shape)
@@ -48,7 +48,7 @@ def test_positive_controls_are_watched_by_name(cells):
     # A gene of batch b alone: no difference within a batch shows it.
     gene = 3.0 * (batch == "b") + 0.1 * np.random.default_rng(2).standard_normal(300)
     apart = np.hstack([x, 20.0 * (batch == "b")[:, None]])
-    structure = Structure(x, batch, np.arange(300), control_genes={"XIST": gene})
+    structure = StructureJudge(x, batch, np.arange(300), control_genes={"XIST": gene})
     assert structure.names[-1] == "XIST"
     front = _front(2)
     set_alarm(front, {0: structure(apart), 1: structure(x)})
@@ -56,7 +56,7 @@ def test_positive_controls_are_watched_by_name(cells):
     assert table["structure_lost_most"].tolist() == ["none", "XIST"]
     assert table["alarm"][1] > 0.99
     without = _front(2)
-    plain = Structure(x, batch, np.arange(300))
+    plain = StructureJudge(x, batch, np.arange(300))
     set_alarm(without, {0: plain(apart), 1: plain(x)})
     assert without.to_dataframe()["alarm"][1] < 0.5
 
@@ -66,7 +66,7 @@ def test_fronts_without_structure_have_no_alarm():
     set_alarm(front, {})
     assert front.to_dataframe()["alarm"].isna().all()
     rng = np.random.default_rng(0)
-    tiny = Structure(rng.standard_normal((12, 2)), ["a"] * 12, np.arange(12))
+    tiny = StructureJudge(rng.standard_normal((12, 2)), ["a"] * 12, np.arange(12))
     assert tiny.names == []
     set_alarm(front, {0: tiny(np.ones((12, 2))), 1: tiny(np.ones((12, 2)))})
     table = front.to_dataframe()

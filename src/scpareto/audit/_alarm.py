@@ -21,7 +21,7 @@ ALARM_AT, ALARM_WIDTH = 0.07, 0.02
 """Loss at which the alarm is one half, and how fast it rises; settled on simulated designs."""
 
 
-def contrast_lost(kept: Sequence[ContrastRetention], correction: ArrayLike) -> NDArray[np.float64]:
+def compute_contrast_losses(kept: Sequence[ContrastRetention], correction: ArrayLike) -> NDArray[np.float64]:
     r"""Share of each contrast that a point has certainly lost against the best of the less corrected ones.
 
     Parameters
@@ -54,13 +54,13 @@ def contrast_lost(kept: Sequence[ContrastRetention], correction: ArrayLike) -> N
     Uncorrected codes show a difference of two groups, and those of a strong correction have merged them:
 
     >>> import numpy as np
-    >>> from scpareto.audit import contrast_lost
+    >>> from scpareto.audit import compute_contrast_losses
     >>> from scpareto.metrics import contrast_of_gene, contrast_retention
     >>> expression = np.random.default_rng(0).normal(size=(200, 1)) + 9.0 * np.repeat([0, 1], 100)[:, None]
     >>> contrast = contrast_of_gene("XIST", expression[:, 0], column=0, n_columns=1)
     >>> merged = expression - 9.0 * np.repeat([0, 1], 100)[:, None]
     >>> kept = [contrast_retention(codes, expression, [contrast]) for codes in (expression, merged)]
-    >>> lost = contrast_lost(kept, correction=[0.1, 0.9])
+    >>> lost = compute_contrast_losses(kept, correction=[0.1, 0.9])
     >>> lost.round(1).tolist()
     [[0.0], [0.9]]
     """
@@ -84,13 +84,13 @@ def contrast_lost(kept: Sequence[ContrastRetention], correction: ArrayLike) -> N
     return lost
 
 
-def alarm(lost: ArrayLike) -> NDArray[np.float64]:
+def compute_alarm(lost: ArrayLike) -> NDArray[np.float64]:
     r"""Over-correction alarm of each point, in [0, 1]; above one half the point should not be trusted.
 
     Parameters
     ----------
     lost
-        Of :func:`contrast_lost`, shape ``(n_points, n_contrasts)``.
+        Of :func:`compute_contrast_losses`, shape ``(n_points, n_contrasts)``.
 
     Returns
     -------
@@ -99,8 +99,8 @@ def alarm(lost: ArrayLike) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> from scpareto.audit import alarm
-    >>> alarm([[0.0, 0.0], [0.0, 0.07], [0.3, 0.0]]).round(2)
+    >>> from scpareto.audit import compute_alarm
+    >>> compute_alarm([[0.0, 0.0], [0.0, 0.07], [0.3, 0.0]]).round(2)
     array([0.03, 0.5 , 1.  ])
     """
     losses = np.atleast_2d(np.asarray(lost, dtype=np.float64))

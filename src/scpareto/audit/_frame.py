@@ -83,7 +83,7 @@ class Frame:
 
 
 @keep_torch_threads()
-def frame_of(
+def build_frame(
     expression: Any,
     batch: ArrayLike,
     *,

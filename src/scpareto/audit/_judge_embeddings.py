@@ -23,7 +23,7 @@ COMPONENTS = "components"
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class JudgeResult:
     """What was found of embeddings of the same cells.
 
     Attributes
@@ -41,7 +41,7 @@ class Judged:
     left: BatchLeft | None
     kept: StructureKept | None
     lost: LostContrasts | None
-    parts: dict[str, Judged] = field(default_factory=dict)
+    parts: dict[str, JudgeResult] = field(default_factory=dict)
 
 
 @keep_torch_threads()
@@ -54,11 +54,11 @@ def judge_embeddings(
     reference: str = COMPONENTS,
     alarm_reference: str | None = None,
     parts: Mapping[str, NDArray[np.int64]] | None = None,
-    left_alone: Collection[str] = (),
+    batch_left_only: Collection[str] = (),
     marginal: bool = True,
     alarm: bool = True,
     n_bootstrap: int = 300,
-) -> Judged:
+) -> JudgeResult:
     """Judge embeddings, all with the same random numbers.
 
     Parameters
@@ -78,7 +78,7 @@ def judge_embeddings(
     parts
         Rows of further sets of cells by name, for example those that no training has seen: the same probes and
         neighbours, summed up for these alone. The alarm looks at all cells.
-    left_alone
+    batch_left_only
         Names of parts of which only what is left is judged, not what is kept.
     marginal
         Whether to measure information about the batch across populations, too.
@@ -108,14 +108,16 @@ def judge_embeddings(
         )
     of_parts = left.parts if left is not None else {}
     if frame.programmes is None:
-        return Judged(left, None, None, {name: Judged(of_parts.get(name), None, None) for name in parts or {}})
+        return JudgeResult(
+            left, None, None, {name: JudgeResult(of_parts.get(name), None, None) for name in parts or {}}
+        )
     everything = dict(judged)
     if whole_graphs and len(frame.programmes.rows) == len(frame.batch):
         everything |= dict(graphs or {})
     options: dict[str, Any] = {"sample": frame.sample, "n_bootstrap": n_bootstrap, "seed": frame.seed}
-    of_structure = {name: rows for name, rows in (parts or {}).items() if name not in left_alone}
+    of_structure = {name: rows for name, rows in (parts or {}).items() if name not in batch_left_only}
     kept = structure_kept(everything, frame.programmes, parts=of_structure, **options)
-    others = {name: Judged(of_parts.get(name), kept.parts.get(name), None) for name in parts or {}}
+    others = {name: JudgeResult(of_parts.get(name), kept.parts.get(name), None) for name in parts or {}}
     lost = None
     if alarm:
         lost = lost_contrasts(
@@ -130,4 +132,4 @@ def judge_embeddings(
             covariates=frame.covariates,
             seed=frame.seed,
         )
-    return Judged(left, kept, lost, others)
+    return JudgeResult(left, kept, lost, others)

@@ -81,7 +81,7 @@ def commonest(labels: NDArray[np.object_], cells: NDArray[np.bool_]) -> tuple[st
     return (str(names[counts.argmax()]), float(counts.max() / counts.sum())) if len(names) else ("", 0.0)
 
 
-def with_labels(lost: LostContrasts, batch: NDArray[np.str_], labels: NDArray[np.object_]) -> pd.DataFrame:
+def add_label_columns(lost: LostContrasts, batch: NDArray[np.str_], labels: NDArray[np.object_]) -> pd.DataFrame:
     """Return the table of differences with the commonest label on either side, ``label_first``, ``label_second``."""
     table = lost.table.copy()
     group_of = {name: number for number, name in enumerate(lost.names)}

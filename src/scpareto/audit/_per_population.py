@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scpareto.audit._frame import Frame
-    from scpareto.audit._judge_embeddings import Judged
+    from scpareto.audit._judge_embeddings import JudgeResult
 
 NO_COUNTERPART = "no counterpart in another batch"
 _MOST_CELLS = 20_000
@@ -33,9 +33,9 @@ _MOST_TOLD = 2
 """Populations of each kind that the sentence names for an embedding."""
 
 
-def per_population(
+def compute_population_table(
     frame: Frame,
-    judged: Judged,
+    judged: JudgeResult,
     expression: Any,
     *,
     names: Sequence[str],

@@ -28,7 +28,7 @@ Design = Literal["within batches", "across batches", "few batches", "confounded"
 
 
 @dataclass(frozen=True, eq=False)
-class Protected:
+class ConditionKept:
     """What is kept of a condition.
 
     Attributes
@@ -60,7 +60,7 @@ def design_of(condition: NDArray[np.str_], batch: NDArray[np.str_]) -> Design:
     return "confounded" if n_batches.max() <= 1 else "few batches"
 
 
-def protected(
+def judge_condition(
     frame: Frame,
     codes: Mapping[str, NDArray[np.float64]],
     condition: NDArray[np.str_],
@@ -69,7 +69,7 @@ def protected(
     reference: str,
     kept_from: float = KEPT_FROM,
     n_bootstrap: int = 300,
-) -> Protected:
+) -> ConditionKept:
     r"""Measure what embeddings tell about a condition, within populations, as a share of what the reference tells.
 
     Parameters
@@ -110,13 +110,13 @@ def protected(
         columns=["kept", "low", "high", "information", "alarm"], index=pd.Index([], name="embedding")
     )
     if design in ("confounded", "few batches"):
-        return Protected(nothing, design, tuple(notes))
+        return ConditionKept(nothing, design, tuple(notes))
     judged, level = _within(frame, condition, text) if design == "within batches" else _across(frame, condition)
     judged &= level >= 0
     _, sizes = np.unique(condition[judged], return_counts=True)
     if len(sizes) < 2 or sizes.min() < _LEAST_CELLS:
         notes.append(f"{name} is not judged: conditions share no population of {_LEAST_CELLS} cells each.")
-        return Protected(nothing, design, tuple(notes))
+        return ConditionKept(nothing, design, tuple(notes))
     # Only cells that count: those of other batches would train the probes to tell batches apart.
     rows = np.flatnonzero(judged)
     everything = {key: np.asarray(z)[rows] for key, z in codes.items()}
@@ -143,7 +143,7 @@ def protected(
         notes.append(f"Uncorrected data ({reference}) do not tell {name} {where}: there is nothing to protect.")
     table = found.table[["batch_left", "low", "high", "information"]].rename(columns={"batch_left": "kept"})
     table["alarm"] = table["high"] < kept_from
-    return Protected(table, design, tuple(notes))
+    return ConditionKept(table, design, tuple(notes))
 
 
 _TOLD: dict[Design, str] = {

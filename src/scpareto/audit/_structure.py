@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from scpareto.audit._alarm import alarm, contrast_lost
+from scpareto.audit._alarm import compute_alarm, compute_contrast_losses
 from scpareto.metrics import ContrastRetention, contrast_of_gene, contrast_retention, contrasts_within_batches
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _N_NEIGHBORS = 15
 
 
-class Structure:
+class StructureJudge:
     """Differences that codes should keep: between groups of cells within batches, and in positive controls.
 
     Parameters
@@ -42,10 +42,10 @@ class Structure:
     Examples
     --------
     >>> import numpy as np
-    >>> from scpareto.audit import Structure
+    >>> from scpareto.audit import StructureJudge
     >>> batch, types = np.repeat(["a", "b"], 200), np.tile(np.repeat([0.0, 9.0], 100), 2)
     >>> expression = types[:, None] + np.random.default_rng(0).normal(size=(400, 2))
-    >>> kept = Structure(expression, batch, np.arange(400), control_genes={"XIST": types})(expression)
+    >>> kept = StructureJudge(expression, batch, np.arange(400), control_genes={"XIST": types})(expression)
     >>> kept["names"][-1], round(kept["value"][-1].item(), 1)
     ('XIST', 1.0)
     """
@@ -104,22 +104,22 @@ def set_alarm(front: Front, structures: Mapping[int, Mapping[str, Any]]) -> None
     """Write into a front which points have erased differences between cells.
 
     Adds the columns ``structure_lost``, the largest share of a difference that a point has certainly lost against less
-    corrected points (:func:`contrast_lost`), ``structure_lost_most``, the name of that difference, ``"none"`` where
-    nothing is lost, and ``alarm`` (:func:`alarm`).
+    corrected points (:func:`compute_contrast_losses`), ``structure_lost_most``, the name of that difference, ``"none"``
+    where nothing is lost, and ``alarm`` (:func:`compute_alarm`).
 
     Parameters
     ----------
     front
         The front.
     structures
-        What each of its points keeps, by number, of one :class:`Structure`.
+        What each of its points keeps, by number, of one :class:`StructureJudge`.
 
     Examples
     --------
     The second point has merged the two types that the first one keeps apart:
 
     >>> import numpy as np
-    >>> from scpareto.audit import Structure, set_alarm
+    >>> from scpareto.audit import StructureJudge, set_alarm
     >>> from scpareto.pareto import Front
     >>> front = Front(objectives=["generative_loss", "mmd"], method="scalarization", n_expected=2)
     >>> for number, share in enumerate([0.1, 0.9]):
@@ -127,7 +127,7 @@ def set_alarm(front: Front, structures: Mapping[int, Mapping[str, Any]]) -> None
     ...     front.add(row | {"kind": "candidate"})
     >>> types = np.repeat([0.0, 9.0], 100)
     >>> expression = types[:, None] + np.random.default_rng(0).normal(size=(200, 2))
-    >>> structure = Structure(expression, np.repeat("a", 200), np.arange(200))
+    >>> structure = StructureJudge(expression, np.repeat("a", 200), np.arange(200))
     >>> set_alarm(front, {0: structure(expression), 1: structure(expression - types[:, None])})
     >>> front.table["alarm"].round(2).tolist()
     [0.03, 1.0]
@@ -137,8 +137,8 @@ def set_alarm(front: Front, structures: Mapping[int, Mapping[str, Any]]) -> None
         return
     names = structures[numbers[0]]["names"]
     correction = 1 - front.preferences[[front.numbers.index(n) for n in numbers], 0]
-    lost = contrast_lost([_from_plain(structures[n]) for n in numbers], correction)
-    alarms = alarm(lost)
+    lost = compute_contrast_losses([_from_plain(structures[n]) for n in numbers], correction)
+    alarms = compute_alarm(lost)
     for row, number in enumerate(numbers):
         most = int(lost[row].argmax()) if len(names) else 0
         largest = float(lost[row, most]) if len(names) else float("nan")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scpareto.audit import Judged
+    from scpareto.audit import JudgeResult
     from scpareto.front._judged_frame import JudgedFrame
     from scpareto.metrics import BatchLeft, LostContrasts
 
@@ -82,7 +82,7 @@ def judge_places(
         taken,
         alarm_reference=first,
         parts=parts,
-        left_alone=set(parts) - {_TEST},
+        batch_left_only=set(parts) - {_TEST},
         marginal=full,
         alarm=full,
         n_bootstrap=n_bootstrap,
@@ -119,7 +119,7 @@ def judge_places(
     return FrontJudgement(plain, tables, _record(frame, scored, judged.lost, column))
 
 
-def judged_columns(judged: Judged, names: list[str], column: str) -> dict[str, dict[str, Any]]:
+def judged_columns(judged: JudgeResult, names: list[str], column: str) -> dict[str, dict[str, Any]]:
     """Columns of what is left and kept."""
     rows: dict[str, dict[str, Any]] = {name: {} for name in names}
     if judged.left is not None:
@@ -168,7 +168,7 @@ def _parts(frame: JudgedFrame, *, halves: bool, losses: bool) -> dict[str, NDArr
     return parts
 
 
-def _record(frame: JudgedFrame, judged: Judged, lost: LostContrasts | None, column: str) -> dict[str, Any]:
+def _record(frame: JudgedFrame, judged: JudgeResult, lost: LostContrasts | None, column: str) -> dict[str, Any]:
     n_scored = len(frame.frame.batch) if frame.scored is None else len(frame.scored)
     record: dict[str, Any] = {
         "column": column,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scpareto.audit import frame_of
+from scpareto.audit import build_frame
 
 if TYPE_CHECKING:
     from typing import Any
@@ -104,5 +104,5 @@ def judged_frame(
         scored = None if scored is None else np.flatnonzero(np.isin(rows, scored))
         parts = {name: np.flatnonzero(np.isin(rows, part)) for name, part in parts.items()}
         expression, levels = expression[rows], levels[rows]
-    frame = frame_of(expression, levels, is_counts=is_counts, genes=genes, seed=seed)
+    frame = build_frame(expression, levels, is_counts=is_counts, genes=genes, seed=seed)
     return JudgedFrame(frame, rows, scored, parts, tuple(notes))

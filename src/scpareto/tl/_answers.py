@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto.audit import log_expression, per_population, populations_sentence, protected, scib_columns, with_labels
+from scpareto.audit import (
+    add_label_columns,
+    compute_population_table,
+    judge_condition,
+    log_expression,
+    populations_sentence,
+    scib_columns,
+)
 from scpareto.metrics import genes_kept
 
 if TYPE_CHECKING:
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
-    from scpareto.audit import Frame, Judged
+    from scpareto.audit import Frame, JudgeResult
     from scpareto.metrics import LostContrasts
     from scpareto.tl._asked import Asked
 
@@ -62,7 +69,7 @@ class Answers:
 def answer(
     asked: Asked,
     frame: Frame,
-    judged: Judged,
+    judged: JudgeResult,
     expression: Any,
     *,
     names: list[str],
@@ -107,7 +114,7 @@ def answer(
         found.columns = found.columns.join(scores)
         found.notes.append(told)
         if judged.lost is not None:
-            labelled = with_labels(judged.lost, np.asarray(frame.batch).astype(str), asked.labels)
+            labelled = add_label_columns(judged.lost, np.asarray(frame.batch).astype(str), asked.labels)
             found.lost = replace(judged.lost, table=labelled)
     _populations(found, asked, frame, judged, expression, names, reference)
     found.told.sort(key=lambda text: not text.startswith("Alarm"))
@@ -123,7 +130,7 @@ def _condition(
     reference: str,
     n_bootstrap: int,
 ) -> None:
-    kept = protected(frame, codes, condition, name=key, reference=reference, n_bootstrap=n_bootstrap)
+    kept = judge_condition(frame, codes, condition, name=key, reference=reference, n_bootstrap=n_bootstrap)
     ends = {"kept": f"{key}_kept", "low": f"{key}_kept_low", "high": f"{key}_kept_high"}
     table = kept.table.rename(columns=ends).reindex(found.columns.index)
     found.columns = found.columns.join(table[list(ends.values())].astype(float))
@@ -207,11 +214,11 @@ def _populations(
     found: Answers,
     asked: Asked,
     frame: Frame,
-    judged: Judged,
+    judged: JudgeResult,
     expression: Any,
     names: list[str],
     reference: str,
 ) -> None:
-    table = per_population(frame, judged, expression, names=names, reference=reference, labels=asked.labels)
+    table = compute_population_table(frame, judged, expression, names=names, reference=reference, labels=asked.labels)
     found.record["populations"] = table
     found.record["populations_sentence"] = populations_sentence(table, names)

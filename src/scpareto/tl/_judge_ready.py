@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scpareto._cells import as_rows, rows_of
-from scpareto.audit import COMPONENTS, frame_of, judge_embeddings
+from scpareto.audit import COMPONENTS, build_frame, judge_embeddings
 from scpareto.tl._answers import answer
 from scpareto.tl._asked import what_is_asked
 from scpareto.tl._held_out import check_held_out, held_out_columns
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from scpareto.audit import Frame, Judged
+    from scpareto.audit import Frame, JudgeResult
     from scpareto.metrics import BatchLeft, StructureKept
     from scpareto.tl._answers import Answers
     from scpareto.tl._asked import Asked
@@ -107,7 +107,7 @@ class Judgement:
     left: BatchLeft
     kept: StructureKept | None
     answers: Answers
-    judged: Judged
+    judged: JudgeResult
     frame: Frame
 
 
@@ -188,7 +188,7 @@ def frame_of_ready(ready: Ready) -> tuple[Frame, Any]:
     """
     inputs, options = ready.inputs, ready.options
     expression = rows_of(as_rows(inputs.expression), slice(None))
-    frame = frame_of(
+    frame = build_frame(
         expression,
         inputs.batch,
         is_counts=inputs.is_counts,
@@ -246,7 +246,7 @@ def judge_ready(
         whole_graphs=whole,
         reference=ready.reference,
         parts=sets or None,
-        left_alone=set(parts or {}),
+        batch_left_only=set(parts or {}),
         n_bootstrap=options.n_bootstrap,
     )
     left, kept = judged.left, judged.kept
