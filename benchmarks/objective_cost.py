@@ -26,7 +26,7 @@ from scvi.dataloaders import AnnDataLoader
 
 import scpareto as sp
 from scpareto.front._build import build_objectives
-from scpareto.objectives import Context, denormals_flushed, objective_names
+from scpareto.objectives import Context, flush_denormals, objective_names
 from scpareto.pareto import Scaler, get_solver, solver_class, solver_names
 from scpareto.train import PRACTICAL, FrontPlan
 from scpareto.train._adapter import get_adapter
@@ -61,7 +61,7 @@ def main() -> None:
     plain = stepper(adata, None, SOLVER)
     steppers = {kind: stepper(adata, *kind) for kind in kinds}
     rows = []
-    with denormals_flushed():
+    with flush_denormals():
         for step in (plain, *steppers.values()):
             milliseconds(step, arguments.steps)  # first-call costs belong to no side
         for repeat in range(arguments.repeats):

@@ -7,7 +7,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import kneighbors_graph
 
 from scpareto.metrics import cluster_codes, number_of_clusters, robust_spectral_clustering
-from scpareto.metrics._number_of_clusters import before_the_drop
+from scpareto.metrics._number_of_clusters import number_before_drop
 from scpareto.metrics._robust_spectral import _graph, _smallest, _without
 
 
@@ -86,11 +86,11 @@ def test_number_of_clusters_of_blobs(blobs, method):
 
 
 def test_last_number_before_the_steepest_fall():
-    found = before_the_drop([2, 4, 6, 8], [0.9, 0.88, 0.5, 0.45])
+    found = number_before_drop([2, 4, 6, 8], [0.9, 0.88, 0.5, 0.45])
     assert found.value == 4
     assert "0.880 to 0.500" in found.reason
     with pytest.raises(ValueError, match="at least two"):
-        before_the_drop([2], [0.9])
+        number_before_drop([2], [0.9])
 
 
 @pytest.mark.parametrize(

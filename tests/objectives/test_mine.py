@@ -201,6 +201,6 @@ def test_clusters_are_drawn_from_soft_memberships():
     mine = Mine(1, 2, given="types", n_clusters=2)
     z = torch.randn(4000, 1)
     types = torch.tensor([0.25, 0.75]).expand(4000, 2)
-    judged = mine.judged(z, posterior(z), Context({"batch": torch.arange(4000) % 2}, clusters={"types": types}))
-    share, _, _ = mine.terms(judged)
+    inputs = mine.critic_input(z, posterior(z), Context({"batch": torch.arange(4000) % 2}, clusters={"types": types}))
+    share, _, _ = mine.terms(inputs)
     torch.testing.assert_close(share, torch.tensor([0.25, 0.75]), atol=0.03, rtol=0)

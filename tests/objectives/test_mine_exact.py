@@ -8,7 +8,7 @@ import torch
 from torch.distributions import Normal
 
 from scpareto.objectives import Context, MineExact
-from scpareto.objectives._information import Judged
+from scpareto.objectives._information import CriticInput
 
 
 def posterior(codes):
@@ -33,9 +33,9 @@ def test_partition_term_is_the_mean_over_permutations(clustered):
     with torch.no_grad():
         exact.critic.layers[-1].weight.mul_(20)
     z = torch.randn(6, 2)
-    judged = exact.judged(z, posterior(z), context)
-    share, joint, log_product = (term.detach() for term in exact.terms(judged))
-    scores = exact.critic(judged.codes).detach().double().numpy()
+    inputs = exact.critic_input(z, posterior(z), context)
+    share, joint, log_product = (term.detach() for term in exact.terms(inputs))
+    scores = exact.critic(inputs.codes).detach().double().numpy()
     orders = [list(o) for o in itertools.permutations(range(6)) if (cluster[list(o)] == cluster).all()]
     assert len(orders) == (36 if clustered else 720)
     for c in range(exact.n_clusters):
@@ -72,7 +72,7 @@ def test_offset_of_the_scores_does_not_matter():
     exact = MineExact(2, 3, given="types", n_clusters=2)
     codes, nuisance = torch.randn(8, 2), torch.arange(8) % 3
     memberships = torch.eye(2)[torch.arange(8) % 2]
-    judged = Judged(
+    inputs = CriticInput(
         torch.cat([codes, memberships], 1), nuisance, memberships, torch.log(memberships @ exact.proportions)
     )
     values = []
@@ -80,6 +80,6 @@ def test_offset_of_the_scores_does_not_matter():
         plain = MineExact(2, 3, given="types", n_clusters=2)
         plain.load_state_dict(exact.state_dict())
         plain.critic.register_forward_hook(lambda _, args, out, offset=offset: out + (args[0][:, 2:] @ offset)[:, None])
-        share, joint, log_product = plain.terms(judged)
+        share, joint, log_product = plain.terms(inputs)
         values.append(float((share * (joint - log_product)).sum().detach()))
     assert values[0] == pytest.approx(values[1], abs=1e-5)

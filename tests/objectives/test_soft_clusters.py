@@ -3,7 +3,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from scpareto.objectives._soft_clusters import floored, level_shares, log_mean_exp_within, memberships_given_levels
+from scpareto.objectives._soft_clusters import (
+    level_shares,
+    log_mean_exp_within,
+    memberships_given_levels,
+    raise_to_floor,
+)
 
 
 def drawn(n_cells=400, n_clusters=3, n_levels=4, seed=0):
@@ -48,11 +53,13 @@ def test_an_empty_cluster_has_no_shares():
     labels = torch.tensor([0, 1])
     shares = level_shares(labels, 2, torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
     torch.testing.assert_close(shares, torch.tensor([[0.5, 0.5], [0.0, 0.0]]))
-    torch.testing.assert_close(floored(shares, 0.01)[1], torch.tensor([0.5, 0.5]))
+    torch.testing.assert_close(raise_to_floor(shares, 0.01)[1], torch.tensor([0.5, 0.5]))
 
 
 def test_floored_shares_sum_to_one():
-    torch.testing.assert_close(floored(torch.tensor([[1.0, 0.0, 0.0]]), 0.1), torch.tensor([[1.0, 0.1, 0.1]]) / 1.2)
+    torch.testing.assert_close(
+        raise_to_floor(torch.tensor([[1.0, 0.0, 0.0]]), 0.1), torch.tensor([[1.0, 0.1, 0.1]]) / 1.2
+    )
 
 
 def test_memberships_follow_bayes_rule():

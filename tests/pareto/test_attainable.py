@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from scpareto.pareto import Front
-from scpareto.pareto._attainable import attainable, range_in_words
+from scpareto.pareto._attainable import attainable_range, range_in_words
 
 
 def front(*, left=(40.0, 12.4, 3.0), kept_high=98.0, with_weights=True, objectives=("generative_loss", "mmd"), **known):
@@ -19,8 +19,8 @@ def front(*, left=(40.0, 12.4, 3.0), kept_high=98.0, with_weights=True, objectiv
 
 
 def test_the_range_is_that_of_the_points_and_unknown_ones_are_left_out():
-    assert attainable(front()) == (40.0, 3.0)
-    assert attainable(front(left=(12.0, np.nan, 40.0))) == (40.0, 12.0)
+    assert attainable_range(front()) == (40.0, 3.0)
+    assert attainable_range(front(left=(12.0, np.nan, 40.0))) == (40.0, 12.0)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_the_range_is_that_of_the_points_and_unknown_ones_are_left_out():
     ],
 )
 def test_other_axes_have_no_range(other):
-    assert attainable(front(**other)) is None
+    assert attainable_range(front(**other)) is None
     assert range_in_words(front(**other)) == ""
 
 

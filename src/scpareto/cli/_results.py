@@ -130,9 +130,9 @@ def print_files(output: Path, model: ParetoVI, *, subset: bool) -> None:
 
 def place_to_try(front: Front) -> str:
     """Return an argument of ``select`` that names a place between the uncorrected and the recommended point."""
-    from scpareto.pareto import attainable
+    from scpareto.pareto import attainable_range
 
-    ends = attainable(front)
+    ends = attainable_range(front)
     if ends is None or _reached(front, ends[1]) is None:
         return "preference=0.5"
     most, least = ends

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scpareto.pareto import COMPOSITION_MARGIN, LEAST_UNLIKE
+from scpareto.pareto import COMPOSITION_MARGIN, MIN_UNMATCHED_SHARE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +40,9 @@ class Composition:
     @property
     def is_unlike(self) -> bool:
         """Whether levels differ in the cells that they hold, beyond chance and beyond what does no harm."""
-        return self.without_counterpart > LEAST_UNLIKE or self.information_low > COMPOSITION_MARGIN * self.entropy
+        return (
+            self.without_counterpart > MIN_UNMATCHED_SHARE or self.information_low > COMPOSITION_MARGIN * self.entropy
+        )
 
     @property
     def is_matched(self) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scpareto.pareto import falling_fit, place_of
+from scpareto.pareto import find_place, fit_falling_curve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,9 +94,9 @@ def equal_steps(place: ArrayLike, left: ArrayLike, last: int, n: int) -> NDArray
     >>> equal_steps([0, 0.1, 0.5, 1], [100, 25, 0, 0], last=2, n=5).round(3).tolist()
     [0.0, 0.033, 0.067, 0.1, 0.5]
     """
-    x, fitted = np.asarray(place, dtype=np.float64), falling_fit(place, left)
+    x, fitted = np.asarray(place, dtype=np.float64), fit_falling_curve(place, left)
     wanted = np.linspace(fitted[0], fitted[last], n)[1:-1]
-    inner = [place_of(value, x[: last + 1], fitted[: last + 1]) for value in wanted]
+    inner = [find_place(value, x[: last + 1], fitted[: last + 1]) for value in wanted]
     return np.concatenate([[0.0], inner, [x[last]]])
 
 
@@ -123,7 +123,7 @@ def places_to_add(place: ArrayLike, left: ArrayLike, last: int, n: int, most: in
     >>> places_to_add([0, 0.5, 1], [100, 10, 0], last=2, n=5, most=3)
     [0.25]
     """
-    x, fitted = np.asarray(place, dtype=np.float64), falling_fit(place, left)
+    x, fitted = np.asarray(place, dtype=np.float64), fit_falling_curve(place, left)
     step = (fitted[0] - fitted[last]) / max(n - 1, 1)
     falls = -np.diff(fitted[: last + 1])
     gaps = np.flatnonzero((falls > step) & (np.diff(x[: last + 1]) > 2 * _LEAST_GAP))

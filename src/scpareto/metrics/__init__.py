@@ -26,7 +26,7 @@ from scpareto.metrics._nn_mutual_information import nn_mutual_information
 from scpareto.metrics._number_of_clusters import (
     ESTIMATORS,
     NumberOfClusters,
-    before_the_drop,
+    number_before_drop,
     number_of_clusters,
 )
 from scpareto.metrics._populations import SharedPopulations, populations_at_resolutions, shared_populations

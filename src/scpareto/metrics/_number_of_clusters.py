@@ -92,7 +92,7 @@ def number_of_clusters(codes: ArrayLike, method: str = "silhouette", *, seed: in
         return ESTIMATORS[method](z, seed)
 
 
-def before_the_drop(counts: Sequence[int], ratios: Sequence[float]) -> NumberOfClusters:
+def number_before_drop(counts: Sequence[int], ratios: Sequence[float]) -> NumberOfClusters:
     """Choose the last number of clusters before the ratio of the training to the held-out loss falls most steeply.
 
     Parameters

@@ -11,7 +11,7 @@ from scpareto.objectives._deep_clustering import (
     soft_assignments,
     target_distribution,
 )
-from scpareto.objectives._denormals import denormals_flushed
+from scpareto.objectives._denormals import flush_denormals
 from scpareto.objectives._estimate import CriticSchedule, estimate, evaluate, fit_critic
 from scpareto.objectives._hsic import HSIC
 from scpareto.objectives._information import InformationObjective

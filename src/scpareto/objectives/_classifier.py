@@ -58,12 +58,12 @@ class Classifier(InformationObjective):
 
     def forward(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
         """Value of the bound in nats; see :class:`Objective`."""
-        judged = self.judged(z, qz, context)
-        assert judged.log_prior is not None
-        log_ratio = log_softmax(judged.log_prior + self.critic(judged.codes), 1) - judged.log_prior
-        of_pairs = log_ratio.gather(1, judged.nuisance[:, None]).squeeze(1)
+        inputs = self.critic_input(z, qz, context)
+        assert inputs.log_prior is not None
+        log_ratio = log_softmax(inputs.log_prior + self.critic(inputs.codes), 1) - inputs.log_prior
+        of_pairs = log_ratio.gather(1, inputs.nuisance[:, None]).squeeze(1)
         # Cells of clusters that do not count have weight zero, and still count as cells.
-        return (judged.memberships.sum(1) * of_pairs).mean()
+        return (inputs.memberships.sum(1) * of_pairs).mean()
 
     def critic_loss(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
         """Cross-entropy up to a constant; updates the code moments."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def denormals_flushed() -> Iterator[None]:
+def flush_denormals() -> Iterator[None]:
     """Treat denormal numbers as zero on the CPU inside the block.
 
     The gradient of a log-mean-exponential gives nearly no weight to most pairs of code and label once a critic tells
@@ -21,8 +21,8 @@ def denormals_flushed() -> Iterator[None]:
     Examples
     --------
     >>> import torch
-    >>> from scpareto.objectives import denormals_flushed
-    >>> with denormals_flushed():
+    >>> from scpareto.objectives import flush_denormals
+    >>> with flush_denormals():
     ...     bool(torch.tensor(1e-39) * 1.0 == 0.0)
     True
     """

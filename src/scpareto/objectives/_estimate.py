@@ -10,7 +10,7 @@ import torch
 from torch.distributions import Normal
 
 from scpareto._runtime import BestState
-from scpareto.objectives._denormals import denormals_flushed
+from scpareto.objectives._denormals import flush_denormals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ class CriticSchedule:
     max_steps: int | None = 3000
 
 
-@denormals_flushed()
+@flush_denormals()
 def fit_critic(
     objective: Objective,
     codes: Normal,

@@ -9,7 +9,7 @@ import torch
 
 from scpareto.objectives._base import CodesSeen, Objective
 from scpareto.objectives._critic import CodeStandardizer, Critic, CriticInit
-from scpareto.objectives._soft_clusters import floored, level_shares, memberships_given_levels
+from scpareto.objectives._soft_clusters import level_shares, memberships_given_levels, raise_to_floor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ _FEATURES: tuple[Callable[[Tensor], Tensor], ...] = (
 
 
 @dataclass(frozen=True)
-class Judged:
+class CriticInput:
     """A minibatch as a critic of information takes it; ``m`` rows, twice the cells for ``on="both"``.
 
     Parameters
@@ -195,13 +195,13 @@ class InformationObjective(Objective):
         labels = context.categorical[self.target].long()
         if self.given is None:
             shares = level_shares(labels, self.n_categories, torch.ones(len(labels), 1, device=labels.device))
-            self.proportions.copy_(floored(shares, 1e-6))
+            self.proportions.copy_(raise_to_floor(shares, 1e-6))
             return
         shares = level_shares(labels, self.n_categories, context.clusters[self.given].float())
-        self.proportions.copy_(floored(shares, self.floor))
+        self.proportions.copy_(raise_to_floor(shares, self.floor))
         self.counts.copy_((shares.max(1).values <= SINGLE_LEVEL).float())
 
-    def judged(self, z: Tensor, qz: Normal, context: Context) -> Judged:
+    def critic_input(self, z: Tensor, qz: Normal, context: Context) -> CriticInput:
         """Bring a minibatch into the form that the critic takes; all in single precision."""
         codes = self.codes(z, qz).float()
         if self.standardizer is not None:
@@ -217,11 +217,11 @@ class InformationObjective(Objective):
             codes = torch.cat([codes, *(feature(shares) for feature in _FEATURES)], 1)
         if self.n_categories is None:
             values = self.labels(context.continuous[self.target].float())
-            return Judged(codes, (values - self.location) / self.spread, memberships * self.counts, None)
+            return CriticInput(codes, (values - self.location) / self.spread, memberships * self.counts, None)
         labels = self.labels(context.categorical[self.target].long())
         log_prior = torch.log(memberships @ self.proportions)
         memberships = memberships_given_levels(memberships, labels, self.proportions)
-        return Judged(codes, labels, memberships * self.counts, log_prior)
+        return CriticInput(codes, labels, memberships * self.counts, log_prior)
 
     def update_moments(self, z: Tensor, qz: Normal) -> None:
         """Let the code moments follow a minibatch of the critic's training."""

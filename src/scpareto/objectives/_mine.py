@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import one_hot, softplus
 
 from scpareto.objectives._critic import Critic, CriticInit
-from scpareto.objectives._information import InformationObjective, Judged
+from scpareto.objectives._information import CriticInput, InformationObjective
 from scpareto.objectives._registry import register_objective
 from scpareto.objectives._soft_clusters import log_mean_exp_within
 
@@ -49,18 +49,18 @@ class DonskerVaradhan(InformationObjective):
         self.options["ema_rate"] = ema_rate
 
     @abstractmethod
-    def terms(self, judged: Judged) -> tuple[Tensor, Tensor, Tensor]:
+    def terms(self, inputs: CriticInput) -> tuple[Tensor, Tensor, Tensor]:
         """Share of the cells, mean score of pairs and log mean exponential score of the product, in each cluster."""
 
     def forward(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
         """Value of the bound in nats; see :class:`Objective`."""
-        share, joint, log_product = self.terms(self.judged(z, qz, context))
+        share, joint, log_product = self.terms(self.critic_input(z, qz, context))
         return (share * (joint - log_product)).sum()
 
     def critic_loss(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
         """Negative bound with the running exponential mean; updates the running mean and the code moments."""
         self.update_moments(z, qz)
-        share, joint, log_product = self.terms(self.judged(z, qz, context))
+        share, joint, log_product = self.terms(self.critic_input(z, qz, context))
         with torch.no_grad():
             newest, old = log_product.detach(), self.log_running_mean
             moved = torch.logaddexp(old + math.log1p(-self.ema_rate), newest + math.log(self.ema_rate))
@@ -126,21 +126,21 @@ class Mine(DonskerVaradhan):
         """Critic with one score for a pair of code and nuisance."""
         return Critic(n_input + (self.n_categories or 1), 1, n_hidden=n_hidden, n_layers=n_layers, init=init)
 
-    def scores(self, judged: Judged) -> tuple[Tensor, Tensor, Tensor]:
+    def scores(self, inputs: CriticInput) -> tuple[Tensor, Tensor, Tensor]:
         """Scores of pairs and of shuffled pairs, shape ``(m,)``, and the hard clusters ``(m, n_clusters)``."""
-        codes, n = judged.codes, self.n_categories
-        label = judged.nuisance[:, None] if n is None else one_hot(judged.nuisance, n)
+        codes, n = inputs.codes, self.n_categories
+        label = inputs.nuisance[:, None] if n is None else one_hot(inputs.nuisance, n)
         label = label.to(codes.dtype)
-        hard, order = self._shuffled(judged.memberships)
+        hard, order = self._shuffled(inputs.memberships)
         # Soft memberships move with the code: exchanged codes would otherwise give themselves away by memberships that
         # do not fit, whatever the nuisance.
         both = self.critic(torch.cat([torch.cat([codes, label], 1), torch.cat([codes[order], label], 1)]))
         joint, product = both.squeeze(1).chunk(2)
         return joint, product, hard
 
-    def terms(self, judged: Judged) -> tuple[Tensor, Tensor, Tensor]:
+    def terms(self, inputs: CriticInput) -> tuple[Tensor, Tensor, Tensor]:
         """See :class:`DonskerVaradhan`."""
-        joint, product, hard = self.scores(judged)
+        joint, product, hard = self.scores(inputs)
         total = hard.sum(0)
         mean = (hard * joint[:, None]).sum(0) / total.clamp(min=1e-12)
         return total / len(hard), mean, self.log_mean_exp(product, hard)
@@ -200,14 +200,14 @@ class MineExact(DonskerVaradhan):
 
     name: ClassVar[str] = "mine_exact"
 
-    def terms(self, judged: Judged) -> tuple[Tensor, Tensor, Tensor]:
+    def terms(self, inputs: CriticInput) -> tuple[Tensor, Tensor, Tensor]:
         """See :class:`DonskerVaradhan`."""
-        scores, memberships = self.critic(judged.codes), judged.memberships
-        assert judged.log_prior is not None
+        scores, memberships = self.critic(inputs.codes), inputs.memberships
+        assert inputs.log_prior is not None
         total = memberships.sum(0)
-        of_pairs = scores.gather(1, judged.nuisance[:, None]).squeeze(1)
+        of_pairs = scores.gather(1, inputs.nuisance[:, None]).squeeze(1)
         joint = (memberships * of_pairs[:, None]).sum(0) / total.clamp(min=1e-12)
-        log_product = log_mean_exp_within(torch.logsumexp(scores + judged.log_prior, 1), memberships)
+        log_product = log_mean_exp_within(torch.logsumexp(scores + inputs.log_prior, 1), memberships)
         return total / len(scores), joint, log_product
 
 
@@ -263,7 +263,7 @@ class Smile(Mine):
     def critic_loss(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
         """Logistic loss of telling pairs from shuffled pairs; updates the code moments."""
         self.update_moments(z, qz)
-        joint, product, hard = self.scores(self.judged(z, qz, context))
+        joint, product, hard = self.scores(self.critic_input(z, qz, context))
         return (hard.sum(1) * (softplus(-joint) + softplus(product))).mean()
 
     def log_mean_exp(self, scores: Tensor, clusters: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ def memberships_given_levels(memberships: Tensor, labels: Tensor, shares: Tensor
     return joint / joint.sum(1, keepdim=True).clamp(min=1e-30)
 
 
-def floored(shares: Tensor, floor: float) -> Tensor:
+def raise_to_floor(shares: Tensor, floor: float) -> Tensor:
     """Shares of at least about ``floor`` that sum to one in each cluster."""
     raised = shares.clamp(min=floor)
     return raised / raised.sum(1, keepdim=True)

@@ -2,9 +2,9 @@
 
 # Importing a solver's or a rule's file registers it.
 from scpareto.pareto import _auto, _conditional, _epo, _mgda, _pareto_mtl, _scalarization, _tchebycheff, _torchjd
-from scpareto.pareto._attainable import attainable, range_in_words
-from scpareto.pareto._axis import falling_fit, place_of
-from scpareto.pareto._composition import COMPOSITION_MARGIN, LEAST_UNLIKE, advice_on_composition
+from scpareto.pareto._attainable import attainable_range, range_in_words
+from scpareto.pareto._axis import find_place, fit_falling_curve
+from scpareto.pareto._composition import COMPOSITION_MARGIN, MIN_UNMATCHED_SHARE, advice_on_composition
 from scpareto.pareto._directions import is_higher_better
 from scpareto.pareto._find import Which, check_which
 from scpareto.pareto._front import Front

@@ -16,7 +16,7 @@ _ALL = 100.0
 """Percent of the structure that a replicate keeps."""
 
 
-def attainable(front: FrontData) -> tuple[float, float] | None:
+def attainable_range(front: FrontData) -> tuple[float, float] | None:
     """Most and least that the points leave of the batch, in %; None where places are not taken by it.
 
     Examples
@@ -25,7 +25,7 @@ def attainable(front: FrontData) -> tuple[float, float] | None:
     >>> front = Front(objectives=["generative_loss", "mmd"])
     >>> for point, left in enumerate((40.0, 12.0, 3.0)):
     ...     front.add({"point": point, "batch_left": left})
-    >>> attainable(front)
+    >>> attainable_range(front)
     (40.0, 3.0)
     """
     on_axis = len(front.objectives) == 2 and left_column(front) == BATCH_LEFT and front.metadata.get("on_axis", True)
@@ -35,7 +35,7 @@ def attainable(front: FrontData) -> tuple[float, float] | None:
 
 def range_in_words(front: FrontData) -> str:
     """Say from where to where the front goes, and what its first point costs; empty where it has no such range."""
-    ends, judged = attainable(front), front.metadata.get("judged", {})
+    ends, judged = attainable_range(front), front.metadata.get("judged", {})
     if ends is None or len(front) < 2 or judged.get("no_batch_effect"):
         return ""
     digits = 0 if round(ends[0]) != round(ends[1]) else 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import norm
 
-from scpareto.pareto._judged import left_column, paired, rings
+from scpareto.pareto._judged import alarm_mask, left_column, paired_intervals
 from scpareto.pareto._rules import apply_rule, register_rule
 from scpareto.pareto._sweep import value_in_words
 
@@ -72,7 +72,7 @@ def _by_judge(front: FrontData) -> Recommendation:
         reason = record.get("reason", "the points were not judged")
         raise ValueError(f"The rule 'auto' needs a judged front ({reason}); audit() judges it.")
     left = front.table[column].to_numpy(dtype=np.float64)
-    alarmed = rings(front)
+    alarmed = alarm_mask(front)
     erased = np.zeros(len(left), dtype=bool)
     if "composition_erased" in front.table:
         erased = front.table["composition_erased"].fillna(0).to_numpy(dtype=np.float64) > 0
@@ -96,7 +96,7 @@ def _excess(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Excess over the best point, and its upper bound, which holds for all allowed points together."""
     excess = left - left[best]
-    low, high = paired(front, "left")
+    low, high = paired_intervals(front, "left")
     error = (high[:, best] - low[:, best]) / (2 * norm.ppf(0.975))
     bound = norm.ppf(1 - _LEVEL / max(len(allowed) - 1, 1))
     return excess, excess + bound * np.where(np.isfinite(error), error, np.inf)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scpareto")
 
 
-def falling_fit(place: ArrayLike, left: ArrayLike) -> NDArray[np.float64]:
+def fit_falling_curve(place: ArrayLike, left: ArrayLike) -> NDArray[np.float64]:
     """Fit values along a path that fall up to their minimum, and stay there.
 
     Parameters
@@ -38,7 +38,7 @@ def falling_fit(place: ArrayLike, left: ArrayLike) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> falling_fit([0, 0.1, 0.5, 1], [10, 4, 5, 8]).tolist()
+    >>> fit_falling_curve([0, 0.1, 0.5, 1], [10, 4, 5, 8]).tolist()
     [10.0, 4.0, 4.0, 4.0]
     """
     x, y = np.asarray(place, dtype=np.float64), np.asarray(left, dtype=np.float64)
@@ -49,12 +49,12 @@ def falling_fit(place: ArrayLike, left: ArrayLike) -> NDArray[np.float64]:
     return fitted
 
 
-def place_of(value: float, place: NDArray[np.float64], fitted: NDArray[np.float64]) -> float:
+def find_place(value: float, place: NDArray[np.float64], fitted: NDArray[np.float64]) -> float:
     """Return the smallest place where a falling fit has come down to a value, between judged places by a line.
 
     Examples
     --------
-    >>> place_of(5.0, np.array([0.0, 0.2, 1.0]), np.array([10.0, 0.0, 0.0]))
+    >>> find_place(5.0, np.array([0.0, 0.2, 1.0]), np.array([10.0, 0.0, 0.0]))
     0.1
     """
     after = int(np.argmax(fitted <= value)) if (fitted <= value).any() else len(fitted) - 1
@@ -96,9 +96,9 @@ def preference_of(front: FrontData, batch_left: Any) -> int | NDArray[np.float64
         number = front.numbers[row]
         logger.info("Points were trained apart: the nearest is point %d, with %.1f %% left.", number, known.iloc[row])
         return number
-    place, fitted = curve["place"].to_numpy(), falling_fit(curve["place"], curve[BATCH_LEFT])
+    place, fitted = curve["place"].to_numpy(), fit_falling_curve(curve["place"], curve[BATCH_LEFT])
     _check_reached(value, float(fitted.min()), float(fitted.max()))
-    share = place_of(value, place, fitted)
+    share = find_place(value, place, fitted)
     return preference_at([1 - share, share])
 
 
@@ -119,5 +119,5 @@ def curve_table(front: FrontData) -> pd.DataFrame:
     table = curve.copy()
     column = left_column(front)
     if column in table and table[column].notna().all():
-        table[f"{column}_fit"] = falling_fit(table["place"], table[column])
+        table[f"{column}_fit"] = fit_falling_curve(table["place"], table[column])
     return table

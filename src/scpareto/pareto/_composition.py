@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scpareto.pareto._front_data import FrontData
 
-LEAST_UNLIKE = 0.05
+MIN_UNMATCHED_SHARE = 0.05
 """Share of cells without a counterpart in another batch from which composition counts as unlike."""
 COMPOSITION_MARGIN = 0.01
 """Share of the entropy of the batch that its composition may tell without harm."""
@@ -45,10 +45,10 @@ def advice_on_composition(front: FrontData) -> str:
         return ""
     alone = decided["without_counterpart"]
     unlike = decided["information_low"] > COMPOSITION_MARGIN * decided["entropy"]
-    if not unlike and alone <= LEAST_UNLIKE:
+    if not unlike and alone <= MIN_UNMATCHED_SHARE:
         return ""
     told = [f"{decided['information']:.2f} nats of the batch follow from the population alone"] if unlike else []
-    if alone > LEAST_UNLIKE:
+    if alone > MIN_UNMATCHED_SHARE:
         told.append(f"{100 * alone:.0f} % of the cells have no counterpart in another batch")
     unlike_cells = f"Batches hold unlike cells: {' and '.join(told)}. "
     unmatched = "Cells without a counterpart are not asked to mix; a type that is taken for its relative is."

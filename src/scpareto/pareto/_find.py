@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scpareto.pareto._directions import is_higher_better
-from scpareto.pareto._judged import rings
+from scpareto.pareto._judged import alarm_mask
 from scpareto.pareto._rules import apply_rule, rule_names
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ Which = int | np.integer | str | Mapping[str, float]
 def find(front: FrontData, which: Which, *, allow_alarm: bool = False) -> int:
     """Point number for every form of ``which``, see :meth:`Front.find`."""
     check_which(which)
-    check_filled(front)
+    check_not_empty(front)
     if isinstance(which, str):
         return apply_rule(which, front)
-    return _by_limits(front, which, allow_alarm) if isinstance(which, Mapping) else numbered(front, which)
+    return _by_limits(front, which, allow_alarm) if isinstance(which, Mapping) else check_point(front, which)
 
 
-def numbered(front: FrontData, number: Any) -> int:
+def check_point(front: FrontData, number: Any) -> int:
     """Return the number of a point of the front as a plain integer, or refuse it."""
     if isinstance(number, bool) or not isinstance(number, Integral):
         raise TypeError(f"A point number is an integer, got {number!r}.")
@@ -40,7 +40,7 @@ def numbered(front: FrontData, number: Any) -> int:
     return plain
 
 
-def check_filled(front: FrontData) -> None:
+def check_not_empty(front: FrontData) -> None:
     """Refuse a front without points."""
     if not len(front):
         raise ValueError("The front has no points yet.")
@@ -86,7 +86,7 @@ def _by_limits(front: FrontData, which: Mapping[str, float], allow_alarm: bool) 
         if not known:
             raise ValueError(f"Column {column!r} is still empty, so no limit on it can be checked.")
     within = (values <= bounds).all(axis=1)
-    alarmed = rings(front)
+    alarmed = alarm_mask(front)
     allowed = np.flatnonzero(within & (allow_alarm | ~alarmed))
     if len(allowed):
         return front.numbers[allowed[0]]

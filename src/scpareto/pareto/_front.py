@@ -10,7 +10,7 @@ import pandas as pd
 
 from scpareto._constants import GENERATIVE_LOSS
 from scpareto.pareto import _plain
-from scpareto.pareto._find import numbered
+from scpareto.pareto._find import check_point
 from scpareto.pareto._front_indicators import Indicators
 from scpareto.pareto._front_lookup import Lookup
 from scpareto.pareto._html import front_html
@@ -18,7 +18,7 @@ from scpareto.pareto._judged import is_judged
 from scpareto.pareto._path import WeightPath
 from scpareto.pareto._scaler import Scaler
 from scpareto.pareto._sweep import failed_in_words, sweep_in_words
-from scpareto.pareto._table import loss_columns, preference_columns, tidy
+from scpareto.pareto._table import loss_columns, preference_columns, tidy_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,7 +140,7 @@ class Front(Lookup, Indicators):
 
     def update(self, point: int, values: Mapping[str, Any]) -> None:
         """Set columns of a point, for example after an audit; new columns are NaN elsewhere."""
-        number = numbered(self, point)
+        number = check_point(self, point)
         if "point" in values:
             raise ValueError(f"A point keeps its number, got {values['point']!r} for point {number}.")
         rows: list[dict[Any, Any]] = self.table.to_dict("records")
@@ -156,7 +156,7 @@ class Front(Lookup, Indicators):
         KeyError
             If there are no weights.
         """
-        number = numbered(self, number)
+        number = check_point(self, number)
         if number in self.states:
             return self.states[number]
         if self.path is not None:
@@ -171,7 +171,7 @@ class Front(Lookup, Indicators):
         ValueError
             If there is no point with such a number.
         """
-        numbers = [numbered(self, point) for point in points]
+        numbers = [check_point(self, point) for point in points]
         table = self.table[self.table["point"].isin(numbers)]
         states = {n: self.states[n] for n in numbers if n in self.states}
         codes = {n: self.codes[n] for n in numbers if n in self.codes}
@@ -207,7 +207,7 @@ class Front(Lookup, Indicators):
             losses = losses if scaler is None else scaler.scale(losses)
         if points is None:
             return losses
-        return losses[[self.numbers.index(numbered(self, point)) for point in points]]
+        return losses[[self.numbers.index(check_point(self, point)) for point in points]]
 
     def refresh(self) -> None:
         """Find again which points no other one beats, after the judge wrote its tables."""
@@ -244,7 +244,7 @@ class Front(Lookup, Indicators):
         return cls(**{**{name: value for name, value in plain.items() if name != "structures"}, **further})
 
     def _set_table(self, table: pd.DataFrame) -> None:
-        self.table = tidy(table, self.objectives)
+        self.table = tidy_table(table, self.objectives)
         self.table["non_dominated"] = self.non_dominated()
 
 

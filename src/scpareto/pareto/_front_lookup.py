@@ -10,8 +10,8 @@ from scpareto.pareto._attainable import range_in_words
 from scpareto.pareto._auto import recommend
 from scpareto.pareto._axis import curve_table
 from scpareto.pareto._composition import advice_on_composition
-from scpareto.pareto._find import check_filled, find, numbered
-from scpareto.pareto._judged import alarm_in_words, left_column, paired
+from scpareto.pareto._find import check_not_empty, check_point, find
+from scpareto.pareto._judged import alarm_in_words, left_column, paired_intervals
 from scpareto.pareto._selection import Selection, point_at, resolve
 from scpareto.pareto._steps import falling_steps
 from scpareto.pareto._sweep import failed_in_words, value_in_words
@@ -141,7 +141,7 @@ class Lookup:
         ValueError
             If the front has no points.
         """
-        check_filled(self)
+        check_not_empty(self)
         return " ".join(
             filter(
                 None,
@@ -197,14 +197,14 @@ class Lookup:
         table = table[table["embedding"].isin(list(names))]
         table = table.assign(point=table["embedding"].map(names)).drop(columns="embedding")
         if point is not None:
-            table = table[table["point"] == numbered(self, point)]
+            table = table[table["point"] == check_point(self, point)]
         if not all_contrasts:
             table = table[table["rings"]]
         return table.sort_values("lost", ascending=False, ignore_index=True)
 
     def warning(self: FrontData, number: int) -> str:
         """Return what a user must know who takes a point whose over-correction alarm rings; empty for others."""
-        return alarm_in_words(self, numbered(self, number))
+        return alarm_in_words(self, check_point(self, number))
 
     def steps(self: FrontData, column: str | None = None) -> list[int]:
         """Points along which a stronger correction certainly means a lower value: a slider that can be trusted.
@@ -235,7 +235,7 @@ class Lookup:
                 raise KeyError(f"The front has no column {name!r}; columns with intervals are {known}.")
         low, high = (self.table[name].to_numpy(dtype=np.float64) for name in ends)
         is_left = column == left_column(self) and "differences" in self.tables
-        certain = paired(self, "left")[0] > 0 if is_left else None
+        certain = paired_intervals(self, "left")[0] > 0 if is_left else None
         chain = falling_steps(self.table[column].to_numpy(dtype=np.float64), (high - low) / 2, certain)
         return [self.numbers[place] for place in chain]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from scpareto._constants import STRUCTURE_KEPT
 from scpareto.pareto._auto import recommend
-from scpareto.pareto._judged import is_judged, left_column, rings
+from scpareto.pareto._judged import alarm_mask, is_judged, left_column
 from scpareto.pareto._sweep import sweep_record, value_in_words
 from scpareto.pareto._table import loss_columns, preference_columns
 
@@ -62,11 +62,11 @@ def _columns(front: FrontData) -> dict[str, list[str]]:
         left = left_column(front)
         shown[f"{left.replace('_', ' ')} (%)"] = _percent(table, left)
         shown["structure kept (%)"] = _percent(table, STRUCTURE_KEPT)
-        shown["alarm"] = ["rings" if rung else "silent" for rung in rings(front)]
+        shown["alarm"] = ["rings" if rung else "silent" for rung in alarm_mask(front)]
         if "structure_lost_most" in table:
             lost = table["structure_lost_most"].tolist()
             shown["most of all lost"] = [
-                _short(text) if rung else "" for text, rung in zip(lost, rings(front), strict=True)
+                _short(text) if rung else "" for text, rung in zip(lost, alarm_mask(front), strict=True)
             ]
     else:
         for name in preference_columns(front.objectives)[1:]:

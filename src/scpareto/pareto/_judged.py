@@ -29,14 +29,14 @@ def is_judged(front: FrontData) -> bool:
     return set(columns) <= set(table) and bool(table[columns].notna().all(axis=1).any())
 
 
-def rings(front: FrontData) -> NDArray[np.bool_]:
+def alarm_mask(front: FrontData) -> NDArray[np.bool_]:
     """Whether the over-correction alarm of each point rings, shape ``(n,)``; not where it is unknown."""
     if "alarm" not in front.table:
         return np.zeros(len(front), dtype=bool)
     return front.table["alarm"].fillna(0).to_numpy(dtype=np.float64) >= ALARM_FROM
 
 
-def paired(front: FrontData, which: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def paired_intervals(front: FrontData, which: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Paired intervals of the differences of all points, row less column.
 
     Parameters
@@ -79,11 +79,11 @@ def judged_non_dominated(front: FrontData) -> NDArray[np.bool_]:
     worse in the other, by more than their paired interval allows for chance. A point whose alarm rings has lost what
     one without alarm keeps, and does not beat it. Points that were not judged are not among them.
     """
-    points, alarmed = judged_points(front), rings(front)
+    points, alarmed = judged_points(front), alarm_mask(front)
     known = np.asarray(np.isfinite(points).all(axis=1))
     is_worse = []
     for column, (which, sign) in enumerate((("left", 1), ("kept", -1))):
-        low, high = paired(front, which)
+        low, high = paired_intervals(front, which)
         # row certainly worse than column
         worse = np.asarray(low > 0 if sign > 0 else high < 0)
         values = points[:, column]
@@ -97,7 +97,7 @@ def judged_non_dominated(front: FrontData) -> NDArray[np.bool_]:
 def alarm_in_words(front: FrontData, number: int) -> str:
     """Say what the alarm of a point tells; empty where it does not ring."""
     row = front.numbers.index(number)
-    if not rings(front)[row]:
+    if not alarm_mask(front)[row]:
         return ""
     words = f"The over-correction alarm rings at point {number}: differences between cells are lost there"
     most = front.table.get("structure_lost_most")

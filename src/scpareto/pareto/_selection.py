@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scpareto.pareto._axis import preference_of
-from scpareto.pareto._find import check_filled, find
+from scpareto.pareto._find import check_not_empty, find
 from scpareto.pareto._preferences import check_preferences
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def resolve(
         )
     if which is not None:
         return _of_point(front, find(front, which, allow_alarm=allow_alarm))
-    check_filled(front)
+    check_not_empty(front)
     if batch_left is not None:
         place = preference_of(front, batch_left)
         if isinstance(place, int):
@@ -92,7 +92,7 @@ def resolve(
 
 def point_at(front: FrontData, batch_left: float) -> int:
     """Return the number of the point nearest to where so much of the batch is left, in %."""
-    check_filled(front)
+    check_not_empty(front)
     place = preference_of(front, batch_left)
     return place if isinstance(place, int) else _nearest(front, place)
 

@@ -32,7 +32,7 @@ def loss_columns(objectives: Sequence[str], split: str) -> list[str]:
     return [f"{objective}_{split}" for objective in objectives]
 
 
-def tidy(table: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
+def tidy_table(table: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
     """Copy with all standard columns first and in order, one type per column, sorted by point.
 
     Numbers that are not known yet are NaN; further columns stay as they are.

@@ -18,7 +18,7 @@ from torch.distributions import Distribution
 
 from scpareto._cells import resident_dataset, with_cell_index
 from scpareto._runtime import BestState, child_seed, quiet_lightning, raise_interrupts, seeded
-from scpareto.objectives import denormals_flushed
+from scpareto.objectives import flush_denormals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -227,7 +227,7 @@ def run_training(
             data = _streamed(stream, with_cell_index(manager), split, batch_size, trainer.world_size)
         # Lightning leaves modules in the mode they are in, and the training before ended in evaluation mode.
         plan.train()
-        with raise_interrupts(), denormals_flushed(), _noise_of_its_own(trainer), _distributions_unchecked():
+        with raise_interrupts(), flush_denormals(), _noise_of_its_own(trainer), _distributions_unchecked():
             trainer.fit(plan, **data)
     if keeper is not None and best is None:
         keeper.restore(plan)

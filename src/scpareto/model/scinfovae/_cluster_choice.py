@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scpareto.metrics import ESTIMATORS, NumberOfClusters, before_the_drop, number_of_clusters
+from scpareto.metrics import ESTIMATORS, NumberOfClusters, number_before_drop, number_of_clusters
 from scpareto.model.scinfovae._generalisability import generalisability
 
 if TYPE_CHECKING:
@@ -64,4 +64,4 @@ class ClusterChoice:
             objective=objective,
             **options,
         )
-        return before_the_drop(counts, ratios)
+        return number_before_drop(counts, ratios)

@@ -17,7 +17,7 @@ from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.model.scinfovae._cluster_scores import cluster_silhouette
 from scpareto.model.scinfovae._label_stability import LabelStability
 from scpareto.model.scinfovae._plan import InfoVAEPlan
-from scpareto.objectives import denormals_flushed, kmeans_centres, target_distribution
+from scpareto.objectives import flush_denormals, kmeans_centres, target_distribution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -318,7 +318,7 @@ class TwoPhases:
             }
             trainer = Trainer(max_epochs=max_epochs, **options | self.trainer_kwargs)
             plan.train()
-            with raise_interrupts(), denormals_flushed():
+            with raise_interrupts(), flush_denormals():
                 trainer.fit(plan, train_dataloaders=self._train, val_dataloaders=self._validation)
         self.module.eval()
         return reason
