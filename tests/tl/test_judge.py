@@ -10,7 +10,7 @@ import scanpy as sc
 from scipy import sparse
 
 import scpareto as sp
-from scpareto.tl._judge_inputs import judge_inputs
+from scpareto.tl._judge_inputs import read_inputs
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_doublet_scores_and_samples_reach_the_alarm(cells):
     adata.obs["predicted_doublet"] = adata.obs["doublet_score"] > 0.9
     adata.obs["scDblFinder.score"] = np.where(np.arange(600) == 3, np.nan, 0.5)
     adata.obs["donor"] = np.random.default_rng(1).integers(4, size=600).astype(str)
-    inputs = judge_inputs(
+    inputs = read_inputs(
         adata,
         ["X_pca"],
         batch_key="batch",

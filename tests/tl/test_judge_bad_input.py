@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse
 
 import scpareto as sp
-from scpareto.tl._judge_options import check_shared, samples_in_several_batches, strangers
+from scpareto.tl._judge_options import check_shared, describe_unstructured, samples_in_several_batches
 
 OPTIONS = {"batch_key": "batch", "n_bootstrap": 10}
 
@@ -154,7 +154,7 @@ def test_codes_of_other_cells_are_asked_about(small):
     sp.tl.judge(adata, ["X_types", "X_shuffled"], **OPTIONS)
     said = adata.uns["scpareto"]["judge"]["sentence"]
     assert said.endswith("X_shuffled keeps no structure: are these codes of these cells, in this order?")
-    assert strangers(pd.DataFrame({"structure_kept_high": [90.0, np.nan]}, index=["a", "b"])) == ""
+    assert describe_unstructured(pd.DataFrame({"structure_kept_high": [90.0, np.nan]}, index=["a", "b"])) == ""
 
 
 def test_samples_in_several_batches_are_told():

@@ -10,17 +10,17 @@ from scipy import stats
 
 import scpareto as sp
 from scpareto.pareto import Front
-from scpareto.tl._survives._calls import summed_up
-from scpareto.tl._survives._clusters import fate, groups_of, jaccard, leiden, overlaps
-from scpareto.tl._survives._places import Places
+from scpareto.tl._survives._clusters import classify_fate, compute_jaccard, count_shared_cells, leiden, name_groups
+from scpareto.tl._survives._points import FrontPoints
 from scpareto.tl._survives._samples import (
-    compared,
-    compared_by_deseq2,
-    design_of,
-    prior_variance,
+    compare_shares,
+    compute_deseq2,
+    compute_moderated_t,
+    estimate_prior_variance,
+    make_design,
     pseudobulk,
-    shares_compared,
 )
+from scpareto.tl._survives._summaries import summarize_findings
 
 N_CELLS, N_GENES, N_SAMPLES = 720, 60, 6
 
@@ -81,23 +81,25 @@ def survive(front, cells, **options):
 def test_what_becomes_of_a_cluster():
     first = np.repeat([0, 1, 2], [100, 100, 100])
     second = np.concatenate([np.repeat([0, 1], 50), np.repeat([2], 200)])
-    shared = overlaps(first, second)
+    shared = count_shared_cells(first, second)
     assert shared.tolist() == [[50, 50, 0], [0, 0, 100], [0, 0, 100]]
-    assert jaccard(shared)[0].tolist() == [0.5, 0.5, 0.0]
-    assert fate(shared, 0) == "same", "half is enough"
-    thirds = overlaps(first[:100], np.arange(100) % 3)
-    assert fate(thirds, 0) == "split"
-    large = overlaps(np.repeat([0, 1], [100, 300]), np.zeros(400, dtype=int))
-    assert [fate(large, 0), fate(large, 1)] == ["merged", "same"]
-    scattered = overlaps(np.repeat([0, 1], [30, 300]), np.concatenate([np.arange(30) % 3, np.arange(300) % 3]))
-    assert fate(scattered, 0) == "gone"
+    assert compute_jaccard(shared)[0].tolist() == [0.5, 0.5, 0.0]
+    assert classify_fate(shared, 0) == "same", "half is enough"
+    thirds = count_shared_cells(first[:100], np.arange(100) % 3)
+    assert classify_fate(thirds, 0) == "split"
+    large = count_shared_cells(np.repeat([0, 1], [100, 300]), np.zeros(400, dtype=int))
+    assert [classify_fate(large, 0), classify_fate(large, 1)] == ["merged", "same"]
+    scattered = count_shared_cells(
+        np.repeat([0, 1], [30, 300]), np.concatenate([np.arange(30) % 3, np.arange(300) % 3])
+    )
+    assert classify_fate(scattered, 0) == "gone"
 
 
 def test_groups_bear_the_name_of_most_of_their_cells_or_of_the_same_cluster():
     reference, found = np.array([0, 0, 0, 1, 1, 1]), np.array([1, 1, 1, 0, 0, 2])
     labels = np.array(["T", "T", "B", "B", None, None], dtype=object)
-    assert groups_of(reference, found, labels).tolist() == ["T", "T", "T", "B", "B", None]
-    assert groups_of(reference, found, None).tolist() == ["0", "0", "0", "1", "1", None]
+    assert name_groups(reference, found, labels).tolist() == ["T", "T", "T", "B", "B", None]
+    assert name_groups(reference, found, None).tolist() == ["0", "0", "0", "1", "1", None]
 
 
 def test_sums_by_sample(cells):
@@ -115,7 +117,7 @@ def test_the_variance_of_all_genes_is_found(degrees, d0, s0):
     rng = np.random.default_rng(0)
     own = d0 * s0 / rng.chisquare(d0, 40_000)
     variance = own * rng.chisquare(degrees, 40_000) / degrees
-    prior, more = prior_variance(variance, degrees)
+    prior, more = estimate_prior_variance(variance, degrees)
     assert prior == pytest.approx(s0, rel=0.05)
     assert more == pytest.approx(d0, rel=0.12)
 
@@ -123,7 +125,7 @@ def test_the_variance_of_all_genes_is_found(degrees, d0, s0):
 def test_variances_that_differ_by_chance_alone_are_one():
     variance = np.random.default_rng(0).chisquare(5, 200) / 5
     variance = np.exp(0.5 * (np.log(variance) - np.log(variance).mean()))
-    assert prior_variance(variance, 5)[1] == np.inf
+    assert estimate_prior_variance(variance, 5)[1] == np.inf
 
 
 def counts_of_samples(n_genes=2000, changed=0, fold=4.0, n=6, seed=0):
@@ -137,7 +139,7 @@ def test_without_differences_p_values_are_uniform_and_next_to_nothing_is_called(
     p, n_called = [], 0
     for seed in range(5):
         sums, first = counts_of_samples(seed=seed)
-        found = compared(sums, design_of(first, None))
+        found = compute_moderated_t(sums, make_design(first, None))
         p.append(found["p_value"].dropna())
         n_called += int((found["p_adjusted"] <= 0.05).sum())
     p = np.concatenate(p)
@@ -148,7 +150,7 @@ def test_without_differences_p_values_are_uniform_and_next_to_nothing_is_called(
 
 def test_differences_are_found_at_their_size_and_rate():
     sums, first = counts_of_samples(changed=200)
-    found = compared(sums, design_of(first, None))
+    found = compute_moderated_t(sums, make_design(first, None))
     called = found["p_adjusted"] <= 0.05
     assert called[:200].mean() > 0.75
     assert called[200:].sum() / called.sum() <= 0.1
@@ -163,8 +165,8 @@ def test_blocks_are_taken_out():
     mean = 100 * of_donor
     mean[first == 1, :50] *= 3
     sums = rng.poisson(mean).astype(float)
-    with_blocks = compared(sums, design_of(first, donor))["p_adjusted"] <= 0.05
-    without = compared(sums, design_of(first, None))["p_adjusted"] <= 0.05
+    with_blocks = compute_moderated_t(sums, make_design(first, donor))["p_adjusted"] <= 0.05
+    without = compute_moderated_t(sums, make_design(first, None))["p_adjusted"] <= 0.05
     assert with_blocks[:50].sum() >= 45
     assert with_blocks[50:].sum() <= 10
     assert without[:50].sum() < 25
@@ -173,21 +175,21 @@ def test_blocks_are_taken_out():
 def test_genes_with_few_counts_are_not_tested():
     sums, first = counts_of_samples(n_genes=50)
     sums[:, 0], sums[:, 1] = 0, [1, 1, 1, 2, 2, 2]
-    found = compared(sums, design_of(first, None))
+    found = compute_moderated_t(sums, make_design(first, None))
     assert found["p_value"][:2].isna().all()
     assert found["p_value"][2:].notna().all()
 
 
 def test_what_cannot_be_told_apart_has_no_design():
-    assert design_of(np.array([1.0, 1, 0, 0]), np.array(["a", "a", "b", "b"])) is None
-    assert design_of(np.array([1.0, 0]), None) is None, "no freedom"
-    assert design_of(np.array([1.0, 0, 1, 0]), np.array(["a", "a", "b", "b"])).shape == (4, 3)
+    assert make_design(np.array([1.0, 1, 0, 0]), np.array(["a", "a", "b", "b"])) is None
+    assert make_design(np.array([1.0, 0]), None) is None, "no freedom"
+    assert make_design(np.array([1.0, 0, 1, 0]), np.array(["a", "a", "b", "b"])).shape == (4, 3)
 
 
 def test_deseq2_finds_the_same_changes():
     pytest.importorskip("pydeseq2")
     sums, first = counts_of_samples(n_genes=300, changed=30)
-    ours, theirs = (look(sums, design_of(first, None)) for look in (compared, compared_by_deseq2))
+    ours, theirs = (look(sums, make_design(first, None)) for look in (compute_moderated_t, compute_deseq2))
     assert np.corrcoef(ours["effect"], theirs["effect"])[0, 1] > 0.95
     assert (theirs["p_adjusted"][:30] <= 0.05).mean() > 0.8
     assert (theirs["p_adjusted"][30:] <= 0.05).mean() < 0.05
@@ -197,18 +199,18 @@ def test_shares_of_samples():
     first = np.array([1.0, 1, 1, 0, 0, 0])
     total = np.full(6, 1000)
     inside = np.array([198, 202, 200, 99, 101, 100])
-    effect, p = shares_compared(inside, total, design_of(first, None))
+    effect, p = compare_shares(inside, total, make_design(first, None))
     assert effect == pytest.approx(np.log2((0.2 / 0.8) / (0.1 / 0.9)), abs=0.02)
     assert p < 1e-4
     rng = np.random.default_rng(0)
     null = [
-        shares_compared(rng.binomial(1000, rng.beta(8, 72, 6)), total, design_of(first, None))[1] for _ in range(400)
+        compare_shares(rng.binomial(1000, rng.beta(8, 72, 6)), total, make_design(first, None))[1] for _ in range(400)
     ]
     assert stats.kstest(null, "uniform").pvalue > 0.01, "samples vary by more than cells"
 
 
 def test_what_is_called_everywhere_is_robust():
-    places = Places({n: np.zeros((1, 1)) for n in range(4)}, dict.fromkeys(range(4), 1.0), [0, 1, 2], 1)
+    points = FrontPoints({n: np.zeros((1, 1)) for n in range(4)}, dict.fromkeys(range(4), 1.0), [0, 1, 2], 1)
     seen = {
         "robust": ([1, 1, 1, 0], [1.0, 1.5, 2.0, 1.0]),
         "other sign": ([1, 1, 1, 1], [1.0, -1.0, 1.0, 1.0]),
@@ -223,7 +225,7 @@ def test_what_is_called_everywhere_is_robust():
     ]  # fmt: skip
     # A group that is missing at an admissible point holds nothing there.
     rows += [row | {"gene": "group missing"} for row in rows[:2]]
-    found = summed_up(pd.DataFrame(rows), places).set_index("gene")
+    found = summarize_findings(pd.DataFrame(rows), points).set_index("gene")
     assert found["call"].to_dict() == {
         "robust": "robust",
         "other sign": "fragile",
@@ -329,7 +331,7 @@ def test_a_model_gives_its_points():
     ],
 )
 def test_what_cannot_be_answered_is_refused_before_any_work(front, cells, monkeypatch, options, error, told):
-    monkeypatch.setattr("scpareto.tl._survives._survives.clusters_of", lambda *a, **k: pytest.fail("work has begun"))
+    monkeypatch.setattr("scpareto.tl._survives._survives.cluster_points", lambda *a, **k: pytest.fail("work has begun"))
     with pytest.raises(error, match=told):
         survive(front, cells, **options)
 

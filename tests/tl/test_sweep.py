@@ -13,7 +13,7 @@ import pytest
 import scpareto as sp
 from scpareto.bench import _registry
 from scpareto.pareto import Front
-from scpareto.tl._followed import BadCodesError, check_followed, codes_of
+from scpareto.tl._returned_codes import BadCodesError, check_codes_match_cells, read_codes
 
 QUICK = {"batch_key": "batch", "n_bootstrap": 20, "progress": False}
 
@@ -173,12 +173,12 @@ def test_what_is_no_embedding_of_the_cells_is_refused_at_the_first_value(small, 
 def test_codes_of_one_batch_in_another_order_are_noticed(small):
     components, batch = small.obsm["X_types"], small.obs["batch"].astype(str).to_numpy()
     codes, rows = components.copy(), np.flatnonzero(batch == batch[0])
-    check_followed(codes, components, batch, "mine", seed=0)
+    check_codes_match_cells(codes, components, batch, "mine", seed=0)
     codes[rows] = codes[np.random.default_rng(0).permutation(rows)]
     with pytest.raises(BadCodesError, match=f"in batch '{batch[0]}' neighbours"):
-        check_followed(codes, components, batch, "mine", seed=0)
+        check_codes_match_cells(codes, components, batch, "mine", seed=0)
     returned = anndata.AnnData(components.astype(np.float32), obs=pd.DataFrame(index=small.obs_names))
-    np.testing.assert_allclose(codes_of(returned[::-1], small.obs_names, "mine"), components, atol=1e-6)
+    np.testing.assert_allclose(read_codes(returned[::-1], small.obs_names, "mine"), components, atol=1e-6)
 
 
 @pytest.mark.parametrize(

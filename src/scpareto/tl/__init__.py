@@ -1,4 +1,4 @@
-"""What one does to an AnnData in a line, in the manner of scanpy's tools."""
+"""Tools that act on an AnnData in one call, as scanpy's tools do."""
 
 from scpareto.tl._cluster import cluster
 from scpareto.tl._front_of import front_of

@@ -11,7 +11,7 @@ from scpareto._cells import check_key_added, note, records
 from scpareto._constants import CLUSTERS_KEY
 from scpareto._runtime import check_seed, check_whole_number
 from scpareto.metrics import CLUSTERERS, cluster_codes, number_of_clusters
-from scpareto.tl._judge_inputs import codes_in
+from scpareto.tl._judge_inputs import get_codes
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -44,7 +44,7 @@ def cluster(
     key_added
         Column of ``adata.obs`` for the clusters.
     seed
-        Seed. Equal seeds, equal clusters.
+        Seed. Equal seeds give equal clusters.
     **options
         ``resolution`` of ``"leiden"``, 1 unless given; ``n_neighbors``, ``max_removed`` (edges for each cell at most)
         and ``max_removed_share`` of ``"robust_spectral"``.
@@ -60,8 +60,9 @@ def cluster(
 
     Notes
     -----
-    Written are ``obs[key_added]``, categories ``"0"``, ``"1"``, ..., and ``uns["scpareto"]["clusters"][key_added]``:
-    embedding, method, number of clusters, seed, and why this number.
+    This function writes ``obs[key_added]``, with categories ``"0"``, ``"1"``, ..., and
+    ``uns["scpareto"]["clusters"][key_added]``: embedding, method, number of clusters, seed, and the reason for this
+    number.
 
     Examples
     --------
@@ -80,7 +81,7 @@ def cluster(
         raise ValueError(f"method={method!r} is unknown. Choose from {', '.join(CLUSTERERS)}.")
     if n_clusters is not None:
         n_clusters = check_whole_number("n_clusters", n_clusters)
-    codes = codes_in(adata, use_rep)
+    codes = get_codes(adata, use_rep)
     record: dict[str, Any] = {"use_rep": use_rep, "method": method, "seed": seed}
     needs_number, _ = CLUSTERERS[method]
     if n_clusters is None and needs_number:

@@ -1,4 +1,4 @@
-"""Counts of some genes as annotated data of their own."""
+"""Copy the counts of some genes into a new AnnData."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from scpareto.tl._modalities import Source
 
 
-def counts_of(
-    source: Source, chosen: NDArray[np.bool_], layer: str | None, keys: Sequence[str | None] | None
+def copy_counts(
+    source: Source, genes: NDArray[np.bool_], layer: str | None, keys: Sequence[str | None] | None
 ) -> AnnData:
-    """Copy counts of some genes.
+    """Copy the counts of some genes into a new AnnData.
 
     Parameters
     ----------
     source
         Cells and counts.
-    chosen
+    genes
         Mask of the genes.
     layer
         Layer that gets the counts; None for ``X``.
     keys
-        Columns that are copied beside those that are not named after a modality; None for all.
+        Columns named ``"<modality>:<name>"`` that are copied with all other columns; None for all.
     """
-    given, counts = source.adata, _whole(source)
-    kept = [name for name in given.obs if keys is None or name in keys or ":" not in str(name)]
-    cells = AnnData(obs=given.obs[kept].copy(), var=given.var.loc[chosen].copy())
-    values = counts[:, chosen].copy()
+    adata, counts = source.adata, _read_counts(source)
+    columns = [name for name in adata.obs if keys is None or name in keys or ":" not in str(name)]
+    cells = AnnData(obs=adata.obs[columns].copy(), var=adata.var.loc[genes].copy())
+    values = counts[:, genes].copy()
     if layer is None:
         cells.X = values
     else:
@@ -44,13 +44,13 @@ def counts_of(
     return cells
 
 
-def depth_of(source: Source) -> NDArray[np.float64]:
+def compute_depth(source: Source) -> NDArray[np.float64]:
     """Return the counts of each cell over all genes, shape ``(n_cells,)``."""
-    return np.asarray(_whole(source).sum(axis=1), dtype=np.float64).ravel()
+    return np.asarray(_read_counts(source).sum(axis=1), dtype=np.float64).ravel()
 
 
-def _whole(source: Source) -> Any:
-    """All counts, in memory."""
-    given = source.adata
-    stored = given.X if source.layer is None else given.layers[source.layer]
-    return matrix_of(given, source.layer) if in_memory(stored) else rows_of(as_rows(stored), slice(None))
+def _read_counts(source: Source) -> Any:
+    """Return all counts, in memory."""
+    adata = source.adata
+    stored = adata.X if source.layer is None else adata.layers[source.layer]
+    return matrix_of(adata, source.layer) if in_memory(stored) else rows_of(as_rows(stored), slice(None))

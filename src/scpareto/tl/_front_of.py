@@ -1,4 +1,4 @@
-"""A front of embeddings that were made elsewhere, one for each value of some option."""
+"""Make a front of existing embeddings, one for each value of an option."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pandas as pd
 
 from scpareto._cells import key_of
 from scpareto._runtime import keep_torch_threads
-from scpareto.tl._followed import BadCodesError, check_followed
 from scpareto.tl._judge_options import check_options
-from scpareto.tl._judge_ready import JudgeOptions, frame_of_ready, make_ready
-from scpareto.tl._judged_cells import MOST_SWEPT
-from scpareto.tl._judged_front import judged_front, plain_value, warn_of_order
-from scpareto.tl._modalities import source_of
-from scpareto.tl._turned import several
+from scpareto.tl._judge_task import JudgeOptions, compute_frame, make_judge_task
+from scpareto.tl._judged_cells import MAX_SWEPT_CELLS
+from scpareto.tl._judged_front import make_judged_front, plain_value, warn_if_order_reversed
+from scpareto.tl._modalities import find_source
+from scpareto.tl._returned_codes import BadCodesError, check_codes_match_cells
+from scpareto.tl._swept_method import check_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from scpareto.pareto import Front
-    from scpareto.tl._judge_ready import Ready
+    from scpareto.tl._judge_task import JudgeTask
 
 
 @keep_torch_threads()
@@ -45,25 +45,25 @@ def front_of(
     protect_key: str | None = None,
     control_genes: str | Sequence[str] = (),
     n_bootstrap: int = 300,
-    max_cells: int = MOST_SWEPT,
+    max_cells: int = MAX_SWEPT_CELLS,
     seed: int = 0,
 ) -> Front:
-    """Judge embeddings that were made elsewhere, one for each strength of correction, and return a front.
+    """Judge existing embeddings, one for each strength of correction, and return a front.
 
-    For example those of Seurat at several numbers of anchors, exported to ``adata.obsm``. Nothing is written.
+    The embeddings can come from any program, for example from Seurat at several numbers of anchors, exported to
+    ``adata.obsm``. Nothing is written to ``adata``.
 
     Parameters
     ----------
     adata
-        Cells with raw counts and embeddings in ``obsm``. Or a MuData, whose keys are those of
-        :func:`scpareto.tl.judge`.
+        Cells with raw counts and embeddings in ``obsm``. Or a MuData, with keys as in :func:`scpareto.tl.judge`.
     embeddings
         Key of ``adata.obsm`` for each value, from the least to the strongest correcting, for example
         ``{5: "X_seurat_5", 20: "X_seurat_20"}``.
     batch_key
         Column of ``adata.obs`` with the batches; each has at least 20 cells.
     name, knob
-        What made them, and what the values are of: for words and pictures.
+        Names of the method and of its option, for texts and plots.
     layer
         Layer of the counts; None for ``adata.X``.
     used_genes
@@ -80,16 +80,16 @@ def front_of(
     KeyError
         If a key does not exist; the message names those that do.
     ValueError
-        If there are fewer than two embeddings, a key is named twice, codes are not finite or follow the cells at no
-        value, or the cells cannot be judged.
+        If there are fewer than two embeddings, a key is named twice, codes are not finite, no embedding belongs to the
+        cells, or the cells cannot be judged.
     TypeError
-        If ``embeddings`` is no dict, or a key is no text.
+        If ``embeddings`` is not a dict, or a key is not a string.
 
     Warns
     -----
     UserWarning
-        If codes do not follow the cells: they are no point of the front, see :func:`sweep`. If the last value leaves
-        more of the batch than the first.
+        If an embedding does not belong to the cells: it is left out of the front, see :func:`sweep`. If the last value
+        leaves more of the batch than the first.
 
     Examples
     --------
@@ -101,15 +101,17 @@ def front_of(
     >>> front.to_dataframe()[["value", "use_rep"]].to_numpy().tolist()
     [[0, 'X_0'], [1, 'X_1']]
     """
-    check_options(n_bootstrap=n_bootstrap, seed=seed, max_cells=max_cells, key_added="front", groups_key=None, taken=())
+    check_options(
+        n_bootstrap=n_bootstrap, seed=seed, max_cells=max_cells, key_added="front", groups_key=None, read_columns=()
+    )
     if not isinstance(embeddings, Mapping):
         raise TypeError(f"embeddings={embeddings!r} must be a dict of keys of adata.obsm by value: {{0.5: 'X_weak'}}.")
-    several(list(embeddings))
+    check_values(list(embeddings))
     keys = [key_of(key, "embeddings") or "" for key in embeddings.values()]
     if repeated := [key for key in keys if keys.count(key) > 1]:
         raise ValueError(f"embeddings name {repeated[0]!r} for {keys.count(repeated[0])} values.")
-    source, used_genes = source_of(adata, keys, layer=layer, neighbors_key=[], used_genes=used_genes)
-    ready = make_ready(
+    source, used_genes = find_source(adata, keys, layer=layer, neighbors_key=[], used_genes=used_genes)
+    task = make_judge_task(
         source,
         keys,
         [],
@@ -125,13 +127,13 @@ def front_of(
             seed=seed,
         ),
     )
-    framed = frame_of_ready(ready)
-    judged, reasons = _followed(ready, dict(zip(embeddings, keys, strict=True)), framed[0].components)
+    frame_and_counts = compute_frame(task)
+    judged, reasons = _matching_codes(task, dict(zip(embeddings, keys, strict=True)), frame_and_counts[0].components)
     runs = pd.DataFrame(
         {"value": [plain_value(value) for value in embeddings], "use_rep": keys, "reason": list(reasons.values())}
     )
-    front = judged_front(
-        ready,
+    front = make_judged_front(
+        task,
         judged,
         knob=knob,
         sweep={
@@ -143,22 +145,24 @@ def front_of(
         columns={"use_rep": [key for key, reason in zip(keys, reasons.values(), strict=True) if not reason]},
         runs=runs,
         cell_names=source.adata.obs_names,
-        framed=framed,
-        whole={value: np.asarray(source.adata.obsm[embeddings[value]], dtype=np.float32) for value in judged},
+        frame_and_counts=frame_and_counts,
+        all_codes={value: np.asarray(source.adata.obsm[embeddings[value]], dtype=np.float32) for value in judged},
     )
-    warn_of_order(front)
+    warn_if_order_reversed(front)
     return front
 
 
-def _followed(
-    ready: Ready, embeddings: Mapping[Any, str], components: NDArray[np.float64]
+def _matching_codes(
+    task: JudgeTask, embeddings: Mapping[Any, str], components: NDArray[np.float64]
 ) -> tuple[dict[Any, NDArray[np.float64]], dict[Any, str]]:
-    """Codes of judged cells that follow them, by value, and why others do not."""
+    """Return the codes that belong to the judged cells, by value, and the reasons why others were left out."""
     judged, reasons = {}, {}
     for value, key in embeddings.items():
-        codes, reasons[value] = ready.inputs.codes[key], ""
+        codes, reasons[value] = task.inputs.codes[key], ""
         try:
-            check_followed(codes, components, ready.inputs.batch, f"adata.obsm[{key!r}]", seed=ready.options.seed)
+            check_codes_match_cells(
+                codes, components, task.inputs.batch, f"adata.obsm[{key!r}]", seed=task.options.seed
+            )
             judged[value] = codes
         except BadCodesError as error:
             reasons[value] = str(error)

@@ -1,4 +1,4 @@
-"""Integration in one line: genes, a front, the recommended point, its embedding."""
+"""Integrate batches in one call: select genes, train a front, write the embedding of the recommended point."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from scpareto._runtime import check_seed, check_whole_number
 from scpareto.front import FrontOptions
 from scpareto.model import ParetoVI
 from scpareto.pp import variable_genes
-from scpareto.tl._counts import counts_of
+from scpareto.tl._counts import copy_counts
 from scpareto.tl._judge_options import check_cells
-from scpareto.tl._modalities import home_of
+from scpareto.tl._modalities import find_source_and_target
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -46,44 +46,48 @@ def integrate(
     batch_key
         Column of ``adata.obs`` with the batches, two or more.
     labels_key
-        Column with cell types, only noted in the model: the training does not see it.
+        Column with cell types. It is only registered in the model; the training does not use it.
     layer
         Layer of the counts; None for ``adata.X``.
     modality
-        Of a MuData, the modality of the counts.
+        Modality of the counts, if ``adata`` is a MuData.
     n_top_genes
-        Genes that are used: those that vary most within batches. None for all.
+        Number of genes to use, those that vary most within batches. None for all.
     key_added
-        Where in ``adata.obsm`` the embedding goes.
+        Key of the embedding in ``adata.obsm``.
     seed
-        Seed of the model and its training. Equal seeds, equal embeddings.
+        Seed of the model and its training. Equal seeds give equal embeddings.
     **training
         Arguments of :meth:`scpareto.model.ParetoVI.train`, such as ``n_points``, ``max_epochs``, ``checkpoint_dir``
-        (an interrupted call then goes on where it was) or ``progress=False``.
+        (the same call then continues after an interruption) or ``progress=False``.
 
     Returns
     -------
-    The trained model, in the recommended point: ``model.front`` is the whole curve, ``model.front.explain()`` says why
-    this point. ``model.select(..., key_added="X_scpareto")`` writes the embedding of another one to ``adata``.
+    The trained model at the recommended point. ``model.front`` is the whole curve; ``model.front.explain()`` gives the
+    reasons for this point. ``model.select(..., key_added="X_scpareto")`` writes the embedding of another point to
+    ``adata``.
 
     Raises
     ------
     KeyError
         If a column, layer or modality does not exist; the message names those that do.
     ValueError
-        If there is one batch, the matrix holds no counts, a cell has no counts in the selected genes, or an argument
-        has no such value.
+        If there is only one batch, the matrix holds no counts, a cell has no counts in the selected genes, or an
+        argument has an invalid value.
     TypeError
-        If a key is no text.
+        If a key is not a string.
 
     Notes
     -----
-    Written are ``obsm[key_added]``; ``uns["scpareto"]["embeddings"][key_added]``, the point and what was judged of it;
-    and ``uns["scpareto"]["paretovi"]``, the front as tables, which :func:`scpareto.pl.front` draws, the names of the
-    used ``genes`` and of the ``test_cells`` that the training has not seen, and the arguments.
+    This function writes:
 
-    Counts of a :class:`~mudata.MuData` are those of ``modality``, which gets embedding and record; batches and labels
-    are sought there and in ``mdata.obs``.
+    - ``obsm[key_added]``, the embedding;
+    - ``uns["scpareto"]["embeddings"][key_added]``, the point and its columns of the front;
+    - ``uns["scpareto"]["paretovi"]``, the front as tables, which :func:`scpareto.pl.front` draws, the names of the used
+      ``genes`` and of the ``test_cells`` that the training has not seen, and the arguments.
+
+    In a :class:`~mudata.MuData`, ``modality`` holds the counts and gets embedding and record; batches and labels are
+    columns of this modality or of ``mdata.obs``.
 
     Examples
     --------
@@ -101,12 +105,12 @@ def integrate(
     if n_top_genes is not None:
         check_whole_number("n_top_genes", n_top_genes, least=0)
     batch_key, labels_key = key_of(batch_key, "batch_key") or "", key_of(labels_key, "labels_key")
-    known = {field.name for field in fields(FrontOptions)}
-    FrontOptions(**{name: value for name, value in training.items() if name in known}, seed=check_seed(seed))
-    source, target = home_of(adata, modality, layer)
+    option_names = {field.name for field in fields(FrontOptions)}
+    FrontOptions(**{name: value for name, value in training.items() if name in option_names}, seed=check_seed(seed))
+    source, target = find_source_and_target(adata, modality, layer)
     check_cells(source.adata)
     with warnings.catch_warnings():
-        # What it warns of is said by the registration, which checks the selected genes.
+        # The registration gives the same warnings for the selected genes.
         warnings.simplefilter("ignore", UserWarning)
         check_anndata(
             source.adata,
@@ -116,15 +120,15 @@ def integrate(
             labels_key=None,
             need_batches=True,
         )
-    chosen = variable_genes(source.adata, n_top_genes, batch_key=batch_key, layer=source.layer)
-    cells = counts_of(source, chosen, layer, None if isinstance(adata, AnnData) else [batch_key, labels_key])
+    genes = variable_genes(source.adata, n_top_genes, batch_key=batch_key, layer=source.layer)
+    cells = copy_counts(source, genes, layer, None if isinstance(adata, AnnData) else [batch_key, labels_key])
     ParetoVI.setup_anndata(cells, batch_key=batch_key, labels_key=labels_key, layer=layer)
     model = ParetoVI(cells, seed=seed)
     model.train(**training)
     front = model.front
     if front is None or not len(front):
         raise RuntimeError("No point could be trained: all trainings diverged.")
-    facts = {
+    record = {
         "batch_key": batch_key,
         "labels_key": labels_key or "",
         "layer": layer or "",
@@ -133,6 +137,6 @@ def integrate(
         "test_cells": cells.obs_names.to_numpy(dtype=str)[model.test_indices_],
         "explanation": front.explain(),
     }
-    model.write_to(target, facts)
+    model.write_to(target, record)
     model.select(front.recommended, key_added=key_added)
     return model

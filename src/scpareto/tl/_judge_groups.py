@@ -1,4 +1,4 @@
-"""Groups of cells that the alarm speaks of, as a column of ``obs``."""
+"""Groups of cells that the alarm compares, as a column of ``obs``."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from scpareto.metrics import LostContrasts
 
 
-def groups_column(
-    lost: LostContrasts, judged: pd.Index, rows: NDArray[np.int64] | None, cells: pd.Index
+def make_groups_column(
+    lost: LostContrasts, names_of_all: pd.Index, rows: NDArray[np.int64] | None, cells: pd.Index
 ) -> pd.Categorical[str]:
-    """Group of each cell by name, as :func:`scpareto.tl.lost` names it; missing for cells in none.
+    """Return the group of each cell, named as in :func:`scpareto.tl.lost`; missing for cells in no group.
 
     Parameters
     ----------
     lost
         Groups of the judged cells.
-    judged
-        Names of the cells that judged ones are a part of.
+    names_of_all
+        Names of all cells of the judged AnnData.
     rows
         Rows of the judged cells among them; None for all.
     cells
-        Names of the cells of the column: the same ones, or those of a MuData, of which a modality holds some.
+        Names of the cells of the column: the same cells, or those of a MuData.
     """
-    codes = np.full(len(judged), -1)
+    codes = np.full(len(names_of_all), -1)
     codes[slice(None) if rows is None else rows] = lost.groups
-    if len(cells) != len(judged) or not cells.equals(judged):
-        at = judged.get_indexer(cells)
-        codes = np.where(at >= 0, codes[at], -1)
+    if len(cells) != len(names_of_all) or not cells.equals(names_of_all):
+        position = names_of_all.get_indexer(cells)
+        codes = np.where(position >= 0, codes[position], -1)
     return pd.Categorical.from_codes(codes, categories=pd.Index(lost.names))

@@ -1,4 +1,4 @@
-"""What is judged, taken from an AnnData and checked before any work."""
+"""Read the arrays that are judged from an AnnData, and check them before any work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from scpareto._cells import as_rows, holds_counts, in_memory, in_order, matrix_of, rows_of
-from scpareto.tl._judge_options import listed
+from scpareto.tl._judge_options import join_first, list_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,37 +18,37 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import ArrayLike, NDArray
 
-_LEAST_CELLS = 20
-"""Cells of a batch below which nothing can be said about it."""
-_LEAST_GENES = 3
-_LOOKED_AT = 1000
-"""Cells that tell whether a matrix besides the judged one holds counts."""
-_NO_BIOLOGY = {"doublet_score", "doublet_scores", "predicted_doublet", "predicted_doublets", "scdblfinder_score"}
-"""Columns of ``obs``, in lower case, with what explains a difference between cells away: doublets."""
+_MIN_CELLS = 20
+"""A batch with fewer cells is refused."""
+_MIN_GENES = 3
+_N_ROWS_CHECKED = 1000
+"""Rows by which another matrix is checked for counts."""
+_DOUBLET_COLUMNS = {"doublet_score", "doublet_scores", "predicted_doublet", "predicted_doublets", "scdblfinder_score"}
+"""Columns of ``obs``, in lower case, with doublet scores: doublets explain a difference between cells technically."""
 _HIGHLY_VARIABLE = "highly_variable"
-"""Column of ``var`` in which scanpy notes the genes that it uses."""
+"""Column of ``var`` in which scanpy marks the genes that it uses."""
 
 
 @dataclass(frozen=True)
 class JudgeInputs:
-    """Arrays of what is judged.
+    """Arrays that are judged.
 
     Parameters
     ----------
     codes, graphs
         Embeddings, shape ``(n_cells, n_latent)``, and neighbour graphs, shape ``(n_cells, n_cells)``, by name.
     batch, sample
-        Batch and sample of each cell, shape ``(n_cells,)``; no samples if none are known.
+        Batch and sample of each cell, shape ``(n_cells,)``; ``sample`` is None without ``sample_key``.
     expression
-        The registered matrix, shape ``(n_cells, n_genes)``.
+        Counts or log-normalised values, shape ``(n_cells, n_genes)``.
     is_counts
-        Whether it holds counts.
+        Whether ``expression`` holds counts.
     used_genes
-        Mask of the genes that the embeddings have used; None where that is not known.
+        Mask of the genes that the embeddings have used; None if unknown.
     genes
         Names of the genes.
     covariates
-        Doublet scores of each cell, by name of their column, where there are any.
+        Doublet scores of each cell, by name of their column.
     """
 
     codes: dict[str, NDArray[np.float64]]
@@ -62,7 +62,7 @@ class JudgeInputs:
     covariates: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
-def judge_inputs(
+def read_inputs(
     adata: AnnData,
     use_rep: Sequence[str],
     *,
@@ -71,9 +71,9 @@ def judge_inputs(
     sample_key: str | None,
     neighbors_key: Sequence[str],
     used_genes: str | ArrayLike | None,
-    codes_follow: bool = False,
+    without_embeddings: bool = False,
 ) -> JudgeInputs:
-    """Take what is judged from an AnnData; where ``codes_follow``, all but the embeddings.
+    """Read and check all inputs of the judge; embeddings are not required if ``without_embeddings``.
 
     Raises
     ------
@@ -82,71 +82,71 @@ def judge_inputs(
     ValueError
         If codes, batches or counts cannot be judged; the message says why.
     """
-    if not use_rep and not neighbors_key and not codes_follow:
-        raise ValueError(f"use_rep is empty: name embeddings of adata.obsm; it holds {_listed(adata.obsm)}.")
-    batch = column_of(adata, batch_key, "batch_key")
+    if not use_rep and not neighbors_key and not without_embeddings:
+        raise ValueError(f"use_rep is empty: name embeddings of adata.obsm; it holds {list_keys(adata.obsm)}.")
+    batch = get_text_column(adata, batch_key, "batch_key")
     check_batches(batch, batch_key)
-    codes = {name: codes_in(adata, name) for name in dict.fromkeys(use_rep)}
+    codes = {name: get_codes(adata, name) for name in dict.fromkeys(use_rep)}
     graphs = {key: _graph(adata, key) for key in dict.fromkeys(neighbors_key)}
-    if both := sorted(codes.keys() & graphs.keys()):
-        raise ValueError(f"{both[0]!r} is named as an embedding and as a graph: rename one.")
-    sample = None if sample_key is None else column_of(adata, sample_key, "sample_key")
+    if shared_names := sorted(codes.keys() & graphs.keys()):
+        raise ValueError(f"{shared_names[0]!r} is named as an embedding and as a graph: rename one.")
+    sample = None if sample_key is None else get_text_column(adata, sample_key, "sample_key")
     if layer is not None and layer not in adata.layers:
-        raise KeyError(f"layer={layer!r} is not in adata.layers; it holds {_listed(adata.layers)}.")
+        raise KeyError(f"layer={layer!r} is not in adata.layers; it holds {list_keys(adata.layers)}.")
     expression = adata.X if layer is None else adata.layers[layer]
     if expression is None:
         raise ValueError("adata.X is empty: name the layer with the counts.")
     if in_memory(expression):
         expression = matrix_of(adata, layer)
     if isinstance(expression, sparse.sparray):
-        # scanpy does not normalise sparse arrays; a matrix of the same values costs nothing.
+        # scanpy does not normalise sparse arrays; the conversion to a sparse matrix copies nothing.
         expression = sparse.csr_matrix(expression)
-    used, genes = _used(adata, used_genes), [str(name) for name in adata.var_names]
-    told = _covariates(adata)
-    return JudgeInputs(codes, graphs, batch, sample, expression, holds_counts(expression), used, genes, told)
+    used_mask, genes = _used_genes_mask(adata, used_genes), [str(name) for name in adata.var_names]
+    covariates = _doublet_scores(adata)
+    return JudgeInputs(codes, graphs, batch, sample, expression, holds_counts(expression), used_mask, genes, covariates)
 
 
 def check_batches(batch: NDArray[np.str_], batch_key: str) -> None:
-    """Refuse batches that cannot be judged.
+    """Raise an error if batches cannot be judged.
 
     Raises
     ------
     ValueError
-        If there is one batch, or one is too small.
+        If there is only one batch, or a batch is too small.
     """
     levels, sizes = np.unique(batch, return_counts=True)
     if len(levels) < 2:
         raise ValueError(f"batch_key={batch_key!r} has one batch only ({levels[0]}): there is nothing to judge.")
-    small = [f"{level} ({n})" for level, n in zip(levels, sizes, strict=True) if n < _LEAST_CELLS]
+    small = [f"{level} ({n})" for level, n in zip(levels, sizes, strict=True) if n < _MIN_CELLS]
     if small:
         have = "has" if len(small) == 1 else "have"
         raise ValueError(
-            f"batch_key={batch_key!r}: {listed(small)} {have} fewer than {_LEAST_CELLS} cells, too few to judge. Leave "
-            "such batches out, or merge them with others."
+            f"batch_key={batch_key!r}: {join_first(small)} {have} fewer than {_MIN_CELLS} cells, too few to judge. "
+            "Leave such batches out, or merge them with others."
         )
 
 
-def where_counts_are(adata: AnnData) -> str:
-    """Say where an AnnData may hold counts besides the matrix that was read; empty if nowhere."""
-    likely = [f"layer={name!r}" for name in adata.layers if name and _looks_like_counts(adata.layers[name])]
+def suggest_counts(adata: AnnData) -> str:
+    """Return a sentence that names other places in an AnnData with counts; empty if there are none."""
+    places = [f"layer={name!r}" for name in adata.layers if name and _looks_like_counts(adata.layers[name])]
     if adata.raw is not None and _looks_like_counts(adata.raw.X):
-        likely.append("adata.raw (adata.raw.to_adata() gives an AnnData of them)")
-    return f" Counts are in {' and '.join(likely)}." if likely else ""
+        places.append("adata.raw (adata.raw.to_adata() gives an AnnData of them)")
+    return f" Counts are in {' and '.join(places)}." if places else ""
 
 
 def _looks_like_counts(values: Any) -> bool:
-    """Whether some rows, spread over a matrix that may be a file's, hold counts."""
-    rows = np.unique(np.linspace(0, values.shape[0] - 1, min(values.shape[0], _LOOKED_AT)).astype(np.int64))
+    """Whether evenly spaced rows of a matrix, in memory or in a file, hold counts."""
+    rows = np.unique(np.linspace(0, values.shape[0] - 1, min(values.shape[0], _N_ROWS_CHECKED)).astype(np.int64))
     try:
         return holds_counts(rows_of(as_rows(values), rows))
     except ValueError:
         return False
 
 
-def codes_in(adata: AnnData, name: str) -> NDArray[np.float64]:
-    """Return the embedding ``name`` of cells as numbers, shape ``(n_cells, n_latent)``, or refuse it."""
+def get_codes(adata: AnnData, name: str) -> NDArray[np.float64]:
+    """Return the embedding ``adata.obsm[name]``, shape ``(n_cells, n_latent)``; raise an error if it cannot be used."""
     if name not in adata.obsm:
-        raise KeyError(f"use_rep={name!r} is not in adata.obsm; it holds {_listed(adata.obsm)}.")
+        raise KeyError(f"use_rep={name!r} is not in adata.obsm; it holds {list_keys(adata.obsm)}.")
     stored = adata.obsm[name]
     stored = in_order(stored, f"adata.obsm[{name!r}]", cells=adata.obs_names) if sparse.issparse(stored) else stored
     stored = stored.toarray() if sparse.issparse(stored) else stored
@@ -166,73 +166,74 @@ def _graph(adata: AnnData, key: str) -> sparse.csr_matrix:
     name = key if key in adata.obsp else adata.uns.get(key, {}).get("connectivities_key")
     if name is None or name not in adata.obsp:
         raise KeyError(
-            f"neighbors_key={key!r} names no neighbour graph; adata.obsp holds {_listed(adata.obsp)}. "
+            f"neighbors_key={key!r} names no neighbour graph; adata.obsp holds {list_keys(adata.obsp)}. "
             "sc.pp.neighbors(adata, key_added=...) writes one."
         )
     return sparse.csr_matrix(in_order(adata.obsp[name], f"adata.obsp[{name!r}]", cells=adata.obs_names))
 
 
-def column_of(adata: AnnData, key: str, argument: str) -> NDArray[np.str_]:
-    """Column of ``obs`` as text.
+def get_column(adata: AnnData, key: str, argument: str) -> pd.Series:
+    """Return a column of ``obs``; raise a KeyError that lists all columns if it does not exist."""
+    if key not in adata.obs:
+        raise KeyError(f"{argument}={key!r} is not in adata.obs; it holds {list_keys(adata.obs)}.")
+    return adata.obs[key]
+
+
+def get_text_column(adata: AnnData, key: str, argument: str) -> NDArray[np.str_]:
+    """Return a column of ``obs`` as text.
 
     Raises
     ------
     KeyError
-        If there is none; the message names those that there are.
+        If it does not exist; the message lists all columns.
     ValueError
         If it is missing for some cells.
     """
-    if key not in adata.obs:
-        raise KeyError(f"{argument}={key!r} is not in adata.obs; it holds {_listed(adata.obs)}.")
-    column = adata.obs[key]
+    column = get_column(adata, key, argument)
     if column.isna().any():
         cell = adata.obs_names[int(np.flatnonzero(column.isna())[0])]
         raise ValueError(f"{argument}={key!r} is missing for {column.isna().sum()} cells, first for {cell!r}.")
     return column.astype(str).to_numpy().astype(str)
 
 
-def _covariates(adata: AnnData) -> dict[str, NDArray[np.float64]]:
-    """Columns of doublet scores, by name; those that miss cells are left out."""
-    found = {}
+def _doublet_scores(adata: AnnData) -> dict[str, NDArray[np.float64]]:
+    """Return the columns of doublet scores by name; those with missing values are left out."""
+    covariates = {}
     for name in adata.obs.columns:
-        if str(name).lower().replace(".", "_") in _NO_BIOLOGY and pd.api.types.is_numeric_dtype(adata.obs[name]):
+        if str(name).lower().replace(".", "_") in _DOUBLET_COLUMNS and pd.api.types.is_numeric_dtype(adata.obs[name]):
             values = adata.obs[name].to_numpy(dtype=np.float64, na_value=np.nan)
             if np.isfinite(values).all():
-                found[str(name)] = values
-    return found
+                covariates[str(name)] = values
+    return covariates
 
 
-def _used(adata: AnnData, used_genes: str | ArrayLike | None) -> NDArray[np.bool_] | None:
+def _used_genes_mask(adata: AnnData, used_genes: str | ArrayLike | None) -> NDArray[np.bool_] | None:
     if used_genes is None:
         if _HIGHLY_VARIABLE not in adata.var:
             return None
-        noted = adata.var[_HIGHLY_VARIABLE]
-        if noted.isna().any():
+        marked = adata.var[_HIGHLY_VARIABLE]
+        if marked.isna().any():
             raise ValueError(
-                f"adata.var[{_HIGHLY_VARIABLE!r}] is missing for {noted.isna().sum()} genes: fill it, or name the "
+                f"adata.var[{_HIGHLY_VARIABLE!r}] is missing for {marked.isna().sum()} genes: fill it, or name the "
                 "genes that the embeddings have used by used_genes=."
             )
-        return _enough(noted.to_numpy(dtype=bool))
+        return _check_enough_genes(marked.to_numpy(dtype=bool))
     if isinstance(used_genes, str):
         if used_genes not in adata.var or not pd.api.types.is_bool_dtype(adata.var[used_genes]):
             raise KeyError(f"used_genes={used_genes!r} is no column of True and False of adata.var.")
-        return _enough(adata.var[used_genes].to_numpy(dtype=bool))
+        return _check_enough_genes(adata.var[used_genes].to_numpy(dtype=bool))
     mask = np.asarray(used_genes)
     if mask.dtype != bool or mask.shape != (adata.n_vars,):
         raise ValueError(
             f"used_genes must be a mask of the {adata.n_vars} genes, or the name of a column of adata.var."
         )
-    return _enough(mask)
+    return _check_enough_genes(mask)
 
 
-def _enough(used: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return genes that make components, or refuse them."""
-    if used.sum() < _LEAST_GENES:
+def _check_enough_genes(used: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the mask; raise an error if it marks too few genes for principal components."""
+    if used.sum() < _MIN_GENES:
         raise ValueError(
-            f"{used.sum()} of {len(used)} genes are marked as used by the embeddings, and {_LEAST_GENES} are needed."
+            f"{used.sum()} of {len(used)} genes are marked as used by the embeddings, and {_MIN_GENES} are needed."
         )
     return used
-
-
-def _listed(mapping: Any) -> str:
-    return ", ".join(repr(name) for name in mapping if name is not None) or "nothing"

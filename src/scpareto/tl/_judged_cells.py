@@ -1,4 +1,4 @@
-"""The cells that are judged: all of them, or of many a sample, and only their rows are read."""
+"""Choose the cells that are judged, all or a sample, and read only their rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from anndata import AnnData
 from scipy import sparse
 
 from scpareto._cells import as_rows, in_memory, rows_of
-from scpareto.tl._judge_inputs import check_batches, column_of
+from scpareto.tl._judge_inputs import check_batches, get_text_column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from scpareto.tl._modalities import Source
 
-MOST_CELLS = 50_000
-"""Cells of which all are judged; of more a sample of about as many is."""
-MOST_SWEPT = 10_000
-"""The same for fronts of several embeddings, which are judged all at once."""
-_LEAST_OF_BATCH = 500
-_LEAST_OF_SAMPLE = 20
+MAX_JUDGED_CELLS = 50_000
+"""Up to as many cells are all judged; of more, a sample of about this size."""
+MAX_SWEPT_CELLS = 10_000
+"""The same for fronts of several embeddings, which are judged together."""
+_MIN_PER_BATCH = 500
+_MIN_PER_SAMPLE = 20
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,19 @@ class JudgedCells:
     rows
         Their rows among all cells, ascending; None for all.
     notes
-        What to say of it.
+        Notes about the sample.
     """
 
     adata: AnnData
     rows: NDArray[np.int64] | None = None
     notes: list[str] = field(default_factory=list)
 
-    def of(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values of the judged cells, of those of all cells."""
+    def subset(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the values of the judged cells from those of all cells."""
         return values if self.rows is None else values[self.rows]
 
 
-def judged_cells(
+def choose_cells(
     source: Source,
     use_rep: Sequence[str],
     *,
@@ -65,8 +65,8 @@ def judged_cells(
 ) -> JudgedCells:
     """Choose the cells that are judged and read their rows into memory.
 
-    Cells in memory that are all judged are not copied. A key that does not exist is left to
-    :func:`~scpareto.tl._judge_inputs.judge_inputs`, which says what there is before anything is read.
+    Cells in memory that are all judged are not copied. If a key does not exist, all cells are returned, and
+    :func:`~scpareto.tl._judge_inputs.read_inputs` raises the error.
 
     Parameters
     ----------
@@ -75,26 +75,26 @@ def judged_cells(
     use_rep, batch_key, sample_key, neighbors_key, max_cells, seed
         As :func:`scpareto.tl.judge` takes them.
     held_out
-        Mask of cells that no training has seen: they keep their share of the sample.
+        Mask of cells that no training has seen; their share of the sample stays the same.
     """
     adata, layer = source.adata, source.layer
     graphs = {key: _graph_name(adata, key) for key in neighbors_key}
-    known = (layer is None or layer in adata.layers) and batch_key in adata.obs
-    known = known and (sample_key is None or sample_key in adata.obs) and None not in graphs.values()
-    if not known or any(name not in adata.obsm for name in use_rep):
+    keys_exist = (layer is None or layer in adata.layers) and batch_key in adata.obs
+    keys_exist = keys_exist and (sample_key is None or sample_key in adata.obs) and None not in graphs.values()
+    if not keys_exist or any(name not in adata.obsm for name in use_rep):
         return JudgedCells(adata)
     expression = adata.X if layer is None else adata.layers[layer]
     if expression is None:
         return JudgedCells(adata)
-    read = [expression, *(adata.obsm[name] for name in use_rep)]
-    if adata.n_obs <= max_cells and all(in_memory(values) or isinstance(values, pd.DataFrame) for values in read):
+    matrices = [expression, *(adata.obsm[name] for name in use_rep)]
+    if adata.n_obs <= max_cells and all(in_memory(values) or isinstance(values, pd.DataFrame) for values in matrices):
         return JudgedCells(adata)
-    batch = column_of(adata, batch_key, "batch_key")
+    batch = get_text_column(adata, batch_key, "batch_key")
     check_batches(batch, batch_key)
     notes = []
     rows = np.arange(adata.n_obs)
     if adata.n_obs > max_cells:
-        sample = None if sample_key is None else column_of(adata, sample_key, "sample_key")
+        sample = None if sample_key is None else get_text_column(adata, sample_key, "sample_key")
         rows = stratified_sample(batch, [sample, held_out], max_cells, seed=seed)
         strata = "batches" if sample is None else "batches and samples"
         notes.append(
@@ -107,12 +107,12 @@ def judged_cells(
                 "structure_kept and the alarm need all neighbours: max_cells= at least the number of cells."
             )
     with warnings.catch_warnings():
-        # Cells are told by their place here: names that are not unique do no harm.
+        # Cells are selected by their rows here, so names need not be unique.
         warnings.filterwarnings("ignore", message="Observation names are not unique", category=UserWarning)
-        taken = rows_of(as_rows(expression), slice(None) if len(rows) == adata.n_obs else rows)
-        cells = AnnData(taken if layer is None else None, obs=adata.obs.iloc[rows], var=adata.var)
+        counts = rows_of(as_rows(expression), slice(None) if len(rows) == adata.n_obs else rows)
+        cells = AnnData(counts if layer is None else None, obs=adata.obs.iloc[rows], var=adata.var)
         if layer is not None:
-            cells.layers[layer] = taken
+            cells.layers[layer] = counts
         for name in dict.fromkeys(use_rep):
             values = adata.obsm[name]
             cells.obsm[name] = values.iloc[rows] if isinstance(values, pd.DataFrame) else rows_of(values, rows)
@@ -122,51 +122,55 @@ def judged_cells(
 
 
 def stratified_sample(
-    batch: NDArray[Any], within: Sequence[NDArray[Any] | None], most: int, *, seed: int
+    batch: NDArray[Any], groupings: Sequence[NDArray[Any] | None], n_wanted: int, *, seed: int
 ) -> NDArray[np.int64]:
-    """Rows of about ``most`` cells, ascending: each batch in proportion, small ones with 500 cells or all they have.
+    """Draw about ``n_wanted`` cells in proportion to batches; small batches keep 500 cells or all they have.
 
     Parameters
     ----------
     batch
         Batch of each cell.
-    within
-        What the cells of a batch are drawn in proportion to, such as their samples; a stratum keeps 20 cells or all it
-        has. None where it is not known.
-    most
-        Cells that are wanted.
+    groupings
+        Groupings within batches, such as samples, whose proportions are kept; a stratum keeps 20 cells or all it has.
+        None entries are ignored.
+    n_wanted
+        Number of cells to draw.
     seed
         Seed of the draw.
+
+    Returns
+    -------
+    Rows of the drawn cells, ascending.
     """
     rng = np.random.default_rng([seed, 5])
-    _, level, size = np.unique(batch, return_inverse=True, return_counts=True)
+    _, batch_of_cell, size = np.unique(batch, return_inverse=True, return_counts=True)
     # With very many batches even 500 cells of each would be too many.
-    least = min(_LEAST_OF_BATCH, max(most // len(size), _LEAST_OF_SAMPLE))
+    least = min(_MIN_PER_BATCH, max(n_wanted // len(size), _MIN_PER_SAMPLE))
     floor = np.minimum(size, least)
     small = np.zeros(len(size), dtype=bool)
     while True:
-        share = max(most - int(floor[small].sum()), 0) / max(int(size[~small].sum()), 1)
-        more = ~small & (share * size < floor)
-        if not more.any():
+        share = max(n_wanted - int(floor[small].sum()), 0) / max(int(size[~small].sum()), 1)
+        newly_small = ~small & (share * size < floor)
+        if not newly_small.any():
             break
-        small |= more
+        small |= newly_small
     shares = np.where(small, floor / size, min(share, 1.0))
-    stratum = level
-    for other in within:
-        if other is not None:
-            own = np.unique(other, return_inverse=True)[1]
-            stratum = np.unique(stratum * (own.max() + 1) + own, return_inverse=True)[1]
+    stratum = batch_of_cell
+    for grouping in groupings:
+        if grouping is not None:
+            stratum_of_cell = np.unique(grouping, return_inverse=True)[1]
+            stratum = np.unique(stratum * (stratum_of_cell.max() + 1) + stratum_of_cell, return_inverse=True)[1]
     order = rng.permutation(len(batch))
     order = order[np.argsort(stratum[order], kind="stable")]
     sizes = np.bincount(stratum)
     rank = np.arange(len(batch)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    of_batch = np.zeros(len(sizes))
-    of_batch[stratum] = shares[level]
-    quota = np.maximum(np.rint(of_batch * sizes), np.minimum(sizes, _LEAST_OF_SAMPLE))
+    share_of_stratum = np.zeros(len(sizes))
+    share_of_stratum[stratum] = shares[batch_of_cell]
+    quota = np.maximum(np.rint(share_of_stratum * sizes), np.minimum(sizes, _MIN_PER_SAMPLE))
     return np.sort(order[rank < quota[stratum[order]]])
 
 
 def _graph_name(adata: AnnData, key: str) -> str | None:
-    """Key of a neighbour graph in ``obsp``; None where there is none."""
+    """Return the key of a neighbour graph in ``obsp``; None if it does not exist."""
     name = key if key in adata.obsp else adata.uns.get(key, {}).get("connectivities_key")
     return str(name) if name is not None and name in adata.obsp else None

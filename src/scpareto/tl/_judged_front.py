@@ -1,4 +1,4 @@
-"""A front of judged embeddings, with the columns and tables of a front that was trained."""
+"""Make a front of judged embeddings, with the columns and tables of a trained front."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import pandas as pd
 from scpareto._constants import BATCH_LEFT, GENERATIVE_LOSS
 from scpareto.front import judged_columns, lost_columns, scale_of, stratified_halves
 from scpareto.pareto import Front
-from scpareto.tl._judge_ready import judge_ready
+from scpareto.tl._judge_task import run_judge_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from scpareto.tl._judge_ready import Judgement, Ready
+    from scpareto.tl._judge_task import Judgement, JudgeTask
 
 _HALVES = ("first half", "second half")
 
 
-def judged_front(
-    ready: Ready,
+def make_judged_front(
+    task: JudgeTask,
     codes: Mapping[Any, NDArray[Any]],
     *,
     knob: str,
@@ -32,112 +32,116 @@ def judged_front(
     columns: Mapping[str, Sequence[Any]],
     runs: pd.DataFrame,
     cell_names: Sequence[str],
-    framed: tuple[Any, Any] | None = None,
-    whole: Mapping[Any, NDArray[Any]] | None = None,
+    frame_and_counts: tuple[Any, Any] | None = None,
+    all_codes: Mapping[Any, NDArray[Any]] | None = None,
 ) -> Front:
     """Judge embeddings of the same cells and make a front of them.
 
     Parameters
     ----------
-    ready
-        The cells, and how they are judged.
+    task
+        Cells, arrays and options of the judge.
     codes
-        Codes of the judged cells by value, from the least to the strongest correcting.
+        Codes of the judged cells by value, from the weakest to the strongest correction.
     knob
-        What the values are of.
+        Name of the option that the values belong to.
     sweep
-        What is known of the method.
+        Metadata of the method.
     columns
         Further columns, one entry per value.
     runs
-        What became of each value, those that failed included.
+        One row per value, those that failed included.
     cell_names
         Names of all cells.
-    framed
-        What the cells are judged by, where it was found before.
-    whole
+    frame_and_counts
+        Result of :func:`~scpareto.tl._judge_task.compute_frame`, if it was computed before.
+    all_codes
         Codes of all cells, which the front keeps.
     """
-    named = {f"point {number}": own for number, own in enumerate(codes.values())}
-    half = stratified_halves(ready.inputs.batch, ready.options.seed)
-    parts = {name: np.flatnonzero(half == i) for i, name in enumerate(_HALVES)}
-    taken = {name: np.asarray(own, dtype=np.float64) for name, own in named.items()}
-    found = judge_ready(ready, taken, parts=parts, framed=framed)
-    rows = _rows(found, list(named))
-    kept = codes if whole is None else whole
+    named = {f"point {number}": z for number, z in enumerate(codes.values())}
+    half = stratified_halves(task.inputs.batch, task.options.seed)
+    halves = {name: np.flatnonzero(half == i) for i, name in enumerate(_HALVES)}
+    codes_by_name = {name: np.asarray(z, dtype=np.float64) for name, z in named.items()}
+    judgement = run_judge_task(task, codes_by_name, subsets=halves, frame_and_counts=frame_and_counts)
+    rows = _rows(judgement, list(named))
+    kept = codes if all_codes is None else all_codes
     for number, value in enumerate(codes):
-        further = {name: values[number] for name, values in columns.items()}
-        rows[number] = {"point": number, "value": plain_value(value), **further, **rows[number]}
+        extra = {name: values[number] for name, values in columns.items()}
+        rows[number] = {"point": number, "value": plain_value(value), **extra, **rows[number]}
     return Front(
         pd.DataFrame(rows),
         objectives=[GENERATIVE_LOSS, knob],
         method=str(sweep.get("method", "")),
         metadata={
-            "judged": _record(ready, found),
+            "judged": _record(task, judgement),
             "sweep": {"knob": knob, **sweep},
-            "seed": ready.options.seed,
+            "seed": task.options.seed,
             "cell_names": list(map(str, cell_names)),
         },
-        tables=_tables(found, list(named)) | {"runs": runs},
+        tables=_tables(judgement, list(named)) | {"runs": runs},
         codes={number: kept[value] for number, value in enumerate(codes)},
     )
 
 
-def _rows(found: Judgement, names: list[str]) -> list[dict[str, Any]]:
-    """Columns of each point: those of a front, then those of what was asked besides."""
-    rows = judged_columns(found.judged, names, BATCH_LEFT)
-    if found.answers.lost is not None:
-        for name, row in lost_columns(found.answers.lost, names).items():
+def _rows(judgement: Judgement, names: list[str]) -> list[dict[str, Any]]:
+    """Return the columns of each point: those of a front, then those of the criteria."""
+    rows = judged_columns(judgement.judged, names, BATCH_LEFT)
+    if judgement.results.lost is not None:
+        for name, row in lost_columns(judgement.results.lost, names).items():
             rows[name] |= row
     for name in names:
-        rows[name] |= {str(key): found.table.loc[name, key] for key in found.answers.columns.columns}
-    if (genes := found.answers.record.get("control_genes")) is not None:
+        rows[name] |= {str(key): judgement.table.loc[name, key] for key in judgement.results.columns.columns}
+    if (genes := judgement.results.record.get("control_genes")) is not None:
         for name, gene, kept in genes[["embedding", "gene", "kept"]].itertuples(index=False, name=None):
             if name in rows:
                 rows[name][f"{gene}_kept"] = kept
-    for name, rang, by in found.table[["alarm", "alarm_by"]].itertuples(name=None):
-        # The alarm of whatever was asked: differences between cells, the condition, control genes.
-        rows[str(name)] |= {"alarm": 1.0 if rang else 0.0, "alarm_by": by}
+    for name, alarm, by in judgement.table[["alarm", "alarm_by"]].itertuples(name=None):
+        # The alarm rings for differences between cells, the condition or control genes.
+        rows[str(name)] |= {"alarm": 1.0 if alarm else 0.0, "alarm_by": by}
     return [rows[name] for name in names]
 
 
-def _tables(found: Judgement, names: list[str]) -> dict[str, pd.DataFrame]:
-    left, kept = found.left, found.kept
+def _tables(judgement: Judgement, names: list[str]) -> dict[str, pd.DataFrame]:
+    left, kept = judgement.left, judgement.kept
     tables = {"differences": left.differences, "populations": left.populations}
-    halves = [found.judged.parts[name].left for name in _HALVES]
+    halves = [judgement.judged.parts[name].left for name in _HALVES]
     tables["halves"] = pd.DataFrame(
         {"embedding": names}
-        | {f"half_{i}": [own.value[name] for name in names] for i, own in enumerate(halves) if own is not None}
+        | {
+            f"half_{i}": [left_half.value[name] for name in names]
+            for i, left_half in enumerate(halves)
+            if left_half is not None
+        }
     )
     if kept is not None:
         tables |= {"differences_structure": kept.differences, "populations_structure": kept.per_population}
-    if found.answers.lost is not None:
-        tables["lost"] = found.answers.lost.table
-    if (genes := found.answers.record.get("control_genes")) is not None:
+    if judgement.results.lost is not None:
+        tables["lost"] = judgement.results.lost.table
+    if (genes := judgement.results.record.get("control_genes")) is not None:
         tables["control_genes"] = genes
     return tables
 
 
-def _record(ready: Ready, found: Judgement) -> dict[str, Any]:
+def _record(task: JudgeTask, judgement: Judgement) -> dict[str, Any]:
     record: dict[str, Any] = {
         "column": BATCH_LEFT,
-        "n_cells": len(ready.inputs.batch),
+        "n_cells": len(task.inputs.batch),
         "held_out": False,
-        "notes": [*ready.notes, *found.answers.notes, *found.left.notes],
-        "seed": ready.options.seed,
+        "notes": [*task.notes, *judgement.results.notes, *judgement.left.notes],
+        "seed": task.options.seed,
     }
-    if found.answers.lost is not None:
-        record["smallest_population"] = float(found.answers.lost.smallest_population)
-    return record | scale_of(found.left)
+    if judgement.results.lost is not None:
+        record["smallest_population"] = float(judgement.results.lost.smallest_population)
+    return record | scale_of(judgement.left)
 
 
 def plain_value(value: Any) -> Any:
-    """Return a value of an option as a number or text."""
+    """Return the value of an option as a number or text."""
     return value if isinstance(value, bool | int | float | str) else str(value)
 
 
-def warn_of_order(front: Front) -> None:
-    """Say where the last value certainly leaves more of the batch than the first."""
+def warn_if_order_reversed(front: Front) -> None:
+    """Warn if the last value leaves significantly more of the batch than the first."""
     first, last = front.numbers[0], front.numbers[-1]
     table = front.tables["differences"]
     pair = table[(table["first"] == f"point {first}") & (table["second"] == f"point {last}")]

@@ -1,4 +1,4 @@
-"""Which differences between cells an embedding has lost, with their genes."""
+"""Read from the judge's record which differences between cells an embedding has lost."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from scpareto._cells import records
 from scpareto._constants import JUDGE_KEY, UNS_KEY
+from scpareto.tl._tables import select_embedding
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +25,8 @@ def lost(
     use_rep
         One of the embeddings; None for all.
     all_contrasts
-        Whether to list differences that are kept, too small to judge, of few samples or explained by technical
-        covariates, too.
+        Whether to list all differences: also those that are kept, too small to judge, seen in too few samples, or
+        explained by technical covariates.
     key
         Where in ``adata.uns["scpareto"]`` the record is.
 
@@ -33,8 +34,8 @@ def lost(
     -------
     One row per difference and embedding, the largest loss first: its unique name, batch, sizes of both groups, whether
     they are types or states, the share ``lost`` with interval, the adjusted p-value, whether it ``rings``, marker genes
-    of both sides, and what technical covariates explain. See :class:`scpareto.metrics.LostContrasts`. Which cells are
-    in which group is written to ``adata.obs`` by ``judge(..., groups_key=...)``.
+    of both groups, and the share that technical covariates explain. See :class:`scpareto.metrics.LostContrasts`.
+    ``judge(..., groups_key=...)`` writes the group of each cell to ``adata.obs``.
 
     Raises
     ------
@@ -58,12 +59,7 @@ def lost(
             f"adata.uns[{UNS_KEY!r}] holds no {key!r} with differences: run sp.tl.judge(adata, [...], batch_key=...) "
             "on cells with counts first."
         )
-    table = record["lost"]
-    if use_rep is not None:
-        known = list(record["table"].index)
-        if use_rep not in known:
-            raise KeyError(f"use_rep={use_rep!r} was not judged; judged were {', '.join(map(repr, known))}.")
-        table = table[table["embedding"] == use_rep]
+    table = select_embedding(record["lost"], record, use_rep)
     if not all_contrasts:
         table = table[table["rings"]]
     return table.sort_values("lost", ascending=False, ignore_index=True)

@@ -1,4 +1,4 @@
-"""A front of any integration method: its option is turned, and all values are judged by one judge."""
+"""Make a front of any integration method: run it at several values of an option, and judge all results together."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from scpareto._cells import check_key_added, key_of, note, write_codes
 from scpareto._constants import latent_key
 from scpareto._runtime import FrontProgress, keep_torch_threads
 from scpareto.pareto import front_record, place_record
-from scpareto.tl._counts import counts_of, depth_of
-from scpareto.tl._followed import BadCodesError, check_followed
+from scpareto.tl._counts import compute_depth, copy_counts
 from scpareto.tl._judge_options import check_options
-from scpareto.tl._judge_ready import JudgeOptions, frame_of_ready, make_ready
-from scpareto.tl._judged_cells import MOST_SWEPT
-from scpareto.tl._judged_front import judged_front, plain_value, warn_of_order
-from scpareto.tl._modalities import home_of
-from scpareto.tl._turned import runs_of_function, runs_of_method, turned_function, turned_method
+from scpareto.tl._judge_task import JudgeOptions, compute_frame, make_judge_task
+from scpareto.tl._judged_cells import MAX_SWEPT_CELLS
+from scpareto.tl._judged_front import make_judged_front, plain_value, warn_if_order_reversed
+from scpareto.tl._modalities import find_source_and_target
+from scpareto.tl._returned_codes import BadCodesError, check_codes_match_cells
+from scpareto.tl._swept_method import check_function, check_method, make_function_runner, make_method_runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from scpareto.pareto import Front
-    from scpareto.tl._judge_ready import Ready
-    from scpareto.tl._turned import Turned
+    from scpareto.tl._judge_task import JudgeTask
+    from scpareto.tl._swept_method import SweptMethod
 
 logger = logging.getLogger("scpareto")
 
@@ -55,81 +55,83 @@ def sweep(
     control_genes: str | Sequence[str] = (),
     key_added: str | None = None,
     n_bootstrap: int = 300,
-    max_cells: int = MOST_SWEPT,
+    max_cells: int = MAX_SWEPT_CELLS,
     seed: int = 0,
     progress: bool = True,
 ) -> Front:
-    """Turn the option of an integration method that sets its strength, judge every value, and return a front.
+    """Vary the option that sets the strength of an integration method, judge every value, and return a front.
 
-    The front has the columns, the axis, the recommended point and the alarm of a front that was trained, so that
+    The front has the same columns, axis, recommended point and alarm as a trained front, so that
     :func:`scpareto.pl.front`, :func:`scpareto.pl.explorer`, ``front.find(batch_left=10)`` and ``front.explain()`` work
     on it. Writes the recommended embedding to ``adata.obsm`` and a record to ``adata.uns["scpareto"]``.
 
     Parameters
     ----------
     adata
-        Cells with raw counts, shape ``(n_cells, n_genes)``. Or a MuData, of which ``modality`` gets the results.
+        Cells with raw counts, shape ``(n_cells, n_genes)``. Or a MuData, whose ``modality`` gets the results.
     method
         Name of a method, see :func:`scpareto.bench.methods`, or a function that takes a copy of ``adata`` and a value
         and returns codes: an array with one row per cell, in their order, or a table indexed by ``adata.obs_names``.
     batch_key
         Column of ``adata.obs`` with the batches; each has at least 20 cells.
     values
-        Values of the option, two or more. Those of a method's own option are put in order, from the least to the
-        strongest correcting; others are given in that order. None for the grid of the method.
+        Values of the option, two or more. Values of the method's default ``knob`` are sorted from the weakest to the
+        strongest correction; give all others in that order. None for the grid of the method.
     knob
-        Another option of the method that is turned instead, for example ``"lamb"`` of ``"harmony"``.
+        Another option of the method to vary, for example ``"lamb"`` of ``"harmony"``.
     options
         Further options of the method, or keyword arguments of the function.
     layer
         Layer of the counts; None for ``adata.X``.
     modality
-        Of a MuData, the modality of the counts.
+        Modality of the counts, if ``adata`` is a MuData.
     used_genes
-        Genes that a method is given: a mask, shape ``(n_genes,)``, or a column of ``adata.var``; None for
-        ``adata.var["highly_variable"]`` where it exists, else all. A function gets all and chooses itself; structure is
-        judged on the other genes.
+        Genes that the method uses: a mask, shape ``(n_genes,)``, or a column of ``adata.var``; None for
+        ``adata.var["highly_variable"]`` if it exists, else all. A function gets all genes and selects itself. Structure
+        is judged on the other genes.
     sample_key, labels_key, protect_key, control_genes
-        As for :func:`scpareto.tl.judge`: what intervals are of, and what else is judged.
+        Samples for the intervals, and further criteria, as for :func:`scpareto.tl.judge`.
     key_added
-        Where in ``adata.obsm`` the recommended embedding goes; ``"X_<method>"`` unless given.
+        Key of the recommended embedding in ``adata.obsm``; ``"X_<method>"`` unless given.
     n_bootstrap
         Draws of the intervals.
     max_cells
-        Of more cells a sample of about as many is judged, as by :func:`scpareto.tl.judge`; methods get all cells.
+        If there are more cells, a sample of about this size is judged, as by :func:`scpareto.tl.judge`; methods get all
+        cells.
     seed
-        Seed of the method and the judge. All values have the same.
+        Seed of the method and the judge, the same for all values.
     progress
         Whether to show a bar.
 
     Returns
     -------
-    A :class:`scpareto.pareto.Front` with one point per value. Beside the columns of the judge its table has ``value``,
-    ``default`` (whether it is that of the method), ``library`` with its version, and ``seconds``. ``front.codes`` holds
-    the embeddings of all points, and ``front.tables["runs"]`` also the values that failed, with the reason.
+    A :class:`scpareto.pareto.Front` with one point per value. In addition to the columns of the judge its table has
+    ``value``, ``default`` (whether it is the default of the method), ``library`` with its version, and ``seconds``.
+    ``front.codes`` holds the embeddings of all points. ``front.tables["runs"]`` also lists the values that failed, with
+    the reason.
 
     Raises
     ------
     KeyError
         If a column, layer or modality does not exist; the message names those that do.
     ValueError
-        If the method is unknown or has no such option, a value is out of range or given twice, the first codes are none
-        of these cells, all values fail, or the cells cannot be judged.
+        If the method or the option does not exist, a value is out of range or given twice, the first codes do not
+        belong to the cells, all values fail, or the cells cannot be judged.
     ImportError
         If the library of the method is missing; the message names the command that installs it.
 
     Warns
     -----
     UserWarning
-        If a value fails; the others stay. If the last value leaves more of the batch than the first.
+        If a value fails; the others are judged. If the last value leaves more of the batch than the first.
 
     Notes
     -----
-    Codes are judged on the cells that they were made of: numbers compare values with each other and methods with each
-    other, not with cells that a method has not seen. Losses are counted against uncorrected principal components.
+    Codes are judged on the cells that they were made from: the numbers compare values and methods with each other, but
+    do not show how well a method generalises to new cells. Losses are relative to uncorrected principal components.
 
-    Codes follow the cells if neighbours by them are more alike, in each batch, than random cells. Those that do not are
-    in another order, or have lost everything, and are no point of the front.
+    Codes belong to the cells if, in each batch, neighbours by the codes are more similar than random cells. Codes that
+    fail this test have another order, or have lost all structure; they are left out of the front.
 
     Examples
     --------
@@ -143,30 +145,32 @@ def sweep(
     (True, (300, 30))
     >>> adata.obsm["X_strong"] = front.codes[1]  # the embedding of another point
 
-    A function of one's own:
+    A user's function:
 
     >>> sp.bench.integrate(adata, "pca")
     >>> def between(cells, share):
     ...     return cells.obsm["X_pca"] + share * (cells.obsm["X_strong"] - cells.obsm["X_pca"])
-    >>> own = sp.tl.sweep(adata, between, batch_key="batch", values=[0, 0.5, 1], n_bootstrap=20, progress=False)
-    >>> own.to_dataframe()["value"].tolist(), own.find("auto") in own.numbers
+    >>> front = sp.tl.sweep(adata, between, batch_key="batch", values=[0, 0.5, 1], n_bootstrap=20, progress=False)
+    >>> front.to_dataframe()["value"].tolist(), front.find("auto") in front.numbers
     ([0.0, 0.5, 1.0], True)
     """
-    check_options(n_bootstrap=n_bootstrap, seed=seed, max_cells=max_cells, key_added="front", groups_key=None, taken=())
+    check_options(
+        n_bootstrap=n_bootstrap, seed=seed, max_cells=max_cells, key_added="front", groups_key=None, read_columns=()
+    )
     batch_key, labels_key = key_of(batch_key, "batch_key") or "", key_of(labels_key, "labels_key")
-    given = dict(options or {})
+    method_options = dict(options or {})
     if isinstance(method, str):
-        turned = turned_method(method, values, knob, given)
+        swept = check_method(method, values, knob, method_options)
     elif callable(method):
         if knob is not None:
             raise ValueError(f"knob={knob!r}: a function gets the value itself. Leave it out.")
-        turned = turned_function(method, values)
+        swept = check_function(method, values)
     else:
         raise TypeError(f"method={method!r} must be the name of a method or a function f(adata, value).")
-    key = latent_key(turned.name) if key_added is None else key_added
+    key = latent_key(swept.name) if key_added is None else key_added
     check_key_added(key)
-    source, target = home_of(adata, modality, layer)
-    ready = make_ready(
+    source, target = find_source_and_target(adata, modality, layer)
+    task = make_judge_task(
         source,
         [],
         [],
@@ -181,99 +185,99 @@ def sweep(
             max_cells=max_cells,
             seed=seed,
         ),
-        codes_follow=True,
+        without_embeddings=True,
     )
     if isinstance(method, str):
-        genes = ready.inputs.used_genes
+        genes = task.inputs.used_genes
         keys = [key for key in (batch_key, labels_key) if key is not None]
-        depth = None if genes is None else depth_of(source)
-        counts = counts_of(source, np.ones(source.adata.n_vars, dtype=bool) if genes is None else genes, None, keys)
-        run = runs_of_method(
-            turned,
+        depth = None if genes is None else compute_depth(source)
+        counts = copy_counts(source, np.ones(source.adata.n_vars, dtype=bool) if genes is None else genes, None, keys)
+        run = make_method_runner(
+            swept,
             counts,
             batch_key=batch_key,
             labels_key=labels_key,
             layer=None,
-            options=given,
+            options=method_options,
             seed=seed,
             depth=depth,
         )
     else:
-        run = runs_of_function(turned, method, target, given)
-    framed = frame_of_ready(ready)
-    with FrontProgress(len(turned.values) + 1, show=progress, unit="values") as bar:
-        codes, runs = _run_all(turned, run, ready, framed[0].components, bar)
+        run = make_function_runner(swept, method, target, method_options)
+    frame_and_counts = compute_frame(task)
+    with FrontProgress(len(swept.values) + 1, show=progress, unit="values") as bar:
+        codes, runs = _run_all(swept, run, task, frame_and_counts[0].components, bar)
         bar.say("judging all values")
-        kept = runs[runs["reason"] == ""]
-        front = judged_front(
-            ready,
-            {value: ready.chosen.of(own) for value, own in codes.items()},
-            knob=turned.knob,
+        finished = runs[runs["reason"] == ""]
+        front = make_judged_front(
+            task,
+            {value: task.cells.subset(z) for value, z in codes.items()},
+            knob=swept.knob,
             sweep={
-                "method": turned.name,
-                "library": turned.library,
+                "method": swept.name,
+                "library": swept.library,
                 "failed": dict(runs.loc[runs["reason"] != "", ["value", "reason"]].astype(str).to_numpy().tolist()),
                 "key": key,
             },
-            columns={name: kept[name].tolist() for name in ("default", "library", "seconds")},
+            columns={name: finished[name].tolist() for name in ("default", "library", "seconds")},
             runs=runs,
             cell_names=target.obs_names,
-            framed=framed,
-            whole=codes,
+            frame_and_counts=frame_and_counts,
+            all_codes=codes,
         )
         bar.epoch()
-    warn_of_order(front)
-    chosen = front.recommended
-    facts = {"model": turned.name, "value": plain_value(list(codes)[chosen])} | place_record(front, chosen)
-    write_codes(target, key, front.codes[chosen], facts)
-    note(target, turned.name, front_record(front, turned.name, chosen) | _facts(turned, batch_key, layer, front))
+    warn_if_order_reversed(front)
+    number = front.recommended
+    place = {"model": swept.name, "value": plain_value(list(codes)[number])} | place_record(front, number)
+    write_codes(target, key, front.codes[number], place)
+    note(target, swept.name, front_record(front, swept.name, number) | _sweep_record(swept, batch_key, layer, front))
     return front
 
 
 def _run_all(
-    turned: Turned,
+    swept: SweptMethod,
     run: Callable[[Any], NDArray[np.float32]],
-    ready: Ready,
+    task: JudgeTask,
     components: NDArray[np.float64],
     bar: FrontProgress,
 ) -> tuple[dict[Any, NDArray[np.float32]], pd.DataFrame]:
-    """Codes of every value that did not fail, and one row per value."""
+    """Return the codes of every value that did not fail, and a table with one row per value."""
     codes: dict[Any, NDArray[np.float32]] = {}
     rows: list[dict[str, Any]] = []
-    for value in turned.values:
-        what = turned.what(value)
-        bar.say(what)
-        begun, reason = time.perf_counter(), ""
+    for value in swept.values:
+        label = swept.describe(value)
+        bar.say(label)
+        start, reason = time.perf_counter(), ""
         try:
-            found = run(value)
-            check_followed(ready.chosen.of(found), components, ready.inputs.batch, what, seed=ready.options.seed)
-            codes[value] = found
+            z = run(value)
+            check_codes_match_cells(task.cells.subset(z), components, task.inputs.batch, label, seed=task.options.seed)
+            codes[value] = z
         except Exception as error:
             if isinstance(error, BadCodesError) and not codes and not rows:
-                # Wrong at the first value, it is wrong at all: better said before hours are spent.
+                # If the first value returns bad codes, all will: stop before hours are spent.
                 raise
             reason = f"{type(error).__name__}: {error}".splitlines()[0].removeprefix("BadCodesError: ")
-            logger.debug("%s failed", what, exc_info=True)
-            warnings.warn(f"{what} failed and is no point of the front: {reason}", UserWarning, stacklevel=5)
+            logger.debug("%s failed", label, exc_info=True)
+            warnings.warn(f"{label} failed and is no point of the front: {reason}", UserWarning, stacklevel=5)
         rows.append(
             {
                 "value": value,
-                "default": turned.default is not None and value == turned.default,
-                "library": turned.library,
-                "seconds": time.perf_counter() - begun,
+                "default": swept.default is not None and value == swept.default,
+                "library": swept.library,
+                "seconds": time.perf_counter() - start,
                 "reason": reason,
             }
         )
         bar.epoch()
     if not codes:
-        raise ValueError(f"{turned.name} failed at every value of {turned.knob}. First: {rows[0]['reason']}")
+        raise ValueError(f"{swept.name} failed at every value of {swept.knob}. First: {rows[0]['reason']}")
     return codes, pd.DataFrame(rows)
 
 
-def _facts(turned: Turned, batch_key: str, layer: str | None, front: Front) -> dict[str, Any]:
+def _sweep_record(swept: SweptMethod, batch_key: str, layer: str | None, front: Front) -> dict[str, Any]:
     return {
-        "knob": turned.knob,
-        "library": turned.library,
+        "knob": swept.knob,
+        "library": swept.library,
         "batch_key": batch_key,
         "layer": layer or "",
         "explanation": front.explain(),

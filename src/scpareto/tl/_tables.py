@@ -1,4 +1,4 @@
-"""Further tables of a judgement: populations and control genes."""
+"""Read further tables of the judge's record: populations and control genes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def populations(adata: AnnData, use_rep: str | None = None, *, key: str = JUDGE_KEY) -> pd.DataFrame:
-    """Return what is left of the batch and kept of the structure in each population that batches share.
+    """Return batch left and structure kept in each population that batches share.
 
     Parameters
     ----------
@@ -26,11 +26,12 @@ def populations(adata: AnnData, use_rep: str | None = None, *, key: str = JUDGE_
 
     Returns
     -------
-    One row per population and embedding. ``name``: the commonest label, or marker genes; ``n_cells`` and, for each
-    batch, ``cells_<batch>``; ``batch_left`` in % of what the reference holds in that population (NaN where it holds
-    nothing) and ``structure_kept`` in %, with intervals; ``structure_of_reference``, what uncorrected data keep there.
+    One row per population and embedding. ``name``: the most frequent label, or marker genes; ``n_cells`` and, for each
+    batch, ``cells_<batch>``; ``batch_left`` in % of the batch information of the reference in that population (NaN if
+    it has none) and ``structure_kept`` in %, with intervals; ``structure_of_reference``, the same of uncorrected data.
     ``batch_stays``: the interval lies above that of all cells. ``structure_lost``: the interval lies below that of the
-    reference, and the value by five points or more. Population -1 holds the cells without counterpart.
+    reference, and the value by five points or more. Population -1 holds the cells without a counterpart in other
+    batches.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def populations(adata: AnnData, use_rep: str | None = None, *, key: str = JUDGE_
 
 
 def control_genes(adata: AnnData, use_rep: str | None = None, *, key: str = JUDGE_KEY) -> pd.DataFrame:
-    """Return what neighbours in judged embeddings still show of the genes that must survive.
+    """Return how much of the pattern of control genes the judged embeddings keep.
 
     Parameters
     ----------
@@ -65,10 +66,10 @@ def control_genes(adata: AnnData, use_rep: str | None = None, *, key: str = JUDG
 
     Returns
     -------
-    One row per gene and embedding, in % of what neighbours in the reference show: ``kept``, of the pattern across all
-    cells, and ``kept_within_batches``, of what remains once batches have equal means in each population, with
-    intervals; ``between_batches``, the share of the pattern that batches make; ``alarm``: the interval of ``kept``
-    lies below 80 %.
+    One row per gene and embedding. The pattern of a gene is its covariance between neighbouring cells, in % of that
+    between neighbours in the reference, with intervals: ``kept``, across all cells, and ``kept_within_batches``, after
+    batches are given equal means in each population. ``between_batches`` is the share of the pattern that lies between
+    batches. ``alarm``: the interval of ``kept`` lies below 80 %.
 
     Raises
     ------
@@ -90,18 +91,28 @@ def control_genes(adata: AnnData, use_rep: str | None = None, *, key: str = JUDG
     return _table(adata, "control_genes", use_rep, key, "control_genes=[...]")
 
 
-def _table(adata: AnnData, name: str, use_rep: str | None, key: str, asked: str) -> pd.DataFrame:
+def _table(adata: AnnData, name: str, use_rep: str | None, key: str, criteria: str) -> pd.DataFrame:
     record: dict[str, Any] = records(adata).get(key, {})
     if name not in record:
-        how = f", {asked}" if "=" in asked else ""
+        argument_hint = f", {criteria}" if "=" in criteria else ""
         raise KeyError(
             f"adata.uns[{UNS_KEY!r}] holds no {key!r} with {name}: "
-            f"run sp.tl.judge(adata, [...], batch_key=...{how}) first."
+            f"run sp.tl.judge(adata, [...], batch_key=...{argument_hint}) first."
         )
-    table: pd.DataFrame = record[name]
-    if use_rep is not None:
-        known = list(record["table"].index)
-        if use_rep not in known:
-            raise KeyError(f"use_rep={use_rep!r} was not judged; judged were {', '.join(map(repr, known))}.")
-        table = table[table["embedding"] == use_rep]
-    return table.reset_index(drop=True)
+    return select_embedding(record[name], record, use_rep).reset_index(drop=True)
+
+
+def select_embedding(table: pd.DataFrame, record: dict[str, Any], use_rep: str | None) -> pd.DataFrame:
+    """Return the rows of one embedding, or of all if ``use_rep`` is None.
+
+    Raises
+    ------
+    KeyError
+        If ``use_rep`` was not judged.
+    """
+    if use_rep is None:
+        return table
+    names = list(record["table"].index)
+    if use_rep not in names:
+        raise KeyError(f"use_rep={use_rep!r} was not judged; judged were {', '.join(map(repr, names))}.")
+    return table[table["embedding"] == use_rep]

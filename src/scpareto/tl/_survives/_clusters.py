@@ -1,4 +1,4 @@
-"""Clusters at every point, and what becomes of those of the reference along the front."""
+"""Cluster the cells at every point, and follow the clusters of the reference along the front."""
 
 from __future__ import annotations
 
@@ -14,76 +14,77 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scpareto.tl._survives._places import Places
+    from scpareto.tl._survives._points import FrontPoints
 
-SAME = 0.5
-"""Jaccard index from which on two clusters are the same one; below, Hennig (2007) calls a cluster dissolved."""
-_MOSTLY = 0.5
+SAME_CLUSTER = 0.5
+"""Two clusters with this Jaccard index or more count as the same; below, Hennig (2007) calls a cluster dissolved."""
+_MAJORITY = 0.5
 
 
 @keep_torch_threads()
 def leiden(
     codes: NDArray[np.floating], *, resolution: float, n_neighbors: int, seeds: tuple[int, ...]
 ) -> list[NDArray[np.int64]]:
-    """Leiden clusters of the nearest-neighbour graph of codes, as scanpy finds them, once for each seed."""
+    """Cluster the nearest-neighbour graph of codes by scanpy's Leiden algorithm, once for each seed."""
     import scanpy as sc
     from anndata import AnnData
 
     cells = AnnData(obs=pd.DataFrame(index=np.arange(len(codes)).astype(str)), obsm={"X": np.asarray(codes)})
     sc.pp.neighbors(cells, n_neighbors=n_neighbors, use_rep="X", random_state=seeds[0])
-    found = []
+    clusterings = []
     for seed in seeds:
         sc.tl.leiden(cells, resolution=resolution, random_state=seed, flavor="igraph", n_iterations=2, directed=False)
-        found.append(cells.obs["leiden"].astype(int).to_numpy())
-    return found
+        clusterings.append(cells.obs["leiden"].astype(int).to_numpy())
+    return clusterings
 
 
-def clusters_of(
-    places: Places, *, resolution: float, n_neighbors: int, seed: int, step: Callable[[], None]
+def cluster_points(
+    points: FrontPoints, *, resolution: float, n_neighbors: int, seed: int, step: Callable[[], None]
 ) -> tuple[dict[int, NDArray[np.int64]], NDArray[np.int64]]:
-    """Clusters at every point, all with the same seed, and those of the reference with another seed."""
-    found = {}
-    for number, codes in places.codes.items():
-        seeds = (seed, seed + 1) if number == places.reference else (seed,)
-        found[number], *other = leiden(codes, resolution=resolution, n_neighbors=n_neighbors, seeds=seeds)
+    """Return clusters at every point, all with the same seed, and those of the reference with another seed."""
+    clusters = {}
+    for number, codes in points.codes.items():
+        seeds = (seed, seed + 1) if number == points.reference else (seed,)
+        clusters[number], *other = leiden(codes, resolution=resolution, n_neighbors=n_neighbors, seeds=seeds)
         if other:
-            again = other[0]
+            other_seed = other[0]
         step()
-    return found, again
+    return clusters, other_seed
 
 
-def overlaps(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Cells that each pair of clusters shares, shape ``(n_first, n_second)``."""
+def count_shared_cells(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count the cells that each pair of clusters shares, shape ``(n_first, n_second)``."""
     shared = np.zeros((first.max() + 1, second.max() + 1), dtype=np.int64)
     np.add.at(shared, (first, second), 1)
     return shared
 
 
-def jaccard(shared: NDArray[np.int64]) -> NDArray[np.float64]:
-    r"""Shared cells of each pair as a share of the cells of either, :math:`|a \cap b| / |a \cup b|`."""
+def compute_jaccard(shared: NDArray[np.int64]) -> NDArray[np.float64]:
+    r"""Compute the Jaccard index of each pair of clusters, :math:`|a \cap b| / |a \cup b|`."""
     either = shared.sum(axis=1, keepdims=True) + shared.sum(axis=0, keepdims=True) - shared
     return shared / np.maximum(either, 1)
 
 
-def fate(shared: NDArray[np.int64], cluster: int) -> str:
-    """Return what a cluster is at another point, from the cells that clusters share.
+def classify_fate(shared: NDArray[np.int64], cluster: int) -> str:
+    """Return what becomes of a cluster at another point, from the cells that clusters share.
 
     Returns
     -------
-    ``"same"``: one cluster has a Jaccard index of .5 or more with it. ``"split"``: clusters that consist mostly of its
-    cells hold most of them. ``"merged"``: one cluster holds most of its cells, among more others. ``"gone"``: neither.
+    ``"same"``: one cluster has a Jaccard index of .5 or more with it. ``"split"``: most of its cells lie in clusters
+    that consist mostly of its cells. ``"merged"``: most of its cells lie in one cluster, in which they are a minority.
+    ``"gone"``: none of these.
     """
-    if jaccard(shared)[cluster].max() >= SAME:
+    if compute_jaccard(shared)[cluster].max() >= SAME_CLUSTER:
         return "same"
-    own = shared[cluster]
-    parts = own > _MOSTLY * shared.sum(axis=0)
-    if own[parts].sum() >= _MOSTLY * own.sum():
+    shared_with = shared[cluster]
+    inside = shared_with > _MAJORITY * shared.sum(axis=0)
+    if shared_with[inside].sum() >= _MAJORITY * shared_with.sum():
         return "split"
-    return "merged" if own.max() >= _MOSTLY * own.sum() else "gone"
+    return "merged" if shared_with.max() >= _MAJORITY * shared_with.sum() else "gone"
 
 
-def fates(
-    places: Places, clusters: dict[int, NDArray[np.int64]], again: NDArray[np.int64]
+def follow_clusters(
+    points: FrontPoints, clusters: dict[int, NDArray[np.int64]], other_seed: NDArray[np.int64]
 ) -> tuple[pd.DataFrame, NDArray[np.float64]]:
     """Follow the clusters of the reference along the front.
 
@@ -93,11 +94,11 @@ def fates(
     point -1 for the same clustering by another seed; and for each cell the mean, over admissible points other than the
     reference, of the Jaccard index of its clusters there and at the reference, shape ``(n_cells,)``.
     """
-    reference = clusters[places.reference]
+    reference = clusters[points.reference]
     rows, stability, n_others = [], np.zeros(len(reference)), 0
-    for number, found in [*clusters.items(), (-1, again)]:
-        shared = overlaps(reference, found)
-        index = jaccard(shared)
+    for number, labels in [*clusters.items(), (-1, other_seed)]:
+        shared = count_shared_cells(reference, labels)
+        index = compute_jaccard(shared)
         for cluster in range(shared.shape[0]):
             rows.append(
                 {
@@ -105,29 +106,29 @@ def fates(
                     "point": number,
                     "n_cells": int(shared[cluster].sum()),
                     "jaccard": float(index[cluster].max()),
-                    "fate": fate(shared, cluster),
+                    "fate": classify_fate(shared, cluster),
                 }
             )
-        if number in places.admissible and number != places.reference:
-            stability += index[reference, found]
+        if number in points.admissible and number != points.reference:
+            stability += index[reference, labels]
             n_others += 1
     return pd.DataFrame(rows), stability / n_others
 
 
-def groups_of(
-    reference: NDArray[np.int64], found: NDArray[np.int64], labels: NDArray[np.object_] | None
+def name_groups(
+    reference: NDArray[np.int64], clusters: NDArray[np.int64], labels: NDArray[np.object_] | None
 ) -> NDArray[np.object_]:
-    """Names of the groups that cells are in at a point; None for cells of a cluster that has no name.
+    """Name the group of each cell at a point; None for cells of a cluster without a name.
 
-    With labels each cluster bears the label of most of its cells, as an analyst would name it; without, the number of
-    the cluster of the reference that it is the same as.
+    With labels, a cluster gets the label of most of its cells, as an analyst would name it. Without labels, it gets the
+    number of the reference cluster that it is the same as.
     """
     names: list[str | None] = []
     if labels is None:
-        index = jaccard(overlaps(reference, found))
-        names = [str(own.argmax()) if own.max() >= SAME else None for own in index.T]
+        index = compute_jaccard(count_shared_cells(reference, clusters))
+        names = [str(column.argmax()) if column.max() >= SAME_CLUSTER else None for column in index.T]
     else:
-        for cluster in range(found.max() + 1):
-            known = pd.Series(labels[found == cluster]).dropna().value_counts()
-            names.append(None if known.empty else str(known.index[0]))
-    return np.array(names, dtype=object)[found]
+        for cluster in range(clusters.max() + 1):
+            label_counts = pd.Series(labels[clusters == cluster]).dropna().value_counts()
+            names.append(None if label_counts.empty else str(label_counts.index[0]))
+    return np.array(names, dtype=object)[clusters]

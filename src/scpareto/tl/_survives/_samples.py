@@ -1,4 +1,4 @@
-"""Counts of groups of cells summed up by sample, and how they differ."""
+"""Sum the counts of groups of cells by sample, and test differences between samples."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from scipy import optimize, sparse, special, stats
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LEAST_GENES = 10
-_LEAST_COUNTS = 10
-"""Counts of a gene over all pseudobulks below which it is not tested."""
+_MIN_GENES = 10
+_MIN_COUNTS = 10
+"""A gene with fewer counts over all pseudobulks is not tested."""
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Samples of the cells, and what is compared between them.
+    """Samples of the cells, their condition and block.
 
     Attributes
     ----------
@@ -28,9 +28,9 @@ class Samples:
     names
         Names of the samples.
     is_first
-        Whether a sample has the first level of the contrast, NaN for samples that have neither; None without contrast.
+        1 for samples of the first level of the contrast, 0 for the second, NaN for others; None without contrast.
     block
-        Block of each sample, for example its donor; None if there are none.
+        Block of each sample, for example its donor; None without ``block_key``.
     """
 
     of_cell: NDArray[np.int64]
@@ -53,14 +53,14 @@ def pseudobulk(
     return np.asarray((which @ counts).todense()), np.bincount(sample[cells], minlength=n_samples)
 
 
-def compared(sums: NDArray[np.float64], design: NDArray[np.float64]) -> pd.DataFrame:
+def compute_moderated_t(sums: NDArray[np.float64], design: NDArray[np.float64]) -> pd.DataFrame:
     r"""Test the last column of a design by moderated t-tests on log counts per million of pseudobulks.
 
-    Least squares of :math:`y = \log_2 \left( \frac{c + 0.5}{C + 1} 10^6 \right)`, of the counts :math:`c` of a gene in
-    a pseudobulk and its size :math:`C` (:func:`sizes`) :cite:p:`Law2014`. The residual variance :math:`s^2` of each
-    gene, with :math:`d` degrees of freedom, is drawn towards that of all genes, :math:`s_0^2` with :math:`d_0` degrees:
-    :math:`\tilde{s}^2 = (d_0 s_0^2 + d s^2) / (d_0 + d)`, and Student's test has :math:`d_0 + d` degrees
-    :cite:p:`Smyth2004`.
+    Fits :math:`y = \log_2 \left( \frac{c + 0.5}{C + 1} 10^6 \right)` by least squares, with the counts :math:`c` of a
+    gene in a pseudobulk and its size :math:`C` (:func:`compute_sizes`) :cite:p:`Law2014`. The residual variance
+    :math:`s^2` of each gene, with :math:`d` degrees of freedom, is shrunk towards that of all genes, :math:`s_0^2` with
+    :math:`d_0` degrees: :math:`\tilde{s}^2 = (d_0 s_0^2 + d s^2) / (d_0 + d)`. Student's test has :math:`d_0 + d`
+    degrees :cite:p:`Smyth2004`.
 
     Parameters
     ----------
@@ -74,27 +74,33 @@ def compared(sums: NDArray[np.float64], design: NDArray[np.float64]) -> pd.DataF
     One row per gene: ``effect``, log2 fold change; ``p_value``; and ``p_adjusted`` by Benjamini and Hochberg over the
     genes with ten counts or more. The others have NaN.
     """
-    tested = sums.sum(axis=0) >= _LEAST_COUNTS
-    y = np.log2((sums + 0.5) / (sizes(sums)[:, None] + 1.0) * 1e6)
+    tested = sums.sum(axis=0) >= _MIN_COUNTS
+    y = np.log2((sums + 0.5) / (compute_sizes(sums)[:, None] + 1.0) * 1e6)
     beta, *_ = np.linalg.lstsq(design, y, rcond=None)
     degrees = design.shape[0] - design.shape[1]
     variance = ((y - design @ beta) ** 2).sum(axis=0) / degrees
     tested &= variance > 0
     effect, p = np.where(tested, beta[-1], np.nan), np.full(len(tested), np.nan)
     if tested.any():
-        prior, more = prior_variance(variance[tested], degrees)
-        whole = degrees + more
-        drawn = (degrees * variance[tested] + more * prior) / whole if np.isfinite(more) else prior
-        t = effect[tested] / np.sqrt(drawn * np.linalg.inv(design.T @ design)[-1, -1])
-        p[tested] = 2 * (stats.t.sf(np.abs(t), whole) if np.isfinite(whole) else stats.norm.sf(np.abs(t)))
-    return _with_adjusted(effect, p)
+        prior, prior_degrees = estimate_prior_variance(variance[tested], degrees)
+        total_degrees = degrees + prior_degrees
+        moderated = (
+            (degrees * variance[tested] + prior_degrees * prior) / total_degrees
+            if np.isfinite(prior_degrees)
+            else prior
+        )
+        t = effect[tested] / np.sqrt(moderated * np.linalg.inv(design.T @ design)[-1, -1])
+        p[tested] = 2 * (
+            stats.t.sf(np.abs(t), total_degrees) if np.isfinite(total_degrees) else stats.norm.sf(np.abs(t))
+        )
+    return _adjust_p_values(effect, p)
 
 
-def sizes(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Sizes of pseudobulks that a few genes with large changes do not shift.
+def compute_sizes(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    r"""Compute sizes of pseudobulks that a few genes with large changes do not shift.
 
-    The median over genes of :math:`c / \bar{c}`, with the geometric mean :math:`\bar{c}` over pseudobulks
-    :cite:p:`Anders2010`, times the mean number of counts. Where fewer than ten genes have counts in all pseudobulks,
+    The size is the median over genes of :math:`c / \bar{c}`, with the geometric mean :math:`\bar{c}` over pseudobulks
+    :cite:p:`Anders2010`, times the mean number of counts. If fewer than ten genes have counts in all pseudobulks, it is
     the number of counts.
 
     Parameters
@@ -103,18 +109,18 @@ def sizes(sums: NDArray[np.float64]) -> NDArray[np.float64]:
         Counts, shape ``(n, n_genes)``.
     """
     total = sums.sum(axis=1)
-    known = (sums > 0).all(axis=0)
-    if known.sum() < _LEAST_GENES:
+    in_all = (sums > 0).all(axis=0)
+    if in_all.sum() < _MIN_GENES:
         return total
-    logs = np.log(sums[:, known])
+    logs = np.log(sums[:, in_all])
     factors = np.exp(np.median(logs - logs.mean(axis=0), axis=1))
     return factors / factors.mean() * total.mean()
 
 
-def prior_variance(variance: NDArray[np.float64], degrees: int) -> tuple[float, float]:
-    r"""Estimate the variance of all genes and its degrees of freedom from the variances of each.
+def estimate_prior_variance(variance: NDArray[np.float64], degrees: int) -> tuple[float, float]:
+    r"""Estimate the prior variance and its degrees of freedom from the variances of all genes.
 
-    By the mean and variance of :math:`e = \log s^2 - \psi(d/2) + \log(d/2)`: :math:`\psi'(d_0/2)` is the variance of
+    Uses the mean and variance of :math:`e = \log s^2 - \psi(d/2) + \log(d/2)`: :math:`\psi'(d_0/2)` is the variance of
     :math:`e` less :math:`\psi'(d/2)`, and :math:`\log s_0^2` its mean plus :math:`\psi(d_0/2) - \log(d_0/2)`
     :cite:p:`Smyth2004`.
 
@@ -127,23 +133,23 @@ def prior_variance(variance: NDArray[np.float64], degrees: int) -> tuple[float, 
 
     Returns
     -------
-    :math:`s_0^2` and :math:`d_0`, which is infinite where variances differ no more than by chance.
+    :math:`s_0^2` and :math:`d_0`, which is infinite if variances differ no more than by chance.
     """
     half = degrees / 2
     e = np.log(variance) - special.digamma(half) + np.log(half)
     excess = float(e.var(ddof=1) - special.polygamma(1, half)) if len(e) > 1 else 0.0
     if excess <= 0:
         return float(np.exp(e.mean())), np.inf
-    more = 2 * float(optimize.brentq(lambda x: special.polygamma(1, x) - excess, 1e-8, 1e8))
-    return float(np.exp(e.mean() + special.digamma(more / 2) - np.log(more / 2))), more
+    prior_degrees = 2 * float(optimize.brentq(lambda x: special.polygamma(1, x) - excess, 1e-8, 1e8))
+    return float(np.exp(e.mean() + special.digamma(prior_degrees / 2) - np.log(prior_degrees / 2))), prior_degrees
 
 
-def compared_by_deseq2(sums: NDArray[np.float64], design: NDArray[np.float64]) -> pd.DataFrame:
-    """Wald test of DESeq2, as pydeseq2 has it, of the last column of a design; returns what :func:`compared` does."""
+def compute_deseq2(sums: NDArray[np.float64], design: NDArray[np.float64]) -> pd.DataFrame:
+    """Test the last column of a design by pydeseq2's Wald test; returns the columns of :func:`compute_moderated_t`."""
     from pydeseq2.dds import DeseqDataSet
     from pydeseq2.ds import DeseqStats
 
-    tested = sums.sum(axis=0) >= _LEAST_COUNTS
+    tested = sums.sum(axis=0) >= _MIN_COUNTS
     rows = [f"s{i}" for i in range(len(sums))]
     columns = [f"x{i}" for i in range(design.shape[1])]
     data = DeseqDataSet(
@@ -157,34 +163,34 @@ def compared_by_deseq2(sums: NDArray[np.float64], design: NDArray[np.float64]) -
     contrast[-1] = 1.0
     results = DeseqStats(data, contrast=contrast, quiet=True, independent_filter=False)
     results.summary()
-    found = results.results_df
+    table = results.results_df
     effect, p = np.full(sums.shape[1], np.nan), np.full(sums.shape[1], np.nan)
-    effect[tested], p[tested] = found["log2FoldChange"], found["pvalue"]
-    return _with_adjusted(effect, p)
+    effect[tested], p[tested] = table["log2FoldChange"], table["pvalue"]
+    return _adjust_p_values(effect, p)
 
 
-def _with_adjusted(effect: NDArray[np.float64], p: NDArray[np.float64]) -> pd.DataFrame:
+def _adjust_p_values(effect: NDArray[np.float64], p: NDArray[np.float64]) -> pd.DataFrame:
     adjusted = np.full(len(p), np.nan)
-    known = np.isfinite(p)
-    if known.any():
-        adjusted[known] = stats.false_discovery_control(p[known])
+    tested = np.isfinite(p)
+    if tested.any():
+        adjusted[tested] = stats.false_discovery_control(p[tested])
     return pd.DataFrame({"effect": effect, "p_value": p, "p_adjusted": adjusted})
 
 
-def design_of(is_first: NDArray[np.float64], block: NDArray[np.str_] | None) -> NDArray[np.float64] | None:
-    """Intercept, blocks and, last, the contrast; None where these cannot be told apart or leave no freedom."""
+def make_design(is_first: NDArray[np.float64], block: NDArray[np.str_] | None) -> NDArray[np.float64] | None:
+    """Return intercept, blocks and, last, the contrast; None without full rank or residual degrees of freedom."""
     columns = [np.ones(len(is_first))]
     if block is not None:
         columns += [(block == level).astype(float) for level in np.unique(block)[1:]]
     design = np.column_stack([*columns, is_first])
-    full = np.linalg.matrix_rank(design) == design.shape[1]
-    return design if full and design.shape[0] > design.shape[1] else None
+    full_rank = np.linalg.matrix_rank(design) == design.shape[1]
+    return design if full_rank and design.shape[0] > design.shape[1] else None
 
 
-def shares_compared(
+def compare_shares(
     inside: NDArray[np.int64], total: NDArray[np.int64], design: NDArray[np.float64]
 ) -> tuple[float, float]:
-    """Quasi-binomial regression of the share of a group among the cells of a sample.
+    """Compare the share of a group among the cells of a sample by quasi-binomial regression.
 
     Returns
     -------
@@ -195,8 +201,8 @@ def shares_compared(
     import statsmodels.api as sm
     from statsmodels.tools.sm_exceptions import PerfectSeparationError
 
-    # Half a cell on either side keeps odds finite where a sample has none of the group, or nothing else. As shares with
-    # weights: of pairs of counts statsmodels (0.15) divides the dispersion by the number of cells.
+    # Half a cell on either side keeps odds finite if a sample has no cell of the group, or no other cell. We pass
+    # shares with weights, because statsmodels (0.15) divides the dispersion of pairs of counts by the number of cells.
     share = (inside + 0.5) / (total + 1.0)
     try:
         with warnings.catch_warnings():

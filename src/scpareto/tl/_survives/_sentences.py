@@ -1,56 +1,56 @@
-"""Findings in a sentence, and the paragraph for a methods section."""
+"""Write the sentence about the findings and the paragraph for a methods section."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from scpareto.tl._survives._calls import BEYOND, FRAGILE, ROBUST
+from scpareto.tl._survives._summaries import FRAGILE, ONLY_BEYOND_ALARM, ROBUST
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from scpareto.tl._survives._places import Places
+    from scpareto.tl._survives._points import FrontPoints
 
 _NOUNS = {"markers": "markers", "expression": "differences in expression", "abundance": "shifts in abundance"}
 
 
-def sentence(found: dict[str, pd.DataFrame], places: Places, changed: float | None) -> str:
-    """Say how many findings of each kind hold, and how many do not."""
-    told = [f"{range_in_words(places)}."]
-    clusters = found["clusters"]
+def write_sentence(tables: dict[str, pd.DataFrame], points: FrontPoints, changed: float | None) -> str:
+    """State how many findings of each kind are robust, and how many are not."""
+    sentences = [f"{describe_range(points)}."]
+    clusters = tables["clusters"]
     if len(clusters):
-        held = int((clusters["call"] == ROBUST).sum())
-        told.append(f"Of {len(clusters)} clusters {held} are the same at all of them.")
-    findings = found["findings"]
+        n_robust = int((clusters["call"] == ROBUST).sum())
+        sentences.append(f"Of {len(clusters)} clusters {n_robust} are the same at all of them.")
+    findings = tables["findings"]
     for kind, noun in _NOUNS.items():
-        own = findings[findings["kind"] == kind]
-        if len(own):
-            n = own["call"].value_counts()
-            told.append(
-                f"Of {len(own)} {noun} {n.get(ROBUST, 0)} are robust, {n.get(FRAGILE, 0)} fragile and "
-                f"{n.get(BEYOND, 0)} found only beyond the alarm."
+        rows = findings[findings["kind"] == kind]
+        if len(rows):
+            n = rows["call"].value_counts()
+            sentences.append(
+                f"Of {len(rows)} {noun} {n.get(ROBUST, 0)} are robust, {n.get(FRAGILE, 0)} fragile and "
+                f"{n.get(ONLY_BEYOND_ALARM, 0)} found only beyond the alarm."
             )
     if changed is not None:
-        told.append(f"{100 * changed:.0f} % of the cells are given another label somewhere in this range.")
-    return " ".join(told)
+        sentences.append(f"{100 * changed:.0f} % of the cells are given another label somewhere in this range.")
+    return " ".join(sentences)
 
 
-def range_in_words(places: Places) -> str:
-    """Name the admissible points and what they leave of the batch."""
-    first, last = places.admissible[0], places.admissible[-1]
-    left = [places.batch_left[number] for number in (first, last)]
+def describe_range(points: FrontPoints) -> str:
+    """Name the admissible points and the range of batch left at them."""
+    first, last = points.admissible[0], points.admissible[-1]
+    left = [points.batch_left[number] for number in (first, last)]
     span = f", from {left[0]:.0f} to {left[1]:.0f} % of the batch effect left" if all(v == v for v in left) else ""
-    n = len(places.admissible)
-    return f"{n} of {len(places.numbers)} strengths of correction are admissible (points {first} to {last}{span})"
+    n = len(points.admissible)
+    return f"{n} of {len(points.numbers)} strengths of correction are admissible (points {first} to {last}{span})"
 
 
-def methods(places: Places, arguments: dict[str, Any]) -> str:
-    """Describe what was done, to paste."""
+def write_methods(points: FrontPoints, arguments: dict[str, Any]) -> str:
+    """Write a paragraph for a methods section."""
     parts = [
         f"Findings were examined at every strength of batch correction that scpareto {version('scpareto')} learned (a "
         "multiverse analysis, Steegen et al. 2016, shown as a specification curve, Simonsohn et al. 2020). "
-        f"{range_in_words(places)}; a strength is admissible where the over-correction alarm is silent. At each, cells "
+        f"{describe_range(points)}; a strength is admissible where the over-correction alarm is silent. At each, cells "
         f"were clustered anew (Leiden, resolution {arguments['resolution']:g}, {arguments['n_neighbors']} neighbours)"
     ]
     if arguments["groupby"]:

@@ -1,4 +1,4 @@
-"""The strengths of correction that a finding is looked at: codes at every point of a front."""
+"""Codes at every point of a front, and the points whose alarm is silent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class FrontPoints:
     """Points of a front, from the least to the strongest correcting.
 
     Attributes
@@ -25,11 +25,11 @@ class Places:
     codes
         Codes of all cells by number of the point, shape ``(n_cells, n_latent)``.
     batch_left
-        What each point leaves of the batch, in %; NaN where it was not judged.
+        Batch left at each point, in %; NaN if it was not judged.
     admissible
-        Points whose over-correction alarm is silent, and before the last of them.
+        Points whose over-correction alarm is silent.
     reference
-        The recommended point, or the last admissible one where that is none of them.
+        The recommended point if it is admissible, otherwise the last admissible one.
     """
 
     codes: dict[int, NDArray[np.float32]]
@@ -43,7 +43,7 @@ class Places:
         return list(self.codes)
 
 
-def places_of(data: Any, adata: AnnData) -> Places:
+def read_points(data: Any, adata: AnnData) -> FrontPoints:
     """Return codes of the cells of ``adata`` at every point of a model's front, or of a sweep.
 
     Raises
@@ -61,16 +61,16 @@ def places_of(data: Any, adata: AnnData) -> Places:
         )
     silent = [number for number in front.numbers if table["alarm"][number] < ALARM_FROM]
     if len(silent) < 2:
-        rang = len(front) - len(silent)
+        n_ring = len(front) - len(silent)
         raise ValueError(
-            f"The over-correction alarm is silent at {len(silent)} of {len(front)} points ({rang} ring): there is no "
+            f"The over-correction alarm is silent at {len(silent)} of {len(front)} points ({n_ring} ring): there is no "
             "range of strengths over which a finding could hold. See front.explain() and front.lost()."
         )
-    left = table["batch_left"] if "batch_left" in table else table["alarm"] * np.nan
+    batch_left = table["batch_left"] if "batch_left" in table else table["alarm"] * np.nan
     recommended = front.recommended
-    return Places(
+    return FrontPoints(
         codes=_codes(front, model, adata),
-        batch_left={number: float(left[number]) for number in front.numbers},
+        batch_left={number: float(batch_left[number]) for number in front.numbers},
         admissible=silent,
         reference=recommended if recommended in silent else silent[-1],
     )
@@ -94,16 +94,14 @@ def _front_and_model(data: Any) -> tuple[Front, Any]:
 
 def _codes(front: Front, model: Any, adata: AnnData) -> dict[int, NDArray[np.float32]]:
     if model is None:
-        names, of = front.metadata["cell_names"], "the front"
+        names, cells_of = front.metadata["cell_names"], "the front"
         codes = dict(front.codes)
     elif model.adata is None:
-        raise ValueError(
-            "The model holds no cells, as one that a data module has trained: nothing can be looked for at its points."
-        )
+        raise ValueError("The model holds no cells, since a data module has trained it: its points cannot be analysed.")
     else:
-        names, of, codes = model.adata.obs_names, "the data of the model", {}
+        names, cells_of, codes = model.adata.obs_names, "the data of the model", {}
         for number in front.numbers:
             with model.at(number):
                 codes[number] = np.asarray(model.get_latent_representation())
-    rows = rows_by_name(adata.obs_names, names, of="adata", within=of)
-    return codes if rows is None else {number: own[rows] for number, own in codes.items()}
+    rows = rows_by_name(adata.obs_names, names, of="adata", within=cells_of)
+    return codes if rows is None else {number: z[rows] for number, z in codes.items()}

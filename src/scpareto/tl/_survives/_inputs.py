@@ -1,20 +1,21 @@
-"""What is asked about the findings, checked before any work."""
+"""Read and check the arguments of ``survives`` before any work."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from scpareto._cells import check_counts, key_of, matrix_of
 from scpareto._runtime import check_whole_number
-from scpareto.tl._asked import column_of
-from scpareto.tl._survives._samples import Samples, design_of
+from scpareto.tl._judge_inputs import get_column, get_text_column
+from scpareto.tl._judge_options import list_keys
+from scpareto.tl._survives._samples import Samples, make_design
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -22,23 +23,23 @@ if TYPE_CHECKING:
 
 KINDS = ("clusters", "labels", "markers", "expression", "abundance")
 TESTS = ("moderated_t", "deseq2")
-_LEAST_SAMPLES = 2
+_MIN_SAMPLES = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """What is asked.
+class SurvivesInputs:
+    """Checked inputs.
 
     Attributes
     ----------
     kinds
         Kinds of findings.
     labels
-        Label of each cell, None where it is unknown; None if cells are grouped by clusters.
+        Label of each cell, None where it is missing; None if cells are grouped by clusters.
     batch
-        Batch of each cell; None if it is not known.
+        Batch of each cell; None without ``batch_key``.
     samples
-        Samples and what is compared between them; None without ``sample_key``.
+        Samples, their condition and block; None without ``sample_key``.
     contrast
         Column, first and second level; None if nothing is compared.
     counts
@@ -53,7 +54,7 @@ class Asked:
     counts: sparse.csr_matrix
 
 
-def check_asked(
+def read_inputs(
     adata: AnnData,
     *,
     groupby: str | None,
@@ -68,50 +69,50 @@ def check_asked(
     min_cells: int,
     resolution: float,
     n_neighbors: int,
-) -> Asked:
-    """Check all arguments and read what they name.
+) -> SurvivesInputs:
+    """Check all arguments and read the columns and counts.
 
     Raises
     ------
     KeyError
         If a column or layer does not exist.
     ValueError
-        If a value is out of range, samples are too few, or a contrast cannot be told from batches or blocks.
+        If a value is out of range, samples are too few, or a contrast is confounded with batches or blocks.
     ImportError
         If ``test="deseq2"`` and pydeseq2 is not installed.
     """
     _check_numbers(test, fdr, min_cells, resolution, n_neighbors)
     if layer is not None and layer not in adata.layers:
-        raise KeyError(f"layer={layer!r} is not in adata.layers; it holds {_listed(adata.layers)}.")
+        raise KeyError(f"layer={layer!r} is not in adata.layers; it holds {list_keys(adata.layers)}.")
     check_counts(adata, layer)
     labels = None if groupby is None else _labels(adata, groupby)
     batch = None if batch_key is None else _text(adata, batch_key, "batch_key")
-    compared = _contrast(adata, contrast)
-    samples = None if sample_key is None else _samples(adata, sample_key, block_key, compared)
-    if compared is not None:
+    checked_contrast = _contrast(adata, contrast)
+    samples = None if sample_key is None else _samples(adata, sample_key, block_key, checked_contrast)
+    if checked_contrast is not None:
         if samples is None:
             raise ValueError("contrast needs sample_key: cells of one sample are no replicates of each other.")
-        _check_contrast(samples, compared, batch)
+        _check_contrast(samples, checked_contrast, batch)
     elif block_key is not None:
         raise ValueError("block_key needs a contrast, whose samples it pairs.")
     possible = {"clusters": True, "labels": labels is not None and batch is not None, "markers": samples is not None}
-    possible |= {"expression": compared is not None, "abundance": compared is not None}
-    return Asked(_kinds(kinds, possible), labels, batch, samples, compared, _counts(adata, layer))
+    possible |= {"expression": checked_contrast is not None, "abundance": checked_contrast is not None}
+    return SurvivesInputs(_kinds(kinds, possible), labels, batch, samples, checked_contrast, _counts(adata, layer))
 
 
-def _kinds(given: Sequence[str] | None, possible: dict[str, bool]) -> tuple[str, ...]:
+def _kinds(kinds: Sequence[str] | None, possible: dict[str, bool]) -> tuple[str, ...]:
     needs = {"labels": "groupby and batch_key", "markers": "sample_key"}
-    if given is None:
+    if kinds is None:
         return tuple(kind for kind in KINDS if possible[kind])
-    asked = [given] if isinstance(given, str) else list(given)
-    for kind in asked:
+    requested = [kinds] if isinstance(kinds, str) else list(kinds)
+    for kind in requested:
         if kind not in KINDS:
             raise ValueError(f"kinds: {kind!r} is none of {', '.join(KINDS)}.")
         if not possible[kind]:
             raise ValueError(f"kinds: {kind!r} needs {needs.get(kind, 'contrast and sample_key')}.")
-    if not asked:
+    if not requested:
         raise ValueError(f"kinds is empty: name some of {', '.join(KINDS)}.")
-    return tuple(kind for kind in KINDS if kind in asked)
+    return tuple(kind for kind in KINDS if kind in requested)
 
 
 def _check_numbers(test: str, fdr: float, min_cells: int, resolution: float, n_neighbors: int) -> None:
@@ -131,19 +132,11 @@ def _check_numbers(test: str, fdr: float, min_cells: int, resolution: float, n_n
 
 
 def _text(adata: AnnData, key: str, argument: str) -> NDArray[np.str_]:
-    column = column_of(adata, str(key_of(key, argument)), argument)
-    if column.isna().any():
-        cell = adata.obs_names[int(np.flatnonzero(column.isna())[0])]
-        raise ValueError(f"{argument}={key!r} is missing for {int(column.isna().sum())} cells, first for {cell!r}.")
-    return column.astype(str).to_numpy().astype(str)
-
-
-def _listed(names: Iterable[Any]) -> str:
-    return ", ".join(repr(name) for name in names if name is not None) or "nothing"
+    return get_text_column(adata, str(key_of(key, argument)), argument)
 
 
 def _labels(adata: AnnData, key: str) -> NDArray[np.object_]:
-    column = column_of(adata, str(key_of(key, "groupby")), "groupby")
+    column = get_column(adata, str(key_of(key, "groupby")), "groupby")
     labels = column.astype(str).to_numpy(dtype=object)
     labels[column.isna().to_numpy()] = None
     if (n := pd.Series(labels).nunique()) < 2:
@@ -159,11 +152,11 @@ def _contrast(adata: AnnData, contrast: Sequence[str] | None) -> tuple[str, str,
             f"contrast={contrast!r} must be column, first and second level, for example ('condition', 'stim', 'ctrl')."
         )
     key, first, second = map(str, contrast)
-    levels = set(column_of(adata, key, "contrast").dropna().astype(str))
+    levels = set(get_column(adata, key, "contrast").dropna().astype(str))
     for level in (first, second):
         if level not in levels:
-            told = ", ".join(sorted(levels))
-            raise ValueError(f"contrast: {level!r} is no value of adata.obs[{key!r}]; these are {told}.")
+            values = ", ".join(sorted(levels))
+            raise ValueError(f"contrast: {level!r} is no value of adata.obs[{key!r}]; these are {values}.")
     if first == second:
         raise ValueError(f"contrast compares {first!r} with itself.")
     return key, first, second
@@ -171,32 +164,32 @@ def _contrast(adata: AnnData, contrast: Sequence[str] | None) -> tuple[str, str,
 
 def _samples(adata: AnnData, key: str, block_key: str | None, contrast: tuple[str, str, str] | None) -> Samples:
     names, of_cell = np.unique(_text(adata, key, "sample_key"), return_inverse=True)
-    if len(names) < _LEAST_SAMPLES:
-        raise ValueError(f"sample_key={key!r} has one sample: at least {_LEAST_SAMPLES} are needed.")
+    if len(names) < _MIN_SAMPLES:
+        raise ValueError(f"sample_key={key!r} has one sample: at least {_MIN_SAMPLES} are needed.")
     is_first = block = None
     if contrast is not None:
         column, first, second = contrast
-        level = _of_samples(adata.obs[column].astype(str).to_numpy().astype(str), of_cell, names, column)
+        level = _values_of_samples(adata.obs[column].astype(str).to_numpy().astype(str), of_cell, names, column)
         is_first = np.where(level == first, 1.0, np.where(level == second, 0.0, np.nan))
     if block_key is not None:
-        block = _of_samples(_text(adata, block_key, "block_key"), of_cell, names, block_key)
+        block = _values_of_samples(_text(adata, block_key, "block_key"), of_cell, names, block_key)
     return Samples(of_cell, [str(name) for name in names], is_first, block)
 
 
-def _of_samples(
+def _values_of_samples(
     values: NDArray[np.str_], of_cell: NDArray[np.int64], names: NDArray[np.str_], column: str
 ) -> NDArray[np.str_]:
     """Return the value of each sample, which all of its cells must share."""
-    found = pd.DataFrame({"sample": of_cell, "value": values}).drop_duplicates()
-    mixed = found[found["sample"].duplicated()]
+    pairs = pd.DataFrame({"sample": of_cell, "value": values}).drop_duplicates()
+    mixed = pairs[pairs["sample"].duplicated()]
     if len(mixed):
         name = str(names[mixed["sample"].iloc[0]])
-        own = sorted(found["value"][found["sample"] == mixed["sample"].iloc[0]])
+        different = sorted(pairs["value"][pairs["sample"] == mixed["sample"].iloc[0]])
         raise ValueError(
-            f"Sample {name!r} has several values of {column!r} ({', '.join(own[:3])}): a sample is what was measured "
-            f"together under one condition. Make one of both, for example donor and condition."
+            f"Sample {name!r} has several values of {column!r} ({', '.join(different[:3])}): the cells of a sample are "
+            "measured together under one condition. Combine both columns, for example donor and condition."
         )
-    return found.sort_values("sample")["value"].to_numpy().astype(str)
+    return pairs.sort_values("sample")["value"].to_numpy().astype(str)
 
 
 def _check_contrast(samples: Samples, contrast: tuple[str, str, str], batch: NDArray[np.str_] | None) -> None:
@@ -204,12 +197,12 @@ def _check_contrast(samples: Samples, contrast: tuple[str, str, str], batch: NDA
     assert samples.is_first is not None  # there is a contrast
     for level, value in ((first, 1.0), (second, 0.0)):
         n = int((samples.is_first == value).sum())
-        if n < _LEAST_SAMPLES:
+        if n < _MIN_SAMPLES:
             raise ValueError(
-                f"contrast: {n} sample(s) of {key} {level!r}; at least {_LEAST_SAMPLES} of either level are needed."
+                f"contrast: {n} sample(s) of {key} {level!r}; at least {_MIN_SAMPLES} of either level are needed."
             )
     inside = np.isfinite(samples.is_first)
-    if design_of(samples.is_first[inside], None if samples.block is None else samples.block[inside]) is None:
+    if make_design(samples.is_first[inside], None if samples.block is None else samples.block[inside]) is None:
         raise ValueError(
             f"contrast: {key} cannot be told from the blocks of block_key, or too few samples are left: blocks must "
             "hold samples of both levels."

@@ -1,4 +1,4 @@
-"""What a user asks of the judge besides batch and structure: labels, a condition and genes that must survive."""
+"""What is judged besides batch and structure: labels, a condition and genes that must survive."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scpareto._cells import check_genes
+from scpareto.tl._judge_inputs import get_column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,23 +17,23 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-_LEAST_CELLS = 20
-_MOST_NAMED = 5
+_MIN_CELLS = 20
+_MAX_LISTED = 5
 _NO_LABEL = ("", "nan", "None", "<NA>")
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """What is asked besides batch and structure.
+class JudgeCriteria:
+    """What is judged besides batch and structure.
 
     Attributes
     ----------
     labels
-        Type of each cell, None where it is unknown; None if not asked.
+        Type of each cell, None where it is unknown; None without ``labels_key``.
     condition
-        Condition of each cell; None if not asked.
+        Condition of each cell; None without ``protect_key``.
     condition_name
-        What it is called.
+        Name of its column.
     genes
         Genes whose pattern must survive.
     """
@@ -43,44 +44,44 @@ class Asked:
     genes: tuple[str, ...]
 
 
-def what_is_asked(
+def read_criteria(
     adata: AnnData,
     *,
     batch_key: str,
     labels_key: str | None,
     protect_key: str | None,
     control_genes: str | Sequence[str],
-) -> Asked:
-    """Take labels, condition and genes from an AnnData, and check them.
+) -> JudgeCriteria:
+    """Read labels, condition and genes from an AnnData, and check them.
 
     Raises
     ------
     KeyError
-        If a column or gene does not exist; the message names near ones.
+        If a column or gene does not exist; the message lists similar names.
     ValueError
-        If labels or conditions are the batch, or too few to be judged.
+        If labels or conditions are the batch, or are too few to be judged.
     """
     labels = None if labels_key is None else _labels(adata, labels_key, batch_key)
     condition = None if protect_key is None else _condition(adata, protect_key, batch_key)
     genes = check_genes(control_genes, adata.var_names)
-    return Asked(labels, condition, protect_key or "", tuple(genes))
+    return JudgeCriteria(labels, condition, protect_key or "", tuple(genes))
 
 
 def _labels(adata: AnnData, key: str, batch_key: str) -> NDArray[np.object_]:
-    column = column_of(adata, key, "labels_key")
+    column = get_column(adata, key, "labels_key")
     if key == batch_key:
         raise ValueError(f"labels_key={key!r} is the batch: name a column with cell types.")
     text = column.astype(str)
     labels = text.to_numpy(dtype=object)
     labels[(column.isna() | text.isin(_NO_LABEL)).to_numpy()] = None
-    kinds = pd.Series(labels).nunique()
-    if kinds < 2:
-        raise ValueError(f"labels_key={key!r} has {kinds} kind(s) of cells: at least two are needed.")
+    n_types = pd.Series(labels).nunique()
+    if n_types < 2:
+        raise ValueError(f"labels_key={key!r} has {n_types} kind(s) of cells: at least two are needed.")
     return labels
 
 
 def _condition(adata: AnnData, key: str, batch_key: str) -> NDArray[np.str_]:
-    column = column_of(adata, key, "protect_key")
+    column = get_column(adata, key, "protect_key")
     if key == batch_key:
         raise ValueError(
             f"protect_key={key!r} is the batch_key: the same differences cannot be removed and kept. Name the column "
@@ -96,20 +97,11 @@ def _condition(adata: AnnData, key: str, batch_key: str) -> NDArray[np.str_]:
     levels, sizes = np.unique(text, return_counts=True)
     if len(levels) < 2:
         raise ValueError(f"protect_key={key!r} has one value only ({levels[0]}): there is nothing to protect.")
-    small = [f"{level} ({n})" for level, n in zip(levels, sizes, strict=True) if n < _LEAST_CELLS]
+    small = [f"{level} ({n})" for level, n in zip(levels, sizes, strict=True) if n < _MIN_CELLS]
     if small:
-        more = f" and {len(small) - _MOST_NAMED} more" if len(small) > _MOST_NAMED else ""
+        more = f" and {len(small) - _MAX_LISTED} more" if len(small) > _MAX_LISTED else ""
         raise ValueError(
-            f"protect_key={key!r}: {', '.join(small[:_MOST_NAMED])}{more} have fewer than {_LEAST_CELLS} cells, too "
+            f"protect_key={key!r}: {', '.join(small[:_MAX_LISTED])}{more} have fewer than {_MIN_CELLS} cells, too "
             "few to judge. Merge conditions, or bin a number into a few groups."
         )
     return text
-
-
-def column_of(adata: AnnData, key: str, argument: str) -> pd.Series:
-    """Return a column of ``adata.obs``, or name those that there are."""
-    if key not in adata.obs:
-        raise KeyError(
-            f"{argument}={key!r} is not in adata.obs; it holds {', '.join(map(repr, adata.obs)) or 'nothing'}."
-        )
-    return adata.obs[key]
