@@ -10,7 +10,7 @@ from scipy.stats import norm, spearmanr
 from sklearn.neighbors import kneighbors_graph
 
 from scpareto.metrics import batch_left, graph_mixing, shared_populations
-from scpareto.metrics._conditional_probe import deal_folds
+from scpareto.metrics._conditional_probe import assign_folds
 
 N = 1000
 
@@ -98,13 +98,13 @@ def test_numbers_do_not_depend_on_what_else_is_judged():
 
 def test_held_out_and_training_cells_count_alike():
     """Three folds, each cell held out in one: its value there and the mean of the others, half each."""
-    folds = deal_folds(
+    folds = assign_folds(
         np.tile([0, 1], 3), np.zeros(6, dtype=int), np.ones(6, dtype=bool), None,
         n_splits=3, rng=np.random.default_rng(0),
     )  # fmt: skip
     values = np.where(folds.fold_of == np.arange(3)[:, None], 4.0, np.array([[1.0], [2.0], [3.0]]))
     expected = 2 + np.array([2.5, 2.0, 1.5])[folds.fold_of] / 2
-    assert folds.both_ways(values, folds.rows) == pytest.approx(expected)
+    assert folds.mean_of_held_out_and_training(values, folds.rows) == pytest.approx(expected)
 
 
 def test_composition_alone_is_no_batch_effect():

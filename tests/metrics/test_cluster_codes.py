@@ -8,7 +8,7 @@ from sklearn.neighbors import kneighbors_graph
 
 from scpareto.metrics import cluster_codes, number_of_clusters, robust_spectral_clustering
 from scpareto.metrics._number_of_clusters import number_before_drop
-from scpareto.metrics._robust_spectral import _graph, _smallest, _without
+from scpareto.metrics._robust_spectral import _adjacency, _remove_edges, _smallest_eigenpairs
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +41,19 @@ def test_removed_edges_keep_both_limits_and_lower_the_eigenvalues(bridged):
     nearest = kneighbors_graph(codes, 6)
     rows, columns = nearest.maximum(nearest.T).nonzero()
     pairs = np.column_stack([rows, columns])[rows < columns]
-    values, vectors = _smallest(_graph(pairs, len(codes)), 2, 0)
+    values, vectors = _smallest_eigenpairs(_adjacency(pairs, len(codes)), 2, 0)
     degrees = np.bincount(pairs.ravel())
-    kept = _without(pairs, values, vectors, 12, degrees // 2)
+    kept = _remove_edges(pairs, values, vectors, 12, degrees // 2)
     assert 0 < (~kept).sum() <= 12
     assert np.all(np.bincount(pairs[~kept].ravel(), minlength=len(codes)) <= degrees // 2)
-    after, _ = _smallest(_graph(pairs[kept], len(codes)), 2, 0)
+    after, _ = _smallest_eigenpairs(_adjacency(pairs[kept], len(codes)), 2, 0)
     assert after.sum() < values.sum()
 
 
 def test_eigenvectors_solve_the_generalised_problem(bridged):
     nearest = kneighbors_graph(bridged[0], 6)
     graph = nearest.maximum(nearest.T)
-    values, vectors = _smallest(graph, 3, 0)
+    values, vectors = _smallest_eigenpairs(graph, 3, 0)
     degrees = np.asarray(graph.sum(axis=1)).ravel()
     residual = degrees[:, None] * vectors - graph @ vectors - degrees[:, None] * vectors * values
     assert np.abs(residual).max() < 1e-6

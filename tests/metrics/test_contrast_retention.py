@@ -64,7 +64,7 @@ def test_separate_groups_keep_their_contrasts_and_mixed_ones_lose_them():
     for value, (first, second) in zip(mixed.value, mixed.shown, strict=True):
         assert value == pytest.approx(second.mean() - first.mean())
     # 60 cells in each group, of fifteen neighbours each.
-    assert mixed.witnesses == [(4, 4)] * 4
+    assert mixed.n_independent == [(4, 4)] * 4
 
 
 def test_a_type_laid_onto_one_that_its_batch_lacks_is_seen_where_retention_within_batches_is_not():
@@ -105,7 +105,7 @@ def test_only_some_cells_are_judged_with_neighbors_among_all():
     assert [len(side) for side in few.shown[3]] == [0, 0]
     # Of groups of 60 cells, 12, 6 and 2 are judged; neighbourhoods of fifteen cells are four witnesses at most.
     a_fifth, a_tenth, a_thirtieth = (
-        contrast_retention(x, x, contrasts, cells=np.arange(0, len(x), step), min_cells=1).witnesses[0]
+        contrast_retention(x, x, contrasts, cells=np.arange(0, len(x), step), min_cells=1).n_independent[0]
         for step in (5, 10, 30)
     )
     assert (a_fifth, a_tenth, a_thirtieth) == ((4, 4), (4, 4), (2, 2))

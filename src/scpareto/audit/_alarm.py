@@ -77,7 +77,9 @@ def compute_contrast_losses(kept: Sequence[ContrastRetention], correction: Array
         best = weaker[known[weaker].argmax(axis=0)]
         for column in np.flatnonzero(known[best, np.arange(value.shape[1])] > _LEAST_CONTRAST):
             reference = kept[best[column]]
-            pairs = zip(reference.shown[column], kept[point].shown[column], reference.witnesses[column], strict=True)
+            pairs = zip(
+                reference.shown[column], kept[point].shown[column], reference.n_independent[column], strict=True
+            )
             error = np.sqrt(sum((before - after).var() / number for before, after, number in pairs))
             drop = reference.value[column] - value[point, column]
             lost[point, column] = np.clip((drop - _CERTAINTY * error) / reference.value[column], 0, 1)

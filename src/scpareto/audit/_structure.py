@@ -89,7 +89,7 @@ class StructureJudge:
             "value": torch.from_numpy(kept.value),
             "shown": torch.from_numpy(np.concatenate([*flat, np.empty(0)]).astype(np.float32)),
             "sizes": [len(side) for side in flat],
-            "witnesses": [list(pair) for pair in kept.witnesses],
+            "witnesses": [list(pair) for pair in kept.n_independent],
         }
 
 

@@ -1,4 +1,4 @@
-"""Numbers from arrays: what codes still tell about a label, how they mix and cluster, and what they kept."""
+"""Metrics on arrays: information that codes hold about a label, mixing, clustering and preserved structure."""
 
 from scpareto.metrics._batch_entropy import batch_entropy
 from scpareto.metrics._batch_left import BatchLeft, batch_left
@@ -13,7 +13,6 @@ from scpareto.metrics._contrast_retention import (
 )
 from scpareto.metrics._factor_vae_score import FactorVAEScore, factor_vae_score
 from scpareto.metrics._factors import as_numbers, check_factors
-from scpareto.metrics._genes_kept import KEPT_FROM as GENES_KEPT_FROM
 from scpareto.metrics._genes_kept import genes_kept
 from scpareto.metrics._graph_mixing import GraphMixing, graph_mixing
 from scpareto.metrics._inception_score import InceptionScore, inception_score

@@ -115,6 +115,6 @@ def batch_entropy(
     cell_and_batch = np.arange(len(rows))[:, None] * len(size) + of_batch[near]
     counts = np.bincount(cell_and_batch.ravel(), minlength=len(rows) * len(size)).reshape(len(rows), -1)
     weights = counts / size if normalize else counts
-    # The clip takes away what rounding leaves beyond the bounds.
+    # Rounding may leave values just beyond the bounds.
     entropy = np.clip(entr(weights / weights.sum(axis=1, keepdims=True)).sum(axis=1), 0.0, np.log(len(size)))
     return float(np.average(entropy, weights=times) / (np.log(len(size)) if normalize else 1.0))

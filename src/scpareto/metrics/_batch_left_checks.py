@@ -1,4 +1,4 @@
-"""What `batch_left` asks of its arguments."""
+"""Checks of the arguments of `batch_left`."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-_LEAST_SAMPLES = 3
-_LEAST_CELLS = 20
-_FEWEST, _ALL = ("network",), tuple(PROBES)
+_MIN_SAMPLES = 3
+_MIN_CELLS = 20
+_DEFAULT_KINDS, _ALL_KINDS = ("network",), tuple(PROBES)
 
 
 def check_codes(
     codes: Mapping[str, ArrayLike], reference: str | ArrayLike, n: int
 ) -> tuple[dict[str, NDArray[np.float64]], str]:
     """Return the embeddings by name, the reference among them, and the name of the reference."""
-    found = {str(name): check_matrix(z, str(name)) for name, z in codes.items()}
-    chosen = reference if isinstance(reference, str) else "reference"
+    embeddings = {str(name): check_matrix(z, str(name)) for name, z in codes.items()}
+    reference_name = reference if isinstance(reference, str) else "reference"
     if not isinstance(reference, str):
-        if chosen in found:
+        if reference_name in embeddings:
             raise ValueError("`codes` has an embedding named 'reference'; name it as the reference or otherwise.")
-        found[chosen] = check_matrix(reference, chosen)
-    if chosen not in found:
-        raise ValueError(f"`reference` is {chosen!r}; give codes, or one of {list(found)}.")
-    for name, z in found.items():
+        embeddings[reference_name] = check_matrix(reference, reference_name)
+    if reference_name not in embeddings:
+        raise ValueError(f"`reference` is {reference_name!r}; give codes, or one of {list(embeddings)}.")
+    for name, z in embeddings.items():
         if len(z) != n:
             raise ValueError(f"`{name}` has {len(z)} rows but `batch` has {n}; give codes of the same cells.")
-    return found, chosen
+    return embeddings, reference_name
 
 
 def check_populations(
     populations: SharedPopulations | ArrayLike | Sequence[SharedPopulations | ArrayLike], level: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return numbers of populations, one row per resolution; -1 for none, or for one of one batch."""
+    """Return the population of each cell, one row per resolution; -1 for none, or if it is in a single batch."""
     several = isinstance(populations, (list, tuple)) and len(populations) > 0 and not np.isscalar(populations[0])
-    found = []
+    rows = []
     for given in cast("Sequence[Any]", populations) if several else [populations]:
         labels = np.asarray(given.labels if isinstance(given, SharedPopulations) else given)
         if labels.shape != level.shape or labels.dtype.kind not in "iu":
@@ -57,8 +57,8 @@ def check_populations(
             raise ValueError("`populations` has none that two batches share; nothing can be judged.")
         place = np.searchsorted(shared, labels)
         place[place == len(shared)] = 0
-        found.append(np.where(np.asarray(shared)[place] == labels, place, -1))
-    return np.stack(found)
+        rows.append(np.where(np.asarray(shared)[place] == labels, place, -1))
+    return np.stack(rows)
 
 
 def check_judged(cells: ArrayLike | None, level: NDArray[np.int64], names: NDArray[np.str_]) -> NDArray[np.bool_]:
@@ -68,9 +68,9 @@ def check_judged(cells: ArrayLike | None, level: NDArray[np.int64], names: NDArr
         judged[:] = False
         judged[np.asarray(cells)] = True
     for name, size in zip(names, np.bincount(level[judged], minlength=len(names)), strict=True):
-        if size < _LEAST_CELLS:
+        if size < _MIN_CELLS:
             raise ValueError(
-                f"batch {name!r} has {size} judged cells; at least {_LEAST_CELLS} are needed. Leave that batch out."
+                f"batch {name!r} has {size} judged cells; at least {_MIN_CELLS} are needed. Leave that batch out."
             )
     return judged
 
@@ -88,7 +88,7 @@ def check_options(
     kinds: Sequence[str] | None, n_repeats: int | None, margin: float, level: float, thorough: bool
 ) -> tuple[tuple[str, ...], int]:
     """Return the kinds of probe and the number of repeats."""
-    used = tuple(kinds) if kinds is not None else _ALL if thorough else _FEWEST
+    used = tuple(kinds) if kinds is not None else _ALL_KINDS if thorough else _DEFAULT_KINDS
     unknown = [kind for kind in used if kind not in PROBES]
     if unknown or not used:
         raise ValueError(f"`kinds` is {list(used)}; give one or several of {list(PROBES)}.")
@@ -103,14 +103,14 @@ def check_options(
 def check_samples(
     sample: ArrayLike | None, level: NDArray[np.int64], judged: NDArray[np.bool_], notes: list[str]
 ) -> NDArray[np.int64] | None:
-    """Return the number of each cell's sample within its batch, or None where there are too few to draw from."""
+    """Return the number of each cell's sample within its batch, or None if a batch has too few samples to resample."""
     if sample is None:
         return None
     text = check_labels(sample, "sample", n_cells=len(level))
-    own = np.unique(text, return_inverse=True)[1]
-    units = np.unique(level * (own.max() + 1) + own, return_inverse=True)[1]
+    sample_codes = np.unique(text, return_inverse=True)[1]
+    units = np.unique(level * (sample_codes.max() + 1) + sample_codes, return_inverse=True)[1]
     least = min(len(np.unique(units[judged & (level == b)])) for b in np.unique(level))
-    if least >= _LEAST_SAMPLES:
+    if least >= _MIN_SAMPLES:
         return units
-    notes.append(f"A batch has {least} sample(s) and {_LEAST_SAMPLES} are needed: intervals are of these cells only.")
+    notes.append(f"A batch has {least} sample(s) and {_MIN_SAMPLES} are needed: intervals are of these cells only.")
     return None

@@ -1,4 +1,4 @@
-"""What every metric asks of its arrays, checked once at the public edge."""
+"""Checks of the input arrays of all metrics."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def check_labels(values: ArrayLike, name: str, *, n_cells: int, min_labels: int 
 def check_annotated(
     values: ArrayLike, name: str, *, n_cells: int, min_labels: int = 1
 ) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
-    """Return the string labels of the cells that have one, and the mask over all cells that says which these are."""
+    """Return the string labels of the annotated cells, and the mask of these cells among all cells."""
     labels = _label_array(values, name, n_cells)
     annotated = ~_missing(labels)
     text = check_labels(labels[annotated], name, n_cells=int(annotated.sum()), min_labels=min_labels)

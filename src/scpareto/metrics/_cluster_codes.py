@@ -84,13 +84,13 @@ def leiden_clusters(codes: NDArray[np.float64], seed: int = 0, *, resolution: fl
     rows, columns = nearest.maximum(nearest.T).nonzero()
     upper = rows < columns
     graph = igraph.Graph(n=len(codes), edges=np.column_stack([rows[upper], columns[upper]]).tolist())
-    # igraph draws from a generator of its own, which is put back to Python's afterwards.
+    # igraph has one global random generator; it is reset to Python's afterwards.
     igraph.set_random_number_generator(random.Random(seed))
     try:
-        found = graph.community_leiden(objective_function="modularity", resolution=resolution, n_iterations=5)
+        communities = graph.community_leiden(objective_function="modularity", resolution=resolution, n_iterations=5)
     finally:
         igraph.set_random_number_generator(random)
-    return np.asarray(found.membership, dtype=np.int64)
+    return np.asarray(communities.membership, dtype=np.int64)
 
 
 def _kmeans(z: NDArray[np.float64], k: int, seed: int) -> NDArray[np.int64]:
@@ -106,7 +106,7 @@ def _spectral(z: NDArray[np.float64], k: int, seed: int) -> NDArray[np.int64]:
         random_state=seed,
     )
     with warnings.catch_warnings():
-        # Separate parts of the graph are clusters of their own, which is what one is looking for.
+        # Separate components of the graph are clusters, which is what is looked for.
         warnings.filterwarnings("ignore", message="Graph is not fully connected")
         return model.fit_predict(z).astype(np.int64)
 

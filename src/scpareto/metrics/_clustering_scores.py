@@ -102,7 +102,7 @@ def clustering_scores(
     if k > len(z):
         raise ValueError(f"`n_clusters` is {k}; there are only {len(z)} cells.")
 
-    # Many short runs gain nothing from threads, and the order in which threads add up shows in the last digits.
+    # Many short runs gain nothing from threads, and the order of summation in threads changes the last digits.
     with threadpool_limits(limits=1):
         clusters = KMeans(k, init="k-means++", n_init=int(n_init), random_state=seed).fit_predict(z).astype(np.int64)
     scored = clusters[annotated]
@@ -151,6 +151,6 @@ def unsupervised_clustering_accuracy(labels: ArrayLike, clusters: ArrayLike) -> 
     0.75
     """
     text = check_labels(labels, "labels", n_cells=np.size(labels))
-    found = check_labels(clusters, "clusters", n_cells=len(text))
-    shared = contingency_matrix(text, found)
+    cluster_labels = check_labels(clusters, "clusters", n_cells=len(text))
+    shared = contingency_matrix(text, cluster_labels)
     return float(shared[linear_sum_assignment(shared, maximize=True)].sum() / len(text))

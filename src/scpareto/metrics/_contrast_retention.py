@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-_LEAST_WITNESSES = 2.0
-_PIECE = 4096
+_MIN_INDEPENDENT = 2.0
+_BLOCK = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Contrast:
 
 @dataclass(frozen=True, eq=False)
 class ContrastRetention:
-    """What codes keep of contrasts.
+    """Share of each contrast that codes keep.
 
     Parameters
     ----------
@@ -63,9 +63,9 @@ class ContrastRetention:
     shown
         For each contrast the projections of the neighbourhoods of the judged cells of both groups; ``value`` is the
         difference of their means. Empty where a group has too few cells.
-    witnesses
-        For each contrast the number of independent judgements that either group stands for: neighbourhoods overlap, so
-        that a group of :math:`n` cells holds :math:`n / k` of them, and never more than cells were judged.
+    n_independent
+        For each contrast the effective number of independent neighbourhoods in each group. Neighbourhoods overlap, so
+        that a group of :math:`n` cells has :math:`n / k` of them, but not more than it has judged cells.
 
     Examples
     --------
@@ -73,13 +73,13 @@ class ContrastRetention:
     >>> expression = np.random.default_rng(0).normal(size=(100, 2)) + 9.0 * np.repeat([0, 1], 50)[:, None]
     >>> contrast = contrast_of_gene("XIST", expression[:, 0], column=0, n_columns=2)
     >>> kept = contrast_retention(expression, expression, [contrast])
-    >>> kept.value.round(1), [len(side) for side in kept.shown[0]], [round(n, 1) for n in kept.witnesses[0]]
+    >>> kept.value.round(1), [len(side) for side in kept.shown[0]], [round(n, 1) for n in kept.n_independent[0]]
     (array([1.]), [50, 50], [3.3, 3.3])
     """
 
     value: NDArray[np.float64]
     shown: list[tuple[NDArray[np.float64], NDArray[np.float64]]]
-    witnesses: list[tuple[float, float]]
+    n_independent: list[tuple[float, float]]
 
 
 def contrasts_within_batches(
@@ -92,27 +92,27 @@ def contrasts_within_batches(
     min_cells: int = 15,
     seed: int = 0,
 ) -> list[Contrast]:
-    """Find the differences between cells that no batch effect can explain: those within a batch.
+    """Find differences between groups of cells of the same batch, which no batch effect can explain.
 
-    The cells of each batch are split in two by K-means, each half again, until groups are small. Each group is
-    contrasted with those nearest to it, which a correction that goes too far merges first. A contrast between two
-    halves of one population is one that no codes keep, and does no harm.
+    The cells of each batch are split in two by K-means, and each half again, until groups are small. Each group is
+    contrasted with the groups nearest to it, because over-correction merges these first. Two halves of one population
+    are a contrast that no codes keep; it does no harm.
 
     Parameters
     ----------
     expression
-        Reference representation, shape ``(n_cells, n_components)``, as a rule principal components of log-normalised
+        Reference representation, shape ``(n_cells, n_components)``, usually principal components of log-normalised
         expression.
     batch
         Batch of each cell, shape ``(n_cells,)``.
     group_size
-        Groups of up to this size are not split any more; in a small batch, those of up to a quarter of its cells.
+        Groups of up to this size are not split further; in a small batch, groups of up to a quarter of its cells.
     max_groups
         Batches of more than ``max_groups * group_size`` cells have groups of up to ``n_cells / max_groups``.
     n_nearest
-        Groups, nearest by their means, that each one is contrasted with.
+        Number of nearest groups (by their means) that each group is contrasted with.
     min_cells
-        Smallest group that takes part.
+        Smaller groups are left out.
     seed
         Seed of K-means.
 
@@ -128,7 +128,7 @@ def contrasts_within_batches(
 
     Examples
     --------
-    Two batches with the same two types, far apart; that the second batch is shifted as a whole is no contrast:
+    Two batches with the same two types, far apart. The shift of the whole second batch is no contrast:
 
     >>> import numpy as np
     >>> batch, types = np.repeat(["a", "b"], 100), np.tile(np.repeat([0.0, 9.0], 50), 2)
@@ -144,12 +144,12 @@ def contrasts_within_batches(
     least = check_count(min_cells, "min_cells", minimum=2)
     nearest = check_count(n_nearest, "n_nearest", minimum=1)
     limit = check_count(max_groups, "max_groups", minimum=2)
-    found: list[Contrast] = []
+    contrasts: list[Contrast] = []
     with threadpool_limits(limits=1):
         for name in np.unique(text):
             cells = np.flatnonzero(text == name)
             largest = max(min(size, max(2 * least, len(cells) // 4)), len(cells) // limit)
-            groups = [group for group in _groups(x, cells, largest, seed) if len(group) >= least]
+            groups = [group for group in _split_by_kmeans(x, cells, largest, seed) if len(group) >= least]
             if len(groups) < 2:
                 continue
             means = np.array([x[group].mean(axis=0) for group in groups])
@@ -159,11 +159,13 @@ def contrasts_within_batches(
             for i, j in sorted({(min(i, j), max(i, j)) for i, row in enumerate(neighbors) for j in row.tolist()}):
                 axis = means[j] - means[i]
                 if (length := float(axis @ axis)) > 0:
-                    found.append(Contrast(str(name), (groups[i], groups[j]), axis / length))
-    return found
+                    contrasts.append(Contrast(str(name), (groups[i], groups[j]), axis / length))
+    return contrasts
 
 
-def _groups(x: NDArray[np.float64], cells: NDArray[np.int64], largest: int, seed: int) -> list[NDArray[np.int64]]:
+def _split_by_kmeans(
+    x: NDArray[np.float64], cells: NDArray[np.int64], largest: int, seed: int
+) -> list[NDArray[np.int64]]:
     """Split cells in two by K-means, again and again, until no group is larger than ``largest``."""
     waiting, groups = [cells], []
     while waiting:
@@ -222,9 +224,9 @@ def contrast_retention(
 ) -> ContrastRetention:
     r"""Share of each contrast between groups of cells that their neighbourhoods in the codes still show.
 
-    Neighbours of all batches count. A type of one batch that a correction lays onto another type of another batch loses
-    its contrast to that other type, although within its own batch nothing has changed, where
-    :func:`neighborhood_retention` does not see it.
+    Neighbours of all batches count. If a correction merges a type of one batch with another type of another batch, the
+    contrast between the two is lost although nothing has changed within the first batch, so that
+    :func:`neighborhood_retention` does not detect it.
 
     Parameters
     ----------
@@ -235,7 +237,7 @@ def contrast_retention(
     contrasts
         Of :func:`contrasts_within_batches` and :func:`contrast_of_gene`.
     cells
-        Rows that are judged, for example test cells; by default all. Their neighbours are sought among all cells.
+        Rows that are judged, for example test cells; by default all. Their neighbours are searched among all cells.
     n_neighbors
         Neighbours :math:`k` of each cell.
     min_cells
@@ -257,7 +259,7 @@ def contrast_retention(
 
     .. math:: \operatorname{mean}_{i \in B} a^\top \bar x_{N_i} - \operatorname{mean}_{i \in A} a^\top \bar x_{N_i} .
 
-    What a batch adds to all its cells cancels in the difference where both groups have as many neighbours of it.
+    A shift of a whole batch cancels in the difference if both groups have equally many neighbours from that batch.
 
     Examples
     --------
@@ -283,13 +285,13 @@ def contrast_retention(
     rows = np.flatnonzero(judged)
     around = np.full(x.shape, np.nan)
     neighbors = nearest_others(z, rows, k)
-    # In pieces: the neighbours' expression of all cells at once would weigh k times as much as expression.
-    for begin in range(0, len(rows), _PIECE):
-        piece = slice(begin, begin + _PIECE)
+    # In blocks: the expression of the neighbours of all cells takes k times the memory of the expression.
+    for begin in range(0, len(rows), _BLOCK):
+        piece = slice(begin, begin + _BLOCK)
         around[rows[piece]] = x[neighbors[piece]].mean(axis=1)
 
     value = np.full(len(contrasts), np.nan)
-    shown, witnesses = [], []
+    shown, n_independent = [], []
     for index, contrast in enumerate(contrasts):
         first, second = (around[group[judged[group]]] @ contrast.axis for group in contrast.groups)
         if min(len(first), len(second)) < min_cells:
@@ -298,6 +300,6 @@ def contrast_retention(
             value[index] = second.mean() - first.mean()
         shown.append((first, second))
         sizes = zip((first, second), contrast.groups, strict=True)
-        one, other = (min(float(len(seen)), max(len(group) / k, _LEAST_WITNESSES)) for seen, group in sizes)
-        witnesses.append((one, other))
-    return ContrastRetention(value, shown, witnesses)
+        one, other = (min(float(len(seen)), max(len(group) / k, _MIN_INDEPENDENT)) for seen, group in sizes)
+        n_independent.append((one, other))
+    return ContrastRetention(value, shown, n_independent)

@@ -1,4 +1,4 @@
-"""Whether the dimension that varies least tells which factor of variation was held fixed."""
+"""FactorVAE score: whether the dimension of least variance identifies the factor that was held fixed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FactorVAEScore:
     value
         Share of held-out votes whose factor is the majority factor of the recorded dimension, in [0, 1].
     votes
-        Votes that the majority was taken from: factors by dimensions.
+        Training votes: factors by dimensions.
 
     Examples
     --------
@@ -37,10 +37,10 @@ class FactorVAEScore:
     >>> import numpy as np
     >>> factors = {"dose": np.repeat([0, 1, 2, 3], 50), "day": np.tile([0, 1, 2, 3], 50)}
     >>> codes = np.column_stack([factors["dose"], factors["day"]]).astype(float)
-    >>> found = factor_vae_score(codes, factors, n_votes=200)
-    >>> found.value
+    >>> score = factor_vae_score(codes, factors, n_votes=200)
+    >>> score.value
     1.0
-    >>> found.votes.idxmax(axis=1).tolist()
+    >>> score.votes.idxmax(axis=1).tolist()
     [0, 1]
     """
 
@@ -78,8 +78,8 @@ def factor_vae_score(
     Returns
     -------
     FactorVAEScore
-        Accuracy, in [0, 1], and the table of votes. Chance is the share of the most frequent factor, about one by the
-        number of factors.
+        Accuracy, in [0, 1], and the table of votes. Chance is the share of the most frequent factor, about one divided
+        by the number of factors.
 
     Raises
     ------
@@ -111,19 +111,19 @@ def score_votes(
     cells_per_vote: int,
     seed: int,
 ) -> FactorVAEScore:
-    """Score of votes that record the dimension chosen by ``recorded`` from the relative variances."""
+    """Score votes that record the dimension chosen by ``recorded`` from the relative variances."""
     z = check_matrix(codes, "codes")
     check_count(n_votes, "n_votes", minimum=10)
     check_count(cells_per_vote, "cells_per_vote", minimum=2)
-    known = check_factors(factors, n_cells=len(z))
+    table = check_factors(factors, n_cells=len(z))
     spread = z.std(axis=0)
     active = np.flatnonzero(spread > 0)
     if not len(active):
         raise ValueError("`codes` are the same for all cells: no dimension can be recorded.")
     z = z[:, active] / spread[active]
     members = []
-    for name in known:
-        level = as_levels(known[name])
+    for name in table:
+        level = as_levels(table[name])
         members.append([np.flatnonzero(level == value) for value in np.unique(level)])
     rng = np.random.default_rng(seed)
     factor = rng.integers(len(members), size=n_votes)
@@ -137,4 +137,4 @@ def score_votes(
     np.add.at(votes, (factor[:n_train], dimension[:n_train]), 1)
     accuracy = float((votes.argmax(axis=0)[dimension[n_train:]] == factor[n_train:]).mean())
     columns = pd.RangeIndex(len(spread), name="dimension")
-    return FactorVAEScore(accuracy, pd.DataFrame(votes, index=list(known.columns), columns=columns))
+    return FactorVAEScore(accuracy, pd.DataFrame(votes, index=list(table.columns), columns=columns))

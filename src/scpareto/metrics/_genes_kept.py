@@ -1,4 +1,4 @@
-"""How much of the pattern of single genes neighbours in an embedding still show."""
+"""Share of the pattern of single genes that neighbours in an embedding still show."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from scipy import sparse
 
 from scpareto.metrics._checks import check_labels, check_matrix
 from scpareto.metrics._neighbor_weights import neighbor_weights
-from scpareto.metrics._programmes import _cross, _offsets, check_populations, stratified_rows
-from scpareto.metrics._resampling import bootstrap_sums, units_of
+from scpareto.metrics._programmes import batch_offsets, check_populations, cross_batch_and_population, stratified_rows
+from scpareto.metrics._resampling import bootstrap_sums, resampling_units
 from scpareto.metrics._saved_distance import influence_on_saved
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-KEPT_FROM = 80.0
-"""Percent of a gene's pattern below which, by the upper end of the interval, the alarm of that gene rings."""
-_LEAST_SURE = 0.25
-"""Share of a gene's pattern in the reference that the lower end of its interval must reach to give a percentage."""
-_WHERE = ("kept", "kept_within_batches")
+MIN_KEPT = 80.0
+"""The alarm of a gene rings if the upper end of its interval is below this percentage."""
+_MIN_REFERENCE_SHARE = 0.25
+"""A gene has a percentage only if the lower end of the reference's interval exceeds this share of its estimate."""
+_COLUMNS = ("kept", "kept_within_batches")
 
 
 def genes_kept(
@@ -35,14 +35,14 @@ def genes_kept(
     genes: Sequence[str],
     populations: ArrayLike | None = None,
     sample: ArrayLike | None = None,
-    kept_from: float = KEPT_FROM,
+    min_kept: float = MIN_KEPT,
     n_neighbors: int = 15,
     n_bootstrap: int = 300,
     level: float = 0.95,
     max_cells: int | None = 20_000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    r"""Measure what neighbours in embeddings show of genes whose pattern must survive, relative to a reference.
+    r"""Measure how much of the pattern of genes neighbours in embeddings show, relative to a reference.
 
     Parameters
     ----------
@@ -57,24 +57,24 @@ def genes_kept(
     genes
         Names of the genes.
     populations
-        Population of each cell, -1 where it is not known.
+        Population of each cell, -1 where it is unknown.
     sample
-        Sample of each cell; with three or more in every batch they are redrawn for the intervals.
-    kept_from
-        The alarm rings where the upper end of an interval is lower, in %.
+        Sample of each cell. With three or more in every batch, samples are resampled for the intervals.
+    min_kept
+        The alarm rings if the upper end of an interval is below this percentage.
     n_neighbors
         Neighbours in codes.
     n_bootstrap, level, seed
         Draws and coverage of the intervals, and their seed.
     max_cells
-        Of more cells a sample is taken; graphs are not judged on a sample.
+        With more cells, a random sample is taken; graphs are then not judged.
 
     Returns
     -------
-    One row for each gene and embedding, in %: ``kept``, of the pattern across all cells, ``kept_within_batches``, of
-    what remains once batches have the same mean in each population, both with ``_low`` and ``_high``;
-    ``between_batches``, the share of the reference's pattern that batches make; ``alarm`` of ``kept``. NaN where the
-    neighbours in the reference do not show the gene.
+    One row for each gene and embedding, in %: ``kept``, share of the pattern across all cells; ``kept_within_batches``,
+    share of the pattern after batches were given the same mean in each population; both with ``_low`` and ``_high``;
+    ``between_batches``, the share of the reference's pattern that lies between batches; ``alarm`` of ``kept``. NaN
+    where the neighbours in the reference do not show the gene.
 
     Notes
     -----
@@ -88,39 +88,43 @@ def genes_kept(
         np.unique(text, return_inverse=True)[1], check_populations(populations, len(y)), max_cells, seed=seed
     )
     number = np.unique(text[rows], return_inverse=True)[1]
-    unit, stratum, _ = units_of(None if sample is None else np.asarray(sample)[rows], number)
-    group, batch_of, population_of = _cross(number, check_populations(populations, len(y))[rows])
-    own = y[rows]
-    centred = own - _offsets(own, group, batch_of, population_of)[group]
-    values = np.column_stack([own, centred])
+    unit, stratum, _ = resampling_units(None if sample is None else np.asarray(sample)[rows], number)
+    group, batch_of, population_of = cross_batch_and_population(number, check_populations(populations, len(y))[rows])
+    of_rows = y[rows]
+    centred = of_rows - batch_offsets(of_rows, group, batch_of, population_of)[group]
+    values = np.column_stack([of_rows, centred])
 
     judged = {name: e for name, e in embeddings.items() if len(rows) == len(y) or not sparse.issparse(e)}
-    everyone = np.ones((len(rows), 1))
+    all_cells = np.ones((len(rows), 1))
     parts = []
     for name, e in judged.items():
         codes = e if sparse.issparse(e) else np.asarray(e)[rows]
         near = neighbor_weights(codes, name, len(rows), min(n_neighbors, len(rows) - 1), seed=seed)
-        parts.append(np.column_stack([influence_on_saved(v[:, None], near, everyone) for v in values.T]))
+        parts.append(np.column_stack([influence_on_saved(v[:, None], near, all_cells) for v in values.T]))
     stacked = np.concatenate(parts, axis=1)
-    shape = (-1, len(judged), len(_WHERE), len(genes))
+    shape = (-1, len(judged), len(_COLUMNS), len(genes))
     saved = stacked.sum(axis=0).reshape(shape)[0]
     drawn = bootstrap_sums(stacked, unit, stratum, n_bootstrap, seed=seed).reshape(shape)
     ends = (1 - level) / 2, (1 + level) / 2
 
-    at = list(judged).index(reference)
-    found = []
+    reference_row = list(judged).index(reference)
+    records = []
     for g, gene in enumerate(genes):
-        whole, within = saved[at, :, g]
+        total, within = saved[reference_row, :, g]
         for e, name in enumerate(judged):
             if name == reference:
                 continue
             row: dict[str, Any] = {"gene": gene, "embedding": name}
-            for w, column in enumerate(_WHERE):
-                shown = np.quantile(drawn[:, at, w, g], ends[0]) > max(_LEAST_SURE * saved[at, w, g], 0)
-                ratio = 100 * drawn[:, e, w, g] / drawn[:, at, w, g] if shown else np.full(n_bootstrap, np.nan)
-                row[column] = 100 * saved[e, w, g] / saved[at, w, g] if shown else np.nan
+            for w, column in enumerate(_COLUMNS):
+                shown = np.quantile(drawn[:, reference_row, w, g], ends[0]) > max(
+                    _MIN_REFERENCE_SHARE * saved[reference_row, w, g], 0
+                )
+                ratio = (
+                    100 * drawn[:, e, w, g] / drawn[:, reference_row, w, g] if shown else np.full(n_bootstrap, np.nan)
+                )
+                row[column] = 100 * saved[e, w, g] / saved[reference_row, w, g] if shown else np.nan
                 row[f"{column}_low"], row[f"{column}_high"] = np.quantile(ratio, ends)
-            row["between_batches"] = 100 * np.clip(1 - within / whole, 0, 1) if whole > 0 else np.nan
-            row["alarm"] = bool(row["kept_high"] < kept_from)
-            found.append(row)
-    return pd.DataFrame(found)
+            row["between_batches"] = 100 * np.clip(1 - within / total, 0, 1) if total > 0 else np.nan
+            row["alarm"] = bool(row["kept_high"] < min_kept)
+            records.append(row)
+    return pd.DataFrame(records)

@@ -1,4 +1,4 @@
-"""How batches mix among neighbours within populations, as far as composition allows."""
+"""Mixing of batches among neighbours within populations, relative to random neighbours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scpareto.metrics._ties import break_ties
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-_LEAST_NEIGHBORS = 2.0
+_MIN_NEIGHBORS = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +37,8 @@ class GraphMixing:
     --------
     >>> import numpy as np
     >>> codes = np.random.default_rng(0).normal(size=(200, 2))
-    >>> found = graph_mixing(np.arange(200) % 2, np.zeros(200, dtype=int), codes=codes)
-    >>> bool(90 < found.value < 110), found.entropy.shape
+    >>> mixing = graph_mixing(np.arange(200) % 2, np.zeros(200, dtype=int), codes=codes)
+    >>> bool(90 < mixing.value < 110), mixing.entropy.shape
     (True, (200,))
     """
 
@@ -68,9 +68,9 @@ def graph_mixing(
         Codes, shape ``(n_cells, n_latent)``: neighbours are the nearest cells of the same population.
     graph
         Or a neighbour graph, sparse, shape ``(n_cells, n_cells)``, with weights that are larger for nearer neighbours
-        (connectivities). Neighbours of other populations are passed over.
+        (connectivities). Neighbours of other populations are ignored.
     n_neighbors
-        Neighbours :math:`k` in the codes; fewer in populations with no more cells.
+        Neighbours :math:`k` in the codes; fewer in populations with fewer cells.
     seed
         Seed of the order of tied cells.
 
@@ -92,8 +92,8 @@ def graph_mixing(
         100 \, \frac{\sum_i \sum_b -p_{ib} \log p_{ib}}{\sum_i \mathrm{E}\, H(\mathrm{Mult}(m_i, \pi_{c_i}) / m_i)} ,
         \qquad m_i = \frac{(\sum_j w_{ij})^2}{\sum_j w_{ij}^2} .
 
-    The denominator is what as many random neighbours would have, exactly, so that few neighbours or a rare batch cost
-    nothing. A graph that is built from equally many neighbours of each batch, as that of BBKNN, can exceed 100.
+    The denominator is the exact expectation for equally many random neighbours, so that few neighbours or a rare batch
+    do not lower the value. A graph with equally many neighbours from each batch, such as that of BBKNN, can exceed 100.
 
     Examples
     --------
@@ -126,22 +126,22 @@ def graph_mixing(
     np.add.at(sums, (row, level[links.col[same]]), weight)
     total = sums.sum(axis=1)
     squares = np.bincount(row, weight**2, minlength=n)
-    several = np.divide(total**2, squares, out=np.zeros(n), where=squares > 0)
-    judged = several >= _LEAST_NEIGHBORS - 1e-9
+    effective_neighbors = np.divide(total**2, squares, out=np.zeros(n), where=squares > 0)
+    judged = effective_neighbors >= _MIN_NEIGHBORS - 1e-9
     entropy, expected = np.full(n, np.nan), np.full(n, np.nan)
     entropy[judged] = entr(sums[judged] / total[judged, None]).sum(axis=1)
     for c in np.unique(population[judged]):
-        own = np.bincount(level[population == c], minlength=len(names))
+        batch_sizes = np.bincount(level[population == c], minlength=len(names))
         cells = np.flatnonzero(judged & (population == c))
-        count = np.rint(several[cells]).astype(np.int64)
+        count = np.rint(effective_neighbors[cells]).astype(np.int64)
         for m in np.unique(count):
-            expected[cells[count == m]] = _expected_entropy(own / own.sum(), int(m))
+            expected[cells[count == m]] = _expected_entropy(batch_sizes / batch_sizes.sum(), int(m))
     most = np.nansum(expected)
     return GraphMixing(100 * float(np.nansum(entropy) / most) if most > 0 else np.nan, entropy, expected)
 
 
 def _expected_entropy(proportions: NDArray[np.float64], m: int) -> float:
-    """Mean entropy of the shares of ``m`` random draws: each batch adds a mean over binomial counts."""
+    """Mean entropy of the shares of ``m`` random draws, as a sum over batches of means over binomial counts."""
     counts = np.arange(m + 1)
     return float(sum(binom.pmf(counts, m, p) @ entr(counts / m) for p in proportions if p > 0))
 
@@ -165,11 +165,11 @@ def _neighbors_within(
     rows, columns = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
     for c in np.unique(population[population >= 0]):
         cells = np.flatnonzero(population == c)
-        own = min(k, len(cells) - 1)
-        if own < 1:
+        n_near = min(k, len(cells) - 1)
+        if n_near < 1:
             continue
-        near = NearestNeighbors(n_neighbors=own).fit(z[cells]).kneighbors(return_distance=False)
-        rows.append(np.repeat(cells, own))
+        near = NearestNeighbors(n_neighbors=n_near).fit(z[cells]).kneighbors(return_distance=False)
+        rows.append(np.repeat(cells, n_near))
         columns.append(cells[near].ravel())
     row, column = np.concatenate(rows), np.concatenate(columns)
     return sparse.csr_matrix((np.ones(len(row)), (row, column)), shape=(n, n))

@@ -13,7 +13,7 @@ from scpareto.metrics._checks import check_count, check_labels, check_matrix
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-_SMALL = 1e-6
+_PSEUDOCOUNT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class InceptionScore:
     >>> import numpy as np
     >>> labels = np.arange(90) % 2
     >>> real = np.random.default_rng(0).normal(size=(90, 3)) + 9.0 * labels[:, None]
-    >>> found = inception_score(real, labels, real, n_trees=20)
-    >>> round(found.value, 1), found.sd < 0.1
+    >>> score = inception_score(real, labels, real, n_trees=20)
+    >>> round(score.value, 1), score.sd < 0.1
     (2.0, True)
     """
 
@@ -59,13 +59,13 @@ def inception_score(
     real
         Expression of real cells, shape ``(n_real, n_genes)``.
     labels
-        Cell type of each, shape ``(n_real,)``.
+        Cell type of each real cell, shape ``(n_real,)``.
     generated
         Expression of generated cells on the same scale, shape ``(n_generated, n_genes)``.
     n_trees
         Trees of the forest.
     n_splits
-        Parts of the generated cells, scored one by one.
+        Parts of the generated cells, scored separately.
     seed
         Seed of the forest and of the parts.
 
@@ -93,8 +93,8 @@ def inception_score(
     --------
     >>> import numpy as np
     >>> cells = np.repeat([[0.0, 0.0], [9.0, 9.0]], 60, axis=0)
-    >>> found = inception_score(cells, np.repeat(["a", "b"], 60), cells, n_trees=20)
-    >>> round(found.value, 1)
+    >>> score = inception_score(cells, np.repeat(["a", "b"], 60), cells, n_trees=20)
+    >>> round(score.value, 1)
     2.0
     """
     x, y = check_matrix(real, "real"), check_matrix(generated, "generated")
@@ -113,6 +113,6 @@ def inception_score(
 
 def score_of_probabilities(probabilities: NDArray[np.float64]) -> float:
     """Inception score of cells whose type probabilities are given, shape ``(n_cells, n_types)``."""
-    p = probabilities + _SMALL
+    p = probabilities + _PSEUDOCOUNT
     marginal = p.mean(axis=0)
     return float(np.exp((p * (np.log(p) - np.log(marginal))).sum(axis=1).mean()))

@@ -1,4 +1,4 @@
-"""How concentrated codes are where the posteriors of real cells lie."""
+"""Cross-entropy of codes under the posteriors of real cells."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def latent_space_entropy(codes: ArrayLike, mean: ArrayLike, scale: ArrayLike) ->
     Returns
     -------
     float
-        :math:`H = - \frac{1}{m} \sum_i \log \frac{1}{n} \sum_l q(z_i \mid x_l)`. That of
-        predicted codes minus that of the codes of real cells, both under the posteriors of the real cells, is the
-        difference :math:`\Delta H`: large where a prediction misses the cells.
+        :math:`H = - \frac{1}{m} \sum_i \log \frac{1}{n} \sum_l q(z_i \mid x_l)`. The value for predicted codes minus
+        that for the codes of real cells, both under the posteriors of the real cells, is :math:`\Delta H`. It is large
+        where a prediction misses the cells.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Log-normalised counts and their principal axes around offsets of groups, without a dense matrix."""
+"""Log-normalised counts and their principal axes after subtraction of group offsets, without a dense matrix."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from scipy import sparse
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_OVERSAMPLED = 10
-_POWERS = 4
+_OVERSAMPLING = 10
+_N_POWER_ITERATIONS = 4
 
 
 def log_normalised(counts: Any) -> Any:
@@ -50,7 +50,7 @@ def principal_axes(
 ) -> NDArray[np.float64]:
     """Return the leading axes of ``values - offsets[group]``, shape ``(n_columns, n_axes)``, by randomised iteration.
 
-    Products with the offsets are taken group by group, so that a sparse matrix stays sparse.
+    Offsets are subtracted group by group within the products, so that a sparse matrix stays sparse.
     """
     of_group = membership(group, len(offsets))
 
@@ -60,9 +60,9 @@ def principal_axes(
     def backward(scores: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(values.T @ scores) - offsets.T @ np.asarray(of_group @ scores)
 
-    width = min(n_axes + _OVERSAMPLED, *values.shape)
+    width = min(n_axes + _OVERSAMPLING, *values.shape)
     basis = forward(np.random.default_rng(seed).normal(size=(values.shape[1], width)))
-    for _ in range(_POWERS):
+    for _ in range(_N_POWER_ITERATIONS):
         basis = forward(np.linalg.qr(backward(np.linalg.qr(basis)[0]))[0])
     _, _, axes = np.linalg.svd(backward(np.linalg.qr(basis)[0]).T, full_matrices=False)
     return axes[: min(n_axes, width)].T

@@ -1,4 +1,4 @@
-"""Tables of lost contrasts: what does not depend on embeddings, and how few cells would have been enough."""
+"""Columns of lost contrasts that do not depend on embeddings, and the smallest population that can be tested."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def describe_contrasts(
     explained: NDArray[np.float64],
     covariates: Sequence[str],
 ) -> pd.DataFrame:
-    """Return one row for each contrast: what does not depend on any embedding."""
+    """Return one row for each contrast, with the columns that do not depend on an embedding."""
     means = group_means(logged, groups.of_cell, len(groups.size))
     n_first, n_second = contrasts.sizes(groups.size)
     rows = []
     for column, (first, second) in enumerate(zip(contrasts.first, contrasts.second, strict=True)):
         difference = contrasts.sides[column] @ means
         order = np.argsort(difference)
-        own = batch_names[contrasts.batch[column]]
+        batch_name = batch_names[contrasts.batch[column]]
         main = covariates[int(explained[1:, column].argmax())] if explained[1:, column].any() else ""
         lower = ", ".join(genes[g] for g in order[:_N_MARKERS] if difference[g] < 0)
         higher = ", ".join(genes[g] for g in order[::-1][:_N_MARKERS] if difference[g] > 0)
         kind = "type" if contrasts.is_type[column] else "state"
         sizes = (int(n_first[column]), int(n_second[column]))
-        name = f"{own}: {first} | {second}"
-        rows.append((name, own, *sizes, kind, lower, higher, float(explained[0, column]), main))
+        name = f"{batch_name}: {first} | {second}"
+        rows.append((name, batch_name, *sizes, kind, lower, higher, float(explained[0, column]), main))
     columns = ["contrast", "batch", "n_first", "n_second", "kind", "markers_first", "markers_second"]
     return pd.DataFrame(rows, columns=[*columns, "explained", "explained_by"])
 
@@ -59,7 +59,7 @@ def smallest_population(
     level: float,
     min_cells: int,
 ) -> float:
-    """Return the cells that a population of one batch needs for its merging to be seen in four of five cases."""
+    """Return the number of cells with which a merged population of one batch is detected in four of five cases."""
     if not judged.any() or not len(test.error) or not np.isfinite(test.largest).all():
         return float("nan")
     needed = np.quantile(test.largest, level) + norm.ppf(_POWER)

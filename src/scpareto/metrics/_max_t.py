@@ -1,4 +1,4 @@
-"""A test of many contrasts in many embeddings at once that keeps the rate of any false alarm."""
+"""A test of many contrasts in many embeddings that controls the family-wise error rate."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _DRAWS_AT_ONCE = 64
 
 @dataclass(frozen=True, eq=False)
 class MaxT:
-    """What the test found, shape ``(n_embeddings, n_contrasts)`` each.
+    """Result of the test; arrays have shape ``(n_embeddings, n_contrasts)``.
 
     Attributes
     ----------
     statistic
         Loss beyond the margin in standard errors, NaN where a contrast is not judged. Where samples add to the error,
-        of which there are few, the normal quantile of what Student's distribution makes of it.
+        t values are turned into normal quantiles of the same probability.
     p
         Adjusted p values, NaN where a contrast is not judged.
     error
@@ -39,7 +39,7 @@ class MaxT:
     error_of_lost
         Standard error of the share lost.
     freedom
-        Degrees of freedom of the standard errors; infinite where samples add nothing to it.
+        Degrees of freedom of the standard errors; infinite where samples add nothing to them.
     largest
         Largest statistic of each draw under the null, shape ``(n_bootstrap,)``.
     """
@@ -54,17 +54,16 @@ class MaxT:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Samples of the cells, whose cells are not independent.
+    """Samples, within which cells are not independent.
 
     Attributes
     ----------
     of_cell
-        Sample of each cell, those of each batch numbered apart.
+        Sample of each cell; a sample in two batches counts as two.
     in_batch
-        Samples of the batch of each contrast.
+        Number of samples in the batch of each contrast.
     on_side
-        Samples that the side with fewer of them has, each counted by its share of the cells (one over the sum of
-        squared shares).
+        Effective number of samples of the side that has fewer: one over the sum of squared shares of the cells.
     """
 
     of_cell: NDArray[np.int64]
@@ -72,8 +71,10 @@ class Samples:
     on_side: NDArray[np.float64]
 
 
-def samples_of(unit: NDArray[np.int64], batch: NDArray[np.int64], groups: BatchGroups, contrasts: Contrasts) -> Samples:
-    """Return which samples cells and sides of contrasts come from."""
+def count_samples(
+    unit: NDArray[np.int64], batch: NDArray[np.int64], groups: BatchGroups, contrasts: Contrasts
+) -> Samples:
+    """Count the samples in the batch and on the sides of each contrast."""
     counts = np.asarray(
         (membership(groups.of_cell, len(groups.size)) @ membership(unit, int(unit.max()) + 1).T).todense()
     )
@@ -122,16 +123,16 @@ def max_t(
     columns = np.flatnonzero(shown[reference] > 0)
     for begin in range(0, len(columns), _BLOCK):
         block = columns[begin : begin + _BLOCK]
-        weight = _weights(groups, contrasts, block)
+        weight = _cell_weights(groups, contrasts, block)
         projected = scores @ axes[block].T
         part = {name: _influence(projected, means[name] @ axes[block].T, back[name], weight) for name in around}
         before, standardised = shown[reference][block], []
         for i, name in enumerate(others):
             now = shown[name][block]
             effect = (1 - margin) * part[reference] - part[name]
-            parts, error[i, block], freedom[i, block] = _spread(effect, samples, block)
+            parts, error[i, block], freedom[i, block] = _standard_errors(effect, samples, block)
             lost = part[reference] * (now / before) - part[name]
-            error_of_lost[i, block] = _spread(lost, samples, block)[1] / before
+            error_of_lost[i, block] = _standard_errors(lost, samples, block)[1] / before
             used = np.flatnonzero(judged[block] & (error[i, block] > 0))
             if not len(used):
                 continue
@@ -148,12 +149,12 @@ def max_t(
     return MaxT(np.where(used, statistic, np.nan), np.where(used, p, np.nan), error, error_of_lost, freedom, largest)
 
 
-def _spread(
+def _standard_errors(
     effect: NDArray[np.float64], samples: Samples | None, block: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return independent parts of effects, whose squares add up to the variance, its root, and degrees of freedom.
+    """Return independent terms whose squares add up to the variance, its square root, and the degrees of freedom.
 
-    The variance is that of independent cells, and what sums over samples vary by more than that.
+    The variance is that of independent cells plus the excess variance of the sums over samples.
     """
     of_cells = (effect**2).sum(axis=0)
     if samples is None:
@@ -163,15 +164,15 @@ def _spread(
     of_samples = (sums**2).sum(axis=0) * n / (n - 1)
     between = np.maximum(of_samples - of_cells, 0.0)
     both = of_cells + between
-    # After Welch and Satterthwaite; what cells contribute has as good as infinitely many.
+    # After Welch and Satterthwaite; the term of the cells has nearly infinite degrees of freedom.
     with np.errstate(divide="ignore"):
         freedom = np.maximum(samples.on_side[block] - 1, 0.5) * (both / between) ** 2
     sums *= np.sqrt(between / np.maximum((sums**2).sum(axis=0), 1e-300))
     return np.vstack([effect, sums]), np.sqrt(both), freedom
 
 
-def _weights(groups: BatchGroups, contrasts: Contrasts, block: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the weights of the cells in each contrast of a block; a cell in no group has none."""
+def _cell_weights(groups: BatchGroups, contrasts: Contrasts, block: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the weights of the cells in each contrast of a block; 0 for a cell in no group."""
     of_groups = contrasts.sides[block].T / groups.size[:, None]
     return np.vstack([of_groups, np.zeros(len(block))])[groups.of_cell]
 
@@ -179,23 +180,23 @@ def _weights(groups: BatchGroups, contrasts: Contrasts, block: NDArray[np.int64]
 def _influence(
     projected: NDArray[np.float64], around: NDArray[np.float64], back: sparse.csr_matrix, weight: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the influence of each cell on what is shown of contrasts, in the groups and as a neighbour of these."""
-    found = projected * (back @ weight) - back @ (weight * around)
+    """Return the influence of each cell on the shown contrasts, as a member of the groups and as a neighbour."""
+    influence = projected * (back @ weight) - back @ (weight * around)
     for sign in (-1, 1):
         side = weight * sign > 0
         n = np.maximum(side.sum(axis=0), 2)
         mean = (around * side).sum(axis=0) / n
-        # Cells of a group vary around a mean of their own: n - 1 of them are free.
-        found += weight * side * (around - mean) * np.sqrt(n / (n - 1))
-    return found
+        # Cells of a group vary around their own mean, which leaves n - 1 degrees of freedom.
+        influence += weight * side * (around - mean) * np.sqrt(n / (n - 1))
+    return influence
 
 
 def _largest(effects: NDArray[np.float32], n_bootstrap: int, seed: int) -> NDArray[np.float64]:
     """Return the largest standardised sum of each draw; equal seeds draw equal multipliers for all blocks."""
     rng = np.random.default_rng(seed)
-    found = np.empty(n_bootstrap)
+    largest = np.empty(n_bootstrap)
     for begin in range(0, n_bootstrap, _DRAWS_AT_ONCE):
         end = min(begin + _DRAWS_AT_ONCE, n_bootstrap)
         drawn = rng.standard_normal((end - begin, len(effects)), dtype=np.float32)
-        found[begin:end] = (drawn @ effects).max(axis=1)
-    return found
+        largest[begin:end] = (drawn @ effects).max(axis=1)
+    return largest

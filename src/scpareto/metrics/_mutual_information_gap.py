@@ -1,4 +1,4 @@
-"""How exclusively one dimension of a code knows a factor of variation, in information."""
+"""Mutual information gap: how exclusively one dimension of the codes holds a factor of variation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TINY = np.finfo(np.float64).tiny
 
 @dataclass(frozen=True, eq=False)
 class MutualInformationGap:
-    """What was found about each factor.
+    """Gap and information of each factor.
 
     Attributes
     ----------
@@ -35,11 +35,11 @@ class MutualInformationGap:
     >>> import numpy as np
     >>> path = np.repeat([0, 1], 300)
     >>> mean = np.column_stack([6.0 * path, np.zeros(600)])
-    >>> found = mutual_information_gap(mean, {"path": path}, scale=np.ones((600, 2)))
-    >>> found.table.round(1)
+    >>> gap = mutual_information_gap(mean, {"path": path}, scale=np.ones((600, 2)))
+    >>> gap.table.round(1)
     dimension    0    1
     path       1.0  0.0
-    >>> round(found.value, 1)
+    >>> round(gap.value, 1)
     1.0
     """
 
@@ -65,14 +65,14 @@ def mutual_information_gap(
     factors
         Known factors of variation, one column per factor. Numbers with more than 50 values are cut into quartiles.
     max_cells
-        More cells are thinned at random to this number; time and memory grow with its square.
+        With more cells, a random subset of this size is used; time and memory grow with its square.
     seed
-        Seed of the posterior samples and of the thinning.
+        Seed of the posterior samples and of the subset.
 
     Returns
     -------
     MutualInformationGap
-        The gap, from 0 to 1 or so, with its table.
+        The gap, from 0 to about 1, with its table.
 
     Raises
     ------
@@ -100,8 +100,8 @@ def mutual_information_gap(
     >>> import numpy as np
     >>> path = np.repeat([0, 1], 500)
     >>> mean = np.column_stack([4.0 * path, np.zeros(1000)])
-    >>> found = mutual_information_gap(mean, {"path": path}, scale=np.ones((1000, 2)) * [0.5, 1.0])
-    >>> bool(0.95 < found.value <= 1.0)
+    >>> gap = mutual_information_gap(mean, {"path": path}, scale=np.ones((1000, 2)) * [0.5, 1.0])
+    >>> bool(0.95 < gap.value <= 1.0)
     True
     """
     loc, sd = check_matrix(mean, "mean"), check_matrix(scale, "scale")
@@ -110,12 +110,12 @@ def mutual_information_gap(
     if (sd <= 0).any():
         raise ValueError(f"`scale` has {int((sd <= 0).sum())} values that are not above 0; give standard deviations.")
     check_count(max_cells, "max_cells", minimum=2)
-    known = check_factors(factors, n_cells=len(loc))
+    table_of_factors = check_factors(factors, n_cells=len(loc))
     rng = np.random.default_rng(seed)
     if len(loc) > max_cells:
         kept = np.sort(rng.choice(len(loc), max_cells, replace=False))
-        loc, sd, known = loc[kept], sd[kept], known.iloc[kept].reset_index(drop=True)
-    levels = {str(name): as_levels(known[name]) for name in known}
+        loc, sd, table_of_factors = loc[kept], sd[kept], table_of_factors.iloc[kept].reset_index(drop=True)
+    levels = {str(name): as_levels(table_of_factors[name]) for name in table_of_factors}
     z = loc + sd * rng.standard_normal(loc.shape)
     table = pd.DataFrame(
         [_information(z[:, j], loc[:, j], sd[:, j], levels) for j in range(loc.shape[1])],
@@ -146,9 +146,9 @@ def _information(
             sums = (density @ one_hot[name])[np.arange(len(density)), level[rows]]
             sizes = one_hot[name].sum(axis=0)[level[rows]]
             within[name][rows] = np.log(np.maximum(sums, _TINY) / sizes) + shift[:, 0]
-    found = {}
+    information = {}
     for name in levels:
         share = one_hot[name].mean(axis=0)
         entropy = -float((share[share > 0] * np.log(share[share > 0])).sum())
-        found[name] = float((within[name] - marginal).mean()) / entropy
-    return found
+        information[name] = float((within[name] - marginal).mean()) / entropy
+    return information

@@ -1,4 +1,4 @@
-"""How many nearest neighbours an embedding keeps."""
+"""Share of nearest neighbours that an embedding keeps."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def neighbor_preservation(
     n_neighbors
         Numbers of neighbours :math:`K`, the cell itself not counted.
     adjusted
-        Whether to subtract what chance gives, :math:`K / (n - 1)`, and rescale, so that 0 is chance and 1 perfect.
+        Whether to subtract the expectation under chance, :math:`K / (n - 1)`, and rescale: 0 is chance, 1 is perfect.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Which cells surround each cell: in codes, exactly or nearly, or in a graph that a method has written."""
+"""Neighbours of each cell: in codes, exact or approximate, or in the graph of a method."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EXACT_UP_TO = 20_000
-"""Cells up to which neighbours are exact; beyond, by descent, which finds more than nine in ten."""
+"""Cells up to which neighbours are exact. With more, nearest-neighbour descent finds more than nine in ten."""
 _JITTER = 1e-6
 
 
@@ -26,16 +26,16 @@ def neighbor_weights(embedding: Any, name: str, n_cells: int, n_neighbors: int, 
     ----------
     embedding
         Codes, shape ``(n_cells, n_latent)``, or a sparse graph, shape ``(n_cells, n_cells)``, whose stored entries
-        other than the diagonal are the neighbours. Their values are not used: those of distances and of connectivities
-        mean the opposite. The row of a cell without neighbours is empty.
+        other than the diagonal are the neighbours. Their values are not used, because large values mean far for
+        distances and near for connectivities. The row of a cell without neighbours is empty.
     name
-        What to call it in errors.
+        Name in error messages.
     n_cells
-        Cells that there must be.
+        Expected number of cells.
     n_neighbors
-        Neighbours sought in codes.
+        Number of neighbours in codes.
     seed
-        Seed of what breaks ties: cells at equal places are neighbours by chance, not by their order.
+        Seed of the noise that breaks ties, so that the order of the cells does not decide between duplicates.
     """
     if sparse.issparse(embedding):
         if embedding.shape != (n_cells, n_cells):
@@ -48,8 +48,8 @@ def neighbor_weights(embedding: Any, name: str, n_cells: int, n_neighbors: int, 
     codes = check_matrix(embedding, name)
     if len(codes) != n_cells:
         raise ValueError(f"{name!r} has {len(codes)} rows but there are {n_cells} cells; give the same cells.")
-    found = _nearest(codes, n_neighbors, seed)
-    return _weights(np.repeat(np.arange(n_cells), found.shape[1]), found.ravel(), n_cells)
+    nearest = _nearest(codes, n_neighbors, seed)
+    return _weights(np.repeat(np.arange(n_cells), nearest.shape[1]), nearest.ravel(), n_cells)
 
 
 def mean_degree(weights: sparse.csr_matrix) -> float:
@@ -75,10 +75,10 @@ def _nearest(codes: NDArray[np.float64], n_neighbors: int, seed: int) -> NDArray
 
 
 def _descent(points: NDArray[np.float32], n_neighbors: int, seed: int) -> NDArray[np.int64]:
-    # Imported here: compiling it takes seconds, which small data need not spend.
+    # Imported here because it compiles for seconds and small data do not need it.
     from pynndescent import NNDescent
 
     index = NNDescent(points, n_neighbors=n_neighbors + 1, random_state=seed, n_jobs=1, low_memory=True)
-    found = np.asarray(index.neighbor_graph[0], dtype=np.int64)
-    itself = found == np.arange(len(found))[:, None]
-    return np.take_along_axis(found, np.argsort(itself, axis=1, kind="stable"), axis=1)[:, :n_neighbors]
+    nearest = np.asarray(index.neighbor_graph[0], dtype=np.int64)
+    is_self = nearest == np.arange(len(nearest))[:, None]
+    return np.take_along_axis(nearest, np.argsort(is_self, axis=1, kind="stable"), axis=1)[:, :n_neighbors]

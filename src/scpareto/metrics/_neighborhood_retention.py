@@ -1,4 +1,4 @@
-"""How much of each cell's neighbourhood in expression space survives in its codes."""
+"""Share of each cell's neighbourhood in expression space that its codes keep."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def neighborhood_retention(
 ) -> float:
     r"""Mean overlap, within batches, between neighbourhoods in expression space and neighbourhoods in the codes.
 
-    The label-free price of a correction. Neighbours are only sought inside a cell's own batch, where removing
-    differences *between* batches changes nothing: whatever is lost here is biology (or noise), not batch.
+    This measures without labels what a correction costs. Neighbours are searched within the batch of a cell only, where
+    removing differences *between* batches changes nothing: what is lost is biology (or noise), not batch.
 
     Parameters
     ----------
     expression
-        Reference representation, shape ``(n_cells, n_components)``; as a rule the leading principal components of
+        Reference representation, shape ``(n_cells, n_components)``; usually the leading principal components of
         log-normalised expression.
     codes
         Codes of the same cells, shape ``(n_cells, n_latent)``.
@@ -41,7 +41,7 @@ def neighborhood_retention(
         with :math:`n_b - 1` neighbours every cell is a neighbour of every other and the overlap is 1 whatever the
         codes are. Batches of fewer than 3 cells are skipped.
     max_cells
-        With more cells than this, a random subset of this size is scored; neighbours are still sought, exactly, among
+        With more cells than this, a random subset of this size is scored; neighbours are still searched, exactly, among
         all cells.
     seed
         Seed of the subset.
@@ -96,7 +96,7 @@ def neighborhood_overlaps(
     max_cells: int = 10_000,
     seed: int = 0,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Overlap of each scored cell, of which :func:`neighborhood_retention` is the mean, and the rows of these cells."""
+    """Return the overlap of each scored cell and the rows of these cells; see :func:`neighborhood_retention`."""
     reference = check_matrix(expression, "expression")
     z = check_matrix(codes, "codes")
     if len(z) != len(reference):

@@ -21,7 +21,7 @@ def nearest_others(points: NDArray[np.float64], rows: NDArray[np.int64], k: int)
     """
     if len(points) <= k:
         raise ValueError(f"`codes` has {len(points)} cells; {k} neighbours need at least {k + 1}.")
-    found = NearestNeighbors(n_neighbors=k + 1).fit(points).kneighbors(points[rows], return_distance=False)
-    # A stable sort moves the cell itself to the end wherever duplicates have put it, without reordering the others.
-    itself = found == rows[:, None]
-    return np.take_along_axis(found, np.argsort(itself, axis=1, kind="stable"), axis=1)[:, :k]
+    nearest = NearestNeighbors(n_neighbors=k + 1).fit(points).kneighbors(points[rows], return_distance=False)
+    # A stable sort moves the cell itself to the end and keeps the order of the others, also with duplicates.
+    is_self = nearest == rows[:, None]
+    return np.take_along_axis(nearest, np.argsort(is_self, axis=1, kind="stable"), axis=1)[:, :k]

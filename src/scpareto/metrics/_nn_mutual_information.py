@@ -26,17 +26,17 @@ def nn_mutual_information(
 ) -> float:
     r"""Mutual information between continuous codes and a discrete label, from nearest neighbours.
 
-    Needs no training and no tuning, which makes it an independent witness next to
-    :func:`~scpareto.metrics.probe_information`. It resolves less: in many dimensions it underestimates strong
-    dependence, and around zero it scatters to both sides.
+    It needs no training and no tuning, and is thus an independent check of
+    :func:`~scpareto.metrics.probe_information`. It is less precise: in many dimensions it underestimates strong
+    dependence, and around zero its values scatter to both sides.
 
     Parameters
     ----------
     codes
         Codes of the cells, shape ``(n_cells, n_latent)``. Distances are Euclidean; nothing is rescaled.
     labels
-        One label per cell, shape ``(n_cells,)``; at least two distinct ones. Labels held by a single cell are
-        skipped, because that cell has no neighbour of its kind.
+        One label per cell, shape ``(n_cells,)``; at least two distinct ones. Labels of a single cell are skipped,
+        because that cell has no neighbour of the same label.
     n_neighbors
         Neighbours :math:`k` of the same label. A label of :math:`N_s \le k` cells uses :math:`N_s - 1`.
     max_cells
@@ -111,10 +111,10 @@ def nn_mutual_information(
     if not np.ptp(z, axis=0).any():
         return 0.0
     z = break_ties(z, rng)
-    own = np.minimum(k, size[label] - 1)
+    k_of_cell = np.minimum(k, size[label] - 1)
     if descent:
-        nearer = approximate_label_ranks(z, label, own, seed=int(rng.integers(2**31)))
+        nearer = approximate_label_ranks(z, label, k_of_cell, seed=int(rng.integers(2**31)))
     else:
-        nearer = exact_label_ranks(z, label, own, np.arange(n))
-    psi = digamma(own) - digamma(size[label]) - digamma(nearer)
+        nearer = exact_label_ranks(z, label, k_of_cell, np.arange(n))
+    psi = digamma(k_of_cell) - digamma(size[label]) - digamma(nearer)
     return float(digamma(n) + psi.mean())

@@ -1,4 +1,4 @@
-"""How many clusters codes have, judged without labels."""
+"""Estimates of the number of clusters of codes, without labels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class NumberOfClusters:
     reason
         One sentence.
     candidates
-        What was tried: numbers of clusters, or resolutions, shape ``(n_tried,)``.
+        Candidates: numbers of clusters, or resolutions, shape ``(n_candidates,)``.
     scores
         Score of each: the mean silhouette, the number of communities, or the ratio of losses.
 
@@ -42,8 +42,8 @@ class NumberOfClusters:
     --------
     >>> import numpy as np
     >>> codes = np.random.default_rng(0).normal(size=(60, 2)) + 20 * np.repeat([0, 1, 2], 20)[:, None]
-    >>> found = number_of_clusters(codes)
-    >>> found.value, found.reason
+    >>> estimate = number_of_clusters(codes)
+    >>> estimate.value, estimate.reason
     (3, '3 K-means clusters have the largest mean silhouette, 0.9...')
     """
 
@@ -69,7 +69,7 @@ def number_of_clusters(codes: ArrayLike, method: str = "silhouette", *, seed: in
     Returns
     -------
     NumberOfClusters
-        The number, the reason, and what was tried.
+        The number, the reason, and the candidates with their scores.
 
     Raises
     ------
@@ -98,14 +98,14 @@ def number_before_drop(counts: Sequence[int], ratios: Sequence[float]) -> Number
     Parameters
     ----------
     counts
-        Numbers of clusters, ascending, shape ``(n_tried,)``.
+        Numbers of clusters, ascending, shape ``(n_candidates,)``.
     ratios
         Clustering loss of training cells divided by that of held-out cells, for each.
 
     Returns
     -------
     NumberOfClusters
-        The number, the reason, and what was tried.
+        The number, the reason, and the candidates with their scores.
 
     Raises
     ------
@@ -139,12 +139,12 @@ def _by_silhouette(z: NDArray[np.float64], seed: int) -> NumberOfClusters:
 
 
 def _by_leiden(z: NDArray[np.float64], seed: int) -> NumberOfClusters:
-    found = np.array([leiden_clusters(z, seed, resolution=float(r)).max() + 1 for r in _RESOLUTIONS])
+    n_communities = np.array([leiden_clusters(z, seed, resolution=float(r)).max() + 1 for r in _RESOLUTIONS])
     # A single community is no clustering; of equally frequent numbers the smaller one.
-    numbers, times = np.unique(np.maximum(found, 2), return_counts=True)
+    numbers, times = np.unique(np.maximum(n_communities, 2), return_counts=True)
     value = int(numbers[np.argmax(times)])
     reason = f"{times.max()} of {len(_RESOLUTIONS)} Leiden resolutions give {value} communities"
-    return NumberOfClusters(value, reason, np.array(_RESOLUTIONS, dtype=float), found.astype(float))
+    return NumberOfClusters(value, reason, np.array(_RESOLUTIONS, dtype=float), n_communities.astype(float))
 
 
 ESTIMATORS: dict[str, Callable[[NDArray[np.float64], int], NumberOfClusters]] = {

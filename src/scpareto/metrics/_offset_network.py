@@ -1,4 +1,4 @@
-"""Small networks that learn what codes add to what is known without them, one per fold and all at once."""
+"""Small networks that learn a correction of known log proportions from codes, one per fold, trained together."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 _LEARNING_RATE = 1e-2
 _MAX_EPOCHS = 30
 _PATIENCE = 6
-_LEAST_GAIN = 1e-4
+_MIN_GAIN = 1e-4
 _DECAY = 1e-2
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
-_MOST = 80.0
+_MAX_LOGIT = 80.0
 """Size of a logit beyond which probabilities are 0 or 1 in single precision."""
 
 
@@ -30,10 +30,10 @@ def fit_offset_networks(
     hidden: tuple[int, ...],
     rng: np.random.Generator,
 ) -> list[list[NDArray[np.float32]]]:
-    """Train one network per fold and return its weights and biases, of the epoch that was best on the inner cells.
+    """Train one network per fold and return the weights and biases of the epoch that was best on the inner cells.
 
-    The logits of cell ``i`` in fold ``f`` are ``offsets[f, level[i]]`` plus what the network makes of ``x[i]``. Its
-    last layer begins at zero: training begins with what ``level`` tells alone.
+    The logits of cell ``i`` in fold ``f`` are ``offsets[f, level[i]]`` plus the output of the network for ``x[i]``. The
+    last layer starts at zero, so that training starts from the proportions of the level.
 
     Parameters
     ----------
@@ -46,20 +46,20 @@ def fit_offset_networks(
     level
         Level of each cell, shape ``(n_cells,)``.
     training, inner
-        Per fold the rows that train, and the rows that say when to stop.
+        Per fold the training rows, and the rows for early stopping.
     """
-    # All folds take as many steps, so that one product of stacks of matrices serves them.
-    least = min(map(len, training))
-    size = min(least, int(np.clip(least // 32, 128, 512)))
-    every, weights = _initial(len(training), [x.shape[1], *hidden, offsets.shape[2]], rng)
-    first, second = np.zeros_like(every), np.zeros_like(every)
+    # All folds take equally many steps, so that one product of stacked matrices serves all of them.
+    n_per_epoch = min(map(len, training))
+    size = min(n_per_epoch, int(np.clip(n_per_epoch // 32, 128, 512)))
+    flat, weights = _initial_weights(len(training), [x.shape[1], *hidden, offsets.shape[2]], rng)
+    first, second = np.zeros_like(flat), np.zeros_like(flat)
     one_hot = np.eye(offsets.shape[2], dtype=np.float32)[labels]
     best = [np.inf] * len(training)
-    kept = [[w[f].copy() for w in weights] for f in range(len(training))]
+    best_weights = [[w[f].copy() for w in weights] for f in range(len(training))]
     waited, step = np.zeros(len(training), dtype=int), 0
     folds = np.arange(len(training))[:, None]
     for _ in range(_MAX_EPOCHS):
-        order = np.stack([rng.permutation(rows)[: least - least % size] for rows in training])
+        order = np.stack([rng.permutation(rows)[: n_per_epoch - n_per_epoch % size] for rows in training])
         for begin in range(0, order.shape[1], size):
             rows = order[:, begin : begin + size]
             gradient = _gradient(weights, x[rows], offsets[folds, level[rows]], one_hot[rows])
@@ -67,18 +67,18 @@ def fit_offset_networks(
             rate = _LEARNING_RATE * np.sqrt(1 - _BETAS[1] ** step) / (1 - _BETAS[0] ** step)
             first += np.float32(1 - _BETAS[0]) * (gradient - first)
             second += np.float32(1 - _BETAS[1]) * (gradient * gradient - second)
-            every -= np.float32(rate) * first / (np.sqrt(second) + np.float32(_EPSILON))
+            flat -= np.float32(rate) * first / (np.sqrt(second) + np.float32(_EPSILON))
         for f, rows in enumerate(inner):
             current = [w[f] for w in weights]
             right = probabilities(current, x[rows], offsets[f, level[rows]])[np.arange(len(rows)), labels[rows]]
             loss = float(-np.log(np.maximum(right, 1e-12)).mean())
             waited[f] += 1
-            if loss < best[f] - _LEAST_GAIN:
+            if loss < best[f] - _MIN_GAIN:
                 best[f], waited[f] = loss, 0
-                kept[f] = [w.copy() for w in current]
+                best_weights[f] = [w.copy() for w in current]
         if (waited >= _PATIENCE).all():
             break
-    return kept
+    return best_weights
 
 
 def probabilities(
@@ -88,7 +88,7 @@ def probabilities(
     return _softmax(_layers(weights, x)[-1] + offset)
 
 
-def _initial(
+def _initial_weights(
     n_folds: int, sizes: list[int], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
     """Return all weights in one array, and each layer's weights and biases as views into it."""
@@ -113,7 +113,7 @@ def _layers(weights: list[NDArray[np.float32]], x: NDArray[np.float32]) -> list[
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     # Sums over few labels are products with a column of ones: many times faster than sums over a short axis.
-    values = np.exp(np.clip(logits, -_MOST, _MOST))
+    values = np.exp(np.clip(logits, -_MAX_LOGIT, _MAX_LOGIT))
     return values / (values @ np.ones((logits.shape[-1], 1), dtype=np.float32))
 
 

@@ -1,4 +1,4 @@
-"""Bootstrap draws that everything which is compared shares."""
+"""Bootstrap draws that are shared by all embeddings of a comparison."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Draws:
         How often each cell is drawn, shape ``(n_draws, n_cells)``.
     repeats
         Weights of the repeats, which sum to 1, shape ``(n_draws, n_repeats)``.
-    between
-        Uniform from -1 to 1, shape ``(n_draws,)``: from what held-out cells of a probe say to what training cells say.
+    probe_position
+        Uniform from -1 to 1, shape ``(n_draws,)``: position between the held-out (-1) and the training value (1).
     """
 
     cells: NDArray[np.float32]
     repeats: NDArray[np.float64]
-    between: NDArray[np.float64]
+    probe_position: NDArray[np.float64]
 
     def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Weighted sums over cells of ``values``, shape ``(n_cells, ...)``, in each draw: ``(n_draws, ...)``."""
@@ -36,7 +36,7 @@ class Draws:
         return (self.cells @ flat).reshape(len(self.cells), *values.shape[1:]).astype(np.float64)
 
 
-def draw(
+def draw_bootstrap(
     n_draws: int,
     n_repeats: int,
     rng: np.random.Generator,
@@ -47,24 +47,25 @@ def draw(
 ) -> Draws:
     """Draw cells, or samples within batches, and repeats, with replacement.
 
-    ``n`` units drawn with replacement scatter too little, by the factor (n - 1) / n in the variance. Of many cells
-    nobody sees it; of two repeats it is a half. Deviations of samples and repeats are stretched to make up for it, and
-    those of samples also for a variance that few of them tell, as Student's t does for intervals of this ``level``.
+    The variance of ``n`` units drawn with replacement is too small by the factor (n - 1) / n. This is negligible for
+    many cells, but a factor of a half for two repeats. Deviations of samples and repeats are stretched to correct this.
+    Those of samples are stretched further, as Student's t does for intervals of this ``level``, because their variance
+    is estimated from few samples.
     """
     cells = np.empty((n_draws, len(batch)), dtype=np.float32)
     if sample is None:
         for row in cells:
             row[:] = np.bincount(rng.integers(len(batch), size=len(batch)), minlength=len(batch))
     else:
-        own = [np.unique(sample[batch == b]) for b in np.unique(batch)]
-        few = t.ppf((1 + level) / 2, sum(map(len, own)) - len(own)) / norm.ppf((1 + level) / 2)
+        samples = [np.unique(sample[batch == b]) for b in np.unique(batch)]
+        inflation = t.ppf((1 + level) / 2, sum(map(len, samples)) - len(samples)) / norm.ppf((1 + level) / 2)
         for row in cells:
             weight = np.zeros(int(sample.max()) + 1)
-            for names in own:
+            for names in samples:
                 times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
-                weight[names] = 1 + (times - 1) * few * np.sqrt(len(names) / max(len(names) - 1, 1))
-            # The stretched weight of a sample that was not drawn is a little below zero; sums remain right in mean and
-            # variance.
+                weight[names] = 1 + (times - 1) * inflation * np.sqrt(len(names) / max(len(names) - 1, 1))
+            # The stretched weight of a sample that was not drawn is slightly negative; mean and variance of sums stay
+            # correct.
             row[:] = weight[sample]
     times = np.stack([np.bincount(rng.integers(n_repeats, size=n_repeats), minlength=n_repeats) for _ in cells])
     stretch = np.sqrt(n_repeats / max(n_repeats - 1, 1))
@@ -72,6 +73,6 @@ def draw(
 
 
 def interval(draws: NDArray[np.float64], level: float) -> tuple[float, float]:
-    """Quantiles of draws; both NaN where there is a NaN among them."""
+    """Return the two quantiles of draws; both NaN if a draw is NaN."""
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

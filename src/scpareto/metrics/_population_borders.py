@@ -1,7 +1,7 @@
 """Borders between populations that are the same in all batches.
 
-Clustering each batch by itself puts borders where chance wants them. Between batches that differ in nothing, cells of
-one population would then lie in different places, and codes would tell the batch given the population.
+Clustering each batch separately places the borders at random. Even without any batch effect, the cells of a population
+would then differ between batches, and codes would hold information about the batch given the population.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ROUNDS = 5
-# A region is taken to be occupied in another batch at a tenth of the density.
-_LEAST_DENSITY, _LEAST_INSIDE = 0.1, 5
-_INSIDE = 0.9
+# Another batch occupies a region if its density there is at least a tenth.
+_MIN_DENSITY, _MIN_CELLS_INSIDE = 0.1, 5
+_RADIUS_QUANTILE = 0.9
 
 
 @dataclass(frozen=True, eq=False)
 class _Centers:
-    """Centres of the populations in each batch, ``(n_batches, n_populations, n_columns)``, and who has which."""
+    """Centres of the populations in each batch, ``(n_batches, n_populations, n_columns)``, and which are present."""
 
     values: NDArray[np.float64]
     present: NDArray[np.bool_]
@@ -32,12 +32,12 @@ class _Centers:
 def common_borders(
     x: NDArray[np.float64], level: NDArray[np.int64], clusters: NDArray[np.int64], labels: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Assign cells anew to matched populations, with borders that do not depend on the batch.
+    """Reassign cells to matched populations, with borders that do not depend on the batch.
 
     Parameters
     ----------
     x
-        Space of the clusters, shape ``(n_cells, n_columns)``.
+        Values that were clustered, shape ``(n_cells, n_columns)``.
     level
         Batch of each cell, shape ``(n_cells,)``.
     clusters
@@ -52,28 +52,28 @@ def common_borders(
     n_batches, n_populations = int(level.max()) + 1, int(labels.max()) + 1
     if not n_populations:
         return labels
-    centers = _centers(x, level, labels, n_batches, n_populations)
-    own: list[NDArray[np.float64]] = []
+    centers = _estimate_centers(x, level, labels, n_batches, n_populations)
+    unmatched_centers: list[NDArray[np.float64]] = []
     for b in range(n_batches):
-        left = np.unique(clusters[(level == b) & (labels < 0)])
-        rows = [(level == b) & (clusters == k) for k in left]
-        distinct = [x[r].mean(axis=0) for r in rows if not _elsewhere(x, level, r, b, centers)]
-        own.append(np.array(distinct).reshape(-1, x.shape[1]))
+        unmatched = np.unique(clusters[(level == b) & (labels < 0)])
+        rows = [(level == b) & (clusters == k) for k in unmatched]
+        distinct = [x[r].mean(axis=0) for r in rows if not _is_occupied_elsewhere(x, level, r, b, centers)]
+        unmatched_centers.append(np.array(distinct).reshape(-1, x.shape[1]))
     for _ in range(_ROUNDS):
-        before, labels = labels, _assign(x, level, centers, own)
+        before, labels = labels, _assign(x, level, centers, unmatched_centers)
         if np.array_equal(before, labels):
             break
-        centers = _centers(x, level, labels, n_batches, n_populations)
+        centers = _estimate_centers(x, level, labels, n_batches, n_populations)
     return labels
 
 
-def _centers(
+def _estimate_centers(
     x: NDArray[np.float64], level: NDArray[np.int64], labels: NDArray[np.int64], n_batches: int, n_populations: int
 ) -> _Centers:
-    """Add up common centre, effect of the batch, and what is peculiar to a population as far as it stands out.
+    """Add up the common centre, the batch effect, and the shrunken deviation of each population in each batch.
 
-    The deviation of a population in a batch counts with the weight d / (d + v), d its square and v the variance within
-    clusters: chance in where clusters end stays below that variance, a true effect on one population does not.
+    The deviation has the weight d / (d + v), with d its squared length and v the variance within clusters. Deviations
+    due to random cluster borders stay below v; a true batch effect on one population does not.
     """
     shape = n_batches, n_populations, x.shape[1]
     count = np.zeros(shape[:2])
@@ -95,37 +95,37 @@ def _centers(
     return _Centers(origin + common + peculiar * size / (size + within + 1e-300), present)
 
 
-def _elsewhere(
+def _is_occupied_elsewhere(
     x: NDArray[np.float64], level: NDArray[np.int64], rows: NDArray[np.bool_], b: int, centers: _Centers
 ) -> bool:
     """Whether another batch has cells where a cluster without a match is.
 
-    Such a cluster is a piece of what is shared, cut otherwise. Places are carried to another batch by the shift of the
-    nearest population that both have.
+    Such a cluster belongs to a shared population that was split differently. Positions are moved to another batch by
+    the shift of the nearest population that both have.
     """
     if not centers.present[b].any():
         return False
     middle = x[rows].mean(axis=0)
-    radius = np.quantile(np.linalg.norm(x[rows] - middle, axis=1), _INSIDE)
-    here = (np.linalg.norm(x[level == b] - middle, axis=1) <= radius).mean()
+    radius = np.quantile(np.linalg.norm(x[rows] - middle, axis=1), _RADIUS_QUANTILE)
+    density = (np.linalg.norm(x[level == b] - middle, axis=1) <= radius).mean()
     for other in np.unique(level[level != b]):
         both = np.flatnonzero(centers.present[b] & centers.present[other])
         if not len(both):
             continue
         near = both[np.linalg.norm(centers.values[b, both] - middle, axis=1).argmin()]
-        there = middle + centers.values[other, near] - centers.values[b, near]
-        inside = np.linalg.norm(x[level == other] - there, axis=1) <= radius
-        if inside.sum() >= _LEAST_INSIDE and inside.mean() >= _LEAST_DENSITY * here:
+        shifted = middle + centers.values[other, near] - centers.values[b, near]
+        inside = np.linalg.norm(x[level == other] - shifted, axis=1) <= radius
+        if inside.sum() >= _MIN_CELLS_INSIDE and inside.mean() >= _MIN_DENSITY * density:
             return True
     return False
 
 
 def _assign(
-    x: NDArray[np.float64], level: NDArray[np.int64], centers: _Centers, own: list[NDArray[np.float64]]
+    x: NDArray[np.float64], level: NDArray[np.int64], centers: _Centers, unmatched_centers: list[NDArray[np.float64]]
 ) -> NDArray[np.int64]:
     labels = np.full(len(x), -1)
     n_populations = centers.values.shape[1]
-    for b, others in enumerate(own):
+    for b, others in enumerate(unmatched_centers):
         if not centers.present[b].any():
             continue
         cells = np.flatnonzero(level == b)

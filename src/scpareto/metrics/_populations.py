@@ -1,4 +1,4 @@
-"""Populations that batches share, fixed before anything is judged."""
+"""Populations that batches share, found before embeddings are judged."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 RESOLUTIONS = (8, 12, 20)
-_LEAST_CELLS_OF_A_CLUSTER = 20
-_SURE = 0.8
-"""Matches of at least this similarity are taken to be of one type, and not of related ones."""
+_MIN_CELLS_PER_CLUSTER = 20
+_CONFIDENT_SIMILARITY = 0.8
+"""Matches of at least this similarity are taken as one type, weaker ones as possibly two related types."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +34,16 @@ class SharedPopulations:
     Attributes
     ----------
     labels
-        Population of each cell, shape ``(n_cells,)``, from 0; -1 where the cell's cluster has no counterpart in
-        another batch and the cell is not assessable.
+        Population of each cell, shape ``(n_cells,)``, from 0; -1 if the cell's cluster has no counterpart in another
+        batch, so that the cell is not assessable.
     clusters
-        Cluster of each cell within its batch, shape ``(n_cells,)``, as first found.
+        Cluster of each cell within its batch, shape ``(n_cells,)``, before reassignment.
     sizes
         Cells per population (rows) and batch (columns).
     not_assessable
         Share of each batch's cells that are not assessable, between 0 and 1.
     similarity
-        Per population the least similarity of a match that it rests on, shape ``(n_populations,)``.
+        Per population the lowest similarity of its matches, shape ``(n_populations,)``.
 
     Examples
     --------
@@ -51,8 +51,8 @@ class SharedPopulations:
     >>> rng = np.random.default_rng(0)
     >>> types = np.tile(np.repeat(np.arange(4), 50), 2)
     >>> expression = 9 * np.eye(4)[types] + rng.normal(size=(400, 4))
-    >>> found = shared_populations(expression, np.repeat(["a", "b"], 200), n_clusters=4)
-    >>> found.sizes.shape, found.spans(0)
+    >>> populations = shared_populations(expression, np.repeat(["a", "b"], 200), n_clusters=4)
+    >>> populations.sizes.shape, populations.spans(0)
     ((4, 2), ('a', 'b'))
     """
 
@@ -67,11 +67,11 @@ class SharedPopulations:
 
         Examples
         --------
-        Nothing is shared by two batches of one cell type each, which leave no direction to compare:
+        Two batches of one cell type each share no population, as there is no direction to compare:
 
         >>> import numpy as np
-        >>> found = shared_populations(np.ones((80, 2)), np.repeat(["a", "b"], 40))
-        >>> len(found.sizes), found.not_assessable.to_dict()
+        >>> populations = shared_populations(np.ones((80, 2)), np.repeat(["a", "b"], 40))
+        >>> len(populations.sizes), populations.not_assessable.to_dict()
         (0, {'a': 1.0, 'b': 1.0})
         """
         sizes = self.sizes.to_numpy()[self.sizes.index.get_loc(population)]
@@ -79,21 +79,20 @@ class SharedPopulations:
 
     @property
     def confident_labels(self) -> NDArray[np.int64]:
-        """Population of each cell, -1 also where a match rests on a similarity below .8, shape ``(n_cells,)``.
+        """Population of each cell, -1 also where the similarity of a match is below .8, shape ``(n_cells,)``.
 
-        What such a population differs by between batches may be what two related types differ by, of which either
-        batch has one.
+        In such a population, batches may hold two related types, one in each batch.
 
         Examples
         --------
         >>> import numpy as np
         >>> types = np.tile(np.repeat(np.arange(4), 50), 2)
         >>> expression = 9 * np.eye(4)[types] + np.random.default_rng(0).normal(size=(400, 4))
-        >>> found = shared_populations(expression, np.repeat(["a", "b"], 200), n_clusters=4)
-        >>> bool((found.confident_labels == found.labels).all())
+        >>> populations = shared_populations(expression, np.repeat(["a", "b"], 200), n_clusters=4)
+        >>> bool((populations.confident_labels == populations.labels).all())
         True
         """
-        sure = np.append(self.similarity >= _SURE, False)
+        sure = np.append(self.similarity >= _CONFIDENT_SIMILARITY, False)
         return np.where(sure[self.labels], self.labels, -1)
 
 
@@ -109,24 +108,24 @@ def shared_populations(
 ) -> SharedPopulations:
     r"""Find clusters within each batch and match them across batches.
 
-    What populations batches share must be known before an embedding can be asked how much it tells about the batch
-    within them. Clusters of a joint embedding cannot say it: batches split them.
+    Shared populations are needed to measure the batch information of an embedding within populations. Clusters of a
+    joint embedding do not serve, because batch effects split them.
 
     Parameters
     ----------
     expression
         Log-normalised expression, shape ``(n_cells, n_genes)``, dense or sparse, or its principal components, shape
-        ``(n_cells, n_components)``. Nothing that a correction has changed.
+        ``(n_cells, n_components)``. Use uncorrected values.
     batch
         Batch of each cell, shape ``(n_cells,)``; at least two distinct ones.
     n_clusters
         Clusters of each batch. A batch has at most one for each 20 of its cells.
     n_components
-        With more columns than this, cells are clustered on principal components of what varies within batches.
+        With more columns than this, cells are clustered on principal components of the variation within batches.
     min_similarity
-        Least similarity of two matched clusters, between 0 and 1.
+        Lowest similarity of two matched clusters, between 0 and 1.
     min_cells
-        Cells that a population must have in each of two batches; smaller clusters are not matched.
+        Cells that a population needs in each of two batches; smaller clusters are not matched.
     seed
         Seed of K-means and of the components.
 
@@ -147,37 +146,37 @@ def shared_populations(
 
     .. math:: r_{ai, bj} = \frac{2\, u^\top v}{u^\top u + v^\top v} ,
 
-    in which an effect that a batch has on all its cells cancels. Clusters that are each other's most similar are
-    matched; origins and matches are found in turn until both stand, from the means of all clusters. A match counts
-    where :math:`r \ge` ``min_similarity``: two clusters that have nothing in common but that they are not among the
-    :math:`K` shared ones reach about :math:`1 / (K + 1)`.
+    in which an effect of a batch on all its cells cancels. Clusters that are each other's most similar are matched.
+    Origins and matches are updated in turn until neither changes, starting from the means of all clusters. A match
+    counts if :math:`r \ge` ``min_similarity``. Two unrelated clusters that are not among the :math:`K` shared ones
+    reach about :math:`1 / (K + 1)`.
 
-    With several batches, matches are joined in the order of their similarity, and one that would bring two clusters of
-    a batch into one population is left out: populations are transitive, and no chain of weak matches joins what one
-    batch tells apart. A cluster left over joins a population at a mean similarity of at least .8 to its clusters in
-    other batches, if its nearest cluster in its own batch is in it, or none of its batch is: clustering halves a large
-    type in one batch and not in another.
+    With several batches, matches are joined in the order of their similarity. A match that would put two clusters of a
+    batch into one population is left out, so that no chain of weak matches joins what one batch separates. A leftover
+    cluster joins a population if its mean similarity to the clusters of that population in other batches is at least
+    .8, and its nearest cluster in its own batch is in the population or no cluster of its batch is. This handles large
+    types that clustering splits in one batch and not in another.
 
-    Matched clusters fix the centres, not the borders, which clustering draws by chance and otherwise in each batch.
-    Cells are assigned anew, in rounds, to the nearest centre of a population, moved by what their batch adds to all and
-    what it adds to that population as far as that stands out from the variance within clusters: between batches that
-    differ in nothing, borders are the same. Clusters still without a match join in if another batch has cells where
-    they are, at a tenth of the density or more; the others keep their centres, and their cells are not assessable.
+    Matched clusters define the centres of populations. The borders of K-means are random and differ between batches, so
+    cells are reassigned, in rounds, to the nearest centre. The centre is shifted by the effect of the batch on all
+    cells and, as far as it exceeds the variance within clusters, by its effect on that population. Without batch
+    effects, all batches thus have the same borders. Clusters that are still unmatched join if another batch has cells
+    there, with at least a tenth of the density. The others keep their centres, and their cells are not assessable.
 
-    Two types that differ from all others in the same way and occur in one batch each are taken for one; no method that
-    allows for effects of the batch can tell them from a type that the batch has changed.
+    Two types that differ from all others in the same way and occur in one batch each are taken as one. No method that
+    allows for batch effects can distinguish them from one type that the batch has changed.
 
     Examples
     --------
-    Three shared types in each of two batches far apart, and a type that only the second has:
+    Three shared types in two batches that are far apart, and one type that only the second batch has:
 
     >>> import numpy as np
     >>> types = np.concatenate([np.repeat([0, 1, 2], 60), np.repeat([0, 1, 2, 3], 60)])
     >>> batch = np.repeat(["a", "b"], [180, 240])
     >>> expression = 9 * np.eye(4)[types] + 20.0 * (batch == "b")[:, None]
     >>> expression += np.random.default_rng(0).normal(size=(420, 4))
-    >>> found = shared_populations(expression, batch, n_clusters=4)
-    >>> found.not_assessable.round(2).to_dict(), np.unique(found.labels[types == 3])
+    >>> populations = shared_populations(expression, batch, n_clusters=4)
+    >>> populations.not_assessable.round(2).to_dict(), np.unique(populations.labels[types == 3])
     ({'a': 0.0, 'b': 0.25}, array([-1]))
     """
     text = check_labels(batch, "batch", n_cells=np.shape(expression)[0], min_labels=2)
@@ -186,18 +185,18 @@ def shared_populations(
     if not 0 < min_similarity < 1:
         raise ValueError(f"`min_similarity` is {min_similarity}; give a number between 0 and 1.")
     names, level = np.unique(text, return_inverse=True)
-    x = _space(expression, level, check_count(n_components, "n_components", minimum=2), seed)
+    x = _reduce_columns(expression, level, check_count(n_components, "n_components", minimum=2), seed)
 
     clusters = np.empty(len(text), dtype=np.int64)
     taking_part, centroids = [], []
     with threadpool_limits(limits=1):
         for b in range(len(names)):
             cells = np.flatnonzero(level == b)
-            most = min(wanted, max(1, len(cells) // _LEAST_CELLS_OF_A_CLUSTER), len(np.unique(x[cells], axis=0)))
-            clusters[cells] = own = KMeans(most, n_init=5, random_state=seed).fit_predict(x[cells])
-            large = np.flatnonzero(np.bincount(own) >= least)
+            most = min(wanted, max(1, len(cells) // _MIN_CELLS_PER_CLUSTER), len(np.unique(x[cells], axis=0)))
+            clusters[cells] = of_batch = KMeans(most, n_init=5, random_state=seed).fit_predict(x[cells])
+            large = np.flatnonzero(np.bincount(of_batch) >= least)
             taking_part.append(large)
-            centroids.append(np.array([x[cells[own == k]].mean(axis=0) for k in large]).reshape(-1, x.shape[1]))
+            centroids.append(np.array([x[cells[of_batch == k]].mean(axis=0) for k in large]).reshape(-1, x.shape[1]))
         matched, strengths = match_clusters(centroids, min_similarity=min_similarity)
 
         labels = np.full(len(text), -1)
@@ -234,7 +233,7 @@ def populations_at_resolutions(
     Parameters
     ----------
     expression, batch, seed
-        As :func:`~scpareto.metrics.shared_populations` takes them.
+        See :func:`~scpareto.metrics.shared_populations`.
     n_clusters
         Clusters of each batch, one number per resolution.
 
@@ -247,17 +246,17 @@ def populations_at_resolutions(
     --------
     >>> import numpy as np
     >>> expression = np.random.default_rng(0).normal(size=(400, 4))
-    >>> found = populations_at_resolutions(expression, np.repeat(["a", "b"], 200), n_clusters=(3, 5))
-    >>> [len(np.unique(at.clusters)) for at in found]
+    >>> resolutions = populations_at_resolutions(expression, np.repeat(["a", "b"], 200), n_clusters=(3, 5))
+    >>> [len(np.unique(populations.clusters)) for populations in resolutions]
     [3, 5]
     """
     return tuple(shared_populations(expression, batch, n_clusters=k, seed=seed) for k in n_clusters)
 
 
-def _space(
+def _reduce_columns(
     expression: ArrayLike | sparse.spmatrix | sparse.sparray, level: NDArray[np.int64], n_components: int, seed: int
 ) -> NDArray[np.float64]:
-    """Return the columns as they are if they are few, else components of the variation within batches."""
+    """Return the columns unchanged if they are few, otherwise principal components of the variation within batches."""
     if not sparse.issparse(expression):
         x: Any = check_matrix(expression, "expression")
     else:

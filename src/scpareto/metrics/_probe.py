@@ -1,4 +1,4 @@
-"""How much a freshly trained classifier can read from codes about a label."""
+"""Information about a label that a freshly trained classifier finds in codes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ProbeResult:
-    """What a cross-fitted probe found; all numbers in nats.
+    """Result of a cross-fitted probe; all numbers in nats.
 
     Attributes
     ----------
@@ -28,16 +28,16 @@ class ProbeResult:
     per_cell
         Pointwise information of each scored cell, shape ``(n_cells,)``; negative where the probe was misled.
     entropy
-        Entropy of the labels of the scored cells: what ``value`` cannot exceed.
+        Entropy of the labels of the scored cells, the upper limit of ``value``.
 
     Examples
     --------
-    Nothing is to be found in noise, and no more than the entropy of the labels in any codes:
+    Noise holds no information, and no codes hold more than the entropy of the labels:
 
     >>> import numpy as np
     >>> codes = np.random.default_rng(0).normal(size=(200, 2))
-    >>> found = probe_information(codes, np.arange(200) % 2, n_bootstrap=50)
-    >>> found.low <= found.value <= found.high, found.value < 0.1, round(found.entropy, 2)
+    >>> probe = probe_information(codes, np.arange(200) % 2, n_bootstrap=50)
+    >>> probe.low <= probe.value <= probe.high, probe.value < 0.1, round(probe.entropy, 2)
     (True, True, 0.69)
     """
 
@@ -62,8 +62,8 @@ def probe_information(
 ) -> ProbeResult:
     r"""Lower bound on the information that codes carry about a label, from a fresh cross-fitted classifier.
 
-    The cells are dealt into ``n_splits`` parts with equal label proportions. The cells of a part are scored by a
-    probe trained on the other parts and on the extra cells: no cell is scored by a probe that saw it, so an
+    The cells are divided into ``n_splits`` parts with equal label proportions. The cells of a part are scored by a
+    probe trained on the other parts and on the extra cells. No cell is scored by a probe that saw it, so that an
     overfitted probe lowers the value instead of raising it.
 
     Parameters
@@ -82,7 +82,7 @@ def probe_information(
     n_bootstrap
         Bootstrap samples of the interval.
     seed
-        Seed of parts, initial weights, minibatches and bootstrap. Equal seed, equal result.
+        Seed of parts, initial weights, minibatches and bootstrap. Equal seeds give equal results.
     level
         Coverage of the interval.
     max_training_cells
@@ -110,10 +110,10 @@ def probe_information(
     with equality for the true posterior. The probe is a small multilayer perceptron on standardised codes, so that
     information in a dimension of tiny scale is found too. It stops early on the cross-entropy of an inner
     held-out part of its training cells; on the same part its probabilities are mixed with the label proportions,
-    which keeps the value near zero where there is nothing to read. The interval covers the choice of the scored
-    cells, not the training of the probe.
+    which keeps the value near zero where there is no information. The interval covers the choice of the scored cells,
+    not the training of the probe.
 
-    The networks are too small to gain from threads; linear algebra is held to one while they train, which also makes
+    The networks are too small to gain from threads. Linear algebra uses one thread while they train, which also makes
     results independent of the number of cores.
 
     References
@@ -141,8 +141,8 @@ def probe_information(
     extra_z, extra_text = _check_extra(extra_codes, extra_labels, n_latent=z.shape[1])
 
     names, label, size = np.unique(text, return_inverse=True, return_counts=True)
-    known = np.isin(extra_text, names)
-    extra_z, extra_label = extra_z[known], np.searchsorted(names, extra_text[known])
+    is_scored_label = np.isin(extra_text, names)
+    extra_z, extra_label = extra_z[is_scored_label], np.searchsorted(names, extra_text[is_scored_label])
     log_pi = np.log(size / len(z))
 
     rng = np.random.default_rng(seed)
@@ -157,8 +157,10 @@ def probe_information(
                 chosen = rng.choice(len(train_z), max_training_cells, replace=False)
                 train_z, train_label = train_z[chosen], train_label[chosen]
             predict = fit_probe(train_z, train_label, n_labels=len(names), rng=rng)
-            own = label[held_out]
-            per_cell[held_out] = np.log(predict(z[held_out])[np.arange(len(own)), own]) - log_pi[own]
+            label_of_part = label[held_out]
+            per_cell[held_out] = (
+                np.log(predict(z[held_out])[np.arange(len(label_of_part)), label_of_part]) - log_pi[label_of_part]
+            )
 
     means = [per_cell[rng.integers(len(z), size=len(z))].mean() for _ in range(n_bootstrap)]
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])

@@ -24,9 +24,9 @@ _MIXING_WEIGHTS = np.array([1e-3, 3e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.
 
 
 def stratified_parts(labels: NDArray[np.int64], n_parts: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Deal cells into parts of equal size and equal label proportions, up to one cell per label.
+    """Divide cells into parts of equal size and equal label proportions, up to one cell per label.
 
-    Unlike scikit-learn's folds this takes labels with fewer cells than there are parts.
+    Unlike the folds of scikit-learn this accepts labels with fewer cells than parts.
     """
     part = np.empty(len(labels), dtype=np.int64)
     part[np.lexsort((rng.random(len(labels)), labels))] = np.arange(len(labels)) % n_parts
@@ -39,16 +39,18 @@ def fit_probe(
     """Train a probe and return its function from codes ``(n, d)`` to label probabilities ``(n, n_labels)``."""
     inner = stratified_parts(labels, _INNER_PARTS, rng) == 0
     train, held_out = codes[~inner], codes[inner]
-    own = labels[inner]
+    held_out_labels = labels[inner]
     shift, scale = train.mean(axis=0), train.std(axis=0)
     scale[scale == 0] = 1.0
     # Half a cell is added to each label so that one without training cells keeps a probability.
     prior = np.bincount(labels[~inner], minlength=n_labels) + 0.5
     prior /= prior.sum()
 
-    network = _train((train - shift) / scale, labels[~inner], (held_out - shift) / scale, own, n_labels, rng)
-    right = network.predict_proba((held_out - shift) / scale)[np.arange(len(own)), own]
-    gains = [np.log((1 - w) * right + w * prior[own]).mean() for w in _MIXING_WEIGHTS]
+    network = _train(
+        (train - shift) / scale, labels[~inner], (held_out - shift) / scale, held_out_labels, n_labels, rng
+    )
+    right = network.predict_proba((held_out - shift) / scale)[np.arange(len(held_out_labels)), held_out_labels]
+    gains = [np.log((1 - w) * right + w * prior[held_out_labels]).mean() for w in _MIXING_WEIGHTS]
     weight = _MIXING_WEIGHTS[int(np.argmax(gains))]
 
     def predict(new: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -71,10 +73,10 @@ def _train(
     """
     network = MLPClassifier(
         _HIDDEN,
-        # Smooth: on codes of an encoder that hides batch from a critic, rectified linear units found half as much.
+        # On codes of an encoder that hides batch from a critic, rectified linear units found half as much as tanh.
         activation="tanh",
         learning_rate_init=_LEARNING_RATE,
-        # Larger minibatches for more cells: the number of steps, and with it the time, grows slower than the data.
+        # Larger minibatches for more cells, so that the number of steps grows slower than the data.
         batch_size=min(len(codes), int(np.clip(len(codes) // 32, 128, 512))),
         alpha=1e-2,
         random_state=int(rng.integers(2**31)),

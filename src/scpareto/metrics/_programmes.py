@@ -1,4 +1,4 @@
-"""Scores of gene programmes in two halves of the counts: what a cell is, measured twice."""
+"""Scores of gene programmes in two halves of the counts: two independent measurements of each cell."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from scpareto.metrics._thinning import check_counts, thinned_halves
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-_LEAST_CELLS = 10
-"""A population of a batch with fewer cells has no shift of its own: its mean is mostly noise."""
+_MIN_CELLS = 10
+"""With fewer cells, a population of a batch gets the mean shift of the batch, because its own mean is mostly noise."""
 
 
 @dataclass(frozen=True, eq=False)
 class Programmes:
-    """What cells are, measured twice, in genes that an embedding need not have seen.
+    """Scores of gene programmes in two halves of the counts, if possible in genes that the embedding has not used.
 
     Attributes
     ----------
     a, b
-        Scores of the cells in either half of the counts, shape ``(n_rows, n_components)``, without what batches add.
+        Scores of the cells in each half of the counts, shape ``(n_rows, n_components)``, with batch shifts removed.
     rows
         Rows of the cells among all cells: all of them, or a stratified sample.
     batch
         Batch of each of these cells, as numbers from 0.
     populations
-        Population of each of these cells; -1 where it is not known.
+        Population of each of these cells; -1 where it is unknown.
     genes
         Mask of the genes that were used, over all genes.
     axes
         Weights of these genes in each component, shape ``(n_genes_used, n_components)``.
     depth_share
-        Share of the variance of each component that log depth explains, before any component was left out.
+        Share of the variance of each component that log depth explains, including components that were left out.
     seen
-        Whether the embedding has used these genes, and so has seen both halves.
+        Whether the embedding has used these genes, and thus both halves.
 
     Examples
     --------
@@ -88,20 +88,21 @@ def programme_scores(
     used_genes
         Mask of the genes that the embedding has used, shape ``(n_genes,)``; by default all.
     populations
-        Population of each cell, numbers from 0, the same number for the same population in all batches and -1 where a
-        cell has no counterpart, shape ``(n_cells,)``. Give it wherever batches may differ in composition.
+        Population of each cell, shape ``(n_cells,)``: numbers from 0, the same in all batches, and -1 for cells without
+        counterpart. Give it if batches may differ in composition.
     n_components
         Components :math:`K`.
     min_cells
-        Genes seen in fewer cells are left out; in fewer than 20 times as many cells, a twentieth of the cells.
+        Genes detected in fewer cells are left out. With fewer than ``20 * min_cells`` cells, the limit is a twentieth
+        of the cells.
     min_genes
-        With fewer unused genes than this, the genes that were used are taken; the result says so in ``seen``.
+        With fewer unused genes than this, the used genes are taken instead and ``seen`` is True.
     max_depth_share
-        A component of whose variance log depth explains more than this share is left out: a method that models depth
-        rightly drops it. 1 leaves out none.
+        A component is left out if log depth explains more than this share of its variance, because methods that model
+        depth remove it rightly. 1 leaves out none.
     max_cells
-        With more cells, a sample of this size is taken, every batch and population in proportion but rare ones with at
-        least 50 cells; None takes all.
+        With more cells, a sample of this size is taken: all batches and populations in proportion, but rare ones with
+        at least 50 cells. None takes all cells.
     seed
         Seed of the halves, the sample and the components.
 
@@ -116,21 +117,21 @@ def programme_scores(
 
     Notes
     -----
-    Genes are log-normalised in either half. With :math:`x` a gene in cell :math:`i` of batch :math:`s` and population
-    :math:`c`, its score is taken from
+    Genes are log-normalised in each half. For the value :math:`x` of a gene in cell :math:`i` of batch :math:`s` and
+    population :math:`c`, scores are computed from
 
     .. math:: x_i - \bar x_{sc} + \frac{1}{|S_c|} \sum_{s' \in S_c} \bar x_{s'c} ,
 
-    with :math:`S_c` the batches with at least ten cells of the population: only what a batch adds to a population is
-    taken away. Without ``populations`` it is the mean of the batch. Other cells of a batch lose its mean shift. The
-    axes are those of half A.
+    with :math:`S_c` the batches with at least ten cells of the population. Only the effect of a batch on a population
+    is subtracted. Without ``populations`` the mean of the batch is subtracted. From other cells of a batch its mean
+    shift is subtracted. The axes are those of half A.
 
-    Settled on 4,000 cells of a retina of two regions, seven studies of blood and three protocols of cell lines, by PCA
-    and Harmony. Centred per batch, Harmony read 0.7 to 1.4 points below PCA on all three, and within shared populations
-    0.3 points below (retina) to 2.3 above (blood): mixing unlike batches had looked like loss. With 10,
-    20 and 50 components values differ by up to 4 points and the order of methods stays, but with 50 the ceiling falls
-    below .5 on the blood: most components are noise. The first component is kept unless it is depth: log depth
-    explains 0 to 19 % of it on these data.
+    Defaults were chosen on 4,000 cells each of a retina of two regions, blood of seven studies and cell lines of three
+    protocols, with PCA and Harmony. With centring per batch, Harmony scored 0.7 to 1.4 points below PCA on all three;
+    with centring within shared populations 0.3 points below (retina) to 2.3 above (blood). Centring per batch thus
+    counts the mixing of batches of different composition as loss. With 10, 20 and 50 components, values differ by up to
+    4 points and the order of methods stays. With 50 the ceiling falls below .5 on the blood, because most components
+    are noise. The first component is kept unless it is depth; log depth explains 0 to 19 % of it on these data.
 
     See Also
     --------
@@ -138,7 +139,7 @@ def programme_scores(
 
     Examples
     --------
-    Twenty genes follow a programme, and the embedding has not seen them:
+    Forty genes follow a programme, and the embedding has not used twenty of them:
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
@@ -148,7 +149,7 @@ def programme_scores(
     >>> programmes.seen, int(programmes.genes.sum()), programmes.b.shape
     (False, 20, (300, 20))
     """
-    return scores_and_half(
+    return score_programmes(
         counts,
         batch,
         used_genes=used_genes,
@@ -162,7 +163,7 @@ def programme_scores(
     )[0]
 
 
-def scores_and_half(
+def score_programmes(
     counts: Any,
     batch: ArrayLike,
     *,
@@ -176,17 +177,17 @@ def scores_and_half(
     seed: int,
     also: ArrayLike | None = None,
 ) -> tuple[Programmes, Any, NDArray[np.float64]]:
-    """Return the programmes, and what else came of finding them.
+    """Return the programmes, log-normalised half A, and scores of half B with other populations.
 
     Parameters
     ----------
     also
-        Other populations, that scores of half B are taken by as well, along the same axes.
+        Other populations, within which scores of half B are computed a second time, on the same axes.
 
     Returns
     -------
-    The programmes; log-normalised half A, shape ``(n_rows, n_genes_used)``, that their axes come from; and scores of
-    half B by the other populations, or the same ones.
+    The programmes; log-normalised half A, shape ``(n_rows, n_genes_used)``, from which the axes were computed; and
+    scores of half B within the other populations, or within the same ones if ``also`` is None.
     """
     matrix = check_counts(counts)
     n_cells, n_genes = matrix.shape
@@ -202,8 +203,8 @@ def scores_and_half(
     depth = np.log1p(np.asarray(sampled.sum(axis=1), dtype=np.float64).ravel())
     with threadpool_limits(limits=1):
         halves = [log_normalised(half) for half in thinned_halves(sampled[:, genes], seed=seed)]
-        group, batch_of, population_of = _cross(number, population)
-        shifts = [_offsets(half, group, batch_of, population_of) for half in halves]
+        group, batch_of, population_of = cross_batch_and_population(number, population)
+        shifts = [batch_offsets(half, group, batch_of, population_of) for half in halves]
         axes = principal_axes(halves[0], group, shifts[0], n_kept, seed=seed)
         a, b = (np.asarray(half @ axes) - (shift @ axes)[group] for half, shift in zip(halves, shifts, strict=True))
     share = _depth_share(a, depth, number)
@@ -213,17 +214,17 @@ def scores_and_half(
     mask = np.zeros(n_genes, dtype=bool)
     mask[genes] = True
     if also is not None:
-        group, batch_of, population_of = _cross(number, check_populations(also, n_cells)[rows])
-        b_also = np.asarray(halves[1] @ axes) - (_offsets(halves[1], group, batch_of, population_of) @ axes)[group]
+        group, batch_of, population_of = cross_batch_and_population(number, check_populations(also, n_cells)[rows])
+        b_also = np.asarray(halves[1] @ axes) - (batch_offsets(halves[1], group, batch_of, population_of) @ axes)[group]
         b_also = b_also[:, kept] - b_also[:, kept].mean(axis=0)
     b_kept = b[:, kept] - b[:, kept].mean(axis=0)
     a_kept = a[:, kept] - a[:, kept].mean(axis=0)
-    found = Programmes(a_kept, b_kept, rows, number, population, mask, axes[:, kept], share, seen)
-    return found, halves[0], b_kept if also is None else b_also
+    programmes = Programmes(a_kept, b_kept, rows, number, population, mask, axes[:, kept], share, seen)
+    return programmes, halves[0], b_kept if also is None else b_also
 
 
 def check_populations(populations: ArrayLike | None, n_cells: int) -> NDArray[np.int64]:
-    """Return populations as integers, all -1 where there are none."""
+    """Return populations as integers; all -1 for None."""
     if populations is None:
         return np.full(n_cells, -1)
     numbers = np.asarray(populations)
@@ -238,12 +239,12 @@ def check_populations(populations: ArrayLike | None, n_cells: int) -> NDArray[np
 def stratified_rows(
     batch: NDArray[np.int64], populations: NDArray[np.int64], max_cells: int | None, *, seed: int, least: int = 50
 ) -> NDArray[np.int64]:
-    """Rows of a sample in which each batch and population has its share, but at least ``least`` cells or all it has."""
+    """Draw rows in proportion to batches and populations, with at least ``least`` cells of each, or all it has."""
     n = len(batch)
     if max_cells is None or n <= check_count(max_cells, "max_cells", minimum=100):
         return np.arange(n)
     rng = np.random.default_rng(seed)
-    group = _cross(batch, populations)[0]
+    group = cross_batch_and_population(batch, populations)[0]
     size = np.bincount(group)
     quota = np.minimum(size, np.maximum(np.floor(size * max_cells / n), min(least, max_cells / len(size)))).astype(int)
     order = rng.permutation(n)
@@ -252,10 +253,10 @@ def stratified_rows(
     return np.sort(order[rank < quota[group[order]]])
 
 
-def _cross(
+def cross_batch_and_population(
     batch: NDArray[np.int64], populations: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return the number of each cell's pair of batch and population, and batch and population of each pair."""
+    """Return the pair of batch and population of each cell, as a number, and the batch and population of each pair."""
     pairs, group = np.unique(np.stack([batch, populations]), axis=1, return_inverse=True)
     return group.ravel(), pairs[0], pairs[1]
 
@@ -276,27 +277,27 @@ def _choose_genes(
     return genes, seen
 
 
-def _offsets(
+def batch_offsets(
     half: Any, group: NDArray[np.int64], batch_of: NDArray[np.int64], population_of: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return what is taken from the genes of each pair of batch and population, shape ``(n_pairs, n_genes)``."""
+    """Return the offset of the genes of each pair of batch and population, shape ``(n_pairs, n_genes)``."""
     means, size = group_means(half, group, len(batch_of)), np.bincount(group).astype(np.float64)
     grand = size @ means / size.sum()
     shift = np.zeros_like(means)
-    own = np.zeros(len(size), dtype=bool)
+    has_shift = np.zeros(len(size), dtype=bool)
     for population in np.unique(population_of[population_of >= 0]):
-        pairs = np.flatnonzero((population_of == population) & (size >= _LEAST_CELLS))
+        pairs = np.flatnonzero((population_of == population) & (size >= _MIN_CELLS))
         if len(pairs) > 1:
             shift[pairs] = means[pairs] - means[pairs].mean(axis=0)
-            own[pairs] = True
+            has_shift[pairs] = True
     for batch in np.unique(batch_of):
         pairs = batch_of == batch
-        known = pairs & own
-        if known.any():
-            mean_shift = size[known] @ shift[known] / size[known].sum()
+        shifted = pairs & has_shift
+        if shifted.any():
+            mean_shift = size[shifted] @ shift[shifted] / size[shifted].sum()
         else:
             mean_shift = size[pairs] @ means[pairs] / size[pairs].sum() - grand
-        shift[pairs & ~own] = mean_shift
+        shift[pairs & ~has_shift] = mean_shift
     return shift + grand
 
 
@@ -307,5 +308,5 @@ def _depth_share(
     table = np.column_stack([depth, scores])
     table = table - group_means(table, batch, int(batch.max()) + 1)[batch]
     norms = (table**2).sum(axis=0)
-    together = (table[:, 1:].T @ table[:, 0]) ** 2
-    return np.divide(together, norms[0] * norms[1:], out=np.zeros(scores.shape[1]), where=norms[0] * norms[1:] > 0)
+    covariances = (table[:, 1:].T @ table[:, 0]) ** 2
+    return np.divide(covariances, norms[0] * norms[1:], out=np.zeros(scores.shape[1]), where=norms[0] * norms[1:] > 0)

@@ -1,4 +1,4 @@
-"""How often a random forest confuses generated with real cells."""
+"""Error of a random forest that separates generated from real cells."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def random_forest_error(
     Parameters
     ----------
     real, generated
-        Expression on the same scale, shapes ``(n_real, n_genes)`` and ``(n_generated, n_genes)``. Take as many of
-        each, and real cells that the generator has not seen.
+        Expression on the same scale, shapes ``(n_real, n_genes)`` and ``(n_generated, n_genes)``. Give equally many
+        cells of both kinds, and real cells that the generator has not seen.
     reference
-        Cells that principal components are fitted to, as a rule the training cells; None for both kinds together.
-        Components fitted to the scored real cells alone would give them away.
+        Cells that principal components are fitted to, usually the training cells; None for both kinds together.
+        Components fitted to the scored real cells alone would make them recognisable.
     n_components
         Principal components; None for 50, at most a tenth of the real cells and fewer than there are genes or reference
         cells.
@@ -46,9 +46,9 @@ def random_forest_error(
     Returns
     -------
     float
-        Share of cells taken for the other kind: 0.5 or so for cells that cannot be told apart, 0 for cells that are
-        always recognised. Larger is better. Compare with the error of real against real cells of the same number: it
-        is the ceiling that few cells allow.
+        Share of cells that are classified as the other kind: about 0.5 if the kinds cannot be distinguished, 0 if they
+        are always recognised. Larger is better. Compare it with the error of real against real cells of the same
+        number, which is the highest error to expect.
 
     Raises
     ------
@@ -67,18 +67,18 @@ def random_forest_error(
     0.0
     """
     x, y = check_matrix(real, "real"), check_matrix(generated, "generated")
-    given = None if reference is None else check_matrix(reference, "reference")
-    genes = x.shape[1] if given is None else given.shape[1]
+    fitted_cells = None if reference is None else check_matrix(reference, "reference")
+    genes = x.shape[1] if fitted_cells is None else fitted_cells.shape[1]
     if not x.shape[1] == y.shape[1] == genes:
         raise ValueError(f"numbers of genes differ: real {x.shape[1]}, generated {y.shape[1]}, reference {genes}.")
-    base = np.concatenate([x, y]) if given is None else given
+    base = np.concatenate([x, y]) if fitted_cells is None else fitted_cells
     check_count(n_trees, "n_trees", minimum=1)
     check_count(n_splits, "n_splits", minimum=2)
     if min(len(x), len(y)) < n_splits:
         raise ValueError(f"there are {len(x)} real and {len(y)} generated cells; {n_splits} parts need as many.")
     most = min(base.shape[1], len(base))
-    wanted = min(50, max(2, len(x) // 10)) if n_components is None else n_components
-    pca = PCA(min(check_count(wanted, "n_components", minimum=1), most), random_state=seed).fit(base)
+    n_wanted = min(50, max(2, len(x) // 10)) if n_components is None else n_components
+    pca = PCA(min(check_count(n_wanted, "n_components", minimum=1), most), random_state=seed).fit(base)
     components = pca.transform(np.concatenate([x, y]))
     kind = np.repeat([0, 1], [len(x), len(y)])
     forest = RandomForestClassifier(n_trees, random_state=seed, n_jobs=1)

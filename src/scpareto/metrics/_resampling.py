@@ -1,4 +1,4 @@
-"""Draws of cells, or of samples within batches, that everything compared has in common."""
+"""Bootstrap of cells, or of samples within batches, with the same draws for all embeddings."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ from scpareto.metrics._log_components import membership
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-_LEAST_SAMPLES = 3
+_MIN_SAMPLES = 3
 _DRAWS_AT_ONCE = 16
 
 
-def units_of(sample: ArrayLike | None, batch: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], str]:
-    """Return what is drawn: samples where every batch has at least three of them, else cells.
+def resampling_units(
+    sample: ArrayLike | None, batch: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], str]:
+    """Return the units of the bootstrap: samples if every batch has at least three of them, otherwise cells.
 
     Returns
     -------
-    The unit of each cell, the batch that each unit is drawn within, and ``"samples"`` or ``"cells"``. A sample that
-    spans batches counts once in each.
+    The unit of each cell, the stratum within which each unit is drawn (the batch for samples), and ``"samples"`` or
+    ``"cells"``. A sample that spans batches counts once in each.
     """
     n = len(batch)
     if sample is not None:
         text = check_labels(sample, "sample", n_cells=n)
         number = np.unique(text, return_inverse=True)[1]
         pairs, unit = np.unique(np.stack([batch, number]), axis=1, return_inverse=True)
-        if np.bincount(pairs[0]).min() >= _LEAST_SAMPLES:
+        if np.bincount(pairs[0]).min() >= _MIN_SAMPLES:
             return unit.ravel(), pairs[0], "samples"
     return np.arange(n), np.zeros(n, dtype=np.int64), "cells"
 
@@ -51,7 +53,7 @@ def bootstrap_sums(
         block = slice(begin, min(begin + _DRAWS_AT_ONCE, n_bootstrap))
         drawn = np.zeros((block.stop - block.start, len(table)), dtype=parts.dtype)
         for row in drawn:
-            for own in members:
-                row[own] = np.bincount(rng.integers(len(own), size=len(own)), minlength=len(own))
+            for units in members:
+                row[units] = np.bincount(rng.integers(len(units), size=len(units)), minlength=len(units))
         sums[block] = drawn @ table
     return sums

@@ -1,4 +1,4 @@
-"""Spectral clustering of a neighbour graph from which disturbing edges are removed."""
+"""Spectral clustering of a neighbour graph after removal of disturbing edges."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _MAX_ROUNDS = 50
-_LEAST_FALL = 1e-10
-_DENSE = 50
+_MIN_DECREASE = 1e-10
+_MAX_DENSE_CELLS = 50
 _ZERO = 1e-9
-"""Sums of eigenvalues below it are those of a graph that falls apart already: what is left is rounding."""
+"""A smaller sum of eigenvalues means that the graph is already disconnected; the rest is rounding error."""
 
 
 def robust_spectral_clustering(
@@ -44,9 +44,9 @@ def robust_spectral_clustering(
     n_neighbors
         Neighbours of a cell; the graph is their union.
     max_removed
-        Most edges that are removed: a number, or below 1 a share of all edges. 0 is plain spectral clustering.
+        Maximal number of removed edges, or if below 1 their share of all edges. 0 is plain spectral clustering.
     max_removed_share
-        Most edges that a cell may lose, as a share of those it has.
+        Maximal share of its edges that a cell may lose.
     seed
         Seed of K-means and of the eigenvectors.
 
@@ -98,50 +98,52 @@ def robust_spectral_clustering(
         allowed = int(max_removed * len(pairs)) if max_removed < 1 else int(max_removed)
         quota = np.floor(max_removed_share * np.asarray(graph.sum(axis=1)).ravel()).astype(int)
         kept = np.ones(len(pairs), dtype=bool)
-        values, vectors = _smallest(_graph(pairs, len(z)), k, seed)
+        values, vectors = _smallest_eigenpairs(_adjacency(pairs, len(z)), k, seed)
         for _ in range(_MAX_ROUNDS if allowed else 0):
             if values.sum() < _ZERO:
                 break
-            candidate = _without(pairs, values, vectors, allowed, quota)
+            candidate = _remove_edges(pairs, values, vectors, allowed, quota)
             if np.array_equal(candidate, kept):
                 break
-            new_values, new_vectors = _smallest(_graph(pairs[candidate], len(z)), k, seed)
-            if values.sum() - new_values.sum() < _LEAST_FALL:
+            new_values, new_vectors = _smallest_eigenpairs(_adjacency(pairs[candidate], len(z)), k, seed)
+            if values.sum() - new_values.sum() < _MIN_DECREASE:
                 break
             kept, values, vectors = candidate, new_values, new_vectors
         return KMeans(k, n_init=10, random_state=seed).fit_predict(vectors).astype(np.int64)
 
 
-def _graph(pairs: NDArray[np.int64], n_cells: int) -> sparse.csr_matrix:
+def _adjacency(pairs: NDArray[np.int64], n_cells: int) -> sparse.csr_matrix:
     """Symmetric adjacency of edges, shape ``(n_edges, 2)``."""
     half = sparse.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n_cells, n_cells))
     return sparse.csr_matrix(half + half.T)
 
 
-def _smallest(graph: sparse.csr_matrix, k: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _smallest_eigenpairs(
+    graph: sparse.csr_matrix, k: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Smallest generalised eigenvalues of the Laplacian, ascending, and their vectors, shape ``(n_cells, k)``."""
-    # Each component has an eigenvalue 0, and Lanczos iterations miss some of several equal ones.
+    # Each connected component has an eigenvalue 0, and Lanczos iterations may miss some of several equal ones.
     n_components, component = connected_components(graph, directed=False)
     values, vectors = [], []
     for c in range(n_components):
         cells = np.flatnonzero(component == c)
-        own_values, own_vectors = _smallest_of_component(graph[cells][:, cells], min(k, len(cells)), seed)
-        whole = np.zeros((graph.shape[0], len(own_values)))
-        whole[cells] = own_vectors
-        values.append(own_values)
-        vectors.append(whole)
-    together = np.concatenate(values)
-    order = np.argsort(together, kind="stable")[:k]
-    return together[order], np.concatenate(vectors, axis=1)[:, order]
+        component_values, component_vectors = _smallest_of_component(graph[cells][:, cells], min(k, len(cells)), seed)
+        embedded = np.zeros((graph.shape[0], len(component_values)))
+        embedded[cells] = component_vectors
+        values.append(component_values)
+        vectors.append(embedded)
+    all_values = np.concatenate(values)
+    order = np.argsort(all_values, kind="stable")[:k]
+    return all_values[order], np.concatenate(vectors, axis=1)[:, order]
 
 
 def _smallest_of_component(
     graph: sparse.csr_matrix, k: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     roots = np.sqrt(np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-12))
-    # The largest eigenvalues of the normalised adjacency: the smallest ones of a Laplacian converge slowly.
+    # The largest eigenvalues of the normalised adjacency are used, as the smallest of a Laplacian converge slowly.
     normalised = sparse.csr_matrix(sparse.diags(1 / roots) @ graph @ sparse.diags(1 / roots))
-    if len(roots) <= max(_DENSE, k + 1):
+    if len(roots) <= max(_MAX_DENSE_CELLS, k + 1):
         values, vectors = np.linalg.eigh(normalised.toarray())
         values, vectors = values[-k:], vectors[:, -k:]
     else:
@@ -150,14 +152,14 @@ def _smallest_of_component(
     return 1 - values, vectors / roots[:, None]
 
 
-def _without(
+def _remove_edges(
     pairs: NDArray[np.int64],
     values: NDArray[np.float64],
     vectors: NDArray[np.float64],
     allowed: int,
     quota: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
-    """Edges that stay when the most disturbing ones are removed within both limits."""
+    """Return the mask of the edges that remain after the most disturbing ones are removed within both limits."""
     a, b = vectors[pairs[:, 0]], vectors[pairs[:, 1]]
     scores = ((a - b) ** 2).sum(1) - ((a**2 + b**2) * values).sum(1)
     kept, left, n_removed = np.ones(len(pairs), dtype=bool), quota.copy(), 0

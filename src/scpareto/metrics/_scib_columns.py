@@ -1,4 +1,4 @@
-"""The ten scores that scib-metrics gives by default, as functions of one point, under its names."""
+"""The ten default scores of scib-metrics, under its names, as functions of one point."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def _bras(point: ScibPoint) -> float:
 def _kbet(point: ScibPoint) -> float:
     graph = point.first_neighbors(N_KBET).knn_graph_connectivities
     shares = kbet_within_labels(graph, point.batch, point.label)
-    known = shares[~np.isnan(shares)]
-    return float(known.mean()) if len(known) else float("nan")
+    defined = shares[~np.isnan(shares)]
+    return float(defined.mean()) if len(defined) else float("nan")
 
 
 def _graph_connectivity(point: ScibPoint) -> float:

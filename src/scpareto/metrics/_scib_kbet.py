@@ -20,8 +20,8 @@ _logger = logging.getLogger(__name__)
 def kbet_within_labels(graph: csr_matrix, batch: NDArray[np.int64], label: NDArray[np.int64]) -> NDArray[np.float64]:
     """Share of cells of each label whose neighbourhood has the batches of the label, by a chi-squared test at 0.05.
 
-    Neighbourhoods are sought in a diffusion map of the label's part of the graph, the expensive step, by
-    ``scib_metrics.utils.diffusion_nn``.
+    Neighbourhoods come from a diffusion map of the subgraph of the label (``scib_metrics.utils.diffusion_nn``), which
+    is the expensive step.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ def kbet_within_labels(graph: csr_matrix, batch: NDArray[np.int64], label: NDArr
     Returns
     -------
     Share for each label, in [0, 1], shape ``(n_labels,)``; NaN for a label of fewer than 10 cells or of a single batch.
-    0 where the graph of a label falls into pieces, so that less than three quarters of its cells are in pieces of three
-    neighbourhoods or more, and where the diffusion map cannot be computed.
+    0 if less than three quarters of the cells of a label are in connected components of three neighbourhoods or more,
+    or if the diffusion map cannot be computed.
     """
     shares = np.full(label.max() + 1, np.nan)
     n_components = _MAX_COMPONENTS
@@ -44,17 +44,17 @@ def kbet_within_labels(graph: csr_matrix, batch: NDArray[np.int64], label: NDArr
         if len(members) < _MIN_CELLS or len(sizes) == 1:
             continue
         k = int(np.clip(sizes.mean() // 4, 10, 70))
-        own = graph[members][:, members]
-        n_pieces, piece = connected_components(own, connection="strong")
+        subgraph = graph[members][:, members]
+        n_pieces, piece = connected_components(subgraph, connection="strong")
         if n_pieces > 1:
             large = np.flatnonzero((np.bincount(piece) >= 3 * k)[piece])
             if len(large) < 0.75 * len(members):
                 shares[number] = 0
                 continue
-            members, own = members[large], own[large][:, large]
+            members, subgraph = members[large], subgraph[large][:, large]
         # Never raised again: after a small label the larger ones get as few components, as in scib-metrics.
         n_components = min(n_components, len(members) - 1)
-        shares[number] = _acceptance(own, batch[members], k, n_components)
+        shares[number] = _acceptance(subgraph, batch[members], k, n_components)
     return shares
 
 

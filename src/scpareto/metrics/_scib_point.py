@@ -1,4 +1,4 @@
-"""What several metrics of scib-metrics read of one set of codes, each computed once."""
+"""Neighbours, silhouettes and clusters of one set of codes, computed once for all metrics of scib-metrics."""
 
 from __future__ import annotations
 
@@ -94,11 +94,11 @@ def find_neighbors(codes: NDArray[np.float32], n_neighbors: int, *, exact: bool,
 
     if not exact:
         return pynndescent(codes, n_neighbors=n_neighbors, random_state=seed)
-    # Asked for without the cell itself, which would not come first among duplicates. Brute force because trees can take
-    # longer where codes have structure in ten dimensions.
+    # The cell itself is left out, because among duplicates it would not come first. Brute force, because trees can take
+    # longer for structured codes of ten dimensions.
     search = NearestNeighbors(n_neighbors=n_neighbors - 1, algorithm="brute").fit(codes)
     distances, indices = search.kneighbors()
-    # Distances of brute force between duplicates are rounding errors; what single precision cannot resolve is zero.
+    # Brute-force distances between duplicates are rounding errors: set what single precision cannot resolve to zero.
     distances[distances < np.finfo(np.float32).eps * np.linalg.norm(codes, axis=1).max()] = 0
     itself = np.arange(len(codes))[:, None]
     return NeighborsResults(

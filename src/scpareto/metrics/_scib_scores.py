@@ -66,18 +66,18 @@ class ScibScores:
 class ScibScorer:
     r"""Scores of scib-metrics for many sets of codes of the same cells, such as the points of a front.
 
-    The ten scores that ``scib_metrics.benchmark.Benchmarker`` gives by default, from arrays instead of AnnData and
-    with work shared: neighbours, silhouettes and clusters are found once for each set of codes, and what does not
-    depend on the codes once for all. Nothing that is passed is changed.
+    The ten scores that ``scib_metrics.benchmark.Benchmarker`` gives by default, from arrays instead of AnnData.
+    Neighbours, silhouettes and clusters are computed once for each set of codes, and everything that does not depend on
+    the codes only once. The arguments are not changed.
 
     Parameters
     ----------
     expression
-        Uncorrected representation of the cells, shape ``(n_cells, n_components)``; as a rule the leading principal
+        Uncorrected representation of the cells, shape ``(n_cells, n_components)``; usually the leading principal
         components of log-normalised expression.
     labels
-        Annotated label of each cell, such as its type, shape ``(n_cells,)``; at least two distinct ones. Cells without
-        one are refused: leave them out of all arrays.
+        Annotated label of each cell, such as its type, shape ``(n_cells,)``; at least two distinct ones. Leave cells
+        without a label out of all arrays.
     batch
         Batch of each cell, shape ``(n_cells,)``; at least two distinct ones.
     n_neighbors
@@ -103,30 +103,30 @@ class ScibScorer:
 
     Notes
     -----
-    Given the same neighbours, scores equal those of ``Benchmarker`` (scib-metrics 0.5.10) up to single precision, of
-    which most are computed by scib-metrics itself. Other ways to the same numbers:
+    Given the same neighbours, scores equal those of ``Benchmarker`` (scib-metrics 0.5.10) up to single precision. Most
+    are computed by scib-metrics itself. These are computed in another way:
 
-    - k-means starts where scib-metrics starts and ends with scikit-learn's iterations. Only where a cluster loses all
-      its cells on the way, scikit-learn moves it to a distant cell and scib-metrics to the mean of all cells.
+    - k-means uses the start of scib-metrics and the iterations of scikit-learn. They differ only if a cluster loses all
+      its cells: scikit-learn moves it to a distant cell and scib-metrics to the mean of all cells.
     - The diffusion maps of ``kbet_per_label`` are those of scib-metrics; its chi-squared tests are SciPy's, which
       scib-metrics compiles for every size of label.
     - Silhouettes are computed in double precision; ``bras`` adds up unit vectors instead of pairwise
       cosine distances, within a label :math:`\sum_j (1 - u_i^\top u_j) = n - u_i^\top \sum_j u_j`.
     - ``pcr_comparison`` is :math:`\max(0, 1 - s(z) / s(x))` with :math:`s` the variance between batches divided by the
-      total variance, to which principal component regression comes down when all components count.
+      total variance, which equals principal component regression on all components.
 
     Scores that the data do not define are NaN, with a warning, and the aggregates leave them out, as ``Benchmarker``
-    does: ``kbet_per_label`` where every label has a single batch or fewer than 10 cells (labels for which that holds
-    are skipped), and ``bras`` where every label has a single batch or one cell in each of its batches. Both cannot
-    tell batch from label then. A batch smaller than the neighbourhood is allowed; it lowers what ``ilisi_knn`` can
-    reach, as all unequal batch sizes do.
+    does. This concerns ``kbet_per_label`` if every label has a single batch or fewer than 10 cells (single labels of
+    this kind are skipped), and ``bras`` if every label has a single batch or one cell in each of its batches. Both then
+    cannot separate batch from label. A batch smaller than the neighbourhood is allowed; it lowers the highest possible
+    ``ilisi_knn``, as all unequal batch sizes do.
 
-    kBET, which looks for neighbours in a diffusion map of each label, can jump by several hundredths where rounding
-    errors of the codes tip it for a label of a few dozen cells; labels of hundreds of cells were not seen to move.
+    For a label of a few dozen cells, kBET can change by several hundredths due to rounding errors of the codes; this
+    was not observed for labels of hundreds of cells.
 
     For 8,000 cells of 10 dimensions a set of codes takes 2 to 3 seconds on one core, two thirds of it for kBET; time
     grows with the square of the number of cells. The first call in a process compiles for about 40 seconds. The number
-    of threads that other libraries use is put back afterwards.
+    of threads that other libraries use is restored afterwards.
 
     References
     ----------
@@ -197,8 +197,7 @@ class ScibScorer:
         Raises
         ------
         ValueError
-            If codes are not finite, are the same for all cells (nothing is near then), or there are more or fewer
-            cells than in ``expression``.
+            If codes are not finite or the same for all cells, or if the number of cells differs from ``expression``.
 
         Warns
         -----
@@ -252,10 +251,10 @@ def scib_scores(
     batch
         Batch of each cell, shape ``(n_cells,)``; at least two distinct ones, none missing.
     expression
-        Uncorrected representation of the cells, shape ``(n_cells, n_components)``; as a rule the leading principal
+        Uncorrected representation of the cells, shape ``(n_cells, n_components)``; usually the leading principal
         components of log-normalised expression.
     n_neighbors, max_exact_cells, seed
-        As in :class:`ScibScorer`, which says what each score reads and scores many sets of codes in less time.
+        As in :class:`ScibScorer`, which describes the scores and is faster for many sets of codes.
 
     Returns
     -------
@@ -284,7 +283,7 @@ def scib_scores(
 
 
 def _numbers(values: ArrayLike, name: str, n_cells: int) -> NDArray[np.int64]:
-    """Return the number of each value in the sorted order in which scib-metrics takes them."""
+    """Return the rank of each value among the distinct values, in the order of scib-metrics."""
     text = check_labels(values, name, n_cells=n_cells, min_labels=2)
     array = np.asarray(values)
     return np.unique(array if array.dtype.kind in "iuf" else text, return_inverse=True)[1]

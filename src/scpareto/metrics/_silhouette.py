@@ -1,4 +1,4 @@
-"""How compact and separate annotated labels are in the codes."""
+"""Silhouette of annotated labels in the codes."""
 
 from __future__ import annotations
 
@@ -73,5 +73,5 @@ def silhouette(codes: ArrayLike, labels: ArrayLike, *, max_cells: int = 20_000, 
         raise ValueError(f"`max_cells` is {max_cells}; the cells drawn are all {str(text[0])!r}. Give a larger number.")
     if n_labels == len(z):
         raise ValueError("no label of `labels` has two cells; give a categorical label, not one value per cell.")
-    # As a Minkowski distance because scikit-learn's Euclidean one loses the zeros between duplicates to rounding.
+    # Minkowski, because scikit-learn's Euclidean distances between duplicates are not exactly zero.
     return float(silhouette_score(z, text, metric="minkowski", p=2))

@@ -1,4 +1,4 @@
-"""How exclusively one dimension of a code follows a factor of variation, in rank correlation."""
+"""Spearman gap: how exclusively one dimension of the codes follows a factor of variation, by rank correlation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class SpearmanGap:
-    """What was found about each factor.
+    """Gap and rank correlations of each factor.
 
     Attributes
     ----------
@@ -32,11 +32,11 @@ class SpearmanGap:
     Examples
     --------
     >>> import numpy as np
-    >>> found = spearman_gap(np.array([[1, 4], [2, 1], [3, 2], [4, 3]]), {"step": [1, 2, 3, 4]})
-    >>> found.table.round(1)
+    >>> gap = spearman_gap(np.array([[1, 4], [2, 1], [3, 2], [4, 3]]), {"step": [1, 2, 3, 4]})
+    >>> gap.table.round(1)
     dimension    0    1
     step       1.0  0.2
-    >>> found.value
+    >>> gap.value
     0.8
     """
 
@@ -80,10 +80,13 @@ def spearman_gap(codes: ArrayLike, factors: Factors) -> SpearmanGap:
     z = check_matrix(codes, "codes")
     if z.shape[1] < 2:
         raise ValueError(f"`codes` has {z.shape[1]} column; a gap needs at least 2 dimensions.")
-    known = check_factors(factors, n_cells=len(z))
+    table_of_factors = check_factors(factors, n_cells=len(z))
     ranks = _standardised_ranks(z)
     table = pd.DataFrame(
-        {name: np.abs(_standardised_ranks(as_numbers(known[name], str(name))[:, None]).T @ ranks)[0] for name in known},
+        {
+            name: np.abs(_standardised_ranks(as_numbers(table_of_factors[name], str(name))[:, None]).T @ ranks)[0]
+            for name in table_of_factors
+        },
         index=pd.RangeIndex(z.shape[1], name="dimension"),
     ).T
     ordered = np.sort(table.to_numpy(), axis=1)

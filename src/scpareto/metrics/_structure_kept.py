@@ -1,4 +1,4 @@
-"""How well neighbours in an embedding tell what a cell is, in genes and counts that the embedding has not used."""
+"""Structure that neighbourhoods of an embedding keep, measured in genes and counts that the embedding has not used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import sparse
 
 from scpareto.metrics._checks import check_count
 from scpareto.metrics._neighbor_weights import mean_degree, neighbor_weights
-from scpareto.metrics._resampling import bootstrap_sums, units_of
+from scpareto.metrics._resampling import bootstrap_sums, resampling_units
 from scpareto.metrics._saved_distance import chance_distance, influence_on_saved
 
 if TYPE_CHECKING:
@@ -23,37 +23,37 @@ if TYPE_CHECKING:
     from scpareto.metrics._programmes import Programmes
 
 Weighting = Literal["cells", "populations"]
-_VALUE = ("structure_kept", "low", "high")
+_VALUE_COLUMNS = ("structure_kept", "low", "high")
 
 
 @dataclass(frozen=True, eq=False)
 class StructureKept:
-    """What embeddings keep of the structure between cells, in % of what a second measurement would.
+    """Structure between cells that embeddings keep, in % of what a second measurement of the cells would keep.
 
     Attributes
     ----------
     table
-        One row for each embedding: ``structure_kept`` with ``low`` and ``high``, ``ceiling``, the share of the distance
-        between random cells that neighbours in a replicate save, ``r2`` of predicting a cell by the mean of its
-        neighbours, without any correction, and ``n_neighbors``.
+        One row for each embedding: ``structure_kept`` with ``low`` and ``high``; ``ceiling``, the share of the distance
+        between random cells that neighbours in a replicate save; ``r2``, the uncorrected coefficient of determination
+        of predicting a cell by the mean of its neighbours; and ``n_neighbors``.
     value
         ``structure_kept`` of each embedding, by name.
     per_population
         One row for each embedding and population: ``n_cells``, ``structure_kept``, ``low``, ``high``. Population -1
         holds the cells without counterpart.
     differences
-        One row for each pair of embeddings: ``difference`` of the first less the second, in points of %, with paired
+        One row for each pair of embeddings: ``difference``, first minus second, in percentage points, with paired
         ``low`` and ``high``.
     ceiling
-        Ceiling of each embedding, by name; equal for all that have as many neighbours.
+        Ceiling of each embedding, by name; equal for embeddings with equally many neighbours.
     seen
-        Whether the codes have seen the counts that they are judged by: values are then too high, in all of them.
+        Whether the codes have used the counts that they are judged by. All values are then too high.
     resampled
-        What was redrawn for the intervals, ``"cells"`` or ``"samples"``.
+        Units of the bootstrap, ``"cells"`` or ``"samples"``.
     n_cells
         Cells that were judged.
     parts
-        The same for further sets of cells, by name.
+        The same result for further sets of cells, by name.
 
     Examples
     --------
@@ -90,26 +90,27 @@ def structure_kept(
     level: float = 0.95,
     seed: int = 0,
 ) -> StructureKept:
-    r"""Measure how much nearer to each other, in programmes of genes, neighbours in an embedding are than random cells.
+    r"""Measure in gene programmes how much nearer to each other neighbours in an embedding are than random cells.
 
     Parameters
     ----------
     embeddings
-        By name, codes of all cells, shape ``(n_cells, n_latent)``, or a sparse graph, shape ``(n_cells, n_cells)``,
-        whose stored entries are neighbours, for methods without codes.
+        By name, codes of all cells, shape ``(n_cells, n_latent)``, or, for methods without codes, a sparse graph, shape
+        ``(n_cells, n_cells)``, whose stored entries are neighbours.
     programmes
-        Of :func:`programme_scores`, which draws the sample of cells where there are too many.
+        Result of :func:`programme_scores`, which also takes a sample if there are too many cells.
     cells
-        Rows of all cells that are judged, for example test cells; by default all. Neighbours are sought among all.
+        Rows that are judged, for example test cells; by default all. Neighbours are searched among all cells.
     parts
-        Rows of further sets of cells by name, each judged as ``cells`` are: neighbours are sought once.
+        Rows of further sets of cells by name, each judged like ``cells``. The neighbours are computed only once.
     sample
-        Sample, as a rule donor, of each cell, shape ``(n_cells,)``. With three or more in every batch they are redrawn
-        for the intervals, since cells of one sample are not independent.
+        Sample, usually donor, of each cell, shape ``(n_cells,)``. With three or more in every batch, samples are
+        resampled for the intervals, because cells of one sample are not independent.
     weights
-        ``"cells"``, or ``"populations"``: each population counts as much as any other, cells without one not at all.
+        ``"cells"``: all cells count equally. ``"populations"``: all populations count equally, and cells without a
+        population do not count.
     n_neighbors
-        Neighbours :math:`k` in codes. A graph has its own.
+        Neighbours :math:`k` in codes. Graphs keep their neighbours.
     n_bootstrap
         Draws of the intervals, the same for all embeddings.
     level
@@ -129,34 +130,35 @@ def structure_kept(
 
     Notes
     -----
-    With :math:`y` the scores of half B, :math:`N_i` the neighbours of cell :math:`i` in the codes, among cells of all
-    batches, and :math:`j` any cell, an embedding :math:`e` saves
+    With :math:`y` the scores of half B, :math:`N_i` the neighbours of cell :math:`i` in the codes among cells of all
+    batches, and :math:`j` any cell, the distance that an embedding :math:`e` saves is
 
     .. math:: g_i^e = \operatorname{mean}_j |y_i - y_j|^2 - \operatorname{mean}_{j \in N_i} |y_i - y_j|^2 ,
 
-    and :math:`\text{structure\_kept} = 100 \sum_i w_i g_i^e / \sum_i w_i g_i^A`, where neighbours :math:`N_i^A` in the
-    scores of half A, a replicate of the cells, give the ceiling. Noise of half B cancels in :math:`g`, so that random
-    codes have 0 for any :math:`k`, a population of any place has a row of its own, and of two populations that
-    are merged half of the difference is lost. The coefficient of determination of predicting a cell by the mean of its
-    neighbours (column ``r2``) orders embeddings alike, but random codes have :math:`-1/k`, and it forgives: of a
-    difference that is half lost it keeps three quarters. More than 100 % is possible: an embedding may know cells
-    better, from other genes, than half of the counts of these.
+    and :math:`\text{structure\_kept} = 100 \sum_i w_i g_i^e / \sum_i w_i g_i^A`. The ceiling comes from the neighbours
+    :math:`N_i^A` in the scores of half A, a replicate of the cells. Noise of half B cancels in :math:`g`: random codes
+    have 0 for any :math:`k`, each population can be judged separately, and if two populations are merged, half of their
+    difference is lost. The coefficient of determination of predicting a cell by the mean of its neighbours (column
+    ``r2``) ranks embeddings in the same order, but random codes have :math:`-1/k`, and it is less sensitive: when half
+    of a difference is lost it keeps three quarters. Values above 100 % are possible, as an embedding may know cells
+    better from other genes than half of the counts of these genes.
 
-    Only ranks of distances within an embedding matter, not their scale or how the embedding was made. A graph is
-    compared with a ceiling of as many neighbours as it has on average.
+    Only ranks of distances within an embedding matter, not their scale or how the embedding was made. The ceiling of a
+    graph uses as many neighbours as the graph has on average.
 
-    Of simulated cells with known places, maps that keep equally much of the true neighbourhoods (turned, scaled, layers
-    of tanh, stretched, and two neighbour graphs; 85, 70 and 50 %, ten draws of 1,200 cells) differ by 0.9 to 1.2
-    points, where the levels are 16 and 21 apart: layers of tanh read 0.7 to 0.9 above the mean of all six, the others
-    within 0.3 of it. They are read as 84.9, 68.8 and 48.1 %. In genes that codes have seen, principal components of the
-    same counts under the same maps differ by 0.3 to 0.6 points, and are read as 87.6, 71.4 and 50.3 %.
+    Measured on simulated cells with known positions, with six maps that keep the same share of the true neighbourhoods
+    (rotated, scaled, tanh layers, stretched, and two neighbour graphs; 85, 70 and 50 %, ten draws of 1,200 cells). Maps
+    of one level differ by 0.9 to 1.2 points, while the levels are 16 and 21 points apart: tanh layers score 0.7 to 0.9
+    above the mean of all six maps, the others within 0.3 of it. The mean scores are 84.9, 68.8 and 48.1 %. In genes
+    that the codes have used, principal components of the same counts under the same maps differ by 0.3 to 0.6 points
+    and score 87.6, 71.4 and 50.3 %.
 
-    Intervals redraw cells (or samples) both as judged cells and as neighbours of others, by the influence of each on
-    the sums; embeddings and the training that made them stay as they are.
+    Intervals resample cells (or samples) both as judged cells and as neighbours of others, by the influence of each
+    cell on the sums. They do not cover the training of the embeddings.
 
-    Settled on 4,000 cells of a retina, seven studies of blood and three protocols of cell lines: with 5, 15 and 50
-    neighbours values differ by at most 4 points and the order of methods stays; 15 are enough for the noise to average
-    out, and fewer than the cells of most rare types.
+    The default number of neighbours was chosen on 4,000 cells each of a retina, blood of seven studies and cell lines
+    of three protocols. With 5, 15 and 50 neighbours, values differ by at most 4 points and the order of methods stays.
+    15 neighbours average out the noise and are fewer than most rare types have cells.
 
     See Also
     --------
@@ -164,7 +166,7 @@ def structure_kept(
 
     Examples
     --------
-    Two batches with the same four types. Codes that tell the types keep the structure, random ones nothing:
+    Two batches with the same four types. Codes that separate the types keep the structure, random codes keep nothing:
 
     >>> import numpy as np
     >>> from scpareto.metrics import programme_scores, structure_kept
@@ -188,12 +190,12 @@ def structure_kept(
     if not 0 < level < 1:
         raise ValueError(f"`level` is {level}; give a coverage between 0 and 1.")
     n = len(programmes.rows)
-    n_all = _n_all(embeddings)
+    n_all = _count_cells(embeddings)
     if programmes.rows[-1] >= n_all:
         raise ValueError(f"`embeddings` have {n_all} cells; `programmes` were scored for more.")
     units = None if sample is None else np.asarray(sample)[programmes.rows]
     around = {
-        name: neighbor_weights(_of_rows(e, name, programmes.rows, n_all), name, n, k, seed=seed)
+        name: neighbor_weights(_select_rows(e, name, programmes.rows, n_all), name, n, k, seed=seed)
         for name, e in embeddings.items()
     }
     degrees = {name: max(round(mean_degree(w)), 1) for name, w in around.items()}
@@ -202,14 +204,14 @@ def structure_kept(
         for degree in sorted(set(degrees.values()))
     }
 
-    def of_cells(rows: ArrayLike | None) -> StructureKept:
-        judged = _judged(rows, n_all)[programmes.rows]
-        return _of_cells(judged, programmes, units, around, degrees, replicates, weights, draws, level, seed)
+    def judge(rows: ArrayLike | None) -> StructureKept:
+        judged = _judged_mask(rows, n_all)[programmes.rows]
+        return _judge_cells(judged, programmes, units, around, degrees, replicates, weights, draws, level, seed)
 
-    return replace(of_cells(cells), parts={name: of_cells(rows) for name, rows in (parts or {}).items()})
+    return replace(judge(cells), parts={name: judge(rows) for name, rows in (parts or {}).items()})
 
 
-def _of_cells(
+def _judge_cells(
     judged: NDArray[np.bool_],
     programmes: Programmes,
     units: NDArray[Any] | None,
@@ -221,9 +223,9 @@ def _of_cells(
     level: float,
     seed: int,
 ) -> StructureKept:
-    """Judge some of the cells, of known neighbours in each embedding and in replicates of as many neighbours."""
+    """Judge some of the cells, given the neighbours in each embedding and in replicates of the same degree."""
     n = len(programmes.rows)
-    unit, stratum, resampled = units_of(units, programmes.batch)
+    unit, stratum, resampled = resampling_units(units, programmes.batch)
     ids, pop = np.unique(programmes.populations, return_inverse=True)
     sizes = np.bincount(pop[judged], minlength=len(ids))
     targets = np.zeros((n, 1 + len(ids)))
@@ -255,18 +257,20 @@ def _of_cells(
     rows, rows_of_populations, rows_of_pairs = [], [], []
     for name in around:
         low, high = _interval(spread[name], level)
-        whole = [percent[name][0], low[0], high[0]]
-        rows.append([name, *whole, ceiling[name], r2[name], degrees[name]])
+        of_all_cells = [percent[name][0], low[0], high[0]]
+        rows.append([name, *of_all_cells, ceiling[name], r2[name], degrees[name]])
         for c in np.flatnonzero(sizes > 0):
-            own = [percent[name][1 + c], low[1 + c], high[1 + c]]
-            rows_of_populations.append([name, int(ids[c]), int(sizes[c]), *own])
+            estimate = [percent[name][1 + c], low[1 + c], high[1 + c]]
+            rows_of_populations.append([name, int(ids[c]), int(sizes[c]), *estimate])
     for first, second in combinations(around, 2):
         low, high = _interval(spread[first][:, :1] - spread[second][:, :1], level)
         rows_of_pairs.append([first, second, percent[first][0] - percent[second][0], low[0], high[0]])
     return StructureKept(
-        table=pd.DataFrame(rows, columns=["embedding", *_VALUE, "ceiling", "r2", "n_neighbors"]),
+        table=pd.DataFrame(rows, columns=["embedding", *_VALUE_COLUMNS, "ceiling", "r2", "n_neighbors"]),
         value={name: float(percent[name][0]) for name in around},
-        per_population=pd.DataFrame(rows_of_populations, columns=["embedding", "population", "n_cells", *_VALUE]),
+        per_population=pd.DataFrame(
+            rows_of_populations, columns=["embedding", "population", "n_cells", *_VALUE_COLUMNS]
+        ),
         differences=pd.DataFrame(rows_of_pairs, columns=["first", "second", "difference", "low", "high"]),
         ceiling=ceiling,
         seen=programmes.seen,
@@ -276,7 +280,7 @@ def _of_cells(
 
 
 def _percent(saved: NDArray[np.float64], ceiling: NDArray[np.float64]) -> NDArray[np.float64]:
-    """In %, NaN where a replicate saves nothing: there is no structure."""
+    """Return ``saved`` in % of the ceiling; NaN where a replicate saves nothing, as there is no structure."""
     return np.divide(100 * saved, ceiling, out=np.full_like(saved, np.nan, dtype=np.float64), where=ceiling > 0)
 
 
@@ -284,14 +288,14 @@ def _interval(draws: NDArray[np.float64], level: float) -> NDArray[np.float64]:
     return np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
 
 
-def _n_all(embeddings: Mapping[str, Any]) -> int:
+def _count_cells(embeddings: Mapping[str, Any]) -> int:
     numbers = {name: e.shape[0] if sparse.issparse(e) else len(np.asarray(e)) for name, e in embeddings.items()}
     if len(set(numbers.values())) > 1:
         raise ValueError(f"`embeddings` have different numbers of cells ({numbers}); give the same cells.")
     return next(iter(numbers.values()))
 
 
-def _judged(cells: ArrayLike | None, n_cells: int) -> NDArray[np.bool_]:
+def _judged_mask(cells: ArrayLike | None, n_cells: int) -> NDArray[np.bool_]:
     if cells is None:
         return np.ones(n_cells, dtype=bool)
     judged = np.zeros(n_cells, dtype=bool)
@@ -299,8 +303,8 @@ def _judged(cells: ArrayLike | None, n_cells: int) -> NDArray[np.bool_]:
     return judged
 
 
-def _of_rows(embedding: Any, name: str, rows: NDArray[np.int64], n_cells: int) -> Any:
-    """Return the rows of an embedding that programmes were scored for."""
+def _select_rows(embedding: Any, name: str, rows: NDArray[np.int64], n_cells: int) -> Any:
+    """Return the rows of an embedding for which programmes were scored."""
     if sparse.issparse(embedding):
         if len(rows) < n_cells:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What is technical about a cell, or no type of its own, and what share of a difference that explains."""
+"""Technical covariates of cells, and the share of a difference between groups that they explain."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ G2M_PHASE = frozenset(
     "RANGAP1 SMC4 TACC3 TMPO TOP2A TPX2 TTK TUBB4B UBE2C".split()
 )
 """Genes of the phases after Tirosh et al. (2016), Science 352:189; upper case, as of human and mouse."""
-_LEAST_GENES = 5
-_DEEP = 0.9
+_MIN_GENES = 5
+_DEEP_QUANTILE = 0.9
 
 
 def technical_covariates(
     counts: Any, gene_names: Sequence[str] | None, batch: NDArray[np.int64]
 ) -> dict[str, NDArray[np.float64]]:
-    """Return what is technical about each cell, by name.
+    """Return the technical covariates of each cell, by name.
 
-    Log depth, log number of detected genes, how far log depth exceeds its .9 quantile in the batch (as in doublets),
-    and, where gene names tell, the share of mitochondrial counts and scores of the phases S and G2/M.
+    These are log depth, log number of detected genes, the excess of log depth over its .9 quantile in the batch (high
+    for doublets), and, with gene names, the share of mitochondrial counts and the scores of the phases S and G2/M.
     """
     total = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     depth = np.log1p(total)
     deep = np.zeros_like(depth)
-    for own in np.unique(batch):
-        cells = batch == own
-        deep[cells] = np.maximum(depth[cells] - np.quantile(depth[cells], _DEEP), 0)
-    found = {"depth": depth, "detected genes": np.log1p(np.asarray((counts > 0).sum(axis=1)).ravel())}
-    found["doublet-like depth"] = deep
+    for total_of_genes in np.unique(batch):
+        cells = batch == total_of_genes
+        deep[cells] = np.maximum(depth[cells] - np.quantile(depth[cells], _DEEP_QUANTILE), 0)
+    covariates = {"depth": depth, "detected genes": np.log1p(np.asarray((counts > 0).sum(axis=1)).ravel())}
+    covariates["doublet-like depth"] = deep
     names = [str(name).upper() for name in ([] if gene_names is None else gene_names)]
     mitochondrial = [i for i, name in enumerate(names) if name.startswith("MT-")]
     if mitochondrial:
-        own = np.asarray(counts[:, mitochondrial].sum(axis=1), dtype=np.float64).ravel()
-        found["mitochondrial share"] = own / np.maximum(total, 1)
+        total_of_genes = np.asarray(counts[:, mitochondrial].sum(axis=1), dtype=np.float64).ravel()
+        covariates["mitochondrial share"] = total_of_genes / np.maximum(total, 1)
     for phase, genes in (("cell cycle S", S_PHASE), ("cell cycle G2/M", G2M_PHASE)):
         columns = [i for i, name in enumerate(names) if name in genes]
-        if len(columns) >= _LEAST_GENES:
+        if len(columns) >= _MIN_GENES:
             factor = np.median(total) / np.maximum(total, 1)
-            own = np.asarray(counts[:, columns].sum(axis=1), dtype=np.float64).ravel()
-            found[phase] = np.log1p(own * factor)
-    return found
+            total_of_genes = np.asarray(counts[:, columns].sum(axis=1), dtype=np.float64).ravel()
+            covariates[phase] = np.log1p(total_of_genes * factor)
+    return covariates
 
 
 def explained_differences(
@@ -66,16 +66,17 @@ def explained_differences(
     contrasts: Contrasts,
     axes: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    r"""Return the share of each contrast, along its axis, that covariates explain together and one by one.
+    r"""Return the share of each contrast, along its axis, that covariates explain jointly and one by one.
 
     Returns
     -------
-    Shape ``(1 + n_covariates, n_contrasts)``, in [0, 1]: all together first.
+    Shape ``(1 + n_covariates, n_contrasts)``, in [0, 1]; the first row is the joint share.
 
     Notes
     -----
-    Slopes :math:`\beta` of the scores on covariates :math:`u` are those within groups, over all groups of a batch, so
-    that types that happen to differ in depth are not taken for depth; the share of a contrast with axis :math:`a` is
+    Slopes :math:`\beta` of the scores on covariates :math:`u` are estimated within groups, over all groups of a batch,
+    so that a difference between types of different depth is not attributed to depth. The share of a contrast with axis
+    :math:`a` is
     :math:`(\bar u_2 - \bar u_1)^\top \beta a / (\bar y_2 - \bar y_1)^\top a`.
     """
     group, n_groups = groups.of_cell, len(groups.size)
@@ -84,15 +85,15 @@ def explained_differences(
     y, u = scores[inside] - means[group[inside]], covariates[inside] - levels[group[inside]]
     batch = groups.batch[group[inside]]
     rise = contrasts.differences(levels)
-    whole = (contrasts.differences(means) * axes).sum(axis=1)
-    told = np.zeros((1 + covariates.shape[1], len(axes)))
-    for own in np.unique(groups.batch):
-        cells, columns = batch == own, np.flatnonzero(contrasts.batch == own)
-        together = np.linalg.lstsq(u[cells], y[cells], rcond=1e-6)[0]
-        told[0, columns] = ((rise[columns] @ together) * axes[columns]).sum(axis=1)
+    difference = (contrasts.differences(means) * axes).sum(axis=1)
+    explained = np.zeros((1 + covariates.shape[1], len(axes)))
+    for b in np.unique(groups.batch):
+        cells, columns = batch == b, np.flatnonzero(contrasts.batch == b)
+        slopes = np.linalg.lstsq(u[cells], y[cells], rcond=1e-6)[0]
+        explained[0, columns] = ((rise[columns] @ slopes) * axes[columns]).sum(axis=1)
         for c in range(covariates.shape[1]):
             power = float(u[cells, c] @ u[cells, c])
             if power > 0:
                 slope = u[cells, c] @ y[cells] / power
-                told[1 + c, columns] = rise[columns, c] * (axes[columns] @ slope)
-    return np.clip(np.divide(told, whole, out=np.zeros_like(told), where=whole > 0), 0, 1)
+                explained[1 + c, columns] = rise[columns, c] * (axes[columns] @ slope)
+    return np.clip(np.divide(explained, difference, out=np.zeros_like(explained), where=difference > 0), 0, 1)

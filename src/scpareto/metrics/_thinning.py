@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def thinned_halves(counts: ArrayLike | sparse.spmatrix | sparse.sparray, *, seed: int = 0) -> tuple[Any, Any]:
-    r"""Deal the molecules of each cell at random into two halves, as if the cell had been measured twice.
+    r"""Divide the molecules of each cell at random into two halves, as if the cell had been measured twice.
 
     Parameters
     ----------
     counts
         Counts, shape ``(n_cells, n_genes)``, dense or sparse. They are not changed.
     seed
-        Seed of the deal.
+        Seed of the division.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def thinned_halves(counts: ArrayLike | sparse.spmatrix | sparse.sparray, *, seed
     Raises
     ------
     ValueError
-        If ``counts`` is no matrix, or if counts are missing, infinite, negative or fractional.
+        If ``counts`` is not a matrix, or if counts are missing, infinite, negative or fractional.
 
     Notes
     -----
@@ -38,8 +38,8 @@ def thinned_halves(counts: ArrayLike | sparse.spmatrix | sparse.sparray, *, seed
 
     .. math:: a \sim \operatorname{Binomial}(x, 1/2), \quad b = x - a .
 
-    If :math:`x` is Poisson of mean :math:`\mu`, the halves are independent and each is Poisson of mean :math:`\mu/2`:
-    noise of the one says nothing of the noise of the other, so that what both share is the cell.
+    If :math:`x` is Poisson with mean :math:`\mu`, the halves are independent and each is Poisson with mean
+    :math:`\mu/2`. Their noise is independent, so that only the biology of the cell is common to both.
 
     References
     ----------
@@ -62,7 +62,7 @@ def thinned_halves(counts: ArrayLike | sparse.spmatrix | sparse.sparray, *, seed
     one, other = matrix.copy(), matrix.copy()
     one.data = rng.binomial(matrix.data.astype(np.int64), 0.5).astype(matrix.dtype)
     other.data = matrix.data - one.data
-    # About as many molecules as halves: most entries of either half are zero and need not be carried along.
+    # Most counts are small, so that many entries of each half are zero and need not be stored.
     one.eliminate_zeros()
     other.eliminate_zeros()
     return one, other

@@ -9,14 +9,14 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# As small as in scikit-learn: it orders tied cells at random and is far below any distance that carries meaning.
+# As in scikit-learn: small enough to order tied cells only, far below any meaningful distance.
 _TIE_NOISE = 1e-10
 
 
 def break_ties(codes: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     """Return centred codes plus noise of relative size 1e-10, so that no two cells are at exactly the same place.
 
-    Neighbour searches list tied cells in the order of the rows, which often is the order of the batches.
+    Neighbour searches return tied cells in the order of the rows, which is often the order of the batches.
     """
     # Centred first: next to a large common offset the noise would be lost in rounding.
     centred = codes - codes.mean(axis=0)

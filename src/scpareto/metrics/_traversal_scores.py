@@ -1,4 +1,4 @@
-"""What moving one dimension of a code does to generated cells."""
+"""Scores of latent traversals: how generated cells change along each dimension of a code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scpareto.metrics._checks import check_labels, check_matrix
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-_INACTIVE = 0.02
+_MIN_ACTIVE_SHARE = 0.02
 
 
 def traversal_scores(
@@ -24,8 +24,7 @@ def traversal_scores(
     Parameters
     ----------
     moved
-        Generated cells along each dimension, shape ``(n_latent, n_values, n_genes)``, everything but the dimension
-        held fixed.
+        Generated cells along each dimension, shape ``(n_latent, n_values, n_genes)``, with all other dimensions fixed.
     real, labels
         Expression of real cells, shape ``(n_cells, n_genes)``, and their types, shape ``(n_cells,)``; both or neither.
     n_neighbors
@@ -34,9 +33,9 @@ def traversal_scores(
     Returns
     -------
     pandas.DataFrame
-        One row per dimension: ``variance_share``, its share of the variance along all dimensions (sum over genes);
-        ``type_changes``, share of its cells whose type differs from that of most of them, NaN without labels;
-        ``active``, whether the share is at least 0.02.
+        One row per dimension: ``variance_share``, its share of the variance along all dimensions (summed over genes);
+        ``type_changes``, share of its cells whose type differs from the most frequent type, NaN without labels;
+        ``active``, whether the variance share is at least 0.02.
 
     Raises
     ------
@@ -71,6 +70,6 @@ def traversal_scores(
         predicted = voters.predict(cells.reshape(-1, cells.shape[2])).reshape(cells.shape[:2])
         changes = np.array([1 - np.unique(row, return_counts=True)[1].max() / len(row) for row in predicted])
     return pd.DataFrame(
-        {"variance_share": share, "type_changes": changes, "active": share >= _INACTIVE},
+        {"variance_share": share, "type_changes": changes, "active": share >= _MIN_ACTIVE_SHARE},
         index=pd.RangeIndex(len(cells), name="dimension"),
     )
