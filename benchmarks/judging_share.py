@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 RESULT = Path(__file__).parent / "results" / "judging_share.csv"
 EPOCHS: dict[int, dict[str, int]] = {2000: {}, 50_000: {"max_epochs": 8, "max_epochs_pretrain": 4}}
 ALL_EPOCHS = {2000: None, 50_000: 160}
-JUDGING = ("_along_path.judged_curve", "_along_path._judge_places", "_train_front.judge_run")
+JUDGING = ("_along_path.judge_path", "_along_path._judge_places", "_train_front.judge_run")
 
 
 def main() -> None:

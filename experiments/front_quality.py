@@ -66,7 +66,7 @@ def train(setting: str, dataset: str, method: str, seed: int) -> pd.DataFrame:
     import torch
 
     import scpareto as sp
-    from scpareto.front._checks import checked_split
+    from scpareto.front._checks import check_split
 
     options = SETTINGS[setting]
     adata = load(dataset, n_genes=options["n_genes"], seed=seed)
@@ -81,7 +81,7 @@ def train(setting: str, dataset: str, method: str, seed: int) -> pd.DataFrame:
     if method == "warm_start":
         how = {"method": "pareto_mtl", "warm_start": "path"}
     if method == "repeated":
-        split = checked_split(None, adata.obs["batch"].to_numpy(), seed)
+        split = check_split(None, adata.obs["batch"].to_numpy(), seed)
         how = {"method": "scalarization", "split": [split.train, split.validation, split.test]}
     model = sp.model.ParetoVI(adata, seed=seed + (REPEATED if method == "repeated" else 0))
     begun = time.process_time()

@@ -293,7 +293,7 @@ def _add_disks() -> None:
 
         import scpareto.front._store as store
 
-        put = store.PartStore.put
+        put = store.ResultStore.put
 
         def full(self: Any, name: str, part: Any) -> None:
             if name != "pretraining" and not Fill.done:
@@ -301,7 +301,7 @@ def _add_disks() -> None:
                 _full_after(100)
             put(self, name, part)
 
-        store.PartStore.put = full
+        store.ResultStore.put = full
         try:
             model.train(**SHORT, method="scalarization", checkpoint_dir=folder / "c")
         except (OSError, RuntimeError) as error:
@@ -310,7 +310,7 @@ def _add_disks() -> None:
             raise AssertionError("the disk was full")
         finally:
             _enough()
-            store.PartStore.put = put
+            store.ResultStore.put = put
         assert "checkpoint" in told or str(folder / "c") in told, told
         assert limit
         assert not list((folder / "c").glob("*.tmp")), "half a part is left behind"

@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 import zarr
 
-from scpareto._cells._blocks import in_memory, row_blocks, rows_of
+from scpareto._cells._blocks import is_in_memory, read_rows, row_blocks
 
 
 @pytest.fixture
@@ -37,13 +37,13 @@ class Lazy:
 @pytest.mark.parametrize("n_rows", [1, 7, 23, 100])
 def test_blocks_are_the_rows_in_order(matrix, tmp_path, store, n_rows):
     stored = store(matrix, tmp_path)
-    assert not in_memory(stored)
+    assert not is_in_memory(stored)
     blocks = list(row_blocks(stored, n_rows))
     assert [first for first, _ in blocks] == list(range(0, 23, n_rows))
-    assert all(in_memory(block) and block.shape[0] <= n_rows for _, block in blocks)
+    assert all(is_in_memory(block) and block.shape[0] <= n_rows for _, block in blocks)
     dense = [block.toarray() if sp.issparse(block) else block for _, block in blocks]
     np.testing.assert_array_equal(np.concatenate(dense), matrix.toarray())
-    some = rows_of(stored, np.array([2, 3, 11]))
+    some = read_rows(stored, np.array([2, 3, 11]))
     np.testing.assert_array_equal(some.toarray() if sp.issparse(some) else some, matrix[[2, 3, 11]].toarray())
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scpareto._cells import check_categories, check_column, check_numbers, key_of, keys_of
+from scpareto._cells import check_categories, check_column, check_numbers, parse_key, parse_keys
 
 CELLS = pd.Index([f"cell_{i}" for i in range(60)])
 TWO = np.arange(60) % 2
@@ -131,22 +131,22 @@ def test_a_column_that_is_there_twice_is_refused():
 def test_names_come_as_a_list_whatever_holds_them(names):
     once = list(dict.fromkeys(names)) or None
     for hold in (list, tuple, pd.Index, lambda x: np.array(x, dtype=object), lambda x: (name for name in x)):
-        assert keys_of(hold(names), "keys") == once
+        assert parse_keys(hold(names), "keys") == once
 
 
 def test_one_name_is_a_list_of_one_and_the_other_way_round():
-    assert keys_of("batch", "keys") == ["batch"]
-    assert keys_of(None, "keys") is key_of(None, "key") is None
-    assert key_of("batch", "key") == key_of(["batch"], "key") == key_of(("batch", "batch"), "key") == "batch"
+    assert parse_keys("batch", "keys") == ["batch"]
+    assert parse_keys(None, "keys") is parse_key(None, "key") is None
+    assert parse_key("batch", "key") == parse_key(["batch"], "key") == parse_key(("batch", "batch"), "key") == "batch"
 
 
 @pytest.mark.parametrize("given", [{"a", "b"}, {"a": 1}, 5, ["a", None], ["a", 1], [["a"]]])
 def test_names_without_order_and_what_is_no_name_are_refused(given):
     with pytest.raises(TypeError, match="nuisance_keys="):
-        keys_of(given, "nuisance_keys")
+        parse_keys(given, "nuisance_keys")
 
 
 @pytest.mark.parametrize("given", [["a", "b"], [], 0, {"a"}])
 def test_several_columns_for_one_are_refused(given):
     with pytest.raises(TypeError, match="batch_key="):
-        key_of(given, "batch_key")
+        parse_key(given, "batch_key")

@@ -8,7 +8,7 @@ import torch
 from scvi.data import AnnTorchDataset
 from scvi.dataloaders import AnnDataLoader
 
-from scpareto._cells._indexed import CELL_INDEX, IndexedDataset, with_cell_index
+from scpareto._cells._indexed import CELL_INDEX, IndexedDataset, add_cell_index
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def manager(adata, untrained):
 @pytest.mark.parametrize("indices", [None, np.arange(199, 40, -3)], ids=["all", "some"])
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_the_rows_of_a_minibatch_are_those_of_its_cells(manager, adata, indices, shuffle):
-    loader = AnnDataLoader(with_cell_index(manager), indices=indices, batch_size=32, shuffle=shuffle)
+    loader = AnnDataLoader(add_cell_index(manager), indices=indices, batch_size=32, shuffle=shuffle)
     counts, seen = torch.from_numpy(adata.X.toarray()), []
     for batch in loader:
         assert batch[CELL_INDEX].shape == (len(batch["X"]), 1)
@@ -67,7 +67,7 @@ def test_backed_data_come_in_ascending_order(simulate, untrained, tmp_path):
 
 def test_manager_and_data_are_left_as_they_are(manager, adata):
     before = set(adata.obs), set(manager.data_registry)
-    twin = with_cell_index(manager)
+    twin = add_cell_index(manager)
     assert twin is not manager
     assert (set(adata.obs), set(manager.data_registry)) == before
     assert CELL_INDEX not in next(iter(AnnDataLoader(manager, batch_size=8)))

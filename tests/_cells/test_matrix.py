@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from scpareto._cells import as_rows, holds_counts, in_order, matrix_of, principal_components, row_blocks
+from scpareto._cells import as_row_matrix, get_matrix, holds_counts, principal_components, row_blocks, to_canonical
 
 PARTS = ("data", "indices", "indptr")
 
@@ -55,7 +55,7 @@ def test_the_same_numbers_come_out_whatever_the_order_and_the_parts(n, m, seed, 
     dense = rng.poisson(1.0, (n, m)).astype(float)
     made = stored_as(dense, rng, make=getattr(sparse, f"{layout}_matrix"))
     before = [getattr(made, part).copy() for part in PARTS]
-    found = in_order(made)
+    found = to_canonical(made)
     np.testing.assert_array_equal(found.toarray(), dense)
     assert found.format == layout
     fresh = type(found)((found.data, found.indices, found.indptr), shape=found.shape)
@@ -72,9 +72,9 @@ def test_no_number_in_indices_or_indptr_gets_past_the_gate_unless_the_matrix_sta
     values[rng.integers(len(values))] = value
     if not whole(made):
         with pytest.raises(ValueError, match="broken sparse matrix"):
-            in_order(made)
+            to_canonical(made)
         return
-    found = in_order(made)
+    found = to_canonical(made)
     assert found.indptr[0] == 0
     assert (np.diff(found.indptr) >= 0).all()
     assert found.indptr[-1] == len(found.data) == len(found.indices)
@@ -83,8 +83,8 @@ def test_no_number_in_indices_or_indptr_gets_past_the_gate_unless_the_matrix_sta
 
 def test_what_is_in_order_is_not_copied():
     for values in (np.ones((3, 2)), sparse.eye(3, format="csr"), sparse.eye(3, format="csc")):
-        assert in_order(values) is values
-        assert as_rows(values) is values
+        assert to_canonical(values) is values
+        assert as_row_matrix(values) is values
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_what_is_in_order_is_not_copied():
 )
 def test_a_broken_matrix_is_refused_with_the_place(part, place, value, said):
     with pytest.raises(ValueError, match=f"The matrix is a broken sparse matrix: .*{said}"):
-        in_order(broken(part, place, value))
+        to_canonical(broken(part, place, value))
 
 
 def test_a_broken_matrix_of_an_anndata_is_named_with_the_cell():
@@ -111,19 +111,19 @@ def test_a_broken_matrix_of_an_anndata_is_named_with_the_cell():
     with pytest.raises(
         ValueError, match=r"adata\.layers\['own'\] is a broken .* cell 'b' has an entry for gene number 9"
     ):
-        matrix_of(adata, "own")
-    assert matrix_of(adata, None) is adata.X
+        get_matrix(adata, "own")
+    assert get_matrix(adata, None) is adata.X
 
 
 def test_small_integers_do_not_begin_anew_when_they_are_added_up():
     made = sparse.csr_matrix((np.array([200, 100], np.uint8), np.array([0, 0]), np.array([0, 2])), shape=(1, 1))
-    assert in_order(made).toarray().item() == 300
+    assert to_canonical(made).toarray().item() == 300
 
 
 def test_values_that_are_stored_behind_the_last_row_are_left_out():
     made = sparse.csr_matrix(np.array([[1.0, 2.0], [0.0, 3.0]]))
     made.data, made.indices = np.append(made.data, np.nan), np.append(made.indices, 77)
-    np.testing.assert_array_equal(in_order(made).toarray(), [[1, 2], [0, 3]])
+    np.testing.assert_array_equal(to_canonical(made).toarray(), [[1, 2], [0, 3]])
 
 
 @pytest.mark.parametrize("dtype", [">f4", ">i4", np.float16, np.longdouble])
@@ -136,7 +136,7 @@ def test_numbers_come_in_a_type_that_torch_reads(dtype, make):
     values = values.astype(dtype) if make is np.asarray else values
     if make is sparse.csr_matrix:
         values.data = values.data.astype(dtype)
-    found = in_order(values)
+    found = to_canonical(values)
     assert found.dtype.isnative
     assert found.dtype.itemsize in (4, 8)
     np.testing.assert_array_equal(found.toarray() if sparse.issparse(found) else found, dense)
@@ -145,12 +145,12 @@ def test_numbers_come_in_a_type_that_torch_reads(dtype, make):
 @pytest.mark.parametrize("dtype", [object, "U3", complex, "datetime64[D]"])
 def test_what_is_no_number_is_refused(dtype):
     with pytest.raises(ValueError, match="which are no numbers"):
-        in_order(np.array([[1, 2]]).astype(dtype))
+        to_canonical(np.array([[1, 2]]).astype(dtype))
 
 
 def test_masked_numbers_are_refused_with_the_way_on():
     with pytest.raises(ValueError, match=r"adata.X is a masked array.*adata.X.filled\(0\)"):
-        in_order(np.ma.masked_less(np.ones((2, 2)), 2), "adata.X")
+        to_canonical(np.ma.masked_less(np.ones((2, 2)), 2), "adata.X")
 
 
 def test_numbers_of_a_whole_are_those_of_its_parts():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from scpareto._cells import Expected
+from scpareto._cells import MinibatchFormat
 
-EXPECTED = Expected(n_genes=3, n_batches=2, n_labels=2, n_categories=(2, 4), n_continuous=1)
+EXPECTED = MinibatchFormat(n_genes=3, n_batches=2, n_labels=2, n_categories=(2, 4), n_continuous=1)
 GOOD = {
     "X": torch.ones(5, 3),
     "batch": torch.tensor([[0], [1], [0], [1], [1]]),

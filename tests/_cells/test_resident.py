@@ -7,7 +7,7 @@ from scipy import sparse
 from scvi.dataloaders import DataSplitter
 
 from scpareto import datasets
-from scpareto._cells._indexed import with_cell_index
+from scpareto._cells._indexed import add_cell_index
 from scpareto._cells._resident import ResidentDataset, SparseRows, bytes_needed, resident_dataset
 from scpareto.front import stratified_split
 from scpareto.model import ParetoVI
@@ -35,7 +35,7 @@ def test_minibatches_are_those_of_the_data_loader(adata, dense):
     manager = managed(adata, continuous_covariate_keys=["quality"], nuisance_keys=["donor"])
     split, found = stratified_split(adata.obs["batch"]), []
     for dataset in (None, ResidentDataset(manager, CPU)):
-        twin = with_cell_index(manager, dataset)
+        twin = add_cell_index(manager, dataset)
         data = DataSplitter(twin, external_indexing=[split.train, split.validation, split.test], batch_size=32)
         data.setup()
         torch.manual_seed(0)

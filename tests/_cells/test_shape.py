@@ -11,7 +11,7 @@ import pytest
 import scanpy as sc
 
 from scpareto._cells import check_anndata, check_annotated, check_one_type, check_shape
-from scpareto._cells._where_counts import where_counts_are
+from scpareto._cells._where_counts import find_counts
 from scpareto.datasets import simulate_batches
 
 
@@ -54,7 +54,7 @@ def test_columns_of_several_types_are_refused():
 def test_counts_beside_normalised_expression_are_found():
     adata = simulate()
     adata.layers["umi"] = adata.X.copy()
-    hint, normalised = where_counts_are(log_normalised(adata), None)
+    hint, normalised = find_counts(log_normalised(adata), None)
     assert (hint, normalised) == ("The counts are in adata.layers['umi']: give layer='umi'.", True)
     adata = simulate()
     adata.raw = adata.copy()
@@ -69,10 +69,10 @@ def test_corrected_counts_are_not_taken_for_normalised_ones():
     adata = simulate()
     adata.raw = adata.copy()
     adata.X = (adata.X * 0.9).astype(np.float32)
-    hint, normalised = where_counts_are(adata, None)
+    hint, normalised = find_counts(adata, None)
     assert "adata.raw" in hint
     assert not normalised
-    assert where_counts_are(log_normalised(simulate()), None) == ("", False)
+    assert find_counts(log_normalised(simulate()), None) == ("", False)
 
 
 @pytest.mark.parametrize("given", ["cells.h5ad", Path("cells.h5ad")])

@@ -8,12 +8,12 @@ import torch
 from lightning.pytorch import LightningDataModule
 from scipy import sparse
 
-from scpareto._cells import CELL_INDEX, Expected, StandIns, Stream
+from scpareto._cells import CELL_INDEX, MinibatchFormat, NearestPopulation, Stream
 from scpareto._cells._held import RandomCells
 from scpareto._cells._stream import NO_VALIDATION
 
 N_TRAIN, N_VALIDATION = 1000, 300
-EXPECTED = Expected(n_genes=4, n_batches=2)
+EXPECTED = MinibatchFormat(n_genes=4, n_batches=2)
 
 
 def cells(first, last):
@@ -54,14 +54,14 @@ def numbers(held, part):
 
 def test_few_cells_are_all_held_and_every_loader_is_read_once():
     module = Parts()
-    held = Stream(module, EXPECTED).held(0)
+    held = Stream(module, EXPECTED).hold_cells(0)
     assert module.asked == ["train", "validation"]
     assert held.n_cells == {"train": N_TRAIN, "validation": N_VALIDATION}
     assert numbers(held, "train").tolist() == list(range(N_TRAIN))
 
 
 def test_a_third_of_the_validation_cells_stops_and_the_others_are_judged():
-    held = Stream(Parts(), EXPECTED).held(0)
+    held = Stream(Parts(), EXPECTED).hold_cells(0)
     stopping, judged = set(numbers(held, "validation")), set(numbers(held, "test"))
     assert stopping.isdisjoint(judged)
     assert stopping | judged == set(range(N_TRAIN, N_TRAIN + N_VALIDATION))
@@ -69,19 +69,19 @@ def test_a_third_of_the_validation_cells_stops_and_the_others_are_judged():
 
 
 def test_test_cells_of_the_module_are_those_that_are_judged():
-    held = Stream(WithTest(), EXPECTED).held(0)
+    held = Stream(WithTest(), EXPECTED).hold_cells(0)
     assert numbers(held, "validation").tolist() == list(range(N_TRAIN, N_TRAIN + N_VALIDATION))
     assert numbers(held, "test").tolist() == list(range(2000, 2100))
 
 
 def test_of_many_cells_a_share_of_each_part_is_held():
-    held = Stream(Parts(), EXPECTED).held(0, most=200)
+    held = Stream(Parts(), EXPECTED).hold_cells(0, most=200)
     assert {name: len(part) for name, part in held.split.items()} == {"train": 140, "validation": 20, "test": 40}
     assert held.n_cells == {"train": N_TRAIN, "validation": N_VALIDATION}
 
 
 def test_the_same_seed_holds_the_same_cells_and_another_one_others():
-    found = [Stream(Parts(), EXPECTED).held(seed, most=200) for seed in (0, 0, 1)]
+    found = [Stream(Parts(), EXPECTED).hold_cells(seed, most=200) for seed in (0, 0, 1)]
     np.testing.assert_array_equal(numbers(found[0], "train"), numbers(found[1], "train"))
     assert set(numbers(found[0], "train")) != set(numbers(found[2], "train"))
 
@@ -121,7 +121,7 @@ def test_a_module_without_validation_cells_is_refused():
 
     for module in (Training(), Inherited()):
         with pytest.raises(ValueError, match=NO_VALIDATION[:40]):
-            Stream(module, EXPECTED).held(0)
+            Stream(module, EXPECTED).hold_cells(0)
 
 
 def test_what_the_module_converts_before_a_minibatch_is_used():
@@ -132,7 +132,7 @@ def test_what_the_module_converts_before_a_minibatch_is_used():
         def on_before_batch_transfer(self, batch, dataloader_idx):
             return dict(zip(("X", "batch"), batch, strict=True))
 
-    assert Stream(Tuples(), EXPECTED).held(0).n_cells["train"] == N_TRAIN
+    assert Stream(Tuples(), EXPECTED).hold_cells(0).n_cells["train"] == N_TRAIN
 
 
 def test_a_cell_of_the_nearest_population_of_the_batch_stands_in():
@@ -140,14 +140,14 @@ def test_a_cell_of_the_nearest_population_of_the_batch_stands_in():
     kinds = np.tile([0, 1], 100)
     batch = np.repeat([0, 1], 100)
     counts = rng.poisson(np.where(kinds[:, None] == np.arange(20) // 10, 8, 1)).astype(np.float32)
-    found = StandIns(sparse.csr_matrix(counts), batch, kinds, np.arange(0, 200, 2) + np.tile([0, 1], 50))
+    found = NearestPopulation(sparse.csr_matrix(counts), batch, kinds, np.arange(0, 200, 2) + np.tile([0, 1], 50))
     rows = found(torch.from_numpy(counts), torch.from_numpy(batch)[:, None]).numpy().ravel()
     np.testing.assert_array_equal(kinds[rows], kinds)
     np.testing.assert_array_equal(batch[rows], batch)
     unknown = found(torch.from_numpy(counts), torch.full((200, 1), 2)).numpy().ravel()
     np.testing.assert_array_equal(kinds[unknown], kinds)
-    stream = Stream(Parts(), Expected(n_genes=20, n_batches=2))
-    stream.stand_ins = found
+    stream = Stream(Parts(), MinibatchFormat(n_genes=20, n_batches=2))
+    stream.nearest_population = found
     stream.minibatches = lambda part: [{"X": torch.from_numpy(counts), "batch": torch.from_numpy(batch)[:, None]}]
     read = torch.cat([cut[CELL_INDEX] for cut in stream.training(64)]).numpy().ravel()
     np.testing.assert_array_equal(read, rows)

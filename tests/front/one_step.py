@@ -56,7 +56,7 @@ def front_plan(adapter, objective, recipe):
 def path_plan(adapter, objective, recipe):
     plan = PathPlan(adapter, [objective.along_path(2)], PathWeighing(Scaler("start", [50.0, 0.0], [60.0, 0.5])), recipe)
     # The first place that this seed draws lies between the ends.
-    plan.begin_piece(0)
+    plan.start_piece(0)
     return plan, {f"{control}.{i}": p for control in (1, 2) for i, p in enumerate(plan.path.parameters_of(control))}
 
 

@@ -5,7 +5,7 @@ import pytest
 from scvi.dataloaders import AnnDataLoader
 
 from scpareto.front import Split, stratified_split
-from scpareto.front._build import build_objectives, check_targets, paired, resolve_target
+from scpareto.front._build import build_objectives, check_targets, pair_options, resolve_target
 from scpareto.objectives import Classifier, Mine, objective_class, objective_names
 from scpareto.train import PRACTICAL, PUBLISHED
 from scpareto.train._adapter import get_adapter
@@ -27,18 +27,18 @@ def adapter(model):
 def build(adapter, model):
     """Build objectives: ``build(names, options=None, recipe=PRACTICAL)`` gives them and their clusterings."""
     return lambda names, options=None, recipe=PRACTICAL: build_objectives(
-        paired(names, options), adapter, model.adata_manager, recipe, N_TRAIN
+        pair_options(names, options), adapter, model.adata_manager, recipe, N_TRAIN
     )[:2]
 
 
 def test_names_and_options_are_paired():
-    assert paired("mine", None) == [("mine", {})]
-    assert paired("mine", {"on": "mean"}) == [("mine", {"on": "mean"})]
-    assert paired(["mine"], {"on": "mean"}) == [("mine", {"on": "mean"})]
-    assert paired(("mine", "hsic"), None) == paired(["mine", "hsic"], {}) == [("mine", {}), ("hsic", {})]
+    assert pair_options("mine", None) == [("mine", {})]
+    assert pair_options("mine", {"on": "mean"}) == [("mine", {"on": "mean"})]
+    assert pair_options(["mine"], {"on": "mean"}) == [("mine", {"on": "mean"})]
+    assert pair_options(("mine", "hsic"), None) == pair_options(["mine", "hsic"], {}) == [("mine", {}), ("hsic", {})]
     options = [{"on": "mean"}, None]
-    assert paired(["mine", "hsic"], options) == [("mine", {"on": "mean"}), ("hsic", {})]
-    paired("mine", options[:1])[0][1]["on"] = "both"
+    assert pair_options(["mine", "hsic"], options) == [("mine", {"on": "mean"}), ("hsic", {})]
+    pair_options("mine", options[:1])[0][1]["on"] = "both"
     assert options == [{"on": "mean"}, None], "the caller's own"
 
 
@@ -53,7 +53,7 @@ def test_names_and_options_are_paired():
 )
 def test_options_of_the_wrong_length_are_refused(names, options, message):
     with pytest.raises(ValueError, match=message):
-        paired(names, options)
+        pair_options(names, options)
 
 
 @pytest.mark.parametrize("name", objective_names())
@@ -185,7 +185,7 @@ def test_targets_must_vary_where_they_are_learnt_and_where_they_are_judged(
 ):
     model = untrained_paretovi(nuisances)
     adapter, manager = get_adapter(model), model.adata_manager
-    pairs = paired(["classifier", "mine", "prior_divergence"], [{}, {"target": "quality"}, {}])
+    pairs = pair_options(["classifier", "mine", "prior_divergence"], [{}, {"target": "quality"}, {}])
     objectives, _, _ = build_objectives(pairs, adapter, manager, PRACTICAL, N_TRAIN)
     check_targets(objectives, adapter, manager, stratified_split(nuisances.obs["batch"]))
     first, second = (np.flatnonzero(nuisances.obs["batch"] == f"batch_{i}") for i in range(2))

@@ -8,7 +8,7 @@ from anndata import AnnData
 from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
-from scpareto.front._clusters import DEFAULT_N_CLUSTERS, read_clustering, soft_clusters
+from scpareto.front._clusters import DEFAULT_N_CLUSTERS, fit_soft_clusters, read_clustering
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def groups():
 
 def test_separate_groups_are_found_on_any_scale(groups):
     codes, labels = groups
-    memberships = soft_clusters(codes, 3, seed=1)
+    memberships = fit_soft_clusters(codes, 3, seed=1)
     assert memberships.shape == (180, 3)
     assert memberships.dtype == torch.float32
     torch.testing.assert_close(memberships.sum(1), torch.ones(180))
@@ -113,7 +113,7 @@ def test_separate_groups_are_found_on_any_scale(groups):
 def test_equal_seeds_give_equal_clusters_and_generators_are_left_alone(groups):
     codes, _ = groups
     states = torch.get_rng_state(), np.random.get_state()[1].tobytes()  # noqa: NPY002 - the caller's
-    first, second = (soft_clusters(codes, 3, seed=2**32 - 1) for _ in range(2))
+    first, second = (fit_soft_clusters(codes, 3, seed=2**32 - 1) for _ in range(2))
     assert torch.equal(first, second)
     assert torch.equal(torch.get_rng_state(), states[0])
     assert np.random.get_state()[1].tobytes() == states[1]  # noqa: NPY002 - the caller's

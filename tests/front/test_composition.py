@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scpareto.datasets import simulate_batches
-from scpareto.front._composition import composition_of
+from scpareto.front._composition import measure_composition
 from scpareto.model import ParetoVI
 from scpareto.pareto import Front, advice_on_composition
 
@@ -22,19 +22,19 @@ def test_information_of_known_tables():
     """Proportions .75 : .25 against .25 : .75 tell log 2 - H(.25) of the batch; equal ones tell nothing."""
     labels, level = drawn([[0.75, 0.25], [0.25, 0.75]], 20_000, 0)
     exact = np.log(2) + 0.75 * np.log(0.75) + 0.25 * np.log(0.25)
-    found = composition_of(labels, level)
+    found = measure_composition(labels, level)
     assert found.information == pytest.approx(exact, abs=0.01)
     assert found.information_low < found.information
     assert (found.is_unlike, found.without_counterpart) == (True, 0.0)
     assert found.entropy == pytest.approx(np.log(2))
-    assert composition_of(np.repeat([0, 1], 50), np.tile([0, 1], 50)).information < 0, "less than chance adds"
+    assert measure_composition(np.repeat([0, 1], 50), np.tile([0, 1], 50)).information < 0, "less than chance adds"
 
 
 @pytest.mark.parametrize("n_cells", [100, 1000])
 def test_chance_alone_is_seldom_taken_for_unlike_cells(n_cells):
     """Alike batches of six populations: at most 5 of 100 draws, at the size of a small set and of a common one."""
     proportions = [np.full(6, 1 / 6)] * 2
-    found = [composition_of(*drawn(proportions, n_cells, seed)) for seed in range(100)]
+    found = [measure_composition(*drawn(proportions, n_cells, seed)) for seed in range(100)]
     assert sum(one.is_unlike for one in found) <= 5
     assert abs(np.mean([one.information for one in found])) < 0.003
 
@@ -44,8 +44,8 @@ def test_cells_without_a_counterpart_count():
     for n_alone, unlike in ((5, False), (6, True)):
         some = labels.copy()
         some[:n_alone] = -1
-        assert composition_of(some, level).is_unlike is unlike
-    nobody = composition_of(np.full(100, -1), level)
+        assert measure_composition(some, level).is_unlike is unlike
+    nobody = measure_composition(np.full(100, -1), level)
     assert (nobody.information, nobody.without_counterpart, nobody.is_unlike) == (0.0, 1.0, True)
 
 
@@ -53,7 +53,7 @@ def test_cells_without_a_counterpart_count():
 def test_matches_are_relied_on_where_most_cells_have_one(n_alone, matched):
     labels, level = np.tile([0, 1], 50), np.repeat([0, 1], 50)
     labels[:n_alone] = -1
-    assert composition_of(labels, level).is_matched is matched
+    assert measure_composition(labels, level).is_matched is matched
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_points_within_populations_are_refined(fronts):
 
 def test_where_most_lack_a_counterpart_the_front_says_why_all_cells_were_mixed():
     labels, level = np.where(np.arange(100) < 60, -1, 0), np.arange(100) % 2
-    decided = composition_of(labels, level).to_plain()
+    decided = measure_composition(labels, level).to_plain()
     record = {"composition": decided, "objective_options": {"classifier": {"given": None}}}
     said = advice_on_composition(Front(metadata=record, objectives=["generative_loss", "classifier"]))
     assert "60 % of the cells have no counterpart" in said

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from scpareto.front import stratified_split
-from scpareto.front._control_genes import with_control_genes
-from scpareto.front._judge_all import judged_together
+from scpareto.front._control_genes import add_control_genes
+from scpareto.front._judge_all import judge_all_points
 from scpareto.front._judged_cells import JudgedCells
-from scpareto.front._judging import Judging, codes_of, judge_points, losses_of
+from scpareto.front._judging import Judging, compute_losses, encode_points, judge_points
 from scpareto.objectives import Mine
-from scpareto.train import Recipe, copied_state
+from scpareto.train import Recipe, copy_state
 from scpareto.train._adapter import get_adapter
 
 SHORT = {"de_novo": {"max_epochs": 2}, "n_bootstrap": 5}
@@ -36,7 +36,7 @@ def test_all_cells_are_encoded_in_order_and_in_evaluation_mode(judge, model, ada
 
 def test_generative_loss_is_the_mean_of_each_part(judge):
     torch.manual_seed(0)
-    losses = losses_of(judge, *judge.encode(), (), None)
+    losses = compute_losses(judge, *judge.encode(), (), None)
     torch.manual_seed(0)
     _, _, generative = judge.encode()
     for name, part in judge.split.items():
@@ -48,7 +48,7 @@ def test_points_are_judged_with_equal_random_numbers_whatever_the_others(judge, 
     recipe = Recipe().with_options(SHORT)
     options = {"de_novo": recipe.de_novo, "n_bootstrap": recipe.n_bootstrap}
     judging = Judging(seed=3, nats=True, objectives=[Mine(3, 2)], **options)
-    state = copied_state(model.module)
+    state = copy_state(model.module)
     other = {name: values + 0.1 if values.is_floating_point() else values for name, values in state.items()}
     torch.manual_seed(0)
     before = torch.get_rng_state()
@@ -60,11 +60,11 @@ def test_points_are_judged_with_equal_random_numbers_whatever_the_others(judge, 
 
 
 def test_points_judged_together_have_the_numbers_that_they_have_alone(judge, model):
-    state = copied_state(model.module)
+    state = copy_state(model.module)
     other = {name: values + 0.1 if values.is_floating_point() else values for name, values in state.items()}
-    judging, codes = Judging(seed=3, n_bootstrap=100), codes_of(judge, {0: state, 1: other})
-    together = judged_together(judge, judging, codes)
-    alone = judged_together(judge, judging, {1: codes[1]})
+    judging, codes = Judging(seed=3, n_bootstrap=100), encode_points(judge, {0: state, 1: other})
+    together = judge_all_points(judge, judging, codes)
+    alone = judge_all_points(judge, judging, {1: codes[1]})
     for name in ("batch_left", "structure_kept", "information", "leakage_mean"):
         assert together["columns"][1][name] == alone["columns"][1][name], name
     assert together["numbers"] == [0, 1]
@@ -72,7 +72,7 @@ def test_points_judged_together_have_the_numbers_that_they_have_alone(judge, mod
 
 
 def test_a_continuous_nuisance_is_not_judged_by_batches(judge, model):
-    judged = judged_together(judge, Judging(seed=3, target=None), codes_of(judge, {0: copied_state(model.module)}))
+    judged = judge_all_points(judge, Judging(seed=3, target=None), encode_points(judge, {0: copy_state(model.module)}))
     assert set(judged["columns"][0]) >= {"structure_kept", "alarm"}
     assert not any("left" in name or "leakage" in name for name in judged["columns"][0])
     assert judged["record"]["reason"] == "a continuous nuisance is not judged"
@@ -86,7 +86,7 @@ def test_a_lost_control_gene_rings_the_alarm_of_its_point_and_is_named():
         ("CD3D", "b", 99.0, False),
         ("CD3D", "c", 90.0, False),
     ]
-    with_control_genes(columns, pd.DataFrame(rows, columns=["gene", "embedding", "kept", "alarm"]))
+    add_control_genes(columns, pd.DataFrame(rows, columns=["gene", "embedding", "kept", "alarm"]))
     assert [columns[name]["alarm"] for name in "abc"] == [0.0, 0.0, 1.0]
     assert [columns[name]["XIST_kept"] for name in "abc"] == [100.0, 97.0, 40.0]
     assert columns["c"]["structure_lost_most"] == "control gene XIST"
@@ -96,7 +96,7 @@ def test_a_lost_control_gene_rings_the_alarm_of_its_point_and_is_named():
 def test_control_genes_are_judged_against_the_least_corrected_point(model, adata):
     gene = np.log1p(np.asarray(adata.X[:, 0].todense()).ravel() if hasattr(adata.X, "todense") else adata.X[:, 0])
     cells = JudgedCells(get_adapter(model), model.adata_manager, stratified_split(adata.obs["batch"]), {"gene_0": gene})
-    codes = codes_of(cells, {0: copied_state(model.module), 1: copied_state(model.module)})
-    judged = judged_together(cells, Judging(seed=3, n_bootstrap=100), codes)
+    codes = encode_points(cells, {0: copy_state(model.module), 1: copy_state(model.module)})
+    judged = judge_all_points(cells, Judging(seed=3, n_bootstrap=100), codes)
     assert judged["columns"][0]["gene_0_kept"] == 100.0
     assert judged["columns"][1]["gene_0_kept"] == pytest.approx(100.0) or np.isnan(judged["columns"][1]["gene_0_kept"])

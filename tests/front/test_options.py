@@ -8,7 +8,7 @@ from dataclasses import MISSING, fields
 import pytest
 
 from scpareto.front import FrontOptions, fit_front
-from scpareto.front._documented import parameters_of
+from scpareto.front._documented import split_parameters
 from scpareto.front._options import REFUSED
 from scpareto.model import ParetoVI
 
@@ -33,7 +33,7 @@ def test_signatures_have_every_argument_with_its_default(function, further, lack
 
 @pytest.mark.parametrize("function", [fit_front, ParetoVI.train])
 def test_every_argument_is_documented_as_its_owner_says(function):
-    texts, owner = parameters_of(function.__doc__), parameters_of(FrontOptions.__doc__)
+    texts, owner = split_parameters(function.__doc__), split_parameters(FrontOptions.__doc__)
     assert "{options" not in function.__doc__
     documented = {name.strip() for names in texts for name in names.split(",")}
     assert set(inspect.signature(function).parameters) - {"self", "trainer_kwargs"} <= documented

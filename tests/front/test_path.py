@@ -395,7 +395,7 @@ def test_gradients_go_to_the_control_points_by_their_coefficients(model):
     path = PathWeights(model.module, 2)
     gradients = [torch.ones_like(p) for p in path.parameters_of(0)]
     gradients[0] = None
-    path.take_gradients(gradients, np.array([0.5, 0.5]))
+    path.distribute_gradients(gradients, np.array([0.5, 0.5]))
     assert [path.parameters_of(control)[0].grad for control in range(3)] == [None] * 3
     assert all(p.grad is None for p in path.parameters_of(0)), "the start stays"
     assert all((p.grad == 0.5).all() for p in path.parameters_of(1)[1:])
@@ -445,7 +445,7 @@ def test_running_statistics_of_a_place_become_those_of_its_minibatches(plan):
             shares = np.array([1 - share, share])
             path.place(shares)
             first.running_mean.lerp_(torch.full_like(first.running_mean, value), 0.3)
-            path.take_statistics(shares)
+            path.update_statistics(shares)
     for share, value in told.items():
         path.place(np.array([1 - share, share]))
         torch.testing.assert_close(first.running_mean, torch.full_like(first.running_mean, value), rtol=1e-2, atol=0)
@@ -464,7 +464,7 @@ def test_running_statistics_are_found_on_another_device(plan):
     layers = [layer for layer in made.module.modules() if isinstance(layer, _BatchNorm)]
     assert all((layer.running_mean == 5.0).all() for layer in layers)
     layers[0].running_mean.fill_(6.0)
-    made.path.take_statistics(np.array([0.0, 1.0]))
+    made.path.update_statistics(np.array([0.0, 1.0]))
     assert (made.path.statistics_of(2)[0] > 5.0).all()
 
 

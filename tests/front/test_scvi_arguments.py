@@ -9,9 +9,15 @@ import pytest
 import scvi
 from scvi.train import Trainer, TrainingPlan
 
-from scpareto._cells import parted
+from scpareto._cells import split_in_two
 from scpareto.front import FrontOptions
-from scpareto.front._scvi_arguments import OF_LOADERS, OF_PLANS, OF_TRAINERS, as_options, fractions_of
+from scpareto.front._scvi_arguments import (
+    LOADER_ARGUMENTS,
+    PLAN_ARGUMENTS,
+    TRAINER_ARGUMENTS,
+    resolve_fractions,
+    to_options,
+)
 from scpareto.model import ParetoVI
 from scpareto.train import Recipe
 
@@ -23,17 +29,17 @@ def test_every_argument_of_scvi_is_one_of_ours():
 
 def test_every_argument_of_scvis_plan_is_a_field_of_the_recipe_or_has_a_reason():
     theirs = inspect.signature(TrainingPlan.__init__).parameters.keys() - {"self", "module", "loss_kwargs"}
-    assert theirs - OF_PLANS.keys() == theirs & inspect.signature(Recipe).parameters.keys()
+    assert theirs - PLAN_ARGUMENTS.keys() == theirs & inspect.signature(Recipe).parameters.keys()
 
 
-@pytest.mark.parametrize("fixed", [OF_PLANS, OF_TRAINERS])
+@pytest.mark.parametrize("fixed", [PLAN_ARGUMENTS, TRAINER_ARGUMENTS])
 def test_defaults_of_scvi_are_not_refused(fixed):
-    owner = TrainingPlan if fixed is OF_PLANS else Trainer
+    owner = TrainingPlan if fixed is PLAN_ARGUMENTS else Trainer
     parameters = inspect.signature(owner.__init__).parameters
     given = {name: parameters[name].default for name in fixed if name in parameters}
     given = {name: value for name, value in given.items() if not name.endswith("kl_warmup")}
     assert given
-    if fixed is OF_PLANS:
+    if fixed is PLAN_ARGUMENTS:
         assert FrontOptions(plan_kwargs=given).plan_kwargs == {}
     else:
         assert FrontOptions(trainer_kwargs=given).trainer_kwargs == {}
@@ -104,7 +110,7 @@ def test_the_rate_of_the_points_follows_the_rate_of_the_model():
 
 def test_of_a_config_object_counts_what_differs_from_its_defaults():
     config = pytest.importorskip("scvi.train._config")
-    assert as_options(config.TrainingPlanConfig(lr=5e-4), "plan_config") == {"lr": 5e-4}
+    assert to_options(config.TrainingPlanConfig(lr=5e-4), "plan_config") == {"lr": 5e-4}
     options = FrontOptions(
         plan_config=config.TrainingPlanConfig(lr=5e-4, weight_decay=0.1),
         plan_kwargs={"weight_decay": 0.0},
@@ -143,7 +149,7 @@ def test_lengths_by_default_and_where_the_start_is_given():
     ],
 )
 def test_shares_leave_cells_to_judge_points_on(train_size, validation_size, expected):
-    assert fractions_of(train_size, validation_size) == pytest.approx(expected)
+    assert resolve_fractions(train_size, validation_size) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -158,21 +164,21 @@ def test_shares_leave_cells_to_judge_points_on(train_size, validation_size, expe
 )
 def test_shares_that_leave_none_are_refused(sizes, told):
     with pytest.raises(ValueError, match=told):
-        fractions_of(*sizes)
+        resolve_fractions(*sizes)
 
 
 def test_every_loader_argument_that_is_refused_has_its_default_among_the_accepted():
     from scvi.dataloaders import AnnDataLoader
 
     parameters = inspect.signature(AnnDataLoader.__init__).parameters
-    for name, fixed in OF_LOADERS.items():
+    for name, fixed in LOADER_ARGUMENTS.items():
         if name in parameters and name not in ("batch_size", "shuffle"):
             assert parameters[name].default in fixed.values
 
 
 def test_a_part_of_every_batch_is_for_the_test():
     labels = np.repeat(["a", "b"], [30, 6])
-    first, second = parted(np.arange(36), labels, 1 / 3, seed=0)
+    first, second = split_in_two(np.arange(36), labels, 1 / 3, seed=0)
     np.testing.assert_array_equal(np.sort(np.concatenate([first, second])), np.arange(36))
     assert [int((labels[first] == name).sum()) for name in "ab"] == [10, 2]
 

@@ -60,7 +60,7 @@ class Ends(Callback):
     def on_train_end(self, trainer, plan):
         best = next((callback.best.state for callback in trainer.callbacks if isinstance(callback, KeepBest)), None)
         state = {name: values for name, values in plan.state_dict().items() if values.numel()}
-        self.seen.append((plan.part, copy.deepcopy({"end": state} | (best or {}))))
+        self.seen.append((plan.label, copy.deepcopy({"end": state} | (best or {}))))
 
 
 def numbers(plan):

@@ -396,13 +396,13 @@ def test_cells_of_annbatch_are_split_and_held_by_row_as_those_of_anndata(cells, 
 
 
 def test_an_epoch_has_every_training_cell_of_a_store_once(cells, store):
-    from scpareto._cells import AnnbatchStream, Expected, batch_of_rows
+    from scpareto._cells import AnnbatchStream, MinibatchFormat, batch_of_rows
 
     module, adata = annbatch_module(store), rows_in_store(cells, store)
     split = stratified_split(batch_of_rows(module), seed=0)
-    stream = AnnbatchStream(module, Expected(N_GENES, 2), split, batch_of_rows(module))
+    stream = AnnbatchStream(module, MinibatchFormat(N_GENES, 2), split, batch_of_rows(module))
     whole = adata.X.toarray()
-    held = stream.held(0, most=100)
+    held = stream.hold_cells(0, most=100)
     np.testing.assert_array_equal(held.fields["X"].toarray(), whole[held.rows])
     np.testing.assert_array_equal(held.fields["batch"].ravel(), batch_of_rows(module)[held.rows])
     assert set(held.rows[held.split.test]) <= set(split.test)

@@ -1,21 +1,28 @@
 """Cells before any model: their split, how they are read and held, principal components, checks of counts."""
 
 from scpareto._cells._annbatch import AnnbatchStream, batch_of_rows, is_annbatch
-from scpareto._cells._blocks import ROWS, CollectionLayer, as_rows, in_memory, row_blocks, rows_of
-from scpareto._cells._columns import check_categories, check_column, check_numbers, is_continuous, key_of, keys_of
+from scpareto._cells._blocks import ROWS, CollectionLayer, as_row_matrix, is_in_memory, read_rows, row_blocks
+from scpareto._cells._columns import check_categories, check_column, check_numbers, is_continuous, parse_key, parse_keys
 from scpareto._cells._components import MOST_FITTED, N_COMPONENTS, principal_components
 from scpareto._cells._genes import check_genes
 from scpareto._cells._held import HeldCells
-from scpareto._cells._in_memory import InMemoryBatches, batches
-from scpareto._cells._indexed import CELL_INDEX, IndexedDataset, with_cell_index
-from scpareto._cells._matrix import in_order, matrix_of
-from scpareto._cells._minibatch import Expected
-from scpareto._cells._names import listed, rows_by_name, split_by_name, values_by_name
-from scpareto._cells._notes import check_key_added, note, records, write_codes
+from scpareto._cells._in_memory import InMemoryBatches, make_batches
+from scpareto._cells._indexed import CELL_INDEX, IndexedDataset, add_cell_index
+from scpareto._cells._matrix import get_matrix, to_canonical
+from scpareto._cells._minibatch import MinibatchFormat
+from scpareto._cells._names import format_names, rows_by_name, split_by_name, values_by_name
+from scpareto._cells._nearest_population import NearestPopulation
+from scpareto._cells._notes import check_key_added, read_records, write_codes, write_record
 from scpareto._cells._resident import ResidentDataset, resident_dataset
 from scpareto._cells._shape import check_annotated, check_one_type, check_shape
-from scpareto._cells._split import MOST_JUDGED, Split, judged_cells, ordered_split, parted, stratified_split
-from scpareto._cells._stand_ins import StandIns
+from scpareto._cells._split import (
+    MOST_JUDGED,
+    Split,
+    ordered_split,
+    sample_judged_cells,
+    split_in_two,
+    stratified_split,
+)
 from scpareto._cells._stream import Stream
 from scpareto._cells._validate import check_anndata, check_counts, holds_counts
 
@@ -27,17 +34,17 @@ __all__ = [
     "ROWS",
     "AnnbatchStream",
     "CollectionLayer",
-    "Expected",
     "HeldCells",
     "InMemoryBatches",
     "IndexedDataset",
+    "MinibatchFormat",
+    "NearestPopulation",
     "ResidentDataset",
     "Split",
-    "StandIns",
     "Stream",
-    "as_rows",
+    "add_cell_index",
+    "as_row_matrix",
     "batch_of_rows",
-    "batches",
     "check_anndata",
     "check_annotated",
     "check_categories",
@@ -48,28 +55,28 @@ __all__ = [
     "check_numbers",
     "check_one_type",
     "check_shape",
+    "format_names",
+    "get_matrix",
     "holds_counts",
-    "in_memory",
-    "in_order",
     "is_annbatch",
     "is_continuous",
-    "judged_cells",
-    "key_of",
-    "keys_of",
-    "listed",
-    "matrix_of",
-    "note",
+    "is_in_memory",
+    "make_batches",
     "ordered_split",
-    "parted",
+    "parse_key",
+    "parse_keys",
     "principal_components",
-    "records",
+    "read_records",
+    "read_rows",
     "resident_dataset",
     "row_blocks",
     "rows_by_name",
-    "rows_of",
+    "sample_judged_cells",
     "split_by_name",
+    "split_in_two",
     "stratified_split",
+    "to_canonical",
     "values_by_name",
-    "with_cell_index",
     "write_codes",
+    "write_record",
 ]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from scpareto._cells._held import HeldCells, RandomCells
-from scpareto._cells._split import MOST_JUDGED, judged_cells
+from scpareto._cells._split import MOST_JUDGED, sample_judged_cells
 from scpareto._cells._stream import Stream
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scpareto._cells._minibatch import Expected
+    from scpareto._cells._minibatch import MinibatchFormat
     from scpareto._cells._split import Split
 
 
@@ -65,7 +65,7 @@ class AnnbatchStream(Stream):
         If its cells are drawn by class.
     """
 
-    def __init__(self, module: Any, expected: Expected, split: Split, batch: NDArray[np.int64]) -> None:
+    def __init__(self, module: Any, expected: MinibatchFormat, split: Split, batch: NDArray[np.int64]) -> None:
         super().__init__(module, expected)
         if getattr(module, "_classes", None) is not None:
             raise ValueError(
@@ -74,9 +74,9 @@ class AnnbatchStream(Stream):
             )
         self.split, self.batch = split, batch
 
-    def held(self, seed: int, most: int = MOST_JUDGED) -> HeldCells:
-        """Read the cells that an AnnData of the same rows would be judged on; see :meth:`Stream.held`."""
-        rows, split = judged_cells(self.split, self.batch, most=most)
+    def hold_cells(self, seed: int, most: int = MOST_JUDGED) -> HeldCells:
+        """Read the cells that an AnnData of the same rows would be judged on; see :meth:`Stream.hold_cells`."""
+        rows, split = sample_judged_cells(self.split, self.batch, most=most)
         n_cells = {name: len(part) for name, part in self.split.items()}
         rows = np.arange(len(self.batch)) if rows is None else rows
         cells = RandomCells(None, np.random.default_rng(seed))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from scpareto._cells._matrix import in_order
+from scpareto._cells._matrix import to_canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,24 +36,24 @@ class CollectionLayer:
         return self._stand_in[rows]
 
 
-def as_rows(values: Any) -> Any:
+def as_row_matrix(values: Any) -> Any:
     """Return a matrix that has a shape and gives its rows: itself, that of a stand-in, or a copy in order.
 
-    Every matrix passes here before it is read, and so the gate of :func:`scpareto._cells._matrix.in_order`.
+    Every matrix passes here before it is read, and so the gate of :func:`scpareto._cells._matrix.to_canonical`.
 
     Raises
     ------
     ValueError
         If the matrix is broken, or holds no numbers.
     """
-    return CollectionLayer(values) if _is_stand_in(values) else in_order(values)
+    return CollectionLayer(values) if _is_stand_in(values) else to_canonical(values)
 
 
 def _is_stand_in(values: Any) -> bool:
     return sparse.issparse(values) and "collection" in vars(values)
 
 
-def in_memory(values: Any) -> bool:
+def is_in_memory(values: Any) -> bool:
     """Whether a matrix is an array of NumPy or SciPy, not a file's."""
     return isinstance(values, np.ndarray) or (sparse.issparse(values) and not _is_stand_in(values))
 
@@ -74,21 +74,21 @@ def row_blocks(values: Any, n_rows: int = ROWS, *, rows: NDArray[np.int64] | Non
     ------
     The position of a block's first row among the wanted ones, and the block.
     """
-    values = as_rows(values)
+    values = as_row_matrix(values)
     if rows is not None:
         for first in range(0, len(rows), n_rows):
-            yield first, rows_of(values, rows[first : first + n_rows])
+            yield first, read_rows(values, rows[first : first + n_rows])
         return
-    if in_memory(values):
+    if is_in_memory(values):
         yield 0, values
         return
     for first in range(0, values.shape[0], n_rows):
-        yield first, rows_of(values, slice(first, first + n_rows))
+        yield first, read_rows(values, slice(first, first + n_rows))
 
 
-def rows_of(values: Any, rows: Any) -> Any:
-    """Read some rows of a matrix, see :func:`as_rows`; those of a file by a slice or in ascending order."""
+def read_rows(values: Any, rows: Any) -> Any:
+    """Read some rows of a matrix, see :func:`as_row_matrix`; those of a file by a slice or in ascending order."""
     block = values[rows]
     block = block.compute() if hasattr(block, "compute") else block
     # Rows of a matrix that is in memory come from one that has passed the gate.
-    return block if in_memory(values) else in_order(block)
+    return block if is_in_memory(values) else to_canonical(block)

@@ -17,7 +17,7 @@ _SAVED = (str, bool, int, float, np.bool_, np.integer, np.floating)
 """Kinds of values that a saved model holds as names of categories."""
 
 
-def key_of(given: Any, argument: str) -> str | None:
+def parse_key(given: Any, argument: str) -> str | None:
     """Name of a column, or of a list that holds one.
 
     Raises
@@ -27,7 +27,7 @@ def key_of(given: Any, argument: str) -> str | None:
     """
     if given is None or isinstance(given, str):
         return None if given is None else str(given)
-    keys = keys_of(given, argument) or []
+    keys = parse_keys(given, argument) or []
     if len(keys) != 1:
         raise TypeError(
             f"{argument}={given!r} must be the name of one column of adata.obs. Put several columns together first: "
@@ -36,7 +36,7 @@ def key_of(given: Any, argument: str) -> str | None:
     return keys[0]
 
 
-def keys_of(given: Any, argument: str) -> list[str] | None:
+def parse_keys(given: Any, argument: str) -> list[str] | None:
     """Names of columns as a list, each once; None where there are none.
 
     Parameters

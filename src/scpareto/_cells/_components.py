@@ -10,7 +10,7 @@ import scanpy as sc
 from anndata import AnnData
 from scipy import sparse
 
-from scpareto._cells._blocks import as_rows, row_blocks, rows_of
+from scpareto._cells._blocks import as_row_matrix, read_rows, row_blocks
 from scpareto._runtime import keep_torch_threads
 
 if TYPE_CHECKING:
@@ -49,16 +49,16 @@ def principal_components(
     -------
     Components, ``(n_wanted, min(30, n_cells - 1, n_genes - 1))``.
     """
-    values = as_rows(values)
+    values = as_row_matrix(values)
     n_cells, n_genes = values.shape
     if cells is not None:
         n_cells = len(cells)
     if n_cells <= most:
-        adata = _prepared(rows_of(values, slice(None) if cells is None else cells), counts=counts)
+        adata = _prepared(read_rows(values, slice(None) if cells is None else cells), counts=counts)
         sc.pp.pca(adata, n_comps=min(N_COMPONENTS, n_cells - 1, n_genes - 1), random_state=seed)
         return np.asarray(adata.obsm["X_pca"], dtype=np.float64)
     chosen = np.sort(np.random.default_rng(seed).choice(n_cells, most, replace=False))
-    fitted = Components.of(rows_of(values, chosen if cells is None else cells[chosen]), counts=counts, seed=seed)
+    fitted = Components.of(read_rows(values, chosen if cells is None else cells[chosen]), counts=counts, seed=seed)
     parts = []
     for _, block in row_blocks(values, rows=cells):
         for first in range(0, block.shape[0], most):

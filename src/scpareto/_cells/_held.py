@@ -86,7 +86,7 @@ class RandomCells:
 
     def _drop(self) -> None:
         """Join what is kept, without the surplus."""
-        keys, joined = np.concatenate(self._keys), joined_cells(self._kept)
+        keys, joined = np.concatenate(self._keys), join_cells(self._kept)
         if self._most is not None and len(keys) > self._most:
             self._below = np.partition(keys, self._most)[self._most]
             stays = np.flatnonzero(keys < self._below)
@@ -94,7 +94,7 @@ class RandomCells:
         self._keys, self._kept = [keys], [joined]
 
 
-def joined_cells(parts: list[dict[str, Any]]) -> dict[str, Any]:
+def join_cells(parts: list[dict[str, Any]]) -> dict[str, Any]:
     """One table of several, by key."""
     return {
         key: sparse.vstack(values, format="csr") if sparse.issparse(values[0]) else np.concatenate(values)

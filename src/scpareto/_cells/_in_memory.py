@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scvi.dataloaders import AnnDataLoader
 
-from scpareto._cells._indexed import with_cell_index
+from scpareto._cells._indexed import add_cell_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,7 +51,7 @@ class InMemoryBatches:
             yield {key: values[cells] for key, values in self.tensors.items()}
 
 
-def batches(
+def make_batches(
     manager: AnnDataManager, cells: ArrayLike, batch_size: int, *, shuffle: bool, max_elements: int = MAX_ELEMENTS
 ) -> Iterable[Any]:
     """Minibatches of some cells, which know the rows of their cells; see :data:`scpareto._cells._indexed.CELL_INDEX`.
@@ -72,7 +72,7 @@ def batches(
     What yields a dict of tensors for each minibatch, as often as it is iterated over.
     """
     rows = np.asarray(cells, dtype=np.int64)
-    indexed = with_cell_index(manager)
+    indexed = add_cell_index(manager)
     if len(rows) * manager.adata.n_vars > max_elements:
         # As above, batch normalisation has no use for one or two left-over cells.
         drop_last = shuffle and 0 < len(rows) % batch_size < 3

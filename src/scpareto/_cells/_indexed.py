@@ -31,7 +31,7 @@ class IndexedDataset(AnnTorchDataset):
         return super().__getitem__(indexes) | {CELL_INDEX: rows}
 
 
-def with_cell_index(manager: AnnDataManager, dataset: Dataset[Any] | None = None) -> AnnDataManager:
+def add_cell_index(manager: AnnDataManager, dataset: Dataset[Any] | None = None) -> AnnDataManager:
     """Twin of a manager whose data sets add the rows of the cells; neither manager nor data are changed.
 
     Parameters

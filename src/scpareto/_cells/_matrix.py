@@ -19,7 +19,7 @@ _PIECE = 2**22
 _COMPRESSED = ("csr", "csc")
 
 
-def in_order(
+def to_canonical(
     values: Any,
     where: str = "The matrix",
     *,
@@ -64,7 +64,7 @@ def in_order(
         if values.format == "coo":
             _check_places(values.row, values.shape[0], where, "row")
             _check_places(values.col, values.shape[1], where, "column")
-        return in_order(values.tocsr(), where, cells=cells, genes=genes)
+        return to_canonical(values.tocsr(), where, cells=cells, genes=genes)
     n_stored = min(len(values.indices), len(values.data))
     _check_starts(values.indptr, values.shape, values.format, n_stored, where)
     _check_indices(values, where, cells if values.format == "csr" else genes)
@@ -80,11 +80,11 @@ def in_order(
     return made
 
 
-def matrix_of(adata: AnnData, layer: str | None) -> Any:
-    """Return the matrix of an AnnData, ``X`` or a layer that exists, in order; see :func:`in_order`."""
+def get_matrix(adata: AnnData, layer: str | None) -> Any:
+    """Return the matrix of an AnnData, ``X`` or a layer that exists, in order; see :func:`to_canonical`."""
     where = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
     values = adata.X if layer is None else adata.layers[layer]
-    return in_order(values, where, cells=adata.obs_names, genes=adata.var_names)
+    return to_canonical(values, where, cells=adata.obs_names, genes=adata.var_names)
 
 
 def _replaced(values: Any, data: NDArray[Any], indices: NDArray[Any] | None = None) -> Any:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Expected:
+class MinibatchFormat:
     """What the registry of a model says of its minibatches.
 
     Parameters

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def listed(names: Iterable[Any], nothing: str = "none") -> str:
+def format_names(names: Iterable[Any], nothing: str = "none") -> str:
     """Names as errors list them; None is left out, by which anndata 0.13 calls ``X`` among the layers."""
     return ", ".join(repr(name) for name in names if name is not None) or nothing
 

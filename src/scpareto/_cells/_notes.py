@@ -28,20 +28,20 @@ def check_key_added(key_added: Any) -> None:
         raise ValueError(f"key_added={key_added!r} cannot be written to a file: give a name without '/'.")
 
 
-def records(adata: Any) -> Mapping[str, Any]:
+def read_records(adata: Any) -> Mapping[str, Any]:
     """Return what scpareto has written to ``adata.uns["scpareto"]``; what is no table of records counts as nothing."""
     found = adata.uns.get(UNS_KEY)
     return found if isinstance(found, Mapping) else {}
 
 
-def note(adata: AnnData, name: str, record: Mapping[str, Any]) -> None:
+def write_record(adata: AnnData, name: str, record: Mapping[str, Any]) -> None:
     """Write a record to ``adata.uns["scpareto"][name]``."""
     # Assigned, not changed in place: what a view holds belongs to another AnnData.
-    adata.uns[UNS_KEY] = {**records(adata), name: dict(record)}
+    adata.uns[UNS_KEY] = {**read_records(adata), name: dict(record)}
 
 
 def write_codes(adata: AnnData, key: str, codes: NDArray[Any], facts: Mapping[str, Any]) -> None:
     """Write codes to ``adata.obsm[key]``, and to ``adata.uns["scpareto"]["embeddings"][key]`` what they are of."""
     adata.obsm[key] = codes
-    known = records(adata).get(EMBEDDINGS_KEY)
-    note(adata, EMBEDDINGS_KEY, {**(known if isinstance(known, Mapping) else {}), key: dict(facts)})
+    known = read_records(adata).get(EMBEDDINGS_KEY)
+    write_record(adata, EMBEDDINGS_KEY, {**(known if isinstance(known, Mapping) else {}), key: dict(facts)})

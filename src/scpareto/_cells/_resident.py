@@ -11,7 +11,7 @@ from scipy import sparse
 from torch.utils.data import Dataset
 
 from scpareto._cells._indexed import CELL_INDEX
-from scpareto._cells._matrix import in_order
+from scpareto._cells._matrix import to_canonical
 from scpareto._scvi_compat import registry_key_to_default_dtype
 
 if TYPE_CHECKING:
@@ -122,4 +122,4 @@ def _registered(manager: AnnDataManager) -> dict[str, Any]:
     found = {key: manager.get_from_registry(key) for key in manager.data_registry}
     arrays = {key: m.to_numpy() if isinstance(m, pd.DataFrame) else m for key, m in found.items()}
     # A cut writes one entry over another of the same cell and gene: matrices have to be in order.
-    return {key: in_order(matrix, key) for key, matrix in arrays.items() if not isinstance(matrix, str)}
+    return {key: to_canonical(matrix, key) for key, matrix in arrays.items() if not isinstance(matrix, str)}

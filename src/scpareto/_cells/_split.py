@@ -60,7 +60,7 @@ MOST_JUDGED = 100_000
 """Cells that points are judged on at most, which bounds what their codes, critics and neighbours hold in memory."""
 
 
-def judged_cells(
+def sample_judged_cells(
     split: Split, batch: ArrayLike, *, most: int = MOST_JUDGED, seed: int = 0
 ) -> tuple[NDArray[np.int64] | None, Split]:
     """Choose the cells that points are judged on: all of them, or of many a random sample by part and batch.
@@ -112,7 +112,7 @@ def ordered_split(n_cells: int, fractions: tuple[float, float, float]) -> Split:
     return Split(train, validation, test)
 
 
-def parted(
+def split_in_two(
     cells: NDArray[np.int64], labels: ArrayLike, share: float, *, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Part cells in two at random within each level of ``labels``; the first part gets the share, sorted both.

@@ -9,9 +9,9 @@ import torch
 from lightning.pytorch import LightningDataModule
 from scvi import REGISTRY_KEYS
 
-from scpareto._cells._held import HeldCells, RandomCells, joined_cells
+from scpareto._cells._held import HeldCells, RandomCells, join_cells
 from scpareto._cells._indexed import CELL_INDEX
-from scpareto._cells._split import MOST_JUDGED, Split, parted
+from scpareto._cells._split import MOST_JUDGED, Split, split_in_two
 from scpareto._runtime import seeded
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from scpareto._cells._minibatch import Expected
-    from scpareto._cells._stand_ins import StandIns
+    from scpareto._cells._minibatch import MinibatchFormat
+    from scpareto._cells._nearest_population import NearestPopulation
 
 _SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 """Of the cells that are held, at most these shares are of each part."""
@@ -46,14 +46,14 @@ class Stream:
         What its minibatches must hold.
     """
 
-    def __init__(self, module: Any, expected: Expected) -> None:
+    def __init__(self, module: Any, expected: MinibatchFormat) -> None:
         self.module, self.expected = module, expected
-        self.stand_ins: StandIns | None = None
+        self.nearest_population: NearestPopulation | None = None
         for name in ("prepare_data", "setup"):
             if (prepare := getattr(module, name, None)) is not None:
                 prepare(*(["fit"] if name == "setup" else []))
 
-    def held(self, seed: int, most: int = MOST_JUDGED) -> HeldCells:
+    def hold_cells(self, seed: int, most: int = MOST_JUDGED) -> HeldCells:
         """Read all cells once, check them, and hold some of each part.
 
         Parameters
@@ -82,11 +82,11 @@ class Stream:
                     )
         kept = [part.all() for part in parts.values()]
         ends = np.cumsum([len(cells[REGISTRY_KEYS.BATCH_KEY]) for cells in kept])
-        fields, n_cells = joined_cells(kept), {name: part.n_seen for name, part in parts.items()}
+        fields, n_cells = join_cells(kept), {name: part.n_seen for name, part in parts.items()}
         train, validation, *test = np.split(np.arange(ends[-1]), ends[:-1])
         if not test:
             batch = fields[REGISTRY_KEYS.BATCH_KEY].ravel()[validation]
-            validation, judged = parted(validation, batch, 1 / 3, seed=seed)
+            validation, judged = split_in_two(validation, batch, 1 / 3, seed=seed)
             test = [judged]
         return HeldCells(fields, Split(train, validation, test[0]), n_cells)
 
@@ -130,9 +130,11 @@ class TrainingMinibatches:
                 if len(rows) < _LEAST:
                     continue
                 cut = {key: values[rows[0] : rows[-1] + 1] for key, values in cells.items()}
-                if self.stream.stand_ins is not None:
+                if self.stream.nearest_population is not None:
                     # A cut is small enough for the cache of a processor, which the whole is not.
-                    cut[CELL_INDEX] = self.stream.stand_ins(cut[REGISTRY_KEYS.X_KEY], cut[REGISTRY_KEYS.BATCH_KEY])
+                    cut[CELL_INDEX] = self.stream.nearest_population(
+                        cut[REGISTRY_KEYS.X_KEY], cut[REGISTRY_KEYS.BATCH_KEY]
+                    )
                 yield cut
 
 

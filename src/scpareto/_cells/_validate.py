@@ -11,12 +11,12 @@ import pandas as pd
 from anndata.abc import CSCDataset, CSRDataset
 from scipy import sparse
 
-from scpareto._cells._blocks import in_memory, row_blocks
+from scpareto._cells._blocks import is_in_memory, row_blocks
 from scpareto._cells._columns import check_categories, check_column, check_numbers, is_continuous
-from scpareto._cells._matrix import matrix_of
-from scpareto._cells._names import listed
+from scpareto._cells._matrix import get_matrix
+from scpareto._cells._names import format_names
 from scpareto._cells._shape import check_one_type, check_shape
-from scpareto._cells._where_counts import where_counts_are
+from scpareto._cells._where_counts import find_counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,7 @@ def check_anndata(
             check_column(adata.obs, key, argument)
             _check_values(adata.obs[key], key, argument, as_text=as_text)
     if layer is not None and layer not in adata.layers.keys():
-        available = listed(adata.layers)
+        available = format_names(adata.layers)
         raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {available}.")
     check_counts(adata, layer)
     if batch_key is not None:
@@ -97,8 +97,8 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
         )
     if (instead := _unread(counts)) is not None:
         raise ValueError(f"{where} is a {instead}")
-    if in_memory(counts):
-        counts = matrix_of(adata, layer)
+    if is_in_memory(counts):
+        counts = get_matrix(adata, layer)
     empty: list[int] = []
     fractional = False
     for first, block in row_blocks(counts):
@@ -125,7 +125,7 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
             "sc.pp.filter_cells(adata, min_counts=1)."
         )
     if fractional:
-        hint, normalised = where_counts_are(adata, layer)
+        hint, normalised = find_counts(adata, layer)
         if normalised:
             raise ValueError(f"{where} holds normalised expression, and raw counts are needed. {hint}")
         warnings.warn(

@@ -15,7 +15,7 @@ _LOOKED_AT = 50
 """Cells that are looked at."""
 
 
-def where_counts_are(adata: AnnData, layer: str | None) -> tuple[str, bool]:
+def find_counts(adata: AnnData, layer: str | None) -> tuple[str, bool]:
     """Look for whole numbers beside a matrix of fractional values.
 
     Parameters

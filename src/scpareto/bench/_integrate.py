@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from scpareto._cells import Split, check_anndata, key_of, matrix_of, stratified_split
+from scpareto._cells import Split, check_anndata, get_matrix, parse_key, stratified_split
 from scpareto._constants import latent_key
 from scpareto._runtime import check_seed, child_seed
 from scpareto.bench._cells import UNLABELLED, Cells
@@ -131,7 +131,7 @@ def gather(
     -------
     The cells.
     """
-    batch_key, labels_key = key_of(batch_key, "batch_key"), key_of(labels_key, "labels_key")
+    batch_key, labels_key = parse_key(batch_key, "batch_key"), parse_key(labels_key, "labels_key")
     if check:
         check_anndata(
             adata,
@@ -144,7 +144,7 @@ def gather(
         )
     batch = np.full(adata.n_obs, "") if batch_key is None else adata.obs[batch_key].astype(str).to_numpy().astype(str)
     cells = Cells(
-        sparse.csr_matrix(matrix_of(adata, layer), dtype=np.float32),
+        sparse.csr_matrix(get_matrix(adata, layer), dtype=np.float32),
         np.asarray(adata.var_names).astype(str),
         batch,
         None if labels_key is None else labels_of(adata, labels_key),

@@ -9,15 +9,15 @@ import torch
 
 from scpareto._runtime import broadcast_from_first, child_seed, computes_for_all, seeded
 from scpareto.front import _seeds
-from scpareto.front._collapse import given_up
-from scpareto.front._curve import judged_curve
+from scpareto.front._collapse import is_given_up
+from scpareto.front._curve import judge_path
 from scpareto.front._front_run import CURVE
 from scpareto.front._judging import judge_points
-from scpareto.front._points import Point, judged_part
+from scpareto.front._points import Point, make_result
 from scpareto.front._scalers import scaler_of_start
-from scpareto.front._shared_start import encoded, with_critics
+from scpareto.front._shared_start import add_critics, encode_for_critics
 from scpareto.pareto import WeightPath
-from scpareto.train import AlongPath, Training, begin, columns_of, n_epochs_in, train
+from scpareto.train import AlongPath, Training, count_epochs, history_columns, load_start, train
 
 if TYPE_CHECKING:
     from scpareto._runtime import FrontProgress
@@ -37,7 +37,7 @@ def train_along_path(run: FrontRun, start: Start, progress: FrontProgress) -> bo
     Whether the path stands; if not, the store is ready for points that are trained apart.
     """
     spec, on_path = run.spec, _with_places(run)
-    with_places = with_critics(on_path, start, progress)
+    with_places = add_critics(on_path, start, progress)
     progress.stage("all preferences", spec.max_epochs)
     if (part := run.store.get("path")) is None:
         part = broadcast_from_first(_train_path(on_path, with_places, progress))
@@ -46,13 +46,13 @@ def train_along_path(run: FrontRun, start: Start, progress: FrontProgress) -> bo
     run.metadata["training_scaler"] = run.metadata["scaler"] = part["scaler"]
     if (curve := run.store.get(CURVE)) is None:
         with progress.judge("judging the path", 0.4):
-            curve = judged_curve(run, WeightPath.from_plain(part["path"])) if computes_for_all() else {}
+            curve = judge_path(run, WeightPath.from_plain(part["path"])) if computes_for_all() else {}
             curve = broadcast_from_first(curve)
         run.store.put(CURVE, curve)
     run = run.current()
     if not curve:
         _judge_places(run, part, spec.extremes, progress)
-    if given_up(run, curve, start, progress):
+    if is_given_up(run, curve, start, progress):
         return False
     _judge_places(run, part, list(range(spec.n_front)), progress)
     return True
@@ -81,7 +81,7 @@ def _train_path(run: FrontRun, start: Start, progress: FrontProgress) -> dict[st
         piece_seeds=tuple(child_seed(run.seed(_seeds.PIECES), piece) for piece in range(n_pieces)),
     )
     unfinished = run.store.get(_UNFINISHED)
-    for _ in range(n_epochs_in(unfinished["plan"]["history"]) if unfinished else 0):
+    for _ in range(count_epochs(unfinished["plan"]["history"]) if unfinished else 0):
         progress.epoch()
     trained = train(
         training,
@@ -93,7 +93,7 @@ def _train_path(run: FrontRun, start: Start, progress: FrontProgress) -> dict[st
     return {
         "path": trained.state,
         "scaler": scaler.to_plain(),
-        "history": columns_of(trained.history),
+        "history": history_columns(trained.history),
         "n_epochs": trained.n_epochs,
     }
 
@@ -101,18 +101,18 @@ def _train_path(run: FrontRun, start: Start, progress: FrontProgress) -> dict[st
 def _scaler(run: FrontRun, start: Start, seed: int) -> Scaler:
     """Find the scales of the losses at the start, where there are no extremes yet."""
     with seeded(seed):
-        objectives, cells = begin(run.problem, start), torch.from_numpy(run.cells.split.train)
-        return scaler_of_start(objectives, *encoded(run), cells, run.problem.recipe.least_cost)
+        objectives, cells = load_start(run.problem, start), torch.from_numpy(run.cells.split.train)
+        return scaler_of_start(objectives, *encode_for_critics(run), cells, run.problem.recipe.least_cost)
 
 
 def _judge_places(run: FrontRun, part: dict[str, Any], numbers: list[int], progress: FrontProgress) -> None:
     """Judge the path at those points of the grid that the store does not hold."""
     spec, path = run.spec, WeightPath.from_plain(part["path"])
-    missing = [number for number in numbers if run.part(number) is None]
+    missing = [number for number in numbers if run.result(number) is None]
     states = ((number, path.state(spec.preference(number))) for number in missing)
     for number, judgement in judge_points(run.cells, states, run.current_judging, say=progress.say):
         is_extreme = number in spec.extremes and bool(spec.preference(number).max() == 1.0)
         kind = "extreme" if is_extreme else "conditional"
         point = Point(number, kind, spec.preference(number), spec.seed)
-        found = judged_part(point, run.problem.names, part["n_epochs"], judgement)
+        found = make_result(point, run.problem.names, part["n_epochs"], judgement)
         run.store.put(f"point_{number}", broadcast_from_first(found))

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from scpareto._runtime import broadcast_from_first
 from scpareto.front import _seeds
-from scpareto.front._executor import tried
+from scpareto.front._executor import catch_divergence
 from scpareto.front._points import Point, train_and_judge
 from scpareto.front._scalers import scalers_of_extremes
-from scpareto.front._shared_start import with_critics
+from scpareto.front._shared_start import add_critics
 from scpareto.train import BySolver, Fixed, Start, Training, TrainingDiverged
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def train_apart(run: FrontRun, start: Start, progress: FrontProgress) -> None:
         If every candidate diverged.
     """
     spec = run.spec
-    start = with_critics(run, start, progress)
-    extremes = [extreme(run, which, start) for which in range(spec.n_objectives)]
+    start = add_critics(run, start, progress)
+    extremes = [plan_extreme(run, which, start) for which in range(spec.n_objectives)]
     _train_points(run, extremes, progress)
-    parts = [part for number in spec.extremes if (part := run.part(number)) is not None]
+    parts = [part for number in spec.extremes if (part := run.result(number)) is not None]
     scalers = scalers_of_extremes(parts, run.problem.names, run.problem.objectives, run.problem.recipe)
     run.metadata["training_scaler"], run.metadata["scaler"] = (scaler.to_plain() for scaler in scalers)
     for number, error in _train_candidates(run, start, scalers, progress).items():
@@ -57,7 +57,7 @@ def train_alone(run: FrontRun, start: Start, progress: FrontProgress) -> None:
     _train_points(run, [point], progress)
 
 
-def extreme(run: FrontRun, which: int, start: Start) -> Point:
+def plan_extreme(run: FrontRun, which: int, start: Start) -> Point:
     """Plan one extreme: the generative loss alone, or one other objective alone followed by a refit of the decoder."""
     spec, recipe = run.spec, run.problem.recipe
     number, p = spec.extremes[which], spec.n_objectives
@@ -86,7 +86,7 @@ def extreme(run: FrontRun, which: int, start: Start) -> Point:
     return Point(number, "extreme", spec.preference(number), spec.seed, trainings, told)
 
 
-def candidate(run: FrontRun, number: int, start: Start, scalers: tuple[Scaler, Scaler]) -> Point:
+def plan_candidate(run: FrontRun, number: int, start: Start, scalers: tuple[Scaler, Scaler]) -> Point:
     """Plan one point between the extremes."""
     spec, recipe = run.spec, run.problem.recipe
     limit = recipe.safeguards.max_initial_epochs
@@ -117,12 +117,12 @@ def _train_candidates(
     """Train the candidates; return the errors of those that diverged."""
     numbers = run.spec.candidates
     if run.spec.warm_start != "path":
-        return _train_points(run, [candidate(run, number, start, scalers) for number in numbers], progress)
+        return _train_points(run, [plan_candidate(run, number, start, scalers) for number in numbers], progress)
     diverged: dict[int, TrainingDiverged] = {}
     for number in numbers:
-        before = (run.part(n) for n in range(number - 1, -1, -1))
+        before = (run.result(n) for n in range(number - 1, -1, -1))
         state = next(part["module"] for part in before if part is not None)
-        point = candidate(run, number, Start(state, start.objectives), scalers)
+        point = plan_candidate(run, number, Start(state, start.objectives), scalers)
         diverged |= _train_points(run, [point], progress)
     return diverged
 
@@ -140,12 +140,12 @@ def _train_points(run: FrontRun, points: Sequence[Point], progress: FrontProgres
         else:
             run.store.put(f"point_{point.number}", broadcast_from_first(found))
 
-    missing = [point for point in points if run.part(point.number) is None]
+    missing = [point for point in points if run.result(point.number) is None]
     if run.executor is not None and missing:
         run.cells.expression  # noqa: B018 - computed once here, not by every worker
         run.executor.map(train_and_judge, shared, missing, take, progress)
     for point in points:
         progress.stage(point.description, point.n_epochs)
-        if run.part(point.number) is None and point.number not in diverged:
-            take(point, tried(train_and_judge, *shared, point, progress))
+        if run.result(point.number) is None and point.number not in diverged:
+            take(point, catch_divergence(train_and_judge, *shared, point, progress))
     return diverged

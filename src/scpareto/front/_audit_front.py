@@ -13,7 +13,7 @@ from scpareto._constants import BATCH
 from scpareto._runtime import FrontProgress, child_seed
 from scpareto.audit import LabelJudge
 from scpareto.front import _seeds
-from scpareto.front._judge_all import judged_together, put_judgement
+from scpareto.front._judge_all import judge_all_points, write_judgement
 from scpareto.front._judged_cells import JudgedCells
 from scpareto.front._judging import FRAME_SEED, Judging, judge_points
 from scpareto.train import get_adapter
@@ -93,7 +93,7 @@ def audit_front(
     >>> bool(front.table["leakage_mean"].max() < 1.1)  # what is known of three batches is at most log 3
     True
     """
-    cells = judged_cells_of(model, front, control_genes)
+    cells = get_judged_cells(model, front, control_genes)
     target = front.metadata.get("target", BATCH)
     target = target if target is None or target in cells.adapter.levels else BATCH
     seeds = (judging_seed(front), FRAME_SEED) if seed is None else (seed, seed)
@@ -118,16 +118,16 @@ def audit_front(
                 codes[number] = judgement.codes
                 bar.epoch()
             bar.say("judging all points")
-            put_judgement(front, judged_together(cells, judging, codes))
+            write_judgement(front, judge_all_points(cells, judging, codes))
             bar.epoch()
         front.metadata["control_genes"] = list(control_genes)
     finally:
         model.module.load_state_dict(before)
 
 
-def judged_cells_of(model: BaseModelClass, front: Front, control_genes: Sequence[str] = ()) -> JudgedCells:
+def get_judged_cells(model: BaseModelClass, front: Front, control_genes: Sequence[str] = ()) -> JudgedCells:
     """Return the cells that a front was judged on, with the genes that a correction must not erase."""
-    manager, split = model.adata_manager, split_of(model, front)
+    manager, split = model.adata_manager, load_split(model, front)
     controls = {name: _log_normalised(manager, name) for name in control_genes}
     for name, values in controls.items():
         if np.ptp(values) == 0:
@@ -135,7 +135,7 @@ def judged_cells_of(model: BaseModelClass, front: Front, control_genes: Sequence
     return JudgedCells(get_adapter(model), manager, split, controls)
 
 
-def split_of(model: BaseModelClass, front: Front) -> Split:
+def load_split(model: BaseModelClass, front: Front) -> Split:
     """Return the cells of each part of a front's split among those that the model has now: they follow their names."""
     known = front.metadata.get("cell_names")
     return split_by_name(Split.from_plain(front.metadata["indices"]), known, model.adata_manager.adata.obs_names)

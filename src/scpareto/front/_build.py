@@ -16,7 +16,7 @@ from scpareto.front._clusters import (
     read_clustering,
 )
 from scpareto.objectives import get_objective, objective_class, objective_options
-from scpareto.train import registered_context
+from scpareto.train import get_context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ class Built(NamedTuple):
     composition: Composition | None
 
 
-def paired(names: str | Sequence[str], options: Any) -> list[tuple[str, dict[str, Any]]]:
+def pair_options(names: str | Sequence[str], options: Any) -> list[tuple[str, dict[str, Any]]]:
     """Each objective's name with its options.
 
     Raises
@@ -169,7 +169,7 @@ def resolve_target(adapter: VAEAdapter, cls: type[Objective], target: Any) -> tu
         return names[0], None
     name = names[0] if len(names) == 1 else adapter.add_product(names)
     n_levels = len(adapter.levels[name])
-    if is_without_nuisance(adapter) and name == BATCH:
+    if lacks_nuisance(adapter) and name == BATCH:
         return name, 2  # sizes of a critic that is never trained
     if n_levels < 2:
         raise ValueError(
@@ -179,12 +179,12 @@ def resolve_target(adapter: VAEAdapter, cls: type[Objective], target: Any) -> tu
     return name, n_levels
 
 
-def is_without_nuisance(adapter: VAEAdapter) -> bool:
+def lacks_nuisance(adapter: VAEAdapter) -> bool:
     """Whether nothing was registered that could be traded: neither a batch nor another nuisance."""
     return not adapter.has_batch_key and adapter.nuisances == [BATCH]
 
 
-def is_alone(objectives: list[Objective], adapter: VAEAdapter, manager: AnnDataManager) -> bool:
+def has_nothing_to_trade(objectives: list[Objective], adapter: VAEAdapter, manager: AnnDataManager) -> bool:
     """Whether every traded nuisance has one value among all cells, though the model knows more of them.
 
     So it is for query cells of one batch, and for cells that were set up without a batch: there is nothing to trade,
@@ -192,7 +192,7 @@ def is_alone(objectives: list[Objective], adapter: VAEAdapter, manager: AnnDataM
     """
     if not objectives or not all(objective.needs_nuisance for objective in objectives):
         return False
-    context = registered_context(adapter, manager)
+    context = get_context(adapter, manager)
     values = [context.categorical.get(objective.target) for objective in objectives]
     return all(value is not None and np.ptp(value.numpy()) == 0 for value in values)
 
@@ -205,7 +205,7 @@ def check_targets(objectives: list[Objective], adapter: VAEAdapter, manager: Ann
     ValueError
         If a target has one value only in one of these parts.
     """
-    context = registered_context(adapter, manager)
+    context = get_context(adapter, manager)
     for target in {objective.target: None for objective in objectives if objective.needs_nuisance}:
         values = (context.categorical | context.continuous)[target].numpy()
         for name, part in (("training", split.train), ("test", split.test)):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import Split, ordered_split, parted, stratified_split
+from scpareto._cells import Split, ordered_split, split_in_two, stratified_split
 from scpareto._runtime import child_seed
 from scpareto.front import _seeds
 
@@ -23,7 +23,7 @@ _LEAST_OF = {"training": 3, "validation": 2, "test": 5}
 """Cells of a part below which nothing can be learned, chosen or judged; probes are cross-fitted in five parts."""
 
 
-def checked_grid(
+def check_preferences(
     solver: type[Solver], n_points: int, preferences: ArrayLike | None, n_objectives: int
 ) -> NDArray[np.float64]:
     """Preferences as a matrix, from uncorrected to strongest; the solver's own where none are given."""
@@ -39,7 +39,7 @@ def checked_grid(
     return grid[np.argsort(-grid[:, 0], kind="stable")]
 
 
-def split_of_options(options: FrontOptions, batch: NDArray[Any], seed: int, names: Sequence[Any]) -> Split:
+def make_split(options: FrontOptions, batch: NDArray[Any], seed: int, names: Sequence[Any]) -> Split:
     """Return the split that the arguments of a front describe, checked."""
     given = options.split
     if given is None and options.external_indexing is not None:
@@ -51,7 +51,7 @@ def split_of_options(options: FrontOptions, batch: NDArray[Any], seed: int, name
         else:
             drawn = ordered_split(len(batch), fractions)
         given = [part for _, part in drawn.items()]
-    return checked_split(given, batch, seed, names=names)
+    return check_split(given, batch, seed, names=names)
 
 
 def _three_parts(
@@ -67,10 +67,10 @@ def _three_parts(
             "training, validation and test cells."
         )
     held_out = _rows_of_part(given[1], len(batch), names)
-    return [given[0], *parted(held_out, np.ravel(batch)[held_out], 1 / 3, seed=child_seed(seed, _seeds.SPLIT))]
+    return [given[0], *split_in_two(held_out, np.ravel(batch)[held_out], 1 / 3, seed=child_seed(seed, _seeds.SPLIT))]
 
 
-def checked_loading(loader_kwargs: dict[str, Any], n_train: int, batch_size: int) -> dict[str, Any]:
+def check_loader_kwargs(loader_kwargs: dict[str, Any], n_train: int, batch_size: int) -> dict[str, Any]:
     """Return the arguments of the data loaders, unless they leave no minibatch to train on."""
     if loader_kwargs.get("drop_last") and n_train < batch_size:
         raise ValueError(
@@ -79,7 +79,7 @@ def checked_loading(loader_kwargs: dict[str, Any], n_train: int, batch_size: int
     return loader_kwargs
 
 
-def checked_split(
+def check_split(
     split: Sequence[ArrayLike] | None, batch: NDArray[Any], seed: int, *, names: Sequence[Any] | None = None
 ) -> Split:
     """Return the given split, by rows, masks or names of cells, or one that is stratified by batch."""

@@ -14,9 +14,9 @@ from sklearn.mixture import GaussianMixture
 
 from scpareto._cells import principal_components
 from scpareto._runtime import keep_torch_threads
-from scpareto.front._composition import Composition, composition_of
+from scpareto.front._composition import Composition, measure_composition
 from scpareto.metrics import shared_populations
-from scpareto.train import registered_context
+from scpareto.train import get_context
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from scpareto.train import VAEAdapter
 
 FROM_CORRECTED, FROM_PCA = "corrected", "pca"
-FOUND = (FROM_CORRECTED, FROM_PCA)
+COMPUTED = (FROM_CORRECTED, FROM_PCA)
 """Clusterings that are found by the engine rather than read from the data."""
 DEFAULT_N_CLUSTERS = 10
 POPULATIONS = "populations"
@@ -78,7 +78,7 @@ def read_clustering(adata: AnnData, name: str, n_clusters: int | None = None) ->
     """
     if not isinstance(name, str):
         raise ValueError(f"given={name!r} must be the name of one clustering.")
-    if name in FOUND:
+    if name in COMPUTED:
         found = Clustering(name, DEFAULT_N_CLUSTERS if n_clusters is None else n_clusters)
     elif name in adata.obs:
         if pd.api.types.is_float_dtype(adata.obs[name]):
@@ -92,7 +92,7 @@ def read_clustering(adata: AnnData, name: str, n_clusters: int | None = None) ->
     elif name in (adata.obsm or ()):
         found = _soft(name, adata.obsm[name])
     else:
-        known = ", ".join(map(repr, (*FOUND, POPULATIONS, *adata.obs, *(adata.obsm or ()))))
+        known = ", ".join(map(repr, (*COMPUTED, POPULATIONS, *adata.obs, *(adata.obsm or ()))))
         raise KeyError(f"given={name!r} is neither a clustering nor a key of obs or obsm. Choose from {known}.")
     if isinstance(found.n_clusters, bool) or not isinstance(found.n_clusters, int | np.integer):
         raise ValueError(f"n_clusters={found.n_clusters!r} is not a whole number.")
@@ -125,7 +125,7 @@ def population_clusters(
     ValueError
         If the nuisance is continuous, or its levels share no population.
     """
-    context = registered_context(adapter, manager)
+    context = get_context(adapter, manager)
     if target not in context.categorical:
         raise ValueError(f"given={POPULATIONS!r}: target={target!r} is continuous; only categories share populations.")
     level = context.categorical[target].numpy()
@@ -153,14 +153,14 @@ def populations_where_unlike(
     As :func:`population_clusters`, None where levels hold alike cells or too few can be matched; and what populations
     tell about the level, None where only one level occurs, and of a continuous nuisance.
     """
-    context = registered_context(adapter, manager)
+    context = get_context(adapter, manager)
     if target not in context.categorical:
         return None, None
     level = context.categorical[target].numpy()
     if np.ptp(level) == 0:
         return None, None
     labels = _shared(adapter, manager, level, None)
-    composition = composition_of(labels, level)
+    composition = measure_composition(labels, level)
     return _as_clustering(labels, level) if composition.is_matched else None, composition
 
 
@@ -183,7 +183,7 @@ def _as_clustering(labels: NDArray[np.int64], level: NDArray[np.int64]) -> Clust
 
 
 @keep_torch_threads()
-def soft_clusters(codes: NDArray[np.float64], n_clusters: int, *, seed: int = 0) -> Tensor:
+def fit_soft_clusters(codes: NDArray[np.float64], n_clusters: int, *, seed: int = 0) -> Tensor:
     """Memberships in the components of a Gaussian mixture with diagonal covariances, ``(n_cells, n_clusters)``."""
     scaled = (codes - codes.mean(0)) / np.maximum(codes.std(0), 1e-8)
     mixture = GaussianMixture(n_clusters, covariance_type="diag", n_init=3, reg_covar=1e-3, random_state=seed)

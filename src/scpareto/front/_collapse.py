@@ -10,8 +10,8 @@ from scpareto._runtime import broadcast_from_first, seeded
 from scpareto.front import _seeds
 from scpareto.front._front_run import COLLAPSE
 from scpareto.front._judge_front import judge_places
-from scpareto.front._judging import losses_of
-from scpareto.front._shared_start import with_critics
+from scpareto.front._judging import compute_losses
+from scpareto.front._shared_start import add_critics
 from scpareto.train import Fixed, Training, train
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _SHORT = 0.25
 """Epochs of the training that a collapse is told by, as a share of the path's."""
 
 
-def given_up(run: FrontRun, curve: dict[str, Any], start: Start, progress: FrontProgress) -> bool:
+def is_given_up(run: FrontRun, curve: dict[str, Any], start: Start, progress: FrontProgress) -> bool:
     """Whether a path is given up for points that are trained apart; if so, prepare for them. The verdict is kept.
 
     A path along which nothing falls is reported. It is given up only where ``on_collapse="apart"`` asks for it and a
@@ -72,7 +72,7 @@ def _is_flat(run: FrontRun, objective: Objective, which: int) -> bool:
 
 def _ends(run: FrontRun, objective: Objective, which: int) -> tuple[float, float]:
     """Loss of an objective on test cells at both ends of the path."""
-    parts = (run.part(number) for number in (0, run.spec.extremes[which]))
+    parts = (run.result(number) for number in (0, run.spec.extremes[which]))
     before, after = (part["row"][f"{objective.label}_test"] for part in parts if part is not None)
     return before, after
 
@@ -103,7 +103,7 @@ def _lowers(run: FrontRun, which: int, curve: dict[str, Any], start: Start, prog
         alone, after = found.columns["alone"][column], float(curve["lowest"])
     else:
         with seeded(run.judging.seed):
-            losses = losses_of(run.cells, *run.cells.encode(), run.problem.objectives, run.problem.recipe.de_novo)
+            losses = compute_losses(run.cells, *run.cells.encode(), run.problem.objectives, run.problem.recipe.de_novo)
         alone, after = losses[f"{label}_test"], _ends(run, run.problem.objectives[which - 1], which)[1]
     alone = broadcast_from_first(alone)
     if not (lower := alone < _MOST_LEFT * after):
@@ -125,7 +125,7 @@ def _train_alone(run: FrontRun, which: int, start: Start, progress: FrontProgres
     training = Training(
         name="alone",
         seed=run.seed(_seeds.ALONE + which),
-        start=with_critics(run, start, progress, keep=False),
+        start=add_critics(run, start, progress, keep=False),
         weights=Fixed.alone(which, run.spec.n_objectives),
         max_epochs=n_epochs,
         keep_best=False,

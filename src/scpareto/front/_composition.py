@@ -54,7 +54,7 @@ class Composition:
         return asdict(self) | {"is_unlike": self.is_unlike, "is_matched": self.is_matched}
 
 
-def composition_of(labels: NDArray[np.int64], level: NDArray[np.int64]) -> Composition:
+def measure_composition(labels: NDArray[np.int64], level: NDArray[np.int64]) -> Composition:
     r"""Measure what populations tell about levels.
 
     Parameters

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scpareto.front._judged_frame import JudgedFrame
 
 
-def control_genes_kept(
+def measure_control_genes(
     frame: JudgedFrame, codes: Mapping[str, NDArray[np.floating]], genes: Mapping[str, NDArray[np.float64]]
 ) -> pd.DataFrame:
     """Measure how much of the pattern of control genes places keep, against the least corrected one.
@@ -46,7 +46,7 @@ def control_genes_kept(
     )
 
 
-def with_control_genes(columns: dict[str, dict[str, Any]], table: pd.DataFrame) -> None:
+def add_control_genes(columns: dict[str, dict[str, Any]], table: pd.DataFrame) -> None:
     """Write what places keep of control genes into their columns; a gene that is lost rings their alarm, too.
 
     Adds ``<gene>_kept`` in %. The least corrected place has 100.

@@ -9,7 +9,7 @@ import pandas as pd
 from scpareto._constants import GENERATIVE_LOSS, STRUCTURE_KEPT
 from scpareto._runtime import seeded
 from scpareto.front._judge_front import judge_places
-from scpareto.front._places import FIRST_PLACES, equal_steps, falls, last_place, places_to_add
+from scpareto.front._places import FIRST_PLACES, choose_added_places, choose_equal_steps, find_last_place, is_reduced
 from scpareto.pareto import preference_at, table_to_plain
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _MOST_ADDED = 8
 """Places that are added at most where the curve bends."""
 
 
-def judged_curve(run: FrontRun, path: WeightPath) -> dict[str, Any]:
+def judge_path(run: FrontRun, path: WeightPath) -> dict[str, Any]:
     """Judge a path along its way and choose the places of the points.
 
     Returns
@@ -45,15 +45,15 @@ def judged_curve(run: FrontRun, path: WeightPath) -> dict[str, Any]:
         nothing = {"preferences": [], "falls": False, "nothing_to_remove": True}
         return nothing | {"table": table_to_plain(judge.table())}
     place, left = judge.known()
-    fall, margin = falls(judge.names(place), left, first.tables["differences"]), float(first.record["margin"])
+    fall, margin = is_reduced(judge.names(place), left, first.tables["differences"]), float(first.record["margin"])
     n_points = run.spec.n_front
-    if fall and (added := places_to_add(place, left, last_place(left, margin), n_points, _MOST_ADDED)):
+    if fall and (added := choose_added_places(place, left, find_last_place(left, margin), n_points, _MOST_ADDED)):
         judge(added)
         place, left = judge.known()
     kept = {"table": table_to_plain(judge.table()), "falls": fall, "lowest": float(left.min())}
     if not fall or run.spec.grid_given:
         return kept | {"preferences": []}
-    places = equal_steps(place, left, last_place(left, margin), n_points)
+    places = choose_equal_steps(place, left, find_last_place(left, margin), n_points)
     return kept | {"preferences": [preference_at([1 - s, s]).tolist() for s in places]}
 
 

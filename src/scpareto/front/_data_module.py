@@ -19,7 +19,7 @@ from scvi.data.fields import (
 )
 from scvi.model import SCVI
 
-from scpareto._cells import Expected, check_counts
+from scpareto._cells import MinibatchFormat, check_counts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scpareto._cells import HeldCells
 
 
-def checked_registry(model: BaseModelClass) -> Mapping[str, Any]:
+def check_registry(model: BaseModelClass) -> Mapping[str, Any]:
     """Return the registry of a model that a data module can train.
 
     Raises
@@ -66,9 +66,9 @@ def _names(mapping: Any) -> list[str]:
     return [str(level) for level in ([] if mapping is None else mapping)]
 
 
-def expected_of(registry: Mapping[str, Any]) -> Expected:
+def read_minibatch_format(registry: Mapping[str, Any]) -> MinibatchFormat:
     categories = _state(registry, REGISTRY_KEYS.CAT_COVS_KEY).get("mapping", {})
-    return Expected(
+    return MinibatchFormat(
         n_genes=int(registry["field_registries"][REGISTRY_KEYS.X_KEY]["summary_stats"]["n_vars"]),
         n_batches=len(_names(_state(registry, REGISTRY_KEYS.BATCH_KEY).get("categorical_mapping"))),
         n_labels=len(_names(_state(registry, REGISTRY_KEYS.LABELS_KEY).get("categorical_mapping"))),
@@ -77,7 +77,7 @@ def expected_of(registry: Mapping[str, Any]) -> Expected:
     )
 
 
-def held_manager(registry: Mapping[str, Any], held: HeldCells) -> AnnDataManager:
+def register_held_cells(registry: Mapping[str, Any], held: HeldCells) -> AnnDataManager:
     """Register held cells as an AnnData of them would be, with the levels that the model knows.
 
     Raises

@@ -14,7 +14,7 @@ F = TypeVar("F", bound="Callable[..., object]")
 _MARK = re.compile(r"^( *)\{options: ([^}]*)\}$", re.M)
 
 
-def documented_by(owner: type) -> Callable[[F], F]:
+def fill_docstring(owner: type) -> Callable[[F], F]:
     """Fill ``{options: a, b}`` in the docstring of a function with what ``owner`` says of the parameters a and b.
 
     Parameters
@@ -22,7 +22,7 @@ def documented_by(owner: type) -> Callable[[F], F]:
     owner
         A class whose docstring has a numpy section of parameters.
     """
-    texts = parameters_of(owner.__doc__ or "")
+    texts = split_parameters(owner.__doc__ or "")
 
     def fill(function: F) -> F:
         def text(mark: re.Match[str]) -> str:
@@ -36,12 +36,12 @@ def documented_by(owner: type) -> Callable[[F], F]:
     return fill
 
 
-def parameters_of(docstring: str) -> dict[str, str]:
+def split_parameters(docstring: str) -> dict[str, str]:
     r"""Blocks of the section of parameters, by the names on their first line.
 
     Examples
     --------
-    >>> parameters_of("Add.\n\nParameters\n----------\na, b\n    Numbers.\nc\n    One more.")
+    >>> split_parameters("Add.\n\nParameters\n----------\na, b\n    Numbers.\nc\n    One more.")
     {'a, b': 'a, b\n    Numbers.', 'c': 'c\n    One more.'}
     """
     _, _, section = cleandoc(docstring).partition("Parameters\n----------\n")

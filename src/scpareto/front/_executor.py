@@ -99,10 +99,10 @@ def _in_worker(there: tuple[Callable[..., Any], tuple[Any, ...]], item: Any, thr
     function, shared = there
     torch.set_num_threads(threads)
     with FrontProgress(1, show=False) as progress:
-        return tried(function, *shared, item, progress)
+        return catch_divergence(function, *shared, item, progress)
 
 
-def tried(function: Callable[..., T], *arguments: Any) -> T | TrainingDiverged:
+def catch_divergence(function: Callable[..., T], *arguments: Any) -> T | TrainingDiverged:
     """Call a function; return its result, or the error of a training that diverged."""
     try:
         return function(*arguments)

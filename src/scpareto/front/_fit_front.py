@@ -6,11 +6,11 @@ import logging
 from typing import TYPE_CHECKING, Any, Literal
 
 from scpareto._runtime import is_first_process, raise_on_signals
-from scpareto.front._documented import documented_by
+from scpareto.front._documented import fill_docstring
 from scpareto.front._options import FrontOptions
 from scpareto.front._prepare import prepare
 from scpareto.front._report import report
-from scpareto.front._train_front import assembled, train_front
+from scpareto.front._train_front import assemble_front, train_front
 
 if TYPE_CHECKING:
     import os
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scpareto")
 
 
-@documented_by(FrontOptions)
+@fill_docstring(FrontOptions)
 def fit_front(
     model: BaseModelClass,
     objective: str | Sequence[str] | None = FrontOptions.objective,
@@ -134,29 +134,29 @@ def learn_front(model: BaseModelClass, options: FrontOptions) -> Front:
     Parameters
     ----------
     model
-        As for :func:`fit_front`. One with a method ``take_front`` keeps fronts.
+        As for :func:`fit_front`. One with a method ``store_front`` keeps fronts.
     options
         All arguments.
     """
-    return finished(prepare(model, options), model)
+    return finish_front(prepare(model, options), model)
 
 
-def finished(run: FrontRun, model: BaseModelClass) -> Front:
+def finish_front(run: FrontRun, model: BaseModelClass) -> Front:
     """Train what is missing of a front; hand it to its model and to the user's loggers and callbacks."""
     try:
         with raise_on_signals():
             train_front(run)
     except BaseException as error:
-        front = assembled(run)
+        front = assemble_front(run)
         if is_first_process():
             what = "Interrupted" if isinstance(error, KeyboardInterrupt) else f"Ended by {type(error).__name__}"
             logger.warning("%s. Finished points: %s; missing: %s.", what, front.numbers or "none", front.missing)
         _hand_over(model, front)
-        if len(front) and not hasattr(model, "take_front"):
+        if len(front) and not hasattr(model, "store_front"):
             error.front = front  # type: ignore[attr-defined]
             error.add_note(f"Finished points {front.numbers} are kept: import sys; front = sys.last_value.front")
         raise
-    front = assembled(run)
+    front = assemble_front(run)
     _hand_over(model, front)
     if is_first_process():
         report(front, front.recommended, run.problem.trainer_kwargs)
@@ -164,6 +164,6 @@ def finished(run: FrontRun, model: BaseModelClass) -> Front:
 
 
 def _hand_over(model: BaseModelClass, front: Front) -> None:
-    take_front = getattr(model, "take_front", None)
-    if take_front is not None and len(front):
-        take_front(front)
+    store_front = getattr(model, "store_front", None)
+    if store_front is not None and len(front):
+        store_front(front)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scpareto._runtime import child_seed
-from scpareto.front._judging import probed_objectives
+from scpareto.front._judging import select_probed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scpareto.front._judged_cells import JudgedCells
     from scpareto.front._judging import Judging
     from scpareto.front._spec import FrontSpec
-    from scpareto.front._store import PartStore
+    from scpareto.front._store import ResultStore
     from scpareto.train import Problem
 
 COLLAPSE, APART_INSTEAD = "collapse", "scalarization"
@@ -59,7 +59,7 @@ class FrontRun:
     spec: FrontSpec
     cells: JudgedCells
     judging: Judging
-    store: PartStore
+    store: ResultStore
     metadata: dict[str, Any]
     clusterings: Sequence[Clustering] = ()
     executor: RayExecutor | None = None
@@ -71,7 +71,7 @@ class FrontRun:
         """Seed of a part of the front; see :mod:`scpareto.front._seeds`."""
         return child_seed(self.spec.seed, index)
 
-    def part(self, number: int) -> dict[str, Any] | None:
+    def result(self, number: int) -> dict[str, Any] | None:
         """Return what is kept of a finished point."""
         return self.store.get(f"point_{number}")
 
@@ -99,7 +99,7 @@ class FrontRun:
         frame = self.cells.frame(target)
         if frame is None or not frame.frame.populations:
             return self.judging
-        return replace(self.judging, probed=probed_objectives(self.problem.objectives, target))
+        return replace(self.judging, probed=select_probed(self.problem.objectives, target))
 
     @property
     def is_on_axis(self) -> bool:

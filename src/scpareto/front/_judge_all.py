@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from scpareto._constants import BATCH
 from scpareto._runtime import broadcast_from_first, computes_for_all
-from scpareto.front._control_genes import control_genes_kept, with_control_genes
+from scpareto.front._control_genes import add_control_genes, measure_control_genes
 from scpareto.front._judge_front import judge_places
-from scpareto.front._judging import codes_of, left_column
+from scpareto.front._judging import encode_points, left_column
 from scpareto.pareto import WeightPath, table_from_plain, table_to_plain
 
 if TYPE_CHECKING:
@@ -28,23 +28,25 @@ JUDGED = "judged"
 
 def judge_run(run: FrontRun) -> None:
     """Judge all finished points of a front that is trained; what is found is kept in its store."""
-    numbers = [number for number in range(run.spec.n_front) if run.part(number) is not None]
+    numbers = [number for number in range(run.spec.n_front) if run.result(number) is not None]
     known = run.store.get(JUDGED)
     if not numbers or (known is not None and known["numbers"] == numbers):
         return
     path = run.store.get("path")
     states = {}
     for number in numbers:
-        part = run.part(number)
+        part = run.result(number)
         if part is not None and "module" in part:
             states[number] = part["module"]
         elif path is not None:
             states[number] = WeightPath.from_plain(path["path"]).state(run.spec.preference(number))
-    found = judged_together(run.cells, run.current_judging, codes_of(run.cells, states)) if computes_for_all() else {}
+    found = (
+        judge_all_points(run.cells, run.current_judging, encode_points(run.cells, states)) if computes_for_all() else {}
+    )
     run.store.put(JUDGED, broadcast_from_first(found))
 
 
-def judged_together(cells: JudgedCells, judging: Judging, codes: Mapping[int, NDArray[np.float32]]) -> dict[str, Any]:
+def judge_all_points(cells: JudgedCells, judging: Judging, codes: Mapping[int, NDArray[np.float32]]) -> dict[str, Any]:
     """Judge codes of points, the least corrected one first, with common random numbers.
 
     Returns
@@ -60,8 +62,8 @@ def judged_together(cells: JudgedCells, judging: Judging, codes: Mapping[int, ND
     column = judging.column
     found = judge_places(frame, named, column=column, full=True, n_bootstrap=judging.n_bootstrap, probed=judging.probed)
     if cells.control_genes:
-        found.tables["control_genes"] = control_genes_kept(frame, named, cells.control_genes)
-        with_control_genes(found.columns, found.tables["control_genes"])
+        found.tables["control_genes"] = measure_control_genes(frame, named, cells.control_genes)
+        add_control_genes(found.columns, found.tables["control_genes"])
     columns = {number: found.columns[f"point {number}"] for number in codes}
     for other in judging.others:
         for number, row in _left_of(cells, judging, other, named).items():
@@ -95,7 +97,7 @@ def _of_structure(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def put_judgement(front: Front, judged: Mapping[str, Any]) -> None:
+def write_judgement(front: Front, judged: Mapping[str, Any]) -> None:
     """Write what was found of all points together into their front, in place of what was there."""
     for number, columns in judged["columns"].items():
         front.update(number, columns)

@@ -88,9 +88,9 @@ def judge_places(
         n_bootstrap=n_bootstrap,
     )
     scored = judged if frame.scored is None else judged.parts[_TEST]
-    columns = judged_columns(scored, list(taken), column)
+    columns = make_score_columns(scored, list(taken), column)
     if full and frame.scored is not None:
-        for name, row in judged_columns(judged, list(taken), column).items():
+        for name, row in make_score_columns(judged, list(taken), column).items():
             columns[name] |= {f"{key}_in_sample": row[key] for key in (column, "structure_kept") if key in row}
     for label in probed:
         for part in frame.parts:
@@ -98,7 +98,7 @@ def judge_places(
                 for name in taken:
                     columns[name][f"{label}_{part}"] = left.table.loc[name, "marginal"]
     if judged.lost is not None:
-        for name, row in lost_columns(judged.lost, list(taken), first).items():
+        for name, row in make_alarm_columns(judged.lost, list(taken), first).items():
             columns[name] |= row
     tables = {}
     if scored.left is not None:
@@ -119,7 +119,7 @@ def judge_places(
     return FrontJudgement(plain, tables, _record(frame, scored, judged.lost, column))
 
 
-def judged_columns(judged: JudgeResult, names: list[str], column: str) -> dict[str, dict[str, Any]]:
+def make_score_columns(judged: JudgeResult, names: list[str], column: str) -> dict[str, dict[str, Any]]:
     """Columns of what is left and kept."""
     rows: dict[str, dict[str, Any]] = {name: {} for name in names}
     if judged.left is not None:
@@ -139,7 +139,7 @@ def judged_columns(judged: JudgeResult, names: list[str], column: str) -> dict[s
     return rows
 
 
-def lost_columns(lost: LostContrasts, names: list[str], first: str | None = None) -> dict[str, dict[str, Any]]:
+def make_alarm_columns(lost: LostContrasts, names: list[str], first: str | None = None) -> dict[str, dict[str, Any]]:
     """Alarm of each place but the first: 1 where it rings, and the largest loss that made it ring."""
     quiet = {"alarm": 0.0, "structure_lost": 0.0, "structure_lost_most": "none"}
     rows = {name: dict(quiet) for name in names}
@@ -182,10 +182,10 @@ def _record(frame: JudgedFrame, judged: JudgeResult, lost: LostContrasts | None,
     record["notes"] += list(judged.left.notes)
     if lost is not None:
         record["smallest_population"] = float(lost.smallest_population)
-    return record | scale_of(judged.left)
+    return record | describe_axis(judged.left)
 
 
-def scale_of(left: BatchLeft) -> dict[str, Any]:
+def describe_axis(left: BatchLeft) -> dict[str, Any]:
     """Scale of the axis: what the reference holds, and which difference counts as none, in percent of it."""
     table = left.table
     reference = table.iloc[-1]

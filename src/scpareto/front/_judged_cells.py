@@ -11,11 +11,18 @@ from scvi import REGISTRY_KEYS
 from scvi.dataloaders import AnnDataLoader
 from torch.distributions import Normal
 
-from scpareto._cells import as_rows, holds_counts, judged_cells, principal_components, rows_of, with_cell_index
+from scpareto._cells import (
+    add_cell_index,
+    as_row_matrix,
+    holds_counts,
+    principal_components,
+    read_rows,
+    sample_judged_cells,
+)
 from scpareto._constants import BATCH
-from scpareto.front._judged_frame import judged_frame
+from scpareto.front._judged_frame import make_judged_frame
 from scpareto.objectives import Context
-from scpareto.train import TrainingDiverged, registered_context
+from scpareto.train import TrainingDiverged, get_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +60,7 @@ class JudgedCells:
         control_genes: Mapping[str, NDArray[np.float64]] | None = None,
     ) -> None:
         self.adapter = adapter
-        self.rows, self.split = judged_cells(split, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY))
+        self.rows, self.split = sample_judged_cells(split, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY))
         self._manager = manager
         self.control_genes = {name: self.take(values) for name, values in (control_genes or {}).items()}
         self._frames: dict[tuple[str, int], JudgedFrame | None] = {}
@@ -90,7 +97,7 @@ class JudgedCells:
         Posterior of every code ``(n_cells, n_latent)``, nuisances, and negative ELBO ``(n_cells,)`` in nats, on CPU.
         """
         cells = None if all_cells else self.rows
-        loader = AnnDataLoader(with_cell_index(self._manager), indices=cells, batch_size=512)
+        loader = AnnDataLoader(add_cell_index(self._manager), indices=cells, batch_size=512)
         module = self.adapter.module
         module.eval()
         device = next(module.parameters()).device
@@ -117,18 +124,18 @@ class JudgedCells:
 
     def levels(self, target: str) -> NDArray[np.int64]:
         """Level of a categorical nuisance of each judged cell, by number."""
-        return self.take(registered_context(self.adapter, self._manager).categorical[target].numpy())
+        return self.take(get_context(self.adapter, self._manager).categorical[target].numpy())
 
     def frame(self, target: str, seed: int = 0) -> JudgedFrame | None:
         """Return what codes are judged by, within levels of a nuisance; None where too few cells have two levels."""
         key = target, seed
         if key not in self._frames:
-            values = rows_of(
-                as_rows(self._manager.get_from_registry(REGISTRY_KEYS.X_KEY)),
+            values = read_rows(
+                as_row_matrix(self._manager.get_from_registry(REGISTRY_KEYS.X_KEY)),
                 slice(None) if self.rows is None else self.rows,
             )
             genes = self._manager.get_state_registry(REGISTRY_KEYS.X_KEY)["column_names"]
-            self._frames[key] = judged_frame(
+            self._frames[key] = make_judged_frame(
                 values,
                 self.level_names(target),
                 self.split,

@@ -50,7 +50,7 @@ class JudgedFrame:
         return np.asarray(codes if self.rows is None else codes[self.rows], dtype=np.float64)
 
 
-def judged_frame(
+def make_judged_frame(
     expression: Any,
     levels: NDArray[Any],
     split: Split,

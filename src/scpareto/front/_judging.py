@@ -74,7 +74,7 @@ class Judging:
     def of(cls, problem: Problem, seed: int) -> Judging:
         """Judging of the points of a front, with all losses."""
         objectives, recipe = problem.objectives, problem.recipe
-        target, others = judged_targets(objectives, problem.adapter.levels)
+        target, others = choose_targets(objectives, problem.adapter.levels)
         return cls(seed, target, recipe.n_bootstrap, objectives, recipe.de_novo, others=others)
 
     @property
@@ -139,7 +139,7 @@ def _judged(cells: JudgedCells, judging: Judging) -> Judgement:
     if judging.de_novo is not None:
         with seeded(child_seed(judging.seed, _CRITICS)):
             read = [objective for objective in judging.objectives if objective.label not in judging.probed]
-            row |= losses_of(cells, qz, context, generative, read, judging.de_novo)
+            row |= compute_losses(cells, qz, context, generative, read, judging.de_novo)
     if judging.nats and judging.target is not None:
         row |= judge_codes(
             qz.loc.numpy(),
@@ -155,7 +155,7 @@ def _judged(cells: JudgedCells, judging: Judging) -> Judgement:
     return Judgement({name: plain_number(value) for name, value in row.items()}, qz.loc.numpy())
 
 
-def codes_of(cells: JudgedCells, states: Mapping[Any, State]) -> dict[Any, NDArray[np.float32]]:
+def encode_points(cells: JudgedCells, states: Mapping[Any, State]) -> dict[Any, NDArray[np.float32]]:
     """Posterior means of the judged cells by each of several weights; the module is left in the last state."""
     codes = {}
     # Encoding draws samples as well: the caller's generator stays as it is.
@@ -166,7 +166,7 @@ def codes_of(cells: JudgedCells, states: Mapping[Any, State]) -> dict[Any, NDArr
     return codes
 
 
-def losses_of(
+def compute_losses(
     cells: JudgedCells,
     qz: Normal,
     context: Context,
@@ -183,7 +183,7 @@ def losses_of(
     return found
 
 
-def judged_targets(objectives: Sequence[Objective], levels: Iterable[str]) -> tuple[str | None, tuple[str, ...]]:
+def choose_targets(objectives: Sequence[Objective], levels: Iterable[str]) -> tuple[str | None, tuple[str, ...]]:
     """Nuisance that is judged, and the further ones of which only what is left is judged.
 
     The first is the first traded one with levels; the batch if none is traded, None if none has levels. What a
@@ -197,7 +197,7 @@ def judged_targets(objectives: Sequence[Objective], levels: Iterable[str]) -> tu
     return None if traded else BATCH, ()
 
 
-def probed_objectives(objectives: Sequence[Objective], target: str | None) -> tuple[str, ...]:
+def select_probed(objectives: Sequence[Objective], target: str | None) -> tuple[str, ...]:
     """Labels of objectives whose loss is information of the mean about the judged nuisance, which probes read."""
     return tuple(
         objective.label

@@ -12,15 +12,15 @@ from scpareto.front._executor import EXECUTORS
 from scpareto.front._presets import PRESETS, Preset
 from scpareto.front._refused import REFUSED
 from scpareto.front._scvi_arguments import (
-    OF_PLANS,
-    OF_TRAINERS,
+    PLAN_ARGUMENTS,
     SPLITTING,
-    as_options,
-    bar_is_hidden,
-    fractions_of,
+    TRAINER_ARGUMENTS,
+    drop_fixed,
     loader_options,
+    pop_hidden_bar,
+    resolve_fractions,
     stopping_options,
-    without_fixed,
+    to_options,
 )
 from scpareto.objectives import objective_class, objective_names
 from scpareto.pareto import solver_class
@@ -222,7 +222,7 @@ class FrontOptions:
 
     def _join_configs(self) -> None:
         """Put what scvi-tools says by configs and names of its own where a front reads it, or refuse it."""
-        trainer = as_options(self.trainer_config, "trainer_config") | self.trainer_kwargs
+        trainer = to_options(self.trainer_config, "trainer_config") | self.trainer_kwargs
         check_trainer_keywords(trainer, also=[f.name for f in fields(self) if f.name not in _NOT_OF_TRAIN])
         found: dict[str, Any] = {
             name: value
@@ -230,11 +230,11 @@ class FrontOptions:
             if (value := trainer.pop(name, None)) is not None and getattr(self, name) == getattr(type(self), name)
         }
         stopping = stopping_options(trainer, self.early_stopping)
-        found["progress"] = not bar_is_hidden(trainer) and self.progress
-        found["trainer_kwargs"] = without_fixed(trainer, OF_TRAINERS)
-        plan = as_options(self.plan_config, "plan_config") | as_options(self.plan_kwargs, "plan_kwargs")
-        found["plan_kwargs"] = without_fixed(plan, OF_PLANS, "plan_kwargs: ") | stopping
-        splitter = as_options(self.datasplitter_kwargs, "datasplitter_kwargs")
+        found["progress"] = not pop_hidden_bar(trainer) and self.progress
+        found["trainer_kwargs"] = drop_fixed(trainer, TRAINER_ARGUMENTS)
+        plan = to_options(self.plan_config, "plan_config") | to_options(self.plan_kwargs, "plan_kwargs")
+        found["plan_kwargs"] = drop_fixed(plan, PLAN_ARGUMENTS, "plan_kwargs: ") | stopping
+        splitter = to_options(self.datasplitter_kwargs, "datasplitter_kwargs")
         loader_options(splitter)
         for name in SPLITTING:
             if name in splitter and getattr(self, name, None) == getattr(type(self), name, None):
@@ -251,12 +251,12 @@ class FrontOptions:
         ValueError
             If they leave no cells to judge points on.
         """
-        return fractions_of(self.train_size, self.validation_size)
+        return resolve_fractions(self.train_size, self.validation_size)
 
     @property
     def loader_kwargs(self) -> dict[str, Any]:
         """Arguments of the data loaders."""
-        found = loader_options(as_options(self.datasplitter_kwargs, "datasplitter_kwargs"))
+        found = loader_options(to_options(self.datasplitter_kwargs, "datasplitter_kwargs"))
         return found | {"load_sparse_tensor": True} if self.load_sparse_tensor else found
 
     def recipe(self, own: dict[str, Any]) -> Recipe:

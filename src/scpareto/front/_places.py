@@ -18,7 +18,7 @@ _LEAST_GAP = 0.01
 """Places are not added to gaps shorter than twice this share of the way."""
 
 
-def falls(names: list[str], left: ArrayLike, differences: pd.DataFrame) -> bool:
+def is_reduced(names: list[str], left: ArrayLike, differences: pd.DataFrame) -> bool:
     """Whether the place with least left certainly has less than the first one.
 
     Parameters
@@ -34,7 +34,7 @@ def falls(names: list[str], left: ArrayLike, differences: pd.DataFrame) -> bool:
     --------
     >>> import pandas as pd
     >>> pairs = pd.DataFrame([("a", "b", 2.0, 4.0)], columns=["first", "second", "low", "high"])
-    >>> falls(["a", "b"], [5.0, 2.0], pairs), falls(["a", "b"], [2.0, 5.0], pairs)
+    >>> is_reduced(["a", "b"], [5.0, 2.0], pairs), is_reduced(["a", "b"], [2.0, 5.0], pairs)
     (True, False)
     """
     lowest = names[int(np.asarray(left, dtype=np.float64).argmin())]
@@ -46,7 +46,7 @@ def falls(names: list[str], left: ArrayLike, differences: pd.DataFrame) -> bool:
     return bool(low > 0 if first == names[0] else high < 0)
 
 
-def last_place(left: ArrayLike, margin: float) -> int:
+def find_last_place(left: ArrayLike, margin: float) -> int:
     """Find the first place that leaves no more than the least of all, up to a margin.
 
     Parameters
@@ -62,14 +62,14 @@ def last_place(left: ArrayLike, margin: float) -> int:
 
     Examples
     --------
-    >>> last_place([40.0, 12.0, 2.5, 2.0, 6.0], margin=1.0)
+    >>> find_last_place([40.0, 12.0, 2.5, 2.0, 6.0], margin=1.0)
     2
     """
     values = np.asarray(left, dtype=np.float64)
     return int(np.argmax(values <= values.min() + margin))
 
 
-def equal_steps(place: ArrayLike, left: ArrayLike, last: int, n: int) -> NDArray[np.float64]:
+def choose_equal_steps(place: ArrayLike, left: ArrayLike, last: int, n: int) -> NDArray[np.float64]:
     """Choose places at equal steps of what is left, ends included.
 
     Parameters
@@ -91,7 +91,7 @@ def equal_steps(place: ArrayLike, left: ArrayLike, last: int, n: int) -> NDArray
     --------
     Three quarters fall within the first tenth of the way:
 
-    >>> equal_steps([0, 0.1, 0.5, 1], [100, 25, 0, 0], last=2, n=5).round(3).tolist()
+    >>> choose_equal_steps([0, 0.1, 0.5, 1], [100, 25, 0, 0], last=2, n=5).round(3).tolist()
     [0.0, 0.033, 0.067, 0.1, 0.5]
     """
     x, fitted = np.asarray(place, dtype=np.float64), fit_falling_curve(place, left)
@@ -100,7 +100,7 @@ def equal_steps(place: ArrayLike, left: ArrayLike, last: int, n: int) -> NDArray
     return np.concatenate([[0.0], inner, [x[last]]])
 
 
-def places_to_add(place: ArrayLike, left: ArrayLike, last: int, n: int, most: int) -> list[float]:
+def choose_added_places(place: ArrayLike, left: ArrayLike, last: int, n: int, most: int) -> list[float]:
     """Find where the curve falls by more than a step between two judged places.
 
     Parameters
@@ -120,12 +120,12 @@ def places_to_add(place: ArrayLike, left: ArrayLike, last: int, n: int, most: in
 
     Examples
     --------
-    >>> places_to_add([0, 0.5, 1], [100, 10, 0], last=2, n=5, most=3)
+    >>> choose_added_places([0, 0.5, 1], [100, 10, 0], last=2, n=5, most=3)
     [0.25]
     """
     x, fitted = np.asarray(place, dtype=np.float64), fit_falling_curve(place, left)
     step = (fitted[0] - fitted[last]) / max(n - 1, 1)
-    falls = -np.diff(fitted[: last + 1])
-    gaps = np.flatnonzero((falls > step) & (np.diff(x[: last + 1]) > 2 * _LEAST_GAP))
-    chosen = gaps[np.argsort(-falls[gaps], kind="stable")][:most]
+    drops = -np.diff(fitted[: last + 1])
+    gaps = np.flatnonzero((drops > step) & (np.diff(x[: last + 1]) > 2 * _LEAST_GAP))
+    chosen = gaps[np.argsort(-drops[gaps], kind="stable")][:most]
     return sorted(float((x[i] + x[i + 1]) / 2) for i in chosen)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scpareto.front._judging import judge_points
-from scpareto.train import columns_of, train
+from scpareto.train import history_columns, train
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,14 +66,14 @@ def train_and_judge(
     progress.say(f"judging point {point.number}")
     state = trained[-1].state
     ((_, judgement),) = judge_points(cells, [(point.number, state)], judging)
-    return judged_part(point, problem.names, sum(one.n_epochs for one in trained), judgement) | {
+    return make_result(point, problem.names, sum(one.n_epochs for one in trained), judgement) | {
         "module": state,
-        "history": columns_of([record for one in trained for record in one.history]),
+        "history": history_columns([record for one in trained for record in one.history]),
         "minibatch_extremes": trained[0].loss_ranges,
     }
 
 
-def judged_part(point: Point, names: list[str], n_epochs: int, judgement: Judgement) -> dict[str, Any]:
+def make_result(point: Point, names: list[str], n_epochs: int, judgement: Judgement) -> dict[str, Any]:
     """Row of a judged point.
 
     Parameters

@@ -15,16 +15,16 @@ from scvi.model.base import BaseModelClass
 
 from scpareto._runtime import check_accelerator, child_seed, choose_hardware, resolve_seed, seeded
 from scpareto.front import _seeds
-from scpareto.front._build import build_objectives, check_targets, is_alone, is_without_nuisance, paired
-from scpareto.front._checks import checked_grid, checked_loading
+from scpareto.front._build import build_objectives, check_targets, has_nothing_to_trade, lacks_nuisance, pair_options
+from scpareto.front._checks import check_loader_kwargs, check_preferences
 from scpareto.front._executor import RayExecutor, is_on_gpu
 from scpareto.front._fingerprint import data_hash, model_settings, state_hash, trainer_settings
 from scpareto.front._front_run import FrontRun
 from scpareto.front._judged_cells import JudgedCells
 from scpareto.front._judging import Judging
-from scpareto.front._source import NO_CELLS, source_of
+from scpareto.front._source import NO_CELLS, find_source
 from scpareto.front._spec import FrontSpec
-from scpareto.front._store import PartStore
+from scpareto.front._store import ResultStore
 from scpareto.pareto import get_scaler, get_solver, solver_class
 from scpareto.train import Problem, adapter_class, get_adapter
 
@@ -71,23 +71,23 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     recipe = options.recipe(adapter_class(model).recipe if options.preset is None else {})
     get_scaler(recipe.scaler)
     seed = resolve_seed(options.seed)
-    pairs = paired(options.objectives, options.objective_kwargs)
-    grid = checked_grid(solver_class(options.solver), options.n_points, options.preferences, 1 + len(pairs))
+    pairs = pair_options(options.objectives, options.objective_kwargs)
+    grid = check_preferences(solver_class(options.solver), options.n_points, options.preferences, 1 + len(pairs))
     solver_kwargs = options.solver_kwargs or {}
     get_solver(options.solver, preferences=grid, **{"safeguards": recipe.safeguards} | solver_kwargs)
-    source = source_of(model, options, seed)
+    source = find_source(model, options, seed)
     manager, split = source.manager, source.split
     adapter = get_adapter(model, None if source.stream is None else manager)
     with seeded(child_seed(seed, _seeds.FIRST_CRITIC)):
         objectives, clusterings, composition = build_objectives(pairs, adapter, manager, recipe, source.n_train)
     source.follow(clusterings, counts=adapter.takes_counts)
-    alone = is_alone(objectives, adapter, manager)
-    if is_without_nuisance(adapter) and alone:
+    alone = has_nothing_to_trade(objectives, adapter, manager)
+    if lacks_nuisance(adapter) and alone:
         warnings.warn(NO_BATCH_KEY, UserWarning, stacklevel=4)
     if not alone:
         check_targets(objectives, adapter, manager, split)
     batch_size = int(options.batch_size or scvi_settings.batch_size)
-    loader_kwargs = checked_loading(options.loader_kwargs, source.n_train, batch_size)
+    loader_kwargs = check_loader_kwargs(options.loader_kwargs, source.n_train, batch_size)
     n_pretrain, n_epochs = options.lengths(source.n_cells, math.ceil(source.n_train / batch_size))
     spec = FrontSpec(
         method=options.solver,
@@ -132,7 +132,7 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
         if (total := sum(n_judged.values())) < source.n_cells:
             metadata["n_judged"] = n_judged
             logger.info("Points are judged on %d of the %d cells.", total, source.n_cells)
-    store = PartStore(settings | fingerprint, options.checkpoint_dir, noted=noted)
+    store = ResultStore(settings | fingerprint, options.checkpoint_dir, noted=noted)
     return FrontRun(
         problem,
         spec,

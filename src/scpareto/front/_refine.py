@@ -14,16 +14,16 @@ from scpareto._runtime import (
     choose_hardware,
 )
 from scpareto.front import _seeds
-from scpareto.front._audit_front import judged_cells_of, judging_seed, split_of
+from scpareto.front._audit_front import get_judged_cells, judging_seed, load_split
 from scpareto.front._build import resolve_target
 from scpareto.front._clusters import POPULATIONS, population_clusters
 from scpareto.front._front_run import FrontRun
-from scpareto.front._judge_all import judged_together, put_judgement
-from scpareto.front._judging import Judging, codes_of
+from scpareto.front._judge_all import judge_all_points, write_judgement
+from scpareto.front._judging import Judging, encode_points
 from scpareto.front._points import Point, train_and_judge
-from scpareto.front._shared_start import with_critics
+from scpareto.front._shared_start import add_critics
 from scpareto.front._spec import FrontSpec
-from scpareto.front._store import PartStore
+from scpareto.front._store import ResultStore
 from scpareto.objectives import get_objective
 from scpareto.pareto import Scaler
 from scpareto.train import PRACTICAL, BySolver, Problem, Start, Training
@@ -106,7 +106,7 @@ def refine_point(
         training = Training(
             name=f"point_{number}",
             seed=run.seed(number),
-            start=with_critics(run, Start(selection.state), bar),
+            start=add_critics(run, Start(selection.state), bar),
             weights=BySolver(
                 method=run.spec.method,
                 preferences=front.preferences,
@@ -119,8 +119,8 @@ def refine_point(
         point = Point(number, kind, selection.preference, metadata["seed"], (training,))
         part = train_and_judge(run.problem, run.cells, run.judging, point, bar)
         _put(front, number, part, int(before))
-        codes = codes_of(run.cells, {n: front.state(n) for n in front.numbers})
-        put_judgement(front, judged_together(run.cells, run.judging, codes))
+        codes = encode_points(run.cells, {n: front.state(n) for n in front.numbers})
+        write_judgement(front, judge_all_points(run.cells, run.judging, codes))
     model.module.load_state_dict(front.state(number))
     return number
 
@@ -130,7 +130,7 @@ def _run(
 ) -> FrontRun:
     """Set up a run of one point: the recipe, scales and judging are those of the front, the seed is the point's own."""
     metadata = front.metadata
-    cells = judged_cells_of(model, front, metadata.get("control_genes", ()))
+    cells = get_judged_cells(model, front, metadata.get("control_genes", ()))
     adapter = cells.adapter
     recipe = PRACTICAL.with_options(metadata["recipe"])
     objectives = tuple(_objectives(front, adapter, model.adata_manager))
@@ -142,14 +142,14 @@ def _run(
         max_epochs=max_epochs,
         seed=child_seed(metadata["seed"], _seeds.REFINING + number),
     )
-    split = split_of(model, front)
+    split = load_split(model, front)
     options = trainer_kwargs | choose_hardware(
         trainer_kwargs.get("accelerator", "auto"), trainer_kwargs.get("devices", 1)
     )
     manager = model.adata_manager
     problem = Problem(adapter, manager, split, objectives, recipe, metadata["batch_size"], options)
     judging = replace(Judging.of(problem, judging_seed(front)), probed=tuple(metadata.get("probed", ())))
-    return FrontRun(problem, spec, cells, judging, PartStore({}), {}, show_progress=progress)
+    return FrontRun(problem, spec, cells, judging, ResultStore({}), {}, show_progress=progress)
 
 
 def _put(front: Front, number: int, part: dict[str, Any], n_epochs_before: int) -> None:

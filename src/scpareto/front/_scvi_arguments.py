@@ -20,7 +20,7 @@ class Fixed(NamedTuple):
 
 
 _TRUE_ELBO = "the generative loss is the whole negative ELBO from the first epoch, so that points can be compared."
-OF_PLANS: dict[str, Fixed] = {
+PLAN_ARGUMENTS: dict[str, Fixed] = {
     "optimizer_creator": Fixed((None,), "a recipe is kept with the front as plain values. Choose optimizer='Adam'."),
     "update_only_decoder": Fixed((False,), "what is traded are the codes, which the encoder makes."),
     "n_epochs_kl_warmup": Fixed((None, 0), _TRUE_ELBO),
@@ -38,7 +38,7 @@ OF_PLANS: dict[str, Fixed] = {
 _CLIP = "plan_kwargs={'safeguards': {'gradient_clip': ...}} cuts the gradients of a front."
 _KEPT = "a front keeps the best state of each training in memory, and finished parts in checkpoint_dir."
 _ONE_BAR = "one bar stands for all trainings of a front. progress=False hides it."
-OF_TRAINERS: dict[str, Fixed] = {
+TRAINER_ARGUMENTS: dict[str, Fixed] = {
     "early_stopping_monitor": Fixed(
         (None, "elbo_validation"), "trainings stop by what they lower, of which the ELBO is a part."
     ),
@@ -57,7 +57,7 @@ OF_TRAINERS: dict[str, Fixed] = {
 }
 """What :class:`scvi.train.Trainer` takes and a front has no choice in."""
 _NO_CHOICE = "every point is trained on minibatches of all genes and columns, in an order that follows from the seed."
-OF_LOADERS: dict[str, Fixed] = {
+LOADER_ARGUMENTS: dict[str, Fixed] = {
     "batch_size": Fixed((None,), "give batch_size to train itself."),
     "shuffle": Fixed((True,), _NO_CHOICE),
     "sampler": Fixed((None,), _NO_CHOICE),
@@ -81,7 +81,7 @@ _BAR = {"enable_progress_bar": False, "progress_bar_refresh_rate": 0}
 """Arguments of a trainer by which the bar is hidden."""
 
 
-def as_options(given: Any, name: str) -> dict[str, Any]:
+def to_options(given: Any, name: str) -> dict[str, Any]:
     """Return a mapping, or one of scvi-tools' config objects, as a dict; of the latter what differs from its defaults.
 
     Raises
@@ -101,7 +101,7 @@ def as_options(given: Any, name: str) -> dict[str, Any]:
     raise TypeError(f"{name}={given!r} must be a dict, or a config of scvi-tools with to_kwargs().")
 
 
-def without_fixed(given: Mapping[str, Any], fixed: Mapping[str, Fixed], owner: str = "") -> dict[str, Any]:
+def drop_fixed(given: Mapping[str, Any], fixed: Mapping[str, Fixed], owner: str = "") -> dict[str, Any]:
     """Leave out arguments that say what is done anyway, and refuse those that say otherwise.
 
     Raises
@@ -133,7 +133,7 @@ def stopping_options(trainer: dict[str, Any], early_stopping: bool | None) -> di
     return found if early_stopping is None else found | {"early_stopping": early_stopping}
 
 
-def bar_is_hidden(trainer: dict[str, Any]) -> bool:
+def pop_hidden_bar(trainer: dict[str, Any]) -> bool:
     """Take what concerns the bar out of the arguments of a trainer; say whether it is to be hidden."""
     given = {name: trainer.pop(name) for name in _BAR if name in trainer}
     return any(value == _BAR[name] and value is not None for name, value in given.items())
@@ -157,13 +157,13 @@ def loader_options(given: Mapping[str, Any]) -> dict[str, Any]:
     for name in given:
         if name not in known:
             alike = difflib.get_close_matches(name, known, n=3)
-            rest = sorted(known - set(alike) - set(OF_LOADERS))
+            rest = sorted(known - set(alike) - set(LOADER_ARGUMENTS))
             raise TypeError(f"datasplitter_kwargs has no {name!r}. Choose from {', '.join([*alike, *rest])}.")
-    found = without_fixed(given, OF_LOADERS, "datasplitter_kwargs: ")
+    found = drop_fixed(given, LOADER_ARGUMENTS, "datasplitter_kwargs: ")
     return {name: value for name, value in found.items() if name not in SPLITTING}
 
 
-def fractions_of(train_size: float | None, validation_size: float | None) -> tuple[float, float, float] | None:
+def resolve_fractions(train_size: float | None, validation_size: float | None) -> tuple[float, float, float] | None:
     """Shares of training, validation and test cells; None where none is given.
 
     A front needs test cells, which scvi-tools' trainings do not: of what is held out and not shared out otherwise,

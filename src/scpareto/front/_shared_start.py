@@ -12,9 +12,9 @@ from torch.distributions import Normal
 
 from scpareto._runtime import broadcast_from_first, seeded
 from scpareto.front import _seeds
-from scpareto.front._clusters import FROM_CORRECTED, soft_clusters
+from scpareto.front._clusters import FROM_CORRECTED, fit_soft_clusters
 from scpareto.objectives import fit_critic
-from scpareto.train import Fixed, Start, Training, begin, columns_of, copied_state, train
+from scpareto.train import Fixed, Start, Training, copy_state, history_columns, load_start, train
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ _MOST = 0.5
 """Share of cells in clusters that cannot be mixed above which the user is warned."""
 
 
-def shared_start(run: FrontRun, progress: FrontProgress) -> Start:
+def train_shared_start(run: FrontRun, progress: FrontProgress) -> Start:
     """Train the generative loss alone, from the state that the module is in."""
     spec = run.spec
     progress.stage("pretraining", spec.max_epochs_pretrain)
@@ -38,7 +38,7 @@ def shared_start(run: FrontRun, progress: FrontProgress) -> Start:
             "pretraining", run.seed(_seeds.SHARED_START), Start(), Fixed((1.0,)), spec.max_epochs_pretrain
         )
         trained = train(training, run.problem, on_epoch=progress.epoch)
-        part = broadcast_from_first({"module": trained.state, "history": columns_of(trained.history)})
+        part = broadcast_from_first({"module": trained.state, "history": history_columns(trained.history)})
         run.store.put("pretraining", part)
     return Start(part["module"])
 
@@ -52,7 +52,7 @@ def find_clusters(run: FrontRun, start: Start) -> None:
         if memberships is None:
             codes = _corrected(run, start) if clustering.name == FROM_CORRECTED else run.cells.components_of_all()
             memberships = broadcast_from_first(
-                soft_clusters(codes, clustering.n_clusters, seed=run.seed(_seeds.CLUSTERS))
+                fit_soft_clusters(codes, clustering.n_clusters, seed=run.seed(_seeds.CLUSTERS))
             )
             run.store.put(name, {"memberships": memberships})
         run.problem.adapter.clusters[clustering.name] = memberships
@@ -63,11 +63,11 @@ def _corrected(run: FrontRun, start: Start) -> NDArray[np.float64]:
 
     A correction by marginal information would merge the types of single batches that the clusters are to protect.
     """
-    begin(run.problem, start, n_others=0)
+    load_start(run.problem, start, n_others=0)
     return run.cells.encode(all_cells=True)[0].loc.numpy().astype(np.float64)
 
 
-def with_critics(run: FrontRun, start: Start, progress: FrontProgress, *, keep: bool = True) -> Start:
+def add_critics(run: FrontRun, start: Start, progress: FrontProgress, *, keep: bool = True) -> Start:
     """Add critics that know the codes of a start, and the proportions of the nuisances.
 
     Parameters
@@ -81,29 +81,29 @@ def with_critics(run: FrontRun, start: Start, progress: FrontProgress, *, keep: 
     if part is None:
         progress.say("pretraining the critics")
         with seeded(run.seed(_seeds.CRITICS)):
-            objectives = begin(run.problem, start)
+            objectives = load_start(run.problem, start)
             for objective in objectives:
                 _fit_to_start(run, objective)
-        part = broadcast_from_first({"objectives": [copied_state(objective) for objective in objectives]})
+        part = broadcast_from_first({"objectives": [copy_state(objective) for objective in objectives]})
         if keep:
             run.store.put("critics", part)
     complete = Start(start.module, tuple(part["objectives"]))
     # Of a resumed run too, hence from the part.
     with seeded(run.seed(_seeds.CRITICS)):
-        for objective in begin(run.problem, complete):
+        for objective in load_start(run.problem, complete):
             _report_clusters(run, objective)
     return complete
 
 
-def encoded(run: FrontRun) -> tuple[Normal, Context, torch.Tensor]:
+def encode_for_critics(run: FrontRun) -> tuple[Normal, Context, torch.Tensor]:
     """Judged cells as the module encodes them now, for critics: of a path, at random places."""
     qz, context, generative = run.cells.encode()
-    return qz, at_random_places(context, run.spec.n_objectives) if run.spec.along_path else context, generative
+    return qz, draw_random_places(context, run.spec.n_objectives) if run.spec.along_path else context, generative
 
 
 def _fit_to_start(run: FrontRun, objective: Objective) -> None:
     """Let an objective observe the training cells, start from their present codes and train its critic on them."""
-    qz, context, _ = encoded(run)
+    qz, context, _ = encode_for_critics(run)
     split = run.cells.split
     cells, validation = torch.from_numpy(split.train), torch.from_numpy(split.validation)
     objective.observe(context.take(cells))
@@ -111,7 +111,7 @@ def _fit_to_start(run: FrontRun, objective: Objective) -> None:
     fit_critic(objective, qz, context, cells, validation, run.problem.recipe.critic_warmup)
 
 
-def at_random_places(context: Context, n_objectives: int) -> Context:
+def draw_random_places(context: Context, n_objectives: int) -> Context:
     """Give each cell a random place: codes of the start are the same everywhere, and critics are to know it."""
     shares = np.random.default_rng(int(torch.randint(2**31, ()))).dirichlet(np.ones(n_objectives), len(context))
     return replace(context, shares=torch.from_numpy(shares.astype(np.float32)))

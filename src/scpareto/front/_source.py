@@ -12,16 +12,16 @@ from scvi import REGISTRY_KEYS
 
 from scpareto._cells import (
     AnnbatchStream,
-    StandIns,
+    NearestPopulation,
     Stream,
     batch_of_rows,
     is_annbatch,
 )
 from scpareto._runtime import child_seed, choose_hardware
 from scpareto.front import _seeds
-from scpareto.front._checks import checked_split, split_of_options
+from scpareto.front._checks import check_split, make_split
 from scpareto.front._clusters import POPULATIONS
-from scpareto.front._data_module import checked_registry, expected_of, held_manager
+from scpareto.front._data_module import check_registry, read_minibatch_format, register_held_cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,10 +89,10 @@ class Source:
         (found,) = clusterings
         assert found.memberships is not None  # populations are found before anything is trained
         population = found.memberships.argmax(1).numpy()
-        self.stream.stand_ins = StandIns(values, batch, population, self.split.train, counts=counts)
+        self.stream.nearest_population = NearestPopulation(values, batch, population, self.split.train, counts=counts)
 
 
-def source_of(model: BaseModelClass, options: FrontOptions, seed: int) -> Source:
+def find_source(model: BaseModelClass, options: FrontOptions, seed: int) -> Source:
     """Find the cells of a front; those of a data module are read once.
 
     Raises
@@ -112,17 +112,17 @@ def source_of(model: BaseModelClass, options: FrontOptions, seed: int) -> Source
 def _registered(manager: AnnDataManager, options: FrontOptions, seed: int) -> Source:
     batch = manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)
     names = manager.adata.obs_names
-    split = split_of_options(options, batch, seed, names)
+    split = make_split(options, batch, seed, names)
     facts = {"cell_names": [str(name) for name in names], "indices": _indices(split)}
     return Source(manager, split, manager.adata.n_obs, len(split.train), facts=facts)
 
 
 def _streamed(model: BaseModelClass, options: FrontOptions, seed: int) -> Source:
-    module, registry = options.datamodule, checked_registry(model)
+    module, registry = options.datamodule, check_registry(model)
     devices = choose_hardware(options.accelerator, options.devices)["devices"]
     if devices not in (1, "1", [0]) and not (isinstance(devices, list) and len(devices) == 1):
         raise ValueError(f"devices={options.devices!r}: one process reads the cells of a data module, for one device.")
-    expected = expected_of(registry)
+    expected = read_minibatch_format(registry)
     if expected.n_batches < 2:
         raise ValueError(
             "The registry of the data module has one batch: there is nothing to correct. Make the data module with the "
@@ -132,7 +132,7 @@ def _streamed(model: BaseModelClass, options: FrontOptions, seed: int) -> Source
     facts: dict[str, Any] = {}
     if is_annbatch(module):
         batch = batch_of_rows(module)
-        split = split_of_options(options, batch, seed, ())
+        split = make_split(options, batch, seed, ())
         stream = AnnbatchStream(module, expected, split, batch)
         facts["indices"] = _indices(split)
     else:
@@ -144,10 +144,10 @@ def _streamed(model: BaseModelClass, options: FrontOptions, seed: int) -> Source
                 )
         stream = Stream(module, expected)
     logger.info("Reading the cells of the data module once, to hold those that points are judged on.")
-    held = stream.held(child_seed(seed, _seeds.SPLIT))
-    manager = held_manager(registry, held)
+    held = stream.hold_cells(child_seed(seed, _seeds.SPLIT))
+    manager = register_held_cells(registry, held)
     parts = [part for _, part in held.split.items()]
-    checked_split(parts, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY), seed)
+    check_split(parts, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY), seed)
     n_cells, n_held = sum(held.n_cells.values()), {name: len(part) for name, part in held.split.items()}
     facts["data_module"] = {"class": type(module).__name__, "n_cells": held.n_cells, "n_held": n_held}
     logger.info(

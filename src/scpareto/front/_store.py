@@ -24,7 +24,7 @@ _SETTINGS, _SUFFIX, _NOTED, _NAME = "settings.json", ".pt", "noted", "stored_as"
 _MOST_SHOWN, _LONGEST = 6, 60
 
 
-class PartStore:
+class ResultStore:
     """Results of finished trainings by name; each is written whole or not at all.
 
     Of several processes only the first writes; all of them read, from one folder, what was there when they began. What

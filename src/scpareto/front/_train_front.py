@@ -9,10 +9,10 @@ from scpareto._runtime import FrontProgress, is_first_process
 from scpareto.front._along_path import train_along_path
 from scpareto.front._apart import train_alone, train_apart
 from scpareto.front._front_run import CURVE
-from scpareto.front._judge_all import JUDGED, judge_run, put_judgement
-from scpareto.front._shared_start import find_clusters, shared_start
+from scpareto.front._judge_all import JUDGED, judge_run, write_judgement
+from scpareto.front._shared_start import find_clusters, train_shared_start
 from scpareto.pareto import Front, WeightPath, table_from_plain
-from scpareto.train import n_epochs_in
+from scpareto.train import count_epochs
 
 if TYPE_CHECKING:
     from scpareto.front._front_run import FrontRun
@@ -37,7 +37,7 @@ def train_front(run: FrontRun) -> None:
     now = run.current()
     shown = run.show_progress and is_first_process()
     with FrontProgress(now.spec.n_epochs, show=shown, judging=_JUDGING) as progress:
-        start = shared_start(now, progress)
+        start = train_shared_start(now, progress)
         if now.spec.alone:
             train_alone(now, start, progress)
         else:
@@ -52,7 +52,7 @@ def train_front(run: FrontRun) -> None:
         progress.done()
 
 
-def assembled(run: FrontRun) -> Front:
+def assemble_front(run: FrontRun) -> Front:
     """Assemble the front of all points finished so far."""
     spec = run.current().spec
     metadata = copy.deepcopy(run.metadata) | {"method": spec.method, "max_epochs": spec.n_epochs_whole}
@@ -66,7 +66,7 @@ def assembled(run: FrontRun) -> Front:
         n_expected=spec.n_front,
     )
     for number in range(spec.n_front):
-        if (part := run.part(number)) is not None:
+        if (part := run.result(number)) is not None:
             front.add(part["row"], part.get("module"))
     start = run.store.get("pretraining")
     if spec.along_path and not len(front) and start is not None:
@@ -79,7 +79,7 @@ def assembled(run: FrontRun) -> Front:
     if spec.along_path and (path := parts["path"]) is not None:
         front.path = WeightPath.from_plain(path["path"])
     if (judged := run.store.get(JUDGED)) is not None and judged["numbers"] == front.numbers:
-        put_judgement(front, judged)
+        write_judgement(front, judged)
     if spec.along_path and (curve := run.store.get(CURVE)):
         front.tables["curve"] = table_from_plain(curve["table"])
     return front
@@ -89,4 +89,4 @@ def _row_of_start(run: FrontRun, start: dict[str, Any]) -> dict[str, Any]:
     """Row of the shared start as point 0, which is not judged."""
     row: dict[str, Any] = {"point": 0, "kind": "extreme"}
     row |= {f"preference_{name}": float(k == 0) for k, name in enumerate(run.problem.names)}
-    return row | {"seed": run.spec.seed, "n_epochs": n_epochs_in(start["history"])}
+    return row | {"seed": run.spec.seed, "n_epochs": count_epochs(start["history"])}

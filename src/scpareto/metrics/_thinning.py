@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from scpareto._cells import in_order
+from scpareto._cells import to_canonical
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -70,7 +70,7 @@ def thinned_halves(counts: ArrayLike | sparse.spmatrix | sparse.sparray, *, seed
 
 def check_counts(counts: Any, name: str = "counts") -> Any:
     """Return ``counts`` as a CSR or dense matrix of exact whole numbers that are not negative."""
-    counts = in_order(counts, f"`{name}`")
+    counts = to_canonical(counts, f"`{name}`")
     matrix: Any = counts.tocsr() if sparse.issparse(counts) else np.asarray(counts)
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise ValueError(f"`{name}` has shape {matrix.shape}; give one row per cell and one column per gene.")

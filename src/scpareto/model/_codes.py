@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from scpareto._cells import in_order
+from scpareto._cells import to_canonical
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -23,7 +23,7 @@ def numbers_of(adata: AnnData, key: str) -> NDArray[Any]:
         If it does not hold numbers in rows and columns.
     """
     values = adata.obsm[key]
-    found = in_order(values if sparse.issparse(values) else np.asarray(values), f"adata.obsm[{key!r}]")
+    found = to_canonical(values if sparse.issparse(values) else np.asarray(values), f"adata.obsm[{key!r}]")
     return np.asarray(found.toarray() if sparse.issparse(found) else found)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from anndata.experimental import AnnCollection
 from scvi.dataloaders import CollectionAdapter
 
-from scpareto._cells import listed
+from scpareto._cells import format_names
 
 
 def prepare_collection(adata: Any, layer: str | None) -> None:
@@ -29,7 +29,7 @@ def prepare_collection(adata: Any, layer: str | None) -> None:
     if not isinstance(adata, CollectionAdapter):
         return
     available = [name for name in adata.layers.keys() if name is not None]
-    layers = listed(available)
+    layers = format_names(available)
     if layer is None:
         raise ValueError(
             "A collection of files is read from a layer, scvi-tools' adapter has no X: name one, layer=... Available: "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from scpareto._cells import check_counts, check_shape, in_memory, listed, matrix_of
+from scpareto._cells import check_counts, check_shape, format_names, get_matrix, is_in_memory
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -26,7 +26,7 @@ def check_expression(adata: AnnData, layer: str | None) -> None:
     """
     check_shape(adata)
     if layer is not None and layer not in adata.layers:
-        raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {listed(adata.layers)}.")
+        raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {format_names(adata.layers)}.")
     check_finite(adata, layer)
 
 
@@ -37,8 +37,8 @@ def check_finite(adata: AnnData, layer: str | None) -> None:
         raise ValueError(
             f"{_where(layer)} is {type(values).__name__}; give a numpy array or a scipy.sparse.csr_matrix."
         )
-    if in_memory(values):
-        values = matrix_of(adata, layer)
+    if is_in_memory(values):
+        values = get_matrix(adata, layer)
     bad = ~np.isfinite(_stored(values))
     if bad.any():
         raise ValueError(f"{_where(layer)} holds {int(bad.sum())} values that are NaN or infinite.")
@@ -52,7 +52,7 @@ def check_kind(adata: AnnData, layer: str | None, *, counts: bool, reason: str) 
     ValueError
         If the values are of the other kind.
     """
-    values = _stored(matrix_of(adata, layer))
+    values = _stored(get_matrix(adata, layer))
     integers = bool(np.all(values == np.floor(values)))
     if counts:
         check_counts(adata, layer)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scpareto._cells import note, records, write_codes
+from scpareto._cells import read_records, write_codes, write_record
 from scpareto.front import audit_front
 from scpareto.model._described import described
 from scpareto.model._history import history_of
@@ -161,7 +161,7 @@ class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
     def _noted(self) -> dict[str, Any] | None:
         """Return what :meth:`_record` wrote last."""
         adata = getattr(self, "_adata", None)
-        return None if adata is None else records(adata).get(type(self).__name__.lower())
+        return None if adata is None else read_records(adata).get(type(self).__name__.lower())
 
     def _record(self) -> None:
         """Note front and selection in ``adata.uns``, in types that h5ad can hold."""
@@ -170,9 +170,9 @@ class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
         record = front_record(self._front, self._front.method, self.selected_, self.preference_)
         name, own = type(self).__name__.lower(), getattr(self, "_adata", None)
         if own is not None:
-            note(own, name, record)
+            write_record(own, name, record)
         if self._written_to is not None and self._written_to is not own:
-            note(self._written_to, name, {**record, **self._written_facts})
+            write_record(self._written_to, name, {**record, **self._written_facts})
 
     def _write_codes(self, key: str) -> None:
         """Write the embedding of the place that the model is at, and which one that is."""

@@ -17,11 +17,11 @@ from scvi.data.fields import (
 )
 from scvi.model import SCVI
 
-from scpareto._cells import check_anndata, check_annotated, is_continuous, key_of, keys_of
+from scpareto._cells import check_anndata, check_annotated, is_continuous, parse_key, parse_keys
 from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY
 from scpareto._runtime import resolve_seed, seeded
 from scpareto._scvi_compat import minify_type_of
-from scpareto.front import FrontOptions, documented_by, learn_front
+from scpareto.front import FrontOptions, fill_docstring, learn_front
 from scpareto.model._batch_effects import batch_effects_of, effects_parameter, start_batch_effects
 from scpareto.model._collection import prepare_collection
 from scpareto.model._front_mixin import FrontMixin
@@ -241,11 +241,11 @@ class ParetoVI(FrontMixin, SCVI):
             If counts are fractional, a batch has fewer than 10 cells, or every label occurs in one batch only.
         """
         check_annotated(adata)
-        batch_key, labels_key = key_of(batch_key, "batch_key"), key_of(labels_key, "labels_key")
-        size_factor_key = key_of(size_factor_key, "size_factor_key")
-        categorical_covariate_keys = keys_of(categorical_covariate_keys, "categorical_covariate_keys")
-        continuous_covariate_keys = keys_of(continuous_covariate_keys, "continuous_covariate_keys")
-        nuisance_keys = keys_of(nuisance_keys, "nuisance_keys")
+        batch_key, labels_key = parse_key(batch_key, "batch_key"), parse_key(labels_key, "labels_key")
+        size_factor_key = parse_key(size_factor_key, "size_factor_key")
+        categorical_covariate_keys = parse_keys(categorical_covariate_keys, "categorical_covariate_keys")
+        continuous_covariate_keys = parse_keys(continuous_covariate_keys, "continuous_covariate_keys")
+        nuisance_keys = parse_keys(nuisance_keys, "nuisance_keys")
         setup_method_args = cls._get_setup_method_args(**locals())
         nuisances = nuisance_keys or []
         prepare_collection(adata, layer)
@@ -285,7 +285,7 @@ class ParetoVI(FrontMixin, SCVI):
         manager.register_fields(adata, **kwargs)
         cls.register_manager(manager)
 
-    @documented_by(FrontOptions)
+    @fill_docstring(FrontOptions)
     def train(
         self,
         max_epochs: int | None = FrontOptions.max_epochs,
@@ -381,7 +381,7 @@ class ParetoVI(FrontMixin, SCVI):
         refuse_without_cells(self, "minify")
         super().minify_adata(*args, **kwargs)
 
-    def take_front(self, front: Front) -> None:
+    def store_front(self, front: Front) -> None:
         """Keep a front that was learnt with this model, finished or not, and select the recommended point."""
         self._front = front
         self.is_trained_ = True

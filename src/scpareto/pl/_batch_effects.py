@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from scipy import sparse
 from sklearn.decomposition import PCA
 
-from scpareto._cells import records
+from scpareto._cells import read_records
 from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY
 from scpareto.pl._finish import Finish
 from scpareto.pl._palette import Palette, category_colors, colors_in_uns
@@ -89,7 +89,7 @@ def batch_effects(
     finish = Finish(show, save, return_fig)
     if not is_cells(adata):
         raise TypeError(f"adata must be an AnnData that sp.pp.adjust_counts was run on, got {type(adata).__name__}.")
-    record = records(adata).get(ADJUST_COUNTS_KEY)
+    record = read_records(adata).get(ADJUST_COUNTS_KEY)
     if record is None or BATCH_EFFECT_KEY not in adata.varm:
         raise KeyError("adata holds no batch effects; run sp.pp.adjust_counts(adata, batch_key=...) first.")
     for name, where, what in (

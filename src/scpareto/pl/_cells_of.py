@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import records
+from scpareto._cells import read_records
 from scpareto._constants import EMBEDDINGS_KEY, UNS_KEY
 from scpareto.pareto import Front
 from scpareto.pl._palette import Palette, colors_in_uns
@@ -114,7 +114,7 @@ def _colorings(
 def _in_obsm(adata: Any, use_rep: str | Sequence[str] | None) -> dict[str, np.ndarray]:
     """Embeddings of an AnnData by key; by default those that were noted, from the least corrected point on."""
     if use_rep is None:
-        noted = {key: facts for key, facts in records(adata).get(EMBEDDINGS_KEY, {}).items() if key in adata.obsm}
+        noted = {key: facts for key, facts in read_records(adata).get(EMBEDDINGS_KEY, {}).items() if key in adata.obsm}
         keys = sorted(noted, key=lambda key: int(noted[key].get("point", 0)))
         if not keys:
             raise KeyError(

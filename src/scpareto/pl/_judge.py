@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import records
+from scpareto._cells import read_records
 from scpareto._constants import BATCH_LEFT, JUDGE_KEY, STRUCTURE_KEPT, UNS_KEY
 from scpareto.pareto import is_higher_better
 from scpareto.pl._finish import Finish
@@ -159,7 +159,7 @@ def _table_of(adata: AnnData, key: str) -> pd.DataFrame:
             "adata must be an AnnData or MuData that sp.tl.judge was run on, or the table that it returned; "
             f"got {type(adata).__name__}."
         )
-    known = records(adata)
+    known = read_records(adata)
     if key not in known or "table" not in known[key]:
         raise KeyError(f"adata.uns[{UNS_KEY!r}] holds no {key!r}: run sp.tl.judge(adata, [...], batch_key=...) first.")
     return known[key]["table"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scpareto._cells import records
+from scpareto._cells import read_records
 from scpareto._constants import JUDGE_KEY, UNS_KEY
 from scpareto.pl._finish import Finish
 from scpareto.pl._palette import CHOSEN, unchosen_color
@@ -92,7 +92,7 @@ def judge_populations(
     finish = Finish(show, save, return_fig)
     if not is_cells(adata):
         raise TypeError(f"adata must be an AnnData or MuData that sp.tl.judge was run on, got {type(adata).__name__}.")
-    record = records(adata).get(key, {})
+    record = read_records(adata).get(key, {})
     if "populations" not in record:
         raise KeyError(f"adata.uns[{UNS_KEY!r}] holds no {key!r} with populations: run sp.tl.judge(adata, ...) first.")
     table: pd.DataFrame = record["populations"]

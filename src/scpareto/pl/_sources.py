@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard, runtime_c
 
 import pandas as pd
 
-from scpareto._cells import records
+from scpareto._cells import read_records
 from scpareto._constants import UNS_KEY
 from scpareto.pareto import Front, front_from_record
 
@@ -102,9 +102,9 @@ def fronts_noted(adata: AnnData) -> dict[str, FrontLike | pd.DataFrame]:
 
 
 def _records(adata: AnnData) -> Iterator[tuple[str, Any]]:
-    yield from records(adata).items()
+    yield from read_records(adata).items()
     for modality in getattr(adata, "mod", {}).values():
-        yield from records(modality).items()
+        yield from read_records(modality).items()
 
 
 def _known_key(noted: Mapping[str, Any], key: str | None) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import TwoSlopeNorm
 
-from scpareto._cells import records
+from scpareto._cells import read_records
 from scpareto._constants import UNS_KEY
 from scpareto.pl._finish import Finish
 from scpareto.pl._sources import is_cells
@@ -94,7 +94,7 @@ def survives(
     finish = Finish(show, save, return_fig)
     if not is_cells(adata):
         raise TypeError(f"adata must be an AnnData that sp.tl.survives was run on, got {type(adata).__name__}.")
-    record = records(adata).get(key)
+    record = read_records(adata).get(key)
     if record is None:
         raise KeyError(f"adata.uns[{UNS_KEY!r}] has no {key!r}: call sp.tl.survives(model, adata, ...) first.")
     findings, kind = _of_kind(record["findings"], kind)

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from scipy import sparse
 from sklearn.decomposition import PCA
 
-from scpareto._cells import listed
+from scpareto._cells import format_names
 from scpareto.pl._finish import Finish
 from scpareto.pl._on_data import RIGHT_MARGIN, LegendLoc, write_on_data
 from scpareto.pl._palette import Palette, category_colors, colors_in_uns
@@ -164,7 +164,7 @@ def _of_adata(
 ) -> tuple[np.ndarray, Any, Palette | None]:
     """Expression, types and their colours of an AnnData."""
     if layer is not None and layer not in adata.layers:
-        raise KeyError(f"layer={layer!r} is not in adata.layers; there are {listed(adata.layers)}.")
+        raise KeyError(f"layer={layer!r} is not in adata.layers; there are {format_names(adata.layers)}.")
     if isinstance(labels, str):
         if labels not in adata.obs:
             raise KeyError(f"labels={labels!r} is not in adata.obs; its columns are {', '.join(adata.obs)}.")

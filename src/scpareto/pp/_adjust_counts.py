@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from scpareto._cells import key_of, note
+from scpareto._cells import parse_key, write_record
 from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY
 from scpareto.pp._check import at_least, batches_of, choose, counts_of
 from scpareto.pp._donors import donor_weights
@@ -213,7 +213,7 @@ def adjust_counts(
     at_least("tol", tol, 0, integer=False)
     if caliper is not None:
         at_least("caliper", caliper, 0, integer=False)
-    batch_key = key_of(batch_key, "batch_key") or ""
+    batch_key = parse_key(batch_key, "batch_key") or ""
     batch, names = batches_of(adata, batch_key, n_neighbors=n_neighbors)
     counts = counts_of(adata, layer)
     representation = representation_of(adata, use_rep)
@@ -272,7 +272,7 @@ def adjust_counts(
     adata.varm[BATCH_EFFECT_KEY] = pd.DataFrame(effect, index=adata.var_names, columns=names)
     adata.obs[f"{key_added}_stratum"] = pd.Categorical(stratum.astype(str), np.arange(stratum.max() + 1).astype(str))
     adata.obs[f"{key_added}_donors"] = has_donors.sum(axis=1) / (len(names) - 1)
-    note(
+    write_record(
         adata,
         ADJUST_COUNTS_KEY,
         {

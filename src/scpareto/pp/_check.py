@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from scpareto._cells import check_annotated, listed, matrix_of
+from scpareto._cells import check_annotated, format_names, get_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -43,14 +43,14 @@ def counts_of(adata: AnnData, layer: str | None, *, empty_cells: bool = False) -
         If values are fractional.
     """
     if layer is not None and layer not in adata.layers:
-        raise KeyError(f"layer={layer!r} is not in adata.layers; available: {listed(adata.layers)}.")
+        raise KeyError(f"layer={layer!r} is not in adata.layers; available: {format_names(adata.layers)}.")
     where = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
     counts = adata.X if layer is None else adata.layers[layer]
     if counts is None:
         raise ValueError(f"{where} is empty; put raw counts there, or name another layer.")
     if adata.isbacked:
         raise ValueError(f"{where} is on disk; load it first: adata = adata.to_memory().")
-    counts = matrix_of(adata, layer)
+    counts = get_matrix(adata, layer)
     values = counts.data if sparse.issparse(counts) else np.asarray(counts)
     # In pieces: the masks of a large matrix would be as large as its values.
     pieces = np.array_split(values.reshape(-1), max(1, values.size // 2**24))
@@ -91,7 +91,7 @@ def batches_of(adata: AnnData, batch_key: str, *, n_neighbors: int) -> tuple[NDA
     """
     check_annotated(adata)
     if batch_key not in adata.obs:
-        raise KeyError(f"batch_key={batch_key!r} is not in adata.obs; available: {listed(adata.obs)}.")
+        raise KeyError(f"batch_key={batch_key!r} is not in adata.obs; available: {format_names(adata.obs)}.")
     column = adata.obs[batch_key]
     if column.isna().any():
         raise ValueError(

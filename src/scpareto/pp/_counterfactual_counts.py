@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import matrix_of, records
+from scpareto._cells import get_matrix, read_records
 from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY
 from scpareto.pp._check import choose
 from scpareto.pp._rescale import rescaled
@@ -54,7 +54,7 @@ def counterfactual_counts(adata: AnnData, batch: str, *, key_added: str | None =
     >>> adata.layers["counterfactual_batch_1"].shape
     (400, 100)
     """
-    record = records(adata).get(ADJUST_COUNTS_KEY)
+    record = read_records(adata).get(ADJUST_COUNTS_KEY)
     if record is None or BATCH_EFFECT_KEY not in adata.varm:
         raise KeyError("adata holds no batch effects; run sp.pp.adjust_counts(adata, batch_key=...) first.")
     effect: pd.DataFrame = adata.varm[BATCH_EFFECT_KEY]
@@ -69,5 +69,5 @@ def counterfactual_counts(adata: AnnData, batch: str, *, key_added: str | None =
         raise ValueError(f"cells of batch {unknown!r} have no effects; known batches: {', '.join(map(repr, effect))}.")
     delta = effect.to_numpy()
     target = effect[str(batch)].to_numpy()[:, None]
-    counts = matrix_of(adata, layer)
+    counts = get_matrix(adata, layer)
     adata.layers[key_added or f"counterfactual_{batch}"] = rescaled(counts, of_cell, target / delta)

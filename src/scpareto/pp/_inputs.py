@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from scpareto._cells import check_genes, check_numbers, in_order
+from scpareto._cells import check_genes, check_numbers, to_canonical
 from scpareto.pp._check import totals
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def representation_of(adata: AnnData, use_rep: str | None) -> NDArray[np.float64
         raise KeyError(
             f"use_rep={use_rep!r} is not in adata.obsm; available: {', '.join(map(repr, adata.obsm)) or 'none'}."
         )
-    stored = in_order(adata.obsm[use_rep], f"adata.obsm[{use_rep!r}]", cells=adata.obs_names)
+    stored = to_canonical(adata.obsm[use_rep], f"adata.obsm[{use_rep!r}]", cells=adata.obs_names)
     values = np.asarray(stored.toarray() if sparse.issparse(stored) else stored, dtype=np.float64)
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():

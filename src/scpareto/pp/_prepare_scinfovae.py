@@ -10,7 +10,7 @@ import scanpy as sc
 from anndata import AnnData
 from scipy import sparse
 
-from scpareto._cells import listed, matrix_of, records
+from scpareto._cells import format_names, get_matrix, read_records
 from scpareto._constants import SCINFOVAE_SIZE_FACTOR_KEY, UNS_KEY
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def prepare_scinfovae(
 
 def _like(adata: AnnData, counts: sparse.csr_matrix, totals: NDArray[Any], reference: AnnData) -> AnnData:
     """Give new cells the genes and the scale of a reference."""
-    record = records(reference).get(_RECORD)
+    record = read_records(reference).get(_RECORD)
     if record is None:
         raise ValueError("reference holds no record of prepare_scinfovae: give what it returned for the model's cells.")
     missing = reference.var_names.difference(adata.var_names)
@@ -143,7 +143,7 @@ def _part(
         counts[cells][:, genes],
         obs=adata.obs.iloc[cells].copy(),
         var=adata.var.iloc[genes].copy(),
-        layers={name: matrix_of(adata, name)[cells][:, genes].copy() for name in adata.layers if name is not None},
+        layers={name: get_matrix(adata, name)[cells][:, genes].copy() for name in adata.layers if name is not None},
         uns={UNS_KEY: {_RECORD: record}},
     )
     part.obs[SCINFOVAE_SIZE_FACTOR_KEY] = size_factors
@@ -152,8 +152,8 @@ def _part(
 
 def _counts(adata: AnnData, layer: str | None) -> sparse.csr_matrix:
     if layer is not None and layer not in adata.layers:
-        raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {listed(adata.layers)}.")
-    counts = sparse.csr_matrix(matrix_of(adata, layer), dtype=np.float32)
+        raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {format_names(adata.layers)}.")
+    counts = sparse.csr_matrix(get_matrix(adata, layer), dtype=np.float32)
     if not np.isfinite(counts.data).all() or (counts.data < 0).any():
         raise ValueError("counts are negative or not finite. Raw counts are needed.")
     if np.any(counts.data != np.floor(counts.data)):

@@ -9,7 +9,7 @@ import pandas as pd
 import scanpy as sc
 from anndata import AnnData
 
-from scpareto._cells import as_rows, in_memory, matrix_of, rows_of
+from scpareto._cells import as_row_matrix, get_matrix, is_in_memory, read_rows
 from scpareto._runtime import check_whole_number, keep_torch_threads
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def variable_genes(
     if not n_top_genes or n_top_genes >= adata.n_vars:
         return np.ones(adata.n_vars, dtype=bool)
     stored = adata.X if layer is None else adata.layers[layer]
-    counts = matrix_of(adata, layer) if in_memory(stored) else rows_of(as_rows(stored), slice(None))
+    counts = get_matrix(adata, layer) if is_in_memory(stored) else read_rows(as_row_matrix(stored), slice(None))
     # As text: scanpy takes categories only, and trips over those that no cell has.
     batch = pd.Categorical(adata.obs[batch_key].astype(str))
     normalised = AnnData(counts.copy(), obs=pd.DataFrame({"batch": batch}, index=np.arange(adata.n_obs).astype(str)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import check_key_added, note, records
+from scpareto._cells import check_key_added, read_records, write_record
 from scpareto._constants import CLUSTERS_KEY
 from scpareto._runtime import check_seed, check_whole_number
 from scpareto.metrics import CLUSTERERS, cluster_codes, number_of_clusters
@@ -90,4 +90,8 @@ def cluster(
     labels = cluster_codes(codes, method, n_clusters, seed=seed, **options)
     names = [str(number) for number in range(int(labels.max()) + 1)]
     adata.obs[key_added] = pd.Categorical(np.asarray(names)[labels], categories=names)
-    note(adata, CLUSTERS_KEY, {**records(adata).get(CLUSTERS_KEY, {}), key_added: record | {"n_clusters": len(names)}})
+    write_record(
+        adata,
+        CLUSTERS_KEY,
+        {**read_records(adata).get(CLUSTERS_KEY, {}), key_added: record | {"n_clusters": len(names)}},
+    )

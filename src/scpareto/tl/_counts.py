@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from anndata import AnnData
 
-from scpareto._cells import as_rows, in_memory, matrix_of, rows_of
+from scpareto._cells import as_row_matrix, get_matrix, is_in_memory, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,4 +53,4 @@ def _read_counts(source: Source) -> Any:
     """Return all counts, in memory."""
     adata = source.adata
     stored = adata.X if source.layer is None else adata.layers[source.layer]
-    return matrix_of(adata, source.layer) if in_memory(stored) else rows_of(as_rows(stored), slice(None))
+    return get_matrix(adata, source.layer) if is_in_memory(stored) else read_rows(as_row_matrix(stored), slice(None))

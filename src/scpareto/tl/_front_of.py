@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import key_of
+from scpareto._cells import parse_key
 from scpareto._runtime import keep_torch_threads
 from scpareto.tl._judge_options import check_options
 from scpareto.tl._judge_task import JudgeOptions, compute_frame, make_judge_task
@@ -107,7 +107,7 @@ def front_of(
     if not isinstance(embeddings, Mapping):
         raise TypeError(f"embeddings={embeddings!r} must be a dict of keys of adata.obsm by value: {{0.5: 'X_weak'}}.")
     check_values(list(embeddings))
-    keys = [key_of(key, "embeddings") or "" for key in embeddings.values()]
+    keys = [parse_key(key, "embeddings") or "" for key in embeddings.values()]
     if repeated := [key for key in keys if keys.count(key) > 1]:
         raise ValueError(f"embeddings name {repeated[0]!r} for {keys.count(repeated[0])} values.")
     source, used_genes = find_source(adata, keys, layer=layer, neighbors_key=[], used_genes=used_genes)
@@ -116,9 +116,9 @@ def front_of(
         keys,
         [],
         JudgeOptions(
-            batch_key=key_of(batch_key, "batch_key") or "",
-            sample_key=key_of(sample_key, "sample_key"),
-            labels_key=key_of(labels_key, "labels_key"),
+            batch_key=parse_key(batch_key, "batch_key") or "",
+            sample_key=parse_key(sample_key, "sample_key"),
+            labels_key=parse_key(labels_key, "labels_key"),
             protect_key=protect_key,
             control_genes=control_genes,
             used_genes=used_genes,

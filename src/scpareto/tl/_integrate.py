@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from anndata import AnnData
 
-from scpareto._cells import check_anndata, check_key_added, key_of
+from scpareto._cells import check_anndata, check_key_added, parse_key
 from scpareto._runtime import check_seed, check_whole_number
 from scpareto.front import FrontOptions
 from scpareto.model import ParetoVI
@@ -104,7 +104,7 @@ def integrate(
     check_key_added(key_added)
     if n_top_genes is not None:
         check_whole_number("n_top_genes", n_top_genes, least=0)
-    batch_key, labels_key = key_of(batch_key, "batch_key") or "", key_of(labels_key, "labels_key")
+    batch_key, labels_key = parse_key(batch_key, "batch_key") or "", parse_key(labels_key, "labels_key")
     option_names = {field.name for field in fields(FrontOptions)}
     FrontOptions(**{name: value for name, value in training.items() if name in option_names}, seed=check_seed(seed))
     source, target = find_source_and_target(adata, modality, layer)

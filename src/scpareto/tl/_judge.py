@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import key_of, note
+from scpareto._cells import parse_key, write_record
 from scpareto._constants import JUDGE_KEY
 from scpareto._runtime import keep_torch_threads
 from scpareto.audit import COMPONENTS
@@ -167,8 +167,8 @@ def judge(
     >>> print(adata.uns["scpareto"]["judge"]["sentence"].split(":")[0])
     X_random
     """
-    batch_key = key_of(batch_key, "batch_key") or ""
-    sample_key, labels_key = key_of(sample_key, "sample_key"), key_of(labels_key, "labels_key")
+    batch_key = parse_key(batch_key, "batch_key") or ""
+    sample_key, labels_key = parse_key(sample_key, "sample_key"), parse_key(labels_key, "labels_key")
     read_columns = (batch_key, sample_key, held_out if isinstance(held_out, str) else None)
     check_options(
         n_bootstrap=n_bootstrap,
@@ -238,7 +238,7 @@ def judge(
     ) | {name: _plain(v) if isinstance(v, pd.DataFrame) else v for name, v in results.record.items()}
     if groups_key is not None and lost is not None:
         target.obs[groups_key] = make_groups_column(lost, source.adata.obs_names, task.cells.rows, target.obs_names)
-    note(target, key_added, record)
+    write_record(target, key_added, record)
     return target if copy else table
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from scpareto._cells import as_rows, holds_counts, in_memory, in_order, matrix_of, rows_of
+from scpareto._cells import as_row_matrix, get_matrix, holds_counts, is_in_memory, read_rows, to_canonical
 from scpareto.tl._judge_options import join_first, list_keys
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def read_inputs(
     expression = adata.X if layer is None else adata.layers[layer]
     if expression is None:
         raise ValueError("adata.X is empty: name the layer with the counts.")
-    if in_memory(expression):
-        expression = matrix_of(adata, layer)
+    if is_in_memory(expression):
+        expression = get_matrix(adata, layer)
     if isinstance(expression, sparse.sparray):
         # scanpy does not normalise sparse arrays; the conversion to a sparse matrix copies nothing.
         expression = sparse.csr_matrix(expression)
@@ -138,7 +138,7 @@ def _looks_like_counts(values: Any) -> bool:
     """Whether evenly spaced rows of a matrix, in memory or in a file, hold counts."""
     rows = np.unique(np.linspace(0, values.shape[0] - 1, min(values.shape[0], _N_ROWS_CHECKED)).astype(np.int64))
     try:
-        return holds_counts(rows_of(as_rows(values), rows))
+        return holds_counts(read_rows(as_row_matrix(values), rows))
     except ValueError:
         return False
 
@@ -148,7 +148,7 @@ def get_codes(adata: AnnData, name: str) -> NDArray[np.float64]:
     if name not in adata.obsm:
         raise KeyError(f"use_rep={name!r} is not in adata.obsm; it holds {list_keys(adata.obsm)}.")
     stored = adata.obsm[name]
-    stored = in_order(stored, f"adata.obsm[{name!r}]", cells=adata.obs_names) if sparse.issparse(stored) else stored
+    stored = to_canonical(stored, f"adata.obsm[{name!r}]", cells=adata.obs_names) if sparse.issparse(stored) else stored
     stored = stored.toarray() if sparse.issparse(stored) else stored
     try:
         codes = np.asarray(stored, dtype=np.float64)
@@ -169,7 +169,7 @@ def _graph(adata: AnnData, key: str) -> sparse.csr_matrix:
             f"neighbors_key={key!r} names no neighbour graph; adata.obsp holds {list_keys(adata.obsp)}. "
             "sc.pp.neighbors(adata, key_added=...) writes one."
         )
-    return sparse.csr_matrix(in_order(adata.obsp[name], f"adata.obsp[{name!r}]", cells=adata.obs_names))
+    return sparse.csr_matrix(to_canonical(adata.obsp[name], f"adata.obsp[{name!r}]", cells=adata.obs_names))
 
 
 def get_column(adata: AnnData, key: str, argument: str) -> pd.Series:

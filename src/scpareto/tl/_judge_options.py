@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import listed, values_by_name
+from scpareto._cells import format_names, values_by_name
 from scpareto._runtime import check_seed
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def describe_unstructured(table: pd.DataFrame) -> str:
 
 def list_keys(keys: Iterable[Any]) -> str:
     """List the keys that exist, for error messages."""
-    return listed(keys, "nothing")
+    return format_names(keys, "nothing")
 
 
 def join_first(names: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import as_rows, rows_of
+from scpareto._cells import as_row_matrix, read_rows
 from scpareto.audit import COMPONENTS, build_frame, judge_embeddings
 from scpareto.tl._criteria import read_criteria
 from scpareto.tl._criteria_results import judge_criteria
@@ -187,7 +187,7 @@ def compute_frame(task: JudgeTask) -> tuple[Frame, Any]:
         If batches share no population.
     """
     inputs, options = task.inputs, task.options
-    expression = rows_of(as_rows(inputs.expression), slice(None))
+    expression = read_rows(as_row_matrix(inputs.expression), slice(None))
     frame = build_frame(
         expression,
         inputs.batch,

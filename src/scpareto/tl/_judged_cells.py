@@ -11,7 +11,7 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from scpareto._cells import as_rows, in_memory, rows_of
+from scpareto._cells import as_row_matrix, is_in_memory, read_rows
 from scpareto.tl._judge_inputs import check_batches, get_text_column
 
 if TYPE_CHECKING:
@@ -87,7 +87,9 @@ def choose_cells(
     if expression is None:
         return JudgedCells(adata)
     matrices = [expression, *(adata.obsm[name] for name in use_rep)]
-    if adata.n_obs <= max_cells and all(in_memory(values) or isinstance(values, pd.DataFrame) for values in matrices):
+    if adata.n_obs <= max_cells and all(
+        is_in_memory(values) or isinstance(values, pd.DataFrame) for values in matrices
+    ):
         return JudgedCells(adata)
     batch = get_text_column(adata, batch_key, "batch_key")
     check_batches(batch, batch_key)
@@ -109,15 +111,15 @@ def choose_cells(
     with warnings.catch_warnings():
         # Cells are selected by their rows here, so names need not be unique.
         warnings.filterwarnings("ignore", message="Observation names are not unique", category=UserWarning)
-        counts = rows_of(as_rows(expression), slice(None) if len(rows) == adata.n_obs else rows)
+        counts = read_rows(as_row_matrix(expression), slice(None) if len(rows) == adata.n_obs else rows)
         cells = AnnData(counts if layer is None else None, obs=adata.obs.iloc[rows], var=adata.var)
         if layer is not None:
             cells.layers[layer] = counts
         for name in dict.fromkeys(use_rep):
             values = adata.obsm[name]
-            cells.obsm[name] = values.iloc[rows] if isinstance(values, pd.DataFrame) else rows_of(values, rows)
+            cells.obsm[name] = values.iloc[rows] if isinstance(values, pd.DataFrame) else read_rows(values, rows)
         for key, graph in graphs.items():
-            cells.obsp[key] = sparse.csr_matrix(rows_of(adata.obsp[graph], rows))[:, rows]
+            cells.obsp[key] = sparse.csr_matrix(read_rows(adata.obsp[graph], rows))[:, rows]
     return JudgedCells(cells, rows if len(rows) < adata.n_obs else None, notes)
 
 

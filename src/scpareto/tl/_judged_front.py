@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scpareto._constants import BATCH_LEFT, GENERATIVE_LOSS
-from scpareto.front import judged_columns, lost_columns, scale_of, stratified_halves
+from scpareto.front import describe_axis, make_alarm_columns, make_score_columns, stratified_halves
 from scpareto.pareto import Front
 from scpareto.tl._judge_task import run_judge_task
 
@@ -85,9 +85,9 @@ def make_judged_front(
 
 def _rows(judgement: Judgement, names: list[str]) -> list[dict[str, Any]]:
     """Return the columns of each point: those of a front, then those of the criteria."""
-    rows = judged_columns(judgement.judged, names, BATCH_LEFT)
+    rows = make_score_columns(judgement.judged, names, BATCH_LEFT)
     if judgement.results.lost is not None:
-        for name, row in lost_columns(judgement.results.lost, names).items():
+        for name, row in make_alarm_columns(judgement.results.lost, names).items():
             rows[name] |= row
     for name in names:
         rows[name] |= {str(key): judgement.table.loc[name, key] for key in judgement.results.columns.columns}
@@ -132,7 +132,7 @@ def _record(task: JudgeTask, judgement: Judgement) -> dict[str, Any]:
     }
     if judgement.results.lost is not None:
         record["smallest_population"] = float(judgement.results.lost.smallest_population)
-    return record | scale_of(judgement.left)
+    return record | describe_axis(judgement.left)
 
 
 def plain_value(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scpareto._cells import records
+from scpareto._cells import read_records
 from scpareto._constants import JUDGE_KEY, UNS_KEY
 from scpareto.tl._tables import select_embedding
 
@@ -53,7 +53,7 @@ def lost(
     >>> bool(rows["rings"].all()), bool((rows["lost"] > 0.5).all())
     (True, True)
     """
-    record = records(adata).get(key, {})
+    record = read_records(adata).get(key, {})
     if "lost" not in record:
         raise KeyError(
             f"adata.uns[{UNS_KEY!r}] holds no {key!r} with differences: run sp.tl.judge(adata, [...], batch_key=...) "

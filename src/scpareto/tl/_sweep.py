@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import check_key_added, key_of, note, write_codes
+from scpareto._cells import check_key_added, parse_key, write_codes, write_record
 from scpareto._constants import latent_key
 from scpareto._runtime import FrontProgress, keep_torch_threads
 from scpareto.pareto import front_record, place_record
@@ -157,7 +157,7 @@ def sweep(
     check_options(
         n_bootstrap=n_bootstrap, seed=seed, max_cells=max_cells, key_added="front", groups_key=None, read_columns=()
     )
-    batch_key, labels_key = key_of(batch_key, "batch_key") or "", key_of(labels_key, "labels_key")
+    batch_key, labels_key = parse_key(batch_key, "batch_key") or "", parse_key(labels_key, "labels_key")
     method_options = dict(options or {})
     if isinstance(method, str):
         swept = check_method(method, values, knob, method_options)
@@ -176,7 +176,7 @@ def sweep(
         [],
         JudgeOptions(
             batch_key=batch_key,
-            sample_key=key_of(sample_key, "sample_key"),
+            sample_key=parse_key(sample_key, "sample_key"),
             labels_key=labels_key,
             protect_key=protect_key,
             control_genes=control_genes,
@@ -230,7 +230,9 @@ def sweep(
     number = front.recommended
     place = {"model": swept.name, "value": plain_value(list(codes)[number])} | place_record(front, number)
     write_codes(target, key, front.codes[number], place)
-    note(target, swept.name, front_record(front, swept.name, number) | _sweep_record(swept, batch_key, layer, front))
+    write_record(
+        target, swept.name, front_record(front, swept.name, number) | _sweep_record(swept, batch_key, layer, front)
+    )
     return front
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from scpareto._cells import key_of
+from scpareto._cells import parse_key
 from scpareto.bench import checked_method, gather, get_method, method_names, run_method
 from scpareto.tl._returned_codes import read_codes
 
@@ -142,7 +142,7 @@ def make_method_runner(
     method: Method = get_method(swept.name)
     if method.reads_labels and labels_key is None:
         raise ValueError(f"method={swept.name!r} reads labels: name their column by labels_key=...")
-    labels = key_of(labels_key, "labels_key") if method.reads_labels else None
+    labels = parse_key(labels_key, "labels_key") if method.reads_labels else None
     cells = gather(counts, batch_key=batch_key, labels_key=labels, layer=layer, seed=seed, depth=depth)
     method.check_sizes(cells)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scpareto._cells import records
+from scpareto._cells import read_records
 from scpareto._constants import JUDGE_KEY, UNS_KEY
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def control_genes(adata: AnnData, use_rep: str | None = None, *, key: str = JUDG
 
 
 def _table(adata: AnnData, name: str, use_rep: str | None, key: str, criteria: str) -> pd.DataFrame:
-    record: dict[str, Any] = records(adata).get(key, {})
+    record: dict[str, Any] = read_records(adata).get(key, {})
     if name not in record:
         argument_hint = f", {criteria}" if "=" in criteria else ""
         raise KeyError(

@@ -246,7 +246,7 @@ class MultiVAEAdapter(VAEAdapter):
         return [p for network in codes for p in network.parameters() if p.requires_grad]
 
 
-def registered_context(adapter: VAEAdapter, manager: AnnDataManager) -> Context:
+def get_context(adapter: VAEAdapter, manager: AnnDataManager) -> Context:
     """Nuisances of all registered cells, which need no minibatches."""
     keys = [REGISTRY_KEYS.BATCH_KEY, NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY]
     registered = {key: np.asarray(manager.get_from_registry(key)) for key in keys if key in manager.data_registry}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def inner_products(rows: Sequence[Sequence[Tensor | None]]) -> NDArray[np.float64]:
+def compute_gramian(rows: Sequence[Sequence[Tensor | None]]) -> NDArray[np.float64]:
     """Gramian ``(p, p)`` of p gradients, each a list over parameters; None where one does not depend on a parameter."""
     gramian = np.zeros((len(rows), len(rows)))
     for i, row in enumerate(rows):
@@ -27,7 +27,7 @@ def inner_products(rows: Sequence[Sequence[Tensor | None]]) -> NDArray[np.float6
     return gramian
 
 
-def weighted_sum(rows: Sequence[Sequence[Tensor | None]], weights: NDArray[np.float64]) -> list[Tensor | None]:
+def sum_gradients(rows: Sequence[Sequence[Tensor | None]], weights: NDArray[np.float64]) -> list[Tensor | None]:
     """Weighted sum of gradients, by parameter; None where no loss depends on it."""
     sums: list[Tensor | None] = []
     for of_losses in zip(*rows, strict=True):
@@ -41,7 +41,7 @@ def weighted_sum(rows: Sequence[Sequence[Tensor | None]], weights: NDArray[np.fl
 
 
 @contextmanager
-def running_statistics_fixed(module: nn.Module) -> Iterator[None]:
+def fix_running_statistics(module: nn.Module) -> Iterator[None]:
     """Keep the running statistics of batch normalisation while encoding for the critics."""
     layers = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
     kept = [layer.momentum for layer in layers]
@@ -54,15 +54,15 @@ def running_statistics_fixed(module: nn.Module) -> Iterator[None]:
             layer.momentum = momentum
 
 
-def stacked(losses: list[Tensor | None]) -> Tensor:
+def stack_losses(losses: list[Tensor | None]) -> Tensor:
     """Losses in one tensor, which stays on their device; NaN for those that do not count."""
     known = next(loss for loss in losses if loss is not None)
     return torch.stack([known.new_tensor(torch.nan) if loss is None else loss.detach() for loss in losses])
 
 
-def numbers(losses: list[Tensor | None]) -> NDArray[np.float64]:
+def losses_to_numpy(losses: list[Tensor | None]) -> NDArray[np.float64]:
     """Losses as numbers; NaN for those that do not count."""
-    return stacked(losses).cpu().double().numpy()
+    return stack_losses(losses).cpu().double().numpy()
 
 
 def is_mapped(module: nn.Module) -> bool:
@@ -75,6 +75,6 @@ def is_fast(parameter: Tensor) -> bool:
     return parameter.device.type in ("cpu", "cuda")
 
 
-def dense(values: Tensor) -> Tensor:
+def to_dense(values: Tensor) -> Tensor:
     """Return values as a dense tensor: minibatches that the trainer does not hand over may be sparse."""
     return values if values.layout is torch.strided else values.to_dense()

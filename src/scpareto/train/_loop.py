@@ -16,7 +16,7 @@ from scvi.dataloaders import AnnDataLoader, DataSplitter
 from scvi.train import Trainer
 from torch.distributions import Distribution
 
-from scpareto._cells import resident_dataset, with_cell_index
+from scpareto._cells import add_cell_index, resident_dataset
 from scpareto._runtime import BestState, child_seed, quiet_lightning, raise_interrupts, seeded
 from scpareto.objectives import flush_denormals
 
@@ -106,7 +106,7 @@ class KeepBest(Callback):
         self._merits = list(plain["merits"])
 
 
-class OwnCells(Callback):
+class ShuffleSeed(Callback):
     """Shuffle the cells that several processes share by a seed; the sampler's own is the same for every training."""
 
     def __init__(self, seed: int) -> None:
@@ -118,7 +118,7 @@ class OwnCells(Callback):
         trainer.train_dataloader.sampler.seed = self.seed
 
 
-class OwnSignal(Callback):
+class RestoreSignal(Callback):
     """Hear SIGTERM as before the training, where several processes train.
 
     Lightning answers it with a message to all of them in the middle of another one, and all wait for ever.
@@ -200,7 +200,7 @@ def run_training(
         callbacks.append(LearningRateMonitor())
     keeper = best
     if keeper is None and plan.recipe.early_stopping:
-        keeper = keep_best(plan, max_epochs, settling=settling)
+        keeper = make_keeper(plan, max_epochs, settling=settling)
     if keeper is not None:
         callbacks.append(keeper)
     with quiet_lightning():
@@ -221,10 +221,10 @@ def run_training(
             )
         if stream is None:
             resident = resident_dataset(manager, trainer.strategy.root_device)
-            indexed = with_cell_index(manager, resident)
+            indexed = add_cell_index(manager, resident)
             data = {"datamodule": _data(indexed, split, batch_size, trainer.world_size, loader_kwargs or {})}
         else:
-            data = _streamed(stream, with_cell_index(manager), split, batch_size, trainer.world_size)
+            data = _streamed(stream, add_cell_index(manager), split, batch_size, trainer.world_size)
         # Lightning leaves modules in the mode they are in, and the training before ended in evaluation mode.
         plan.train()
         with raise_interrupts(), flush_denormals(), _noise_of_its_own(trainer), _distributions_unchecked():
@@ -235,7 +235,7 @@ def run_training(
     return counter.n_epochs
 
 
-def keep_best(plan: FrontPlan, max_epochs: int, *, settling: bool, epochs_before: int = 0) -> KeepBest:
+def make_keeper(plan: FrontPlan, max_epochs: int, *, settling: bool, epochs_before: int = 0) -> KeepBest:
     """Keeper of the best state of a training of ``max_epochs``, which goes on from ``epochs_before`` others."""
     recipe = plan.recipe
     share = recipe.settling_share if settling else 0.0
@@ -285,7 +285,7 @@ def _noise_of_its_own(trainer: Trainer) -> Iterator[None]:
         yield
         return
     seed = int(torch.randint(2**31, ()))
-    trainer.callbacks += [OwnCells(seed), OwnSignal()]
+    trainer.callbacks += [ShuffleSeed(seed), RestoreSignal()]
     with seeded(child_seed(seed, trainer.global_rank)):
         yield
 

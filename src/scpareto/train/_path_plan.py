@@ -14,10 +14,10 @@ from scpareto._runtime import average_array
 from scpareto.pareto import preference_at
 from scpareto.train._code_bank import CodeBank
 from scpareto.train._path_weights import PathWeights
-from scpareto.train._plan import FrontPlan, numbers
+from scpareto.train._plan import FrontPlan, losses_to_numpy
 from scpareto.train._rates import lower_rate
-from scpareto.train._records import n_epochs_in
-from scpareto.train._weighing import Weighing, standardised
+from scpareto.train._records import count_epochs
+from scpareto.train._weighing import Weighing, standardise_losses
 
 if TYPE_CHECKING:
     from lightning.pytorch.core.optimizer import LightningOptimizer
@@ -51,7 +51,7 @@ class PathWeighing(Weighing):
 
     def scale(self, losses: list[Tensor | None]) -> list[Tensor | None]:
         """Standardise each loss."""
-        return standardised(losses, self.scaler)
+        return standardise_losses(losses, self.scaler)
 
     def weights(self, losses: NDArray[np.float64] | None, gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """Give the importances."""
@@ -102,13 +102,13 @@ class PathPlan(FrontPlan):
         super().__init__(adapter, objectives, weighing, recipe, lr=recipe.lr_front if lr is None else lr)
         self.path = PathWeights(self.module, len(weighing.active))
         self._made: list[torch.optim.Optimizer] = []
-        self.begin_piece(0)
+        self.start_piece(0)
 
-    def begin_piece(self, seed: int) -> None:
+    def start_piece(self, seed: int) -> None:
         """Draw places from a seed, and forget the codes that critics were to see again."""
         self._places = np.random.default_rng(seed)
         self.bank = CodeBank(self.recipe.n_bank)
-        self.epochs_before = n_epochs_in(self.history)
+        self.epochs_before = count_epochs(self.history)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Adam for the control points and, if there are any, for the critics; the same ones in every piece."""
@@ -127,7 +127,7 @@ class PathPlan(FrontPlan):
         shares = self._drawn()
         self.move_to(shares)
         super().training_step(batch, batch_idx)
-        self.path.take_statistics(shares)
+        self.path.update_statistics(shares)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Collect codes and generative losses of validation cells at several places."""
@@ -144,7 +144,7 @@ class PathPlan(FrontPlan):
         merits, values = [], []
         for i, shares in enumerate(places):
             self.weighing.shares = shares
-            values.append(average_array(numbers(self._together(self._validation[i :: len(places)]))))
+            values.append(average_array(losses_to_numpy(self._together(self._validation[i :: len(places)]))))
             merits.append(self.weighing.merit(values[-1]))
         self.merit = float(np.mean(merits))
         names = [GENERATIVE_LOSS, *(o.label for o in self._objectives)]
@@ -206,7 +206,7 @@ class PathPlan(FrontPlan):
     def _step(self, optimizer: LightningOptimizer, rows: list[list[Tensor | None]], weights: NDArray[Any]) -> None:
         """Step of the control points on a weighted sum of gradients."""
         self._set_gradients(rows, weights)
-        self.path.take_gradients([p.grad for p in self._trained], self.weighing.shares)
+        self.path.distribute_gradients([p.grad for p in self._trained], self.weighing.shares)
         optimizer.step()
 
     def _drawn(self) -> NDArray[np.float64]:

@@ -107,7 +107,7 @@ class PathWeights(nn.Module):
         self._placed = [values.clone() for values in running]
 
     @torch.no_grad()
-    def take_statistics(self, shares: NDArray) -> None:
+    def update_statistics(self, shares: NDArray) -> None:
         """Let the control points follow what a minibatch has changed of the running statistics of its place.
 
         Of several processes each sees a part of the minibatch: all follow the mean of what they have seen.
@@ -127,7 +127,7 @@ class PathWeights(nn.Module):
                 rate = _STATISTICS_RATE * float(coefficients[control]) / leverage
                 torch._foreach_add_(self.statistics_of(control), changes, alpha=rate)
 
-    def take_gradients(self, gradients: Sequence[Tensor | None], shares: NDArray) -> None:
+    def distribute_gradients(self, gradients: Sequence[Tensor | None], shares: NDArray) -> None:
         """Hand gradients of the mixed parameters on to the control points, each by its coefficient.
 
         One with coefficient 0 gets none, so that its optimiser state stands still.

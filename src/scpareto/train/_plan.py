@@ -17,17 +17,17 @@ from scpareto._runtime import average_array, average_tensor, broadcast_buffers, 
 from scpareto.objectives import Context
 from scpareto.train._code_bank import CodeBank
 from scpareto.train._gradients import (
-    dense,
-    inner_products,
+    compute_gramian,
+    fix_running_statistics,
     is_fast,
     is_mapped,
-    numbers,
-    running_statistics_fixed,
-    stacked,
-    weighted_sum,
+    losses_to_numpy,
+    stack_losses,
+    sum_gradients,
+    to_dense,
 )
-from scpareto.train._rates import lower_rate, plateau_of, rates
-from scpareto.train._records import copied_state
+from scpareto.train._rates import get_learning_rates, lower_rate, make_plateau
+from scpareto.train._records import copy_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +133,7 @@ class FrontPlan(lightning.LightningModule):
         self.history: list[dict[str, float]] = []
         self.merit: float | None = None
         self.epochs_before = 0
-        self.part: str | None = None
+        self.label: str | None = None
         self._epoch: list[tuple[Tensor, NDArray[np.float64]]] = []
         self._norms: list[Tensor] = []
         self._plateau: ReduceLROnPlateau | None = None
@@ -183,7 +183,7 @@ class FrontPlan(lightning.LightningModule):
         cls = torch.optim.AdamW if recipe.optimizer == "AdamW" else torch.optim.Adam
         optimizer = cls(parameters, lr=self.lr, fused=is_fast(parameters[0]), **options)
         if recipe.reduce_lr_on_plateau:
-            self._plateau = plateau_of(optimizer, recipe, self.weighing)
+            self._plateau = make_plateau(optimizer, recipe, self.weighing)
         return optimizer
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
@@ -206,7 +206,7 @@ class FrontPlan(lightning.LightningModule):
                 gramian = self._gramian(gradients)
                 if not np.isfinite(gramian).all():
                     raise TrainingDiverged(f"The gradients of epoch {self.epoch} are not finite.")
-            weights = self.weighing.weights(average_array(numbers(scaled)) if needs_losses else None, gramian)
+            weights = self.weighing.weights(average_array(losses_to_numpy(scaled)) if needs_losses else None, gramian)
             if np.any(weights != 0):
                 if self.recipe.redraw:
                     encoded, generative = self._run(batch)
@@ -231,7 +231,7 @@ class FrontPlan(lightning.LightningModule):
         record = {f"{name}_train": float(loss) for name, loss in zip(names, losses, strict=True)}
         record |= {f"{name}_weight": float(weight) for name, weight in zip(names, weights, strict=True)}
         record["main_phase"] = float(self.weighing.in_main_phase)
-        record |= rates(self._trainer, self._plateau)
+        record |= get_learning_rates(self._trainer, self._plateau)
         # Lightning validates before it calls this hook, so the epoch's validation record is already there.
         if self.history and "epoch" not in self.history[-1]:
             self.history[-1] |= {"epoch": float(self.epoch)} | record
@@ -265,7 +265,7 @@ class FrontPlan(lightning.LightningModule):
         if not self._validation:
             return
         losses = self._together(self._validation)
-        values = average_array(numbers(losses))
+        values = average_array(losses_to_numpy(losses))
         self.merit = self.weighing.merit(values)
         names = [GENERATIVE_LOSS, *(o.label for o in self._objectives)]
         self.history.append({f"{name}_validation": float(v) for name, v in zip(names, values, strict=True)})
@@ -275,8 +275,8 @@ class FrontPlan(lightning.LightningModule):
 
     def report(self, record: dict[str, float]) -> None:
         """Hand a record of an epoch to the user's loggers and callbacks, by the name of the part that is trained."""
-        if self.part is not None and isinstance(self._trainer, lightning.Trainer):
-            self.log_dict({f"{self.part}/{name}": value for name, value in record.items()})
+        if self.label is not None and isinstance(self._trainer, lightning.Trainer):
+            self.log_dict({f"{self.label}/{name}": value for name, value in record.items()})
 
     def snapshot(self) -> dict[str, Any]:
         """Copy of the present state of module and critics."""
@@ -292,7 +292,7 @@ class FrontPlan(lightning.LightningModule):
 
     def result(self) -> Any:
         """Return what was trained, on CPU: the state of the module."""
-        return copied_state(self.module)
+        return copy_state(self.module)
 
     def _context(self, batch: dict[str, Tensor]) -> Context:
         """Nuisances of a minibatch."""
@@ -329,7 +329,7 @@ class FrontPlan(lightning.LightningModule):
 
         It is the mean over all processes that has to be that low: a part of the minibatch may be by chance.
         """
-        values = average_tensor(stacked(losses))
+        values = average_tensor(stack_losses(losses))
         if not self.recipe.floor:
             return losses, values
         lowest = [-torch.inf, *(-torch.inf if o.minimum is None else o.minimum for o in self._objectives)]
@@ -348,7 +348,7 @@ class FrontPlan(lightning.LightningModule):
             shared = {id(p) for p in self.adapter.shared_parameters()}
             counted = [id(p) in shared for p in self._trained]
             rows = [[g if use else None for g, use in zip(row, counted, strict=True)] for row in rows]
-        return inner_products(rows)
+        return compute_gramian(rows)
 
     def _step(self, optimizer: LightningOptimizer, rows: list[list[Tensor | None]], weights: NDArray[Any]) -> None:
         """Step on a weighted sum of gradients."""
@@ -357,7 +357,7 @@ class FrontPlan(lightning.LightningModule):
 
     def _set_gradients(self, rows: list[list[Tensor | None]], weights: NDArray[Any]) -> None:
         """Weighted sum of gradients, cut to the largest norm."""
-        for parameter, gradient in zip(self._trained, weighted_sum(rows, weights), strict=True):
+        for parameter, gradient in zip(self._trained, sum_gradients(rows, weights), strict=True):
             parameter.grad = gradient
         if (clip := self.recipe.safeguards.gradient_clip) is not None:
             self._norms.append(nn.utils.clip_grad_norm_(self._trained, clip))
@@ -367,8 +367,8 @@ class FrontPlan(lightning.LightningModule):
         self.bank.push(encoded.qz, context)
         if self.recipe.n_critic == "epoch":
             for batch in self.trainer.train_dataloader or ():
-                with torch.no_grad(), running_statistics_fixed(self.module):
-                    moved = {key: dense(value.to(self.device)) for key, value in batch.items()}
+                with torch.no_grad(), fix_running_statistics(self.module):
+                    moved = {key: to_dense(value.to(self.device)) for key, value in batch.items()}
                     other = self.adapter.encode(moved)
                 self._critic_step(optimizer, other.z, other.qz, self._context(moved))
             return

@@ -74,7 +74,7 @@ class Start:
     objectives: tuple[State, ...] | None = None
 
 
-def begin(problem: Problem, start: Start, n_others: int | None = None) -> list[Objective]:
+def load_start(problem: Problem, start: Start, n_others: int | None = None) -> list[Objective]:
     """Put a start into the module; return twins of the objectives, in the state that the start knows.
 
     Parameters

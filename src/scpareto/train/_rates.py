@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scpareto.train._weighing import Weighing
 
 
-def plateau_of(optimizer: Optimizer, recipe: Recipe, weighing: Weighing) -> ReduceLROnPlateau:
+def make_plateau(optimizer: Optimizer, recipe: Recipe, weighing: Weighing) -> ReduceLROnPlateau:
     """Make the scheduler that lowers the rate of an optimiser where validation values do not get better."""
     return ReduceLROnPlateau(
         optimizer,
@@ -33,7 +33,7 @@ def lower_rate(plateau: ReduceLROnPlateau | None, merit: float | None, weighing:
         plateau.step(merit)
 
 
-def rates(trainer: Any, plateau: ReduceLROnPlateau | None) -> dict[str, float]:
+def get_learning_rates(trainer: Any, plateau: ReduceLROnPlateau | None) -> dict[str, float]:
     """Learning rates for the record of an epoch, by the names that Lightning's monitor has for them.
 
     Parameters

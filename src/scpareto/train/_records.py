@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def copied_state(module: nn.Module) -> dict[str, torch.Tensor]:
+def copy_state(module: nn.Module) -> dict[str, torch.Tensor]:
     """Detached CPU copies of a module's state, as a plain dict."""
     return {key: value.detach().cpu().clone() for key, value in module.state_dict().items()}
 
 
-def columns_of(records: list[dict[str, float]]) -> dict[str, list[float]]:
+def history_columns(records: list[dict[str, float]]) -> dict[str, list[float]]:
     """Turn records of epochs into columns, with NaN where a record lacks one."""
     names = list(dict.fromkeys(name for record in records for name in record))
     return {name: [float(record.get(name, np.nan)) for record in records] for name in names}
 
 
-def n_epochs_in(history: list[dict[str, float]]) -> int:
+def count_epochs(history: list[dict[str, float]]) -> int:
     """Epochs of a history, of which some records hold validation values only."""
     return sum("epoch" in record for record in history)
 

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from scpareto._runtime import seeded
-from scpareto.train._loop import keep_best, run_training
+from scpareto.train._loop import make_keeper, run_training
 from scpareto.train._path_plan import PathPlan
 from scpareto.train._plan import TrainingDiverged
-from scpareto.train._problem import begin
-from scpareto.train._records import n_epochs_in
+from scpareto.train._problem import load_start
+from scpareto.train._records import count_epochs
 from scpareto.train._training import Trained
 from scpareto.train._weighing import FixedWeighing
 
@@ -54,9 +54,9 @@ def train(
         If the user interrupts.
     """
     with seeded(training.seed):
-        objectives = begin(problem, training.start, training.weights.n_objectives - 1)
+        objectives = load_start(problem, training.start, training.weights.n_objectives - 1)
         plan = training.weights.plan(training, problem, objectives)
-        plan.part = training.name
+        plan.label = training.name
         if not training.piece_seeds:
             best = _keeper(plan, training)
             _fit(plan, training.max_epochs, problem, on_epoch, best)
@@ -112,7 +112,7 @@ def _fit_pieces(
             break
         # A seed of its own makes a piece the same whether or not another process trained the one before.
         seed = training.piece_seeds[piece]
-        plan.begin_piece(seed)
+        plan.start_piece(seed)
         with seeded(seed):
             left = training.max_epochs - piece * length
             _fit(plan, min(length, left), problem, on_epoch, best)
@@ -128,15 +128,15 @@ def _keeper(plan: FrontPlan, training: Training) -> KeepBest | None:
         return None
     # A training for one objective has no critic that needs time.
     settling = not isinstance(plan.weighing, FixedWeighing)
-    return keep_best(plan, training.max_epochs, settling=settling, epochs_before=training.epochs_before)
+    return make_keeper(plan, training.max_epochs, settling=settling, epochs_before=training.epochs_before)
 
 
 def _trained(plan: FrontPlan) -> Trained:
     if not all(bool(torch.isfinite(weights).all()) for weights in plan.module.parameters()):
-        raise TrainingDiverged(f"{plan.part}: weights are not finite after the last epoch; lower the learning rate.")
+        raise TrainingDiverged(f"{plan.label}: weights are not finite after the last epoch; lower the learning rate.")
     losses = np.array(plan.minibatch_losses)
     ranges = [
         [float(column[known].min()), float(column[known].max())] if (known := ~np.isnan(column)).any() else [0.0, 0.0]
         for column in losses.T
     ]
-    return Trained(plan.result(), plan.history, ranges, n_epochs_in(plan.history))
+    return Trained(plan.result(), plan.history, ranges, count_epochs(plan.history))

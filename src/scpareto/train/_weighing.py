@@ -122,7 +122,7 @@ class SolverWeighing(Weighing):
 
     def scale(self, losses: list[Tensor | None]) -> list[Tensor | None]:
         """Standardise each loss with the scaler of the front."""
-        return standardised(losses, self.scaler)
+        return standardise_losses(losses, self.scaler)
 
     def weights(self, losses: NDArray[np.float64] | None, gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """Ask the solver; where only some objectives have a gradient at all, step on those."""
@@ -149,7 +149,7 @@ class SolverWeighing(Weighing):
                 self.solver.end_initial_phase()
 
 
-def standardised(losses: list[Tensor | None], scaler: Scaler) -> list[Tensor | None]:
+def standardise_losses(losses: list[Tensor | None], scaler: Scaler) -> list[Tensor | None]:
     """Standardise the losses that count."""
     limits = zip(scaler.minimum, scaler.range, losses, strict=True)
     return [None if loss is None else (loss - low) / width for low, width, loss in limits]

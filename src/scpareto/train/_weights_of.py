@@ -110,16 +110,16 @@ class AlongPath:
         """
         if training.frozen:
             raise ValueError("frozen=True: a path moves all weights, those of the encoders too.")
-        recipe = recipe_of(training, problem)
+        recipe = get_recipe(training, problem)
         return PathPlan(problem.adapter, objectives, PathWeighing(self.scaler), recipe, lr=training.learning_rate)
 
 
-def recipe_of(training: Training, problem: Problem) -> Recipe:
+def get_recipe(training: Training, problem: Problem) -> Recipe:
     """Recipe of a training: that of the front, without early stopping where the last state is wanted."""
     return problem.recipe if training.keep_best else problem.recipe.with_options({"early_stopping": False})
 
 
 def _plan(weighing: Weighing, training: Training, problem: Problem, objectives: list[Objective]) -> FrontPlan:
-    recipe = recipe_of(training, problem)
+    recipe = get_recipe(training, problem)
     frozen = problem.adapter.encoders() if training.frozen else None
     return FrontPlan(problem.adapter, objectives, weighing, recipe, frozen=frozen, lr=training.learning_rate)

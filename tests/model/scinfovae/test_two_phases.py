@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from scpareto._cells._in_memory import InMemoryBatches, batches
+from scpareto._cells._in_memory import InMemoryBatches, make_batches
 from scpareto._cells._indexed import CELL_INDEX
 from scpareto.datasets import simulate_batches
 from scpareto.model import ScInfoVAE
@@ -44,7 +44,7 @@ def phases_of(model, weights=None, **options):
 
 def plan_of(model, alpha, lambda_):
     plan = InfoVAEPlan(model.module.eval(), InfoVAEWeights(alpha, lambda_), PriorDivergence(3), lr=1e-3)
-    batch = next(iter(batches(model.adata_manager, np.arange(64), 64, shuffle=False)))
+    batch = next(iter(make_batches(model.adata_manager, np.arange(64), 64, shuffle=False)))
     return plan, batch
 
 
@@ -121,13 +121,13 @@ def test_switching_labels_do_not_stop_training():
 def test_minibatches_cover_the_cells_and_know_their_rows(untrained):
     manager = untrained().adata_manager
     cells = np.array([5, 7, 11, 20, 30, 31, 90])
-    loader = batches(manager, cells, 3, shuffle=True)
+    loader = make_batches(manager, cells, 3, shuffle=True)
     assert isinstance(loader, InMemoryBatches)
     torch.manual_seed(0)
     # One left-over cell is left out.
     assert [len(batch["X"]) for batch in loader] == [3, 3]
     assert len(loader) == 2
-    whole = batches(manager, cells, 3, shuffle=False)
+    whole = make_batches(manager, cells, 3, shuffle=False)
     rows = torch.cat([batch[CELL_INDEX] for batch in whole]).view(-1)
     assert rows.tolist() == cells.tolist()
     counts = torch.cat([batch["X"] for batch in whole]).numpy()
@@ -136,7 +136,9 @@ def test_minibatches_cover_the_cells_and_know_their_rows(untrained):
 
 def test_large_data_are_read_by_a_loader_with_equal_content(untrained):
     manager = untrained().adata_manager
-    in_memory, read = (list(batches(manager, np.arange(50), 16, shuffle=False, max_elements=m)) for m in (2**28, 10))
+    in_memory, read = (
+        list(make_batches(manager, np.arange(50), 16, shuffle=False, max_elements=m)) for m in (2**28, 10)
+    )
     assert len(in_memory) == len(read) == 4
     for a, b in zip(in_memory, read, strict=True):
         for key in a:

@@ -14,7 +14,7 @@ from scvi.data import AnnDataManager
 from scvi.data.fields import CategoricalObsField, LayerField
 from scvi.model.base import BaseModelClass, RNASeqMixin, UnsupervisedTrainingMixin, VAEMixin
 
-from scpareto._cells import check_annotated, check_categories, check_column, key_of
+from scpareto._cells import check_annotated, check_categories, check_column, parse_key
 from scpareto._runtime import (
     check_accelerator,
     check_trainer_keywords,
@@ -188,7 +188,7 @@ class BetaTCVAE(HubMixin, PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedT
             If the layer or a key does not exist.
         """
         check_annotated(adata)
-        batch_key, labels_key = key_of(batch_key, "batch_key"), key_of(labels_key, "labels_key")
+        batch_key, labels_key = parse_key(batch_key, "batch_key"), parse_key(labels_key, "labels_key")
         setup_method_args = cls._get_setup_method_args(**locals())
         check_expression(adata, layer)
         for argument, key in (("batch_key", batch_key), ("labels_key", labels_key)):

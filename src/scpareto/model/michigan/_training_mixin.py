@@ -13,7 +13,7 @@ import torch
 from scipy import sparse
 from scvi import REGISTRY_KEYS
 
-from scpareto._cells import note
+from scpareto._cells import write_record
 from scpareto._constants import CODE_KEY, CODE_SCALE_KEY
 from scpareto._runtime import child_seed, seeded
 from scpareto._scvi_compat import parse_device_args
@@ -71,7 +71,7 @@ class TrainingMixin:
         self._history = pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch"))
         self._history.loc[len(history), "relative_variance"] = share
         self.collapsed_, self.is_trained_ = bool(share < COLLAPSED), True
-        note(
+        write_record(
             self.adata,
             "michigan",
             {

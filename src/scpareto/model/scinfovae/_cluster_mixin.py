@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
-from scpareto._cells import note
+from scpareto._cells import write_record
 from scpareto._runtime import child_seed, seeded
 from scpareto.metrics import cluster_codes
 from scpareto.model._front_mixin import FrontMixin
@@ -107,7 +107,7 @@ class ClusterMixin(FrontMixin):
         index = (self.adata if adata is None else adata).obs_names
         return pd.DataFrame(found, index=index, columns=[str(k) for k in range(clustering.n_clusters)])
 
-    def take_front(self, front: Any) -> None:
+    def store_front(self, front: Any) -> None:
         """Keep a front that :func:`scpareto.fit_front` learned with this model, for :meth:`select` and :meth:`save`."""
         self._front, self.selected_, self.preference_ = front, None, None
         self.is_trained_ = True
@@ -157,7 +157,7 @@ class ClusterMixin(FrontMixin):
         if adata is None or self.scores_ is None:
             return
         choice = self.n_clusters_choice_ or {}
-        note(
+        write_record(
             adata,
             "scinfovae",
             {

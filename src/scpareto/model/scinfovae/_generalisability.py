@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from scpareto._cells import batches
+from scpareto._cells import make_batches
 from scpareto.model.scinfovae._two_phases import TwoPhases
 from scpareto.objectives import clustering_divergence, target_distribution
 
@@ -89,7 +89,7 @@ def generalisability(
         twin.add_clusters(n_clusters)
         phases = TwoPhases(twin, manager, train=train, validation=validation[:0], clustered=train, **options)
         phases.finetune(max_epochs, lr=lr, objective=objective, update_interval=1, tol=0, restore_best=None)
-        held_out = batches(manager, validation, 1024, shuffle=False)
+        held_out = make_batches(manager, validation, 1024, shuffle=False)
         losses = []
         for codes in (phases.codes(), phases.codes_of(held_out)):
             assignments = phases.assign(codes)

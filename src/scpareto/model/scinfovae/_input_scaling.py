@@ -9,7 +9,7 @@ import torch
 from scipy import sparse
 from scvi import REGISTRY_KEYS
 
-from scpareto._cells import in_order
+from scpareto._cells import to_canonical
 
 if TYPE_CHECKING:
     from scvi.data import AnnDataManager
@@ -33,7 +33,7 @@ def check_values(manager: AnnDataManager, *, continuous: bool) -> None:
     ValueError
         If values are not finite, counts are negative, or size factors are missing or not positive.
     """
-    values = in_order(manager.get_from_registry(REGISTRY_KEYS.X_KEY), "The registered matrix")
+    values = to_canonical(manager.get_from_registry(REGISTRY_KEYS.X_KEY), "The registered matrix")
     stored = values.data if sparse.issparse(values) else np.asarray(values)
     if not np.isfinite(stored).all():
         raise ValueError(f"the data hold {int((~np.isfinite(stored)).sum())} values that are NaN or infinite.")
@@ -70,7 +70,7 @@ def input_scaling(manager: AnnDataManager, module: InfoVAE) -> tuple[Tensor, Ten
     -------
     Mean and standard deviation, shape ``(n_genes,)``, and the median.
     """
-    values: Any = in_order(manager.get_from_registry(REGISTRY_KEYS.X_KEY), "The registered matrix")
+    values: Any = to_canonical(manager.get_from_registry(REGISTRY_KEYS.X_KEY), "The registered matrix")
     totals = np.asarray(values.sum(axis=1), dtype=float).ravel()
     median = 1.0
     if module.continuous:

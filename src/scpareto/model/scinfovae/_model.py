@@ -10,7 +10,7 @@ from scvi.data import AnnDataManager
 from scvi.data.fields import CategoricalObsField, LayerField, NumericalObsField
 from scvi.model.base import ArchesMixin, BaseMinifiedModeModelClass, RNASeqMixin, VAEMixin
 
-from scpareto._cells import check_categories, check_column, check_numbers, check_shape, key_of, listed
+from scpareto._cells import check_categories, check_column, check_numbers, check_shape, format_names, parse_key
 from scpareto._constants import SCINFOVAE_SIZE_FACTOR_KEY
 from scpareto._runtime import (
     check_accelerator,
@@ -236,7 +236,7 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
             If the layer or a key does not exist.
         """
         check_shape(adata)
-        batch_key, size_factor_key = key_of(batch_key, "batch_key"), key_of(size_factor_key, "size_factor_key")
+        batch_key, size_factor_key = parse_key(batch_key, "batch_key"), parse_key(size_factor_key, "size_factor_key")
         if size_factor_key is None and SCINFOVAE_SIZE_FACTOR_KEY in adata.obs:
             size_factor_key = SCINFOVAE_SIZE_FACTOR_KEY
         setup_method_args = cls._get_setup_method_args(**locals())
@@ -248,7 +248,7 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
             check_column(adata.obs, size_factor_key, "size_factor_key")
             check_numbers(adata.obs[size_factor_key], size_factor_key, size_factor=True)
         if layer is not None and layer not in adata.layers:
-            available = listed(adata.layers)
+            available = format_names(adata.layers)
             raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {available}.")
         fields = [
             LayerField(REGISTRY_KEYS.X_KEY, layer, is_count_data=False),

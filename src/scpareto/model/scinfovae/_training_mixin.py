@@ -11,7 +11,7 @@ from scpareto._runtime import FrontProgress, child_seed
 from scpareto.model.scinfovae._cluster_scores import cluster_scores
 from scpareto.model.scinfovae._two_phases import TwoPhases
 from scpareto.objectives import PriorDivergence
-from scpareto.train import columns_of
+from scpareto.train import history_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +112,7 @@ class TrainingMixin:
                     raise
                 interruption = error
             self._front, self.selected_, self.preference_ = None, None, None
-            self.phases_ = {"pretraining": columns_of(phases.pretrained)}
+            self.phases_ = {"pretraining": history_columns(phases.pretrained)}
             self.is_trained_ = True
             if not self.maps_query_ and interruption is None:
                 if self.n_clusters is None:
@@ -121,7 +121,7 @@ class TrainingMixin:
                 bar.stage("fine-tuning", finetuning["max_epochs"])
                 before = phases.codes().numpy()
                 finetuned = phases.finetune(**finetuning)
-                self.phases_["finetuning"] = columns_of(finetuned.history)
+                self.phases_["finetuning"] = history_columns(finetuned.history)
                 self.pretrained_clusters_, self.clusters_ = finetuned.before, finetuned.after
                 self.finetuning_end_, interruption = finetuned.reason, finetuned.interruption
                 self.scores_ = {

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from scvi.train import Trainer
 
-from scpareto._cells import batches
+from scpareto._cells import make_batches
 from scpareto._runtime import BestState, child_seed, quiet_lightning, raise_interrupts, seeded
 from scpareto._scvi_compat import MODULE_KEYS
 from scpareto.model.scinfovae._cluster_scores import cluster_silhouette
@@ -134,10 +134,10 @@ class TwoPhases:
         self.trainer_kwargs = trainer_kwargs
         self.on_epoch = on_epoch
         self.pretrained: list[dict[str, float]] = []
-        self._train = batches(manager, train, batch_size, shuffle=True)
-        self._validation = batches(manager, validation, 4 * batch_size, shuffle=False) if len(validation) else None
+        self._train = make_batches(manager, train, batch_size, shuffle=True)
+        self._validation = make_batches(manager, validation, 4 * batch_size, shuffle=False) if len(validation) else None
         self.clustered = np.arange(manager.adata.n_obs) if clustered is None else clustered
-        self._clustered = batches(manager, self.clustered, 1024, shuffle=False)
+        self._clustered = make_batches(manager, self.clustered, 1024, shuffle=False)
 
     def pretrain(self, max_epochs: int, *, lr: float, patience: int | None) -> list[dict[str, float]]:
         """Train without clusters, and keep the state that was best on the validation cells.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import listed, matrix_of
+from scpareto._cells import format_names, get_matrix
 from scpareto.pl._palette import category_colors, colors_in_uns
 
 if TYPE_CHECKING:
@@ -148,8 +148,8 @@ def of_genes(adata: AnnData, genes: Sequence[str], layer: str | None, cells: np.
     if not len(genes):
         return []
     if layer is not None and layer not in adata.layers:
-        raise ValueError(f"layer={layer!r} is not in adata.layers. Available: {listed(adata.layers)}.")
-    counts = matrix_of(adata, layer)
+        raise ValueError(f"layer={layer!r} is not in adata.layers. Available: {format_names(adata.layers)}.")
+    counts = get_matrix(adata, layer)
     totals = np.asarray(counts.sum(axis=1), dtype=float).ravel()[cells]
     scale = _TARGET_SUM / np.where(totals > 0, totals, 1.0)
     colorings = []

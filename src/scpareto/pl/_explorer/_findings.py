@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import records
+from scpareto._cells import read_records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ def findings_along(adata: AnnData, numbers: Sequence[int]) -> dict[str, Any] | N
     point 1 where it is called, 0 where it is not, and None where its group is missing. None without a record, and
     where the record is of another front, which has other points.
     """
-    record = records(adata).get(KEY)
+    record = read_records(adata).get(KEY)
     if not isinstance(record, Mapping) or not {"points", "findings", "clusters"} <= set(record):
         return None
     if list(record["points"]["point"]) != list(numbers):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import check_counts, key_of, matrix_of
+from scpareto._cells import check_counts, get_matrix, parse_key
 from scpareto._runtime import check_whole_number
 from scpareto.tl._judge_inputs import get_column, get_text_column
 from scpareto.tl._judge_options import list_keys
@@ -132,11 +132,11 @@ def _check_numbers(test: str, fdr: float, min_cells: int, resolution: float, n_n
 
 
 def _text(adata: AnnData, key: str, argument: str) -> NDArray[np.str_]:
-    return get_text_column(adata, str(key_of(key, argument)), argument)
+    return get_text_column(adata, str(parse_key(key, argument)), argument)
 
 
 def _labels(adata: AnnData, key: str) -> NDArray[np.object_]:
-    column = get_column(adata, str(key_of(key, "groupby")), "groupby")
+    column = get_column(adata, str(parse_key(key, "groupby")), "groupby")
     labels = column.astype(str).to_numpy(dtype=object)
     labels[column.isna().to_numpy()] = None
     if (n := pd.Series(labels).nunique()) < 2:
@@ -220,4 +220,4 @@ def _check_contrast(samples: Samples, contrast: tuple[str, str, str], batch: NDA
 def _counts(adata: AnnData, layer: str | None) -> sparse.csr_matrix:
     from scipy import sparse
 
-    return sparse.csr_matrix(matrix_of(adata, layer))
+    return sparse.csr_matrix(get_matrix(adata, layer))

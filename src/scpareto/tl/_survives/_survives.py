@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scpareto._cells import check_key_added, note
+from scpareto._cells import check_key_added, write_record
 from scpareto._runtime import FrontProgress, check_seed
 from scpareto.tl._survives._clusters import cluster_points, follow_clusters, name_groups
 from scpareto.tl._survives._findings import find_at_point, transfer_labels
@@ -197,7 +197,7 @@ def survives(
         "methods": write_methods(points, arguments),
         "arguments": arguments,
     }
-    note(adata, key_added, record)
+    write_record(adata, key_added, record)
     adata.obs[f"{key_added}_cluster"] = pd.Categorical(clusters[points.reference].astype(str))
     adata.obs[f"{key_added}_stability"] = stability
     if labels is not None:

@@ -22,7 +22,7 @@ _TARGET_SUM = 1e4
 """Counts that a cell is brought to, as for the components."""
 
 
-class StandIns:
+class NearestPopulation:
     """Held cells that stand in for others, by the nearest mean of a population in their batch.
 
     Populations are clusters of uncorrected principal components, so that means tell them better than the most similar
