@@ -56,6 +56,7 @@ napoleon_use_rtype = True
 html_theme = "sphinx_book_theme"
 html_title = "scpareto"
 html_static_path = ["_static"]
+html_extra_path = ["llms.txt"]  # for assistants that write code with this package: https://llmstxt.org
 html_theme_options = {
     "repository_url": "https://github.com/scpareto/scpareto",
     "use_repository_button": True,
