@@ -13,9 +13,9 @@ from scpareto._cells import _validate
 from scpareto.audit import judge_codes
 from scpareto.bench import _registry
 from scpareto.bench._benchmark import Benchmark
-from scpareto.bench._cost import measured
+from scpareto.bench._cost import measure_cost
 from scpareto.bench._dominance import beside_front
-from scpareto.bench._integrate import gather
+from scpareto.bench._integrate import read_cells
 from scpareto.bench._picture import draw_benchmark
 
 
@@ -290,7 +290,7 @@ def test_scores_of_scib_metrics_have_jackknife_intervals(adata, monkeypatch):
 
 
 def test_cost_of_a_block():
-    with measured() as cost:
+    with measure_cost() as cost:
         block = np.ones(20_000_000)
         block += 1
     assert cost.seconds > 0
@@ -308,7 +308,7 @@ def test_own_methods_join_the_table(broken):
 
 def test_cells_know_their_batches(adata):
     some = (adata.obs["batch"] == "batch_1").to_numpy() | (np.arange(300) < 60)
-    cells = gather(adata[some].copy(), batch_key="batch")
+    cells = read_cells(adata[some].copy(), batch_key="batch")
     assert cells.batches[0] == "batch_1"
     assert sorted(np.concatenate([cells.rows(b) for b in cells.batches])) == list(range(len(cells)))
 
@@ -329,7 +329,7 @@ def test_cells_are_gathered_and_checked_once(adata, monkeypatch):
         hidden = np.flatnonzero(cells.labels == "unlabelled")
         np.testing.assert_array_equal(hidden, cells.split.test)
     for seed, cells in enumerate((first, second)):
-        again = gather(adata, batch_key="batch", labels_key="cell_type", split=cells.split, seed=seed)
+        again = read_cells(adata, batch_key="batch", labels_key="cell_type", split=cells.split, seed=seed)
         assert (again.counts != cells.counts).nnz == 0
         assert (again.labels == cells.labels).all()
         assert again.seed == cells.seed == seed

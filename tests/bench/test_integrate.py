@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 import scpareto as sp
 from scpareto._cells import stratified_split
 from scpareto.bench import _registry
-from scpareto.bench._integrate import gather
+from scpareto.bench._integrate import read_cells
 from scpareto.bench._registry import method_names
 
 METHODS = method_names()
@@ -158,11 +158,11 @@ def test_labels_of_test_cells_are_hidden(simulate):
     adata = simulate(2)
     adata.obs["cell_type"] = adata.obs["cell_type"].astype(object)
     adata.obs.iloc[0, adata.obs.columns.get_loc("cell_type")] = np.nan
-    whole = gather(adata, batch_key="batch", labels_key="cell_type")
+    whole = read_cells(adata, batch_key="batch", labels_key="cell_type")
     assert whole.labels[0] == "unlabelled"
     assert (whole.labels[1:] == adata.obs["cell_type"].to_numpy()[1:]).all()
     split = stratified_split(adata.obs["batch"], seed=0)
-    cells = gather(adata, batch_key="batch", labels_key="cell_type", split=split)
+    cells = read_cells(adata, batch_key="batch", labels_key="cell_type", split=split)
     assert (cells.labels[split.test] == "unlabelled").all()
     kept = np.setdiff1d(np.r_[split.train, split.validation], [0])
     assert (cells.labels[kept] == adata.obs["cell_type"].to_numpy()[kept]).all()
@@ -185,7 +185,7 @@ def test_inductive_methods_do_not_see_the_test_cells(simulate, quick, method):
             x = other.X.toarray()
             x[split.test] = x[split.test][:, ::-1]
             other.X = type(adata.X)(x)
-        cells = gather(other, batch_key="batch", split=split)
+        cells = read_cells(other, batch_key="batch", split=split)
         codes.append(sp.bench._integrate.run_method(chosen, cells, options))
     np.testing.assert_allclose(codes[0][split.train], codes[1][split.train], rtol=1e-4, atol=1e-5)
     assert not np.allclose(codes[0][split.test], codes[1][split.test], atol=1e-3)
@@ -214,7 +214,7 @@ def test_seurat_takes_small_batches_and_few_genes_more_than_it_selects(n_small, 
 @pytest.mark.parametrize(("method", "batch_size"), [("scvi", 11), ("scanvi", 13), ("scanvi", 143), ("sysvi", 13)])
 def test_a_last_minibatch_of_one_cell_ends_no_training(method, batch_size):
     adata = sp.datasets.simulate_batches(160, 40, n_batches=2, n_types=3, seed=0)
-    cells = gather(adata, batch_key="batch")
+    cells = read_cells(adata, batch_key="batch")
     assert len(cells.split.train) % batch_size == 1
     options = {"max_epochs": 1, "batch_size": batch_size} | ({"max_epochs_labels": 1} if method == "scanvi" else {})
     run(adata, method, {}, **options)

@@ -1,4 +1,4 @@
-"""What a method is given: counts, batches and perhaps labels of the same cells, and what all methods derive of them."""
+"""Input of a method: counts, batches and optional labels of the same cells, and derived representations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UNLABELLED = "unlabelled"
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells that are to be integrated.
+    """Cells to integrate.
 
     Parameters
     ----------
@@ -36,14 +36,14 @@ class Cells:
     batch
         Batch of each cell, shape ``(n_cells,)``; all the same for methods that do not read it.
     labels
-        Label of each cell, shape ``(n_cells,)``, ``"unlabelled"`` where it is unknown; None without labels.
+        Label of each cell, shape ``(n_cells,)``, ``"unlabelled"`` if it is missing; None without labels.
     split
-        Training, validation and test cells of methods that can map cells that they have not seen.
+        Training, validation and test cells, for methods that can map unseen cells.
     seed
-        Seed of whatever is random.
+        Random seed.
     depth
-        Counts of each cell over all genes, those that methods are not given included, shape ``(n_cells,)``; None for
-        those of the genes here.
+        Total counts of each cell over all genes, also those that are not in ``counts``, shape ``(n_cells,)``; None for
+        the sum over ``genes``.
 
     Examples
     --------
@@ -105,13 +105,13 @@ class Cells:
 
     @cached_property
     def components(self) -> NDArray[np.float64]:
-        """Principal components of log-normalised expression, shape ``(n_cells, 30)``: the uncorrected reference."""
+        """Principal components of log-normalised expression, shape ``(n_cells, 30)``, the uncorrected reference."""
         if self.depth is not None:
             return principal_components(self.log_normalised, counts=False, seed=0)
         return principal_components(self.counts, seed=0)
 
     def as_anndata(self, *, normalised: bool = False) -> AnnData:
-        """Build fresh annotated data, with columns ``batch`` and, where there are labels, ``labels``."""
+        """Build a new AnnData with the column ``batch`` and, if there are labels, ``labels``."""
         obs = pd.DataFrame({"batch": pd.Categorical(self.batch)}, index=np.arange(len(self)).astype(str))
         if self.labels is not None:
             obs["labels"] = pd.Categorical(self.labels)
@@ -119,17 +119,17 @@ class Cells:
         return AnnData(x.astype(np.float32, copy=True), obs=obs, var=pd.DataFrame(index=self.genes))
 
     def with_split(self, split: Split, *, seed: int) -> Cells:
-        """Give the same cells another split and seed; labels of its test cells are hidden."""
+        """Return the same cells with another split and seed; labels of its test cells are hidden."""
         labels = self.labels
         if labels is not None:
-            # A new array, as wide as its longest text: assigned to one of shorter labels, the word would be cut off.
+            # np.where makes an array wide enough for the text; assignment to the array of labels would truncate it.
             labels = np.where(np.isin(np.arange(len(self)), split.test), UNLABELLED, labels)
         return replace(self, labels=labels, split=split, seed=seed)
 
     def splitter(self, batch_size: int) -> dict[str, Any]:
-        """Arguments by which scvi-tools takes this split: training, validation and test cells.
+        """Return the arguments that make scvi-tools use this split of training, validation and test cells.
 
-        A last minibatch of one cell, which ends a training since it has no variance, is left out.
+        A last minibatch of one cell is dropped, because its variance is undefined and training would fail.
 
         Parameters
         ----------
@@ -138,7 +138,7 @@ class Cells:
         """
         sizes = [len(self.split.train)]
         if self.labels is not None:
-            # scANVI draws labelled and unlabelled cells apart.
+            # scANVI draws labelled and unlabelled cells separately.
             hidden = int((self.labels[self.split.train] == UNLABELLED).sum())
             sizes += [hidden, sizes[0] - hidden]
         alone = any(n % batch_size == 1 and n > batch_size for n in sizes)
@@ -147,8 +147,8 @@ class Cells:
 
 
 @keep_torch_threads()
-def components_of(expression: NDArray | sparse.spmatrix, *, seed: int, scale: bool = False) -> NDArray[np.float64]:
-    """Principal components of a corrected matrix, shape ``(n_cells, min(30, ...))``.
+def compute_components(expression: NDArray | sparse.spmatrix, *, seed: int, scale: bool = False) -> NDArray[np.float64]:
+    """Compute principal components of a corrected matrix, shape ``(n_cells, min(30, ...))``.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def components_of(expression: NDArray | sparse.spmatrix, *, seed: int, scale: bo
     seed
         Seed of the decomposition.
     scale
-        Whether genes are scaled to unit variance before.
+        Whether to scale genes to unit variance first.
     """
     adata = AnnData(expression.astype(np.float32, copy=True))
     if scale:

@@ -1,4 +1,4 @@
-"""What a block of code costs: time, processor time and memory."""
+"""Measure the cost of a block of code: time, processor time and memory."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _STATM = Path("/proc/self/statm")
-_INTERVAL = 0.02  # seconds
+_SAMPLING_INTERVAL = 0.02  # seconds
 
 
 @dataclass
 class Cost:
-    """Seconds, seconds of the processor, and the largest growth of the resident memory in megabytes.
+    """Seconds, processor seconds, and the largest growth of the resident memory in megabytes.
 
-    Memory is NaN where the operating system does not say (other than Linux).
+    Memory is NaN on operating systems other than Linux.
     """
 
     seconds: float = float("nan")
@@ -30,27 +30,27 @@ class Cost:
 
 
 @contextmanager
-def measured() -> Iterator[Cost]:
-    """Measure a block; memory is looked at 50 times a second."""
+def measure_cost() -> Iterator[Cost]:
+    """Measure a block; memory is sampled 50 times a second."""
     cost = Cost()
-    start = peak = _resident_mb()
-    over = threading.Event()
+    memory_start = memory_peak = _resident_mb()
+    stop = threading.Event()
 
-    def watch() -> None:
-        nonlocal peak
-        while not over.wait(_INTERVAL):
-            peak = max(peak, _resident_mb())
+    def sample_memory() -> None:
+        nonlocal memory_peak
+        while not stop.wait(_SAMPLING_INTERVAL):
+            memory_peak = max(memory_peak, _resident_mb())
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    wall, processor = time.perf_counter(), time.process_time()
+    thread = threading.Thread(target=sample_memory, daemon=True)
+    thread.start()
+    wall_start, cpu_start = time.perf_counter(), time.process_time()
     try:
         yield cost
     finally:
-        cost.seconds, cost.cpu_seconds = time.perf_counter() - wall, time.process_time() - processor
-        over.set()
-        watcher.join()
-        cost.peak_mb = max(peak, _resident_mb()) - start
+        cost.seconds, cost.cpu_seconds = time.perf_counter() - wall_start, time.process_time() - cpu_start
+        stop.set()
+        thread.join()
+        cost.peak_mb = max(memory_peak, _resident_mb()) - memory_start
 
 
 def _resident_mb() -> float:

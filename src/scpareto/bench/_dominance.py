@@ -1,4 +1,4 @@
-"""Whether some point of a front is at least as good as a method on two axes."""
+"""Find out whether a point of a front is at least as good as a method on two axes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _FRONT = "front"
 _INFORMATION = ("leakage_", "nn_")
-_TINY = 1e-9
+_MIN_SCALE = 1e-9
 
 
 def beside_front(table: pd.DataFrame, *, x: str, y: str, front: str | None = None) -> pd.DataFrame:
@@ -42,26 +42,26 @@ def beside_front(table: pd.DataFrame, *, x: str, y: str, front: str | None = Non
     if front not in names:
         raise ValueError(f"front={front!r} is not one of the fronts: {', '.join(names) or 'there is none'}.")
     signs = np.array([1.0 if is_higher_better(column) else -1.0 for column in (x, y)])
-    known = table[(table["status"] == "finished") & table[[x, y]].notna().all(axis=1)]
+    measured_rows = table[(table["status"] == "finished") & table[[x, y]].notna().all(axis=1)]
     rows = []
-    for seed, own in known.groupby("seed"):
-        points = known[(known["method"] == front) & (known["seed"] == seed)]
-        if points.empty:  # fronts given as models have the first seed only
-            points = known[known["method"] == front]
-        for _, row in own[own["family"] != _FRONT].iterrows():
-            rows.append(_compared(row, points, (x, y), signs) | {"seed": seed})
+    for seed, rows_of_seed in measured_rows.groupby("seed"):
+        points = measured_rows[(measured_rows["method"] == front) & (measured_rows["seed"] == seed)]
+        if points.empty:  # fronts of given models exist for the first seed only
+            points = measured_rows[measured_rows["method"] == front]
+        for _, row in rows_of_seed[rows_of_seed["family"] != _FRONT].iterrows():
+            rows.append(_compare(row, points, (x, y), signs) | {"seed": seed})
     columns = ["method", "family", "setting", "seed", x, y, "dominated", "dominated_within", "by", "gain_x", "gain_y"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _compared(row: pd.Series, points: pd.DataFrame, columns: tuple[str, str], signs: NDArray) -> dict[str, Any]:
+def _compare(row: pd.Series, points: pd.DataFrame, columns: tuple[str, str], signs: NDArray) -> dict[str, Any]:
     """Compare one method with all points of a front."""
-    own, good = _values(row.to_frame().T, columns) * signs, _values(points, columns) * signs
-    gains = good - own
-    # A method may be worse, and a point of the front better, than measured: squares add up to those of the difference.
+    method_values, front_values = _values(row.to_frame().T, columns) * signs, _values(points, columns) * signs
+    gains = front_values - method_values
+    # Half-width of the interval of the difference; the errors of method and point are independent, so squares add.
     slack = np.hypot(_half_widths(row.to_frame().T, columns, -signs), _half_widths(points, columns, signs))
-    # The worse of the two gains, in units that make both axes comparable: the spread of the front.
-    scale = np.maximum(np.ptp(good, axis=0), _TINY)
+    # Gains are divided by the range of the front, to make both axes comparable; the smaller of the two counts.
+    scale = np.maximum(np.ptp(front_values, axis=0), _MIN_SCALE)
     best = int((gains / scale).min(axis=1).argmax())
     return {
         "method": row["method"],
@@ -78,18 +78,18 @@ def _compared(row: pd.Series, points: pd.DataFrame, columns: tuple[str, str], si
 
 
 def _values(rows: pd.DataFrame, columns: tuple[str, str]) -> NDArray:
-    """Values of two columns, shape ``(n, 2)``; information below 0 is none."""
+    """Return the values of two columns, shape ``(n, 2)``; negative information is set to 0."""
     values = rows[list(columns)].to_numpy(dtype=float)
     is_information = [column.startswith(_INFORMATION) for column in columns]
     return np.where(is_information, np.maximum(values, 0), values)
 
 
 def _half_widths(rows: pd.DataFrame, columns: tuple[str, str], signs: NDArray) -> NDArray:
-    """Distances from the values to the ends of their intervals on one side, shape ``(n, 2)``; 0 without intervals."""
-    found = np.zeros((len(rows), 2))
+    """Return the one-sided half-widths of the intervals, shape ``(n, 2)``; 0 without intervals."""
+    half_widths = np.zeros((len(rows), 2))
     for i, (column, sign) in enumerate(zip(columns, signs, strict=True)):
         end = f"{column}_high" if sign > 0 else f"{column}_low"
         if end in rows:
             distance = np.abs(rows[end].to_numpy(dtype=float) - rows[column].to_numpy(dtype=float))
-            found[:, i] = np.nan_to_num(distance)
-    return found
+            half_widths[:, i] = np.nan_to_num(distance)
+    return half_widths

@@ -1,4 +1,4 @@
-"""One call for every method."""
+"""Run any integration method by one function."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scpareto._constants import latent_key
 from scpareto._runtime import check_seed, child_seed
 from scpareto.bench._cells import UNLABELLED, Cells
 from scpareto.bench._registry import Method, Points, get_method
-from scpareto.bench._reproducible import reproducible
+from scpareto.bench._seeding import seed_generators
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -36,20 +36,20 @@ def integrate(
     Parameters
     ----------
     adata
-        Data with raw counts, shape ``(n_cells, n_genes)``. All genes are used, except by methods that choose genes
-        themselves; select variable ones before, as for any of the methods on its own.
+        Data with raw counts, shape ``(n_cells, n_genes)``. All genes are used, except by methods that select genes
+        themselves; select variable genes first.
     method
         One of :func:`methods`.
     batch_key
-        Column of ``adata.obs`` with the batches, two or more. May be left out for methods that do not read it.
+        Column of ``adata.obs`` with the batches, two or more. Optional for methods that do not read it.
     labels_key
-        Column of ``adata.obs`` with labels, for methods that read them; missing ones are unlabelled cells.
+        Column of ``adata.obs`` with labels, for methods that read them; cells with missing values are unlabelled.
     layer
         Layer of the counts; None for ``adata.X``.
     key_added
-        Where in ``adata.obsm`` the codes go; ``"X_<method>"`` unless given.
+        Key of the codes in ``adata.obsm``; ``"X_<method>"`` unless given.
     seed
-        Seed of whatever is random. Equal seed, equal codes; the caller's generators are put back.
+        Random seed. Equal seeds give equal codes. The state of the global random generators is restored.
     **options
         Options of the method: the keyword arguments of its function, see the user guide.
 
@@ -58,16 +58,16 @@ def integrate(
     ImportError
         If the method's library is missing; the message names the command that installs it.
     ValueError
-        If the method is unknown or has no such option, there is one batch only, there are fewer cells or genes than the
-        method can use, labels are needed and not given, or the counts are none (see
+        If the method or the option does not exist, there is only one batch, there are too few cells or genes for the
+        method, labels are needed and not given, or the matrix holds no counts (see
         :meth:`scpareto.model.ParetoVI.setup_anndata`).
     KeyError
         If a column or layer does not exist.
 
     Notes
     -----
-    Methods that can map cells that they have not seen are fitted to 90 % of the cells, stratified by batch, and stop on
-    the others; see :class:`Benchmark` for the fair comparison on cells that none of these was fitted to.
+    Methods that can map unseen cells are fitted to 90 % of the cells, stratified by batch; the others decide when
+    training stops. :class:`Benchmark` compares methods on test cells that none of these methods has seen.
 
     Examples
     --------
@@ -78,31 +78,33 @@ def integrate(
     (200, 30)
     """
     seed = check_seed(seed)
-    chosen = checked_method(method, options)
+    chosen = find_method(method, options)
     if batch_key is None and chosen.reads_batch:
         raise ValueError(f"method={method!r} reads the batches: name their column by batch_key=...")
     if chosen.reads_labels and labels_key is None:
         raise ValueError(f"method={method!r} reads labels: name their column by labels_key=...")
-    cells = gather(adata, batch_key=batch_key, labels_key=labels_key, layer=layer, seed=seed)
-    found = run_method(chosen, cells, options)
-    codes = found.codes[found.selected] if isinstance(found, Points) else found
+    cells = read_cells(adata, batch_key=batch_key, labels_key=labels_key, layer=layer, seed=seed)
+    returned = run_method(chosen, cells, options)
+    codes = returned.codes[returned.selected] if isinstance(returned, Points) else returned
     adata.obsm[latent_key(method) if key_added is None else key_added] = codes
 
 
-def checked_method(name: str, options: dict[str, Any]) -> Method:
-    """Look a method up and check its options and its library."""
+def find_method(name: str, options: dict[str, Any]) -> Method:
+    """Look up a method, and check its options and its library."""
     method = get_method(name)
-    known = inspect.signature(method.run).parameters.values()
-    named = [p.name for p in known if p.kind is p.KEYWORD_ONLY]
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in known)
+    parameters = inspect.signature(method.run).parameters.values()
+    option_names = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    takes_any_option = any(p.kind is p.VAR_KEYWORD for p in parameters)
     for option in options:
-        if option not in named and not open_ended:
-            raise ValueError(f"method={name!r} has no option {option!r}. Its options: {', '.join(named) or 'none'}.")
+        if option not in option_names and not takes_any_option:
+            raise ValueError(
+                f"method={name!r} has no option {option!r}. Its options: {', '.join(option_names) or 'none'}."
+            )
     method.check_installed()
     return method
 
 
-def gather(
+def read_cells(
     adata: AnnData,
     *,
     batch_key: str | None,
@@ -113,19 +115,19 @@ def gather(
     check: bool = True,
     depth: NDArray[Any] | None = None,
 ) -> Cells:
-    """Check data and take out what methods read.
+    """Check the data and read the cells that methods use.
 
     Parameters
     ----------
     adata, batch_key, labels_key, layer, seed
         As in :func:`integrate`.
     split
-        Training, validation and test cells; labels of test cells are hidden. None: 90 % for training, the others for
-        validation, and no test cells.
+        Training, validation and test cells; labels of test cells are hidden. None for 90 % training cells, 10 %
+        validation cells and no test cells.
     check
         Whether to check the data, which reads all counts.
     depth
-        Counts of each cell over all genes, where ``adata`` holds some of them.
+        Total counts of each cell over all genes, if ``adata`` holds only some of them.
 
     Returns
     -------
@@ -147,23 +149,23 @@ def gather(
         sparse.csr_matrix(get_matrix(adata, layer), dtype=np.float32),
         np.asarray(adata.var_names).astype(str),
         batch,
-        None if labels_key is None else labels_of(adata, labels_key),
-        _without_test_cells(batch, seed) if split is None else split,
+        None if labels_key is None else read_labels(adata, labels_key),
+        _split_without_test(batch, seed) if split is None else split,
         seed,
         depth,
     )
     return cells if split is None else cells.with_split(split, seed=seed)
 
 
-def _without_test_cells(batch: NDArray[np.str_], seed: int) -> Split:
-    """Nine tenths of the cells for training and the others for validation."""
+def _split_without_test(batch: NDArray[np.str_], seed: int) -> Split:
+    """Return a split with nine tenths of the cells for training and the others for validation."""
     parts = stratified_split(batch, fractions=(0.8, 0.1, 0.1), seed=child_seed(seed, 0))
-    none = np.empty(0, dtype=np.int64)
-    return Split(np.sort(np.concatenate([parts.train, parts.test])), parts.validation, none)
+    empty = np.empty(0, dtype=np.int64)
+    return Split(np.sort(np.concatenate([parts.train, parts.test])), parts.validation, empty)
 
 
-def labels_of(adata: AnnData, labels_key: str) -> NDArray[np.str_]:
-    """Labels as text, ``"unlabelled"`` where they are missing."""
+def read_labels(adata: AnnData, labels_key: str) -> NDArray[np.str_]:
+    """Return labels as text, ``"unlabelled"`` for missing values."""
     if labels_key not in adata.obs:
         raise KeyError(
             f"labels_key={labels_key!r} is not in adata.obs. Available: {', '.join(map(repr, adata.obs.columns))}."
@@ -173,13 +175,13 @@ def labels_of(adata: AnnData, labels_key: str) -> NDArray[np.str_]:
 
 
 def run_method(method: Method, cells: Cells, options: dict[str, Any]) -> NDArray | Points:
-    """Check the sizes, run a method under the cells' seed and check what it returns."""
+    """Check the sizes, run a method with the cells' seed, and check the codes that it returns."""
     method.check_sizes(cells)
-    with reproducible(cells.seed):
-        found = method.run(cells, **options)
-    for codes in found.codes.values() if isinstance(found, Points) else [found]:
+    with seed_generators(cells.seed):
+        returned = method.run(cells, **options)
+    for codes in returned.codes.values() if isinstance(returned, Points) else [returned]:
         if codes.ndim != 2 or len(codes) != len(cells):
             raise RuntimeError(f"{method.name} returned shape {codes.shape} for {len(cells)} cells.")
         if not np.isfinite(codes).all():
             raise RuntimeError(f"{method.name} returned codes that are not finite: it diverged.")
-    return found
+    return returned

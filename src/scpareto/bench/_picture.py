@@ -1,4 +1,4 @@
-"""The picture of a benchmark: methods as points, sweeps and fronts as curves."""
+"""Plot a benchmark: methods as points, sweeps and fronts as curves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FRONT = "front"
 
 
 def draw_benchmark(table: pd.DataFrame, *, x: str, y: str, intervals: bool = True, ax: Axes | None = None) -> Axes:
-    """Draw a table of a benchmark, see :meth:`Benchmark.plot`.
+    """Plot the table of a benchmark, see :meth:`Benchmark.plot`.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def draw_benchmark(table: pd.DataFrame, *, x: str, y: str, intervals: bool = Tru
     intervals
         Whether to draw the intervals of single points.
     ax
-        Where to draw.
+        Axes to draw on.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def draw_benchmark(table: pd.DataFrame, *, x: str, y: str, intervals: bool = Tru
     for column in (x, y):
         if column not in finished or not finished[column].notna().any():
             raise ValueError(f"{column!r} has no values to draw: no method has finished, or it was not measured.")
-    means = over_seeds(finished)
+    means = average_over_seeds(finished)
     curves = {
         method_title(str(name)): rows.reset_index(drop=True)
         for name, rows in means[means["family"] == _FRONT].groupby("method", sort=False)
@@ -51,7 +51,7 @@ def draw_benchmark(table: pd.DataFrame, *, x: str, y: str, intervals: bool = Tru
     others = rest[~rest["method"].isin(swept)]
     others = others.set_index(others["method"].map(method_title))
     if not curves:
-        # The plane needs a curve: the one of a single point is that of the first method.
+        # The plot needs a curve; the first method becomes a curve of one point.
         first = others.iloc[:1]
         curves = {str(first.index[0]): first.reset_index(drop=True).assign(point=0)}
         others = others.iloc[1:]
@@ -66,8 +66,8 @@ def draw_benchmark(table: pd.DataFrame, *, x: str, y: str, intervals: bool = Tru
     )
 
 
-def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds of every method, setting and point, in the order of the table."""
+def average_over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """Average every method, setting and point over seeds, in the order of the table."""
     keys = ["method", "family", "setting", "point"]
     numbers = [c for c in table.select_dtypes("number").columns if c not in (*keys, "seed")]
     return table.groupby(keys, sort=False, dropna=False)[numbers].mean().reset_index()

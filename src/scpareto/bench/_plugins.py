@@ -1,4 +1,4 @@
-"""Methods of other packages, found by their entry points."""
+"""Load methods of other packages by their entry points."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 GROUP = "scpareto.methods"
-_searched = False
+_plugins_loaded = False
 
 
 def load_plugins(registered: Mapping[str, Any]) -> None:
-    """Import what installed packages offer as methods, once; what fails is warned of and left out.
+    """Import the methods of installed packages, once; warn of those that fail.
 
     Parameters
     ----------
     registered
-        The methods (:class:`scpareto.bench.Method`) by name, which grow while packages are imported.
+        The methods (:class:`scpareto.bench.Method`) by name, to which imported packages add theirs.
     """
-    global _searched
-    if _searched:
+    global _plugins_loaded
+    if _plugins_loaded:
         return
-    # Before the imports: what is imported may look methods up itself.
-    _searched = True
-    # In an order that does not depend on the search path, so that the same one of two equal names is refused.
-    found = sorted(entry_points(group=GROUP), key=lambda entry: (_distribution(entry), entry.name))
-    problems = [problem for entry in found if (problem := _load(entry, registered))]
-    # After all of them: a filter that makes errors of warnings keeps none from being imported.
+    # Set before the imports, since an imported package may look up methods itself.
+    _plugins_loaded = True
+    # Sorted, so that the order does not depend on the search path: of two equal names always the same is refused.
+    entries = sorted(entry_points(group=GROUP), key=lambda entry: (_distribution(entry), entry.name))
+    problems = [problem for entry in entries if (problem := _load(entry, registered))]
+    # Warn after all imports: if a filter turns warnings into errors, the packages are still imported.
     for problem in problems:
         warnings.warn(problem, UserWarning, stacklevel=4)
 
 
 def _load(entry: EntryPoint, registered: Mapping[str, Any]) -> str:
-    """Import what one entry point names; return what is wrong with it, or nothing."""
+    """Import one entry point; return an error message, or an empty string."""
     before = set(registered)
     try:
-        thing = entry.load()
+        loaded = entry.load()
     except Exception as error:  # noqa: BLE001 - a package may fail in any way, and the others still count
         reason = f"{type(error).__name__}: {error}"
     else:
-        if set(registered) - before or _is_registered(thing, registered):
+        if set(registered) - before or _is_registered(loaded, registered):
             return ""
         reason = "it registers no method; decorate a function by scpareto.bench.register_method"
     return (
@@ -52,13 +52,13 @@ def _load(entry: EntryPoint, registered: Mapping[str, Any]) -> str:
     )
 
 
-def _is_registered(thing: Any, registered: Mapping[str, Any]) -> bool:
-    """Whether a function, or one of a module, is a method: it may have been imported before anything was looked up."""
-    if not isinstance(thing, ModuleType):
-        return any(method.run is thing for method in registered.values())
-    inside = (thing.__name__, f"{thing.__name__}.")
-    homes = (str(getattr(method.run, "__module__", "")) for method in registered.values())
-    return any(home == inside[0] or home.startswith(inside[1]) for home in homes)
+def _is_registered(loaded: Any, registered: Mapping[str, Any]) -> bool:
+    """Whether a function, or a function of a module, is registered; it may have been imported earlier."""
+    if not isinstance(loaded, ModuleType):
+        return any(method.run is loaded for method in registered.values())
+    prefixes = (loaded.__name__, f"{loaded.__name__}.")
+    modules = (str(getattr(method.run, "__module__", "")) for method in registered.values())
+    return any(module == prefixes[0] or module.startswith(prefixes[1]) for module in modules)
 
 
 def _distribution(entry: EntryPoint) -> str:

@@ -1,4 +1,4 @@
-"""Integration methods by name."""
+"""Register integration methods and look them up by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scpareto.bench._plugins import load_plugins
-from scpareto.bench._reproducible import reproducible
+from scpareto.bench._seeding import seed_generators
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,13 +31,13 @@ class Points:
     codes
         Codes by the number of the point, each of shape ``(n_cells, n_latent)``.
     selected
-        Number of the point that the method itself would take.
+        Number of the point that the method recommends.
     strength
         Strength of correction of each point, by its number.
 
     Examples
     --------
-    A method that returns several strengths of correction at once, with the one that it would take itself:
+    A method that returns several strengths of correction at once, and recommends one of them:
 
     >>> import scpareto as sp
     >>> from scpareto.bench import Points
@@ -63,7 +63,7 @@ _T = TypeVar("_T", bound=Run)
 
 @dataclass(frozen=True)
 class Knob:
-    """The option of a method that says how strongly it corrects.
+    """The option of a method that sets its strength of correction.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class Knob:
     grid
         Values of a sweep, from weak to strong.
     least, most
-        Values that make sense.
+        Smallest and largest valid value.
     whole
         Whether values are whole numbers.
 
@@ -91,14 +91,14 @@ class Knob:
     whole: bool = False
 
     def checked(self, values: Iterable[Any]) -> tuple[float, ...]:
-        """Return values from weak to strong, or refuse them.
+        """Sort values from weak to strong; raise an error if one is not valid.
 
         Raises
         ------
         ValueError
-            If a value is no number, out of range or given twice.
+            If a value is not a number, out of range or given twice.
         """
-        found = []
+        checked_values = []
         for value in values:
             is_number = isinstance(value, Real) and not isinstance(value, bool | np.bool_) and np.isfinite(float(value))
             if not is_number or not self.least <= float(value) <= self.most or (self.whole and value != int(value)):
@@ -107,15 +107,15 @@ class Knob:
                 raise ValueError(
                     f"values: {value!r} is no value of {self.option}, which takes {kind} from {self.least:g} {upper}."
                 )
-            found.append(int(value) if self.whole else float(value))
-        if repeated := [value for value in found if found.count(value) > 1]:
-            raise ValueError(f"values: {repeated[0]:g} is given {found.count(repeated[0])} times.")
-        return tuple(sorted(found, reverse=self.grid[0] > self.grid[-1]))
+            checked_values.append(int(value) if self.whole else float(value))
+        if repeated := [value for value in checked_values if checked_values.count(value) > 1]:
+            raise ValueError(f"values: {repeated[0]:g} is given {checked_values.count(repeated[0])} times.")
+        return tuple(sorted(checked_values, reverse=self.grid[0] > self.grid[-1]))
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method and what is known about it.
+    """A method and its properties.
 
     Parameters
     ----------
@@ -127,25 +127,26 @@ class Method:
     family
         Kind of method.
     library
-        Package that does the work.
+        Package that implements it.
     reference
         Paper.
     extra
-        Extra of scpareto that installs the library; empty where it is always there.
+        Extra of scpareto that installs the library; empty if the library is always installed.
     requires
         Module that must be importable.
     returns
-        What the method corrects: an ``"embedding"``, or ``"expression"``, of which principal components are taken.
+        Corrected output: an ``"embedding"``; ``"expression"``, whose principal components are the codes; or a
+        ``"front"`` of several points.
     inductive
-        Whether it is fitted to the training cells only and maps the others; else it sees all cells.
+        Whether it is fitted to the training cells only and maps the others; otherwise it is fitted to all cells.
     reads_batch, reads_labels
-        Whether it is told batches and labels.
+        Whether it reads batches and labels.
     knob
         Its strength of correction, if it has one.
     title
-        Name in pictures, as its authors write it; ``name`` where it is empty.
+        Name in plots, as its authors write it; ``name`` if it is empty.
     least_per_batch, least_cells, least_genes
-        Smallest numbers of cells of a batch, of all cells and of genes that it can be given.
+        Smallest numbers of cells in a batch, of all cells and of genes that it needs.
 
     Examples
     --------
@@ -173,30 +174,30 @@ class Method:
     least_genes: int = 2
 
     def check_sizes(self, cells: Cells) -> None:
-        """Raise ValueError, naming batch and sizes, where there are fewer cells or genes than the method can use."""
-        told = f"method={self.name!r} needs"
+        """Raise a ValueError that names batch and sizes if there are too few cells or genes."""
+        prefix = f"method={self.name!r} needs"
         if len(cells) < self.least_cells:
-            raise ValueError(f"{told} at least {self.least_cells} cells; there are {len(cells)} cells.")
+            raise ValueError(f"{prefix} at least {self.least_cells} cells; there are {len(cells)} cells.")
         if len(cells.genes) < self.least_genes:
-            raise ValueError(f"{told} at least {self.least_genes} genes; there are {len(cells.genes)} genes.")
+            raise ValueError(f"{prefix} at least {self.least_genes} genes; there are {len(cells.genes)} genes.")
         # Batches are ordered by their size.
         smallest = cells.batches[-1]
         if self.reads_batch and (size := len(cells.rows(smallest))) < self.least_per_batch:
             raise ValueError(
-                f"{told} at least {self.least_per_batch} cells of every batch; batch {smallest!r} has {size} cells."
+                f"{prefix} at least {self.least_per_batch} cells of every batch; batch {smallest!r} has {size} cells."
             )
 
     def check_installed(self) -> None:
-        """Raise ImportError, naming the command that helps, where the library is missing."""
+        """Raise an ImportError that names the command for installation if the library is missing."""
         if not self.requires:
             return
         try:
             # Scanorama seeds the global generators when it is imported.
-            with reproducible(0):
+            with seed_generators(0):
                 importlib.import_module(self.requires)
         except ImportError as error:
-            what = f"'scpareto[{self.extra}]'" if self.extra else self.library
-            raise ImportError(f"method={self.name!r} needs {self.library}: pip install {what}.") from error
+            package = f"'scpareto[{self.extra}]'" if self.extra else self.library
+            raise ImportError(f"method={self.name!r} needs {self.library}: pip install {package}.") from error
 
     @property
     def installed(self) -> bool:
@@ -211,15 +212,15 @@ class Method:
 _METHODS: dict[str, Method] = {}
 
 
-def register_method(name: str, **facts: Any) -> Callable[[_T], _T]:
+def register_method(name: str, **properties: Any) -> Callable[[_T], _T]:
     """Make a function available to :func:`integrate` and :class:`Benchmark` under a name; used as a decorator.
 
     Parameters
     ----------
     name
-        Name of the method. The same function may be registered again, as by a cell of a notebook that is run twice.
-    **facts
-        ``family``, ``library``, ``reference`` and the other facts of a :class:`Method`.
+        Name of the method. The same function can be registered again, for example when a notebook cell is run twice.
+    **properties
+        ``family``, ``library``, ``reference`` and the other properties of a :class:`Method`.
 
     Returns
     -------
@@ -248,38 +249,38 @@ def register_method(name: str, **facts: Any) -> Callable[[_T], _T]:
     (60, 2)
     """
 
-    def note(run: _T) -> _T:
-        if name in _METHODS and (taken := _home(_METHODS[name].run)) != _home(run):
-            raise ValueError(f"method={name!r} is taken by {taken}: {_home(run)} needs another name.")
-        _METHODS[name] = Method(name, run, **facts)
+    def register(run: _T) -> _T:
+        if name in _METHODS and (owner := _get_qualified_name(_METHODS[name].run)) != _get_qualified_name(run):
+            raise ValueError(f"method={name!r} is taken by {owner}: {_get_qualified_name(run)} needs another name.")
+        _METHODS[name] = Method(name, run, **properties)
         return run
 
-    return note
+    return register
 
 
-def _home(run: Run) -> str:
-    """Where a function is written."""
+def _get_qualified_name(run: Run) -> str:
+    """Return the module and qualified name of a function."""
     return f"{run.__module__}.{getattr(run, '__qualname__', type(run).__qualname__)}"
 
 
-def _known() -> dict[str, Method]:
-    """Return all methods, those of other packages included."""
+def _load_all_methods() -> dict[str, Method]:
+    """Return all methods, including those of other packages."""
     load_plugins(_METHODS)
     return _METHODS
 
 
 def method_names() -> list[str]:
     """Names of all methods, in the order in which they were registered."""
-    return list(_known())
+    return list(_load_all_methods())
 
 
 def get_method(name: str) -> Method:
-    """Look a method up.
+    """Look up a method by its name.
 
     Raises
     ------
     ValueError
-        If there is none; the message lists those that exist.
+        If it does not exist; the message lists all methods.
 
     Examples
     --------
@@ -291,27 +292,27 @@ def get_method(name: str) -> Method:
         ...
     ValueError: method='harmoni' is unknown. Choose one of ...
     """
-    known = _known()
-    if name not in known:
-        raise ValueError(f"method={name!r} is unknown. Choose one of {', '.join(sorted(known))}.")
-    return known[name]
+    registered = _load_all_methods()
+    if name not in registered:
+        raise ValueError(f"method={name!r} is unknown. Choose one of {', '.join(sorted(registered))}.")
+    return registered[name]
 
 
 def method_title(name: str) -> str:
-    """Name of a method as its authors write it; of anything else, such as a front, its name."""
+    """Return the name of a method as its authors write it; any other name, such as that of a front, as it is."""
     return (_METHODS[name].title if name in _METHODS else "") or name
 
 
 def methods() -> pd.DataFrame:
-    """List the methods that :func:`integrate` and :class:`Benchmark` know.
+    """List the methods of :func:`integrate` and :class:`Benchmark`.
 
     Returns
     -------
-    One row per method: ``name``, ``family``, ``library``, ``extra`` (what to install, in the brackets of
-    ``pip install 'scpareto[...]'``; empty where nothing is missing), ``installed``, ``returns`` (``embedding``;
-    ``expression``, of which principal components are taken; or ``front``), ``fits`` (all cells, or training cells for
-    methods that map the others), ``reads`` (what it is told beside the counts), ``knob`` (the option that sets the
-    strength of correction) and ``reference``.
+    One row per method: ``name``, ``family``, ``library``, ``extra`` (the extra that installs the library, for
+    ``pip install 'scpareto[...]'``; empty if none is needed), ``installed``, ``returns`` (``embedding``;
+    ``expression``, whose principal components are the codes; or ``front``), ``fits`` (all cells, or training cells for
+    methods that map the others), ``reads`` (inputs besides the counts), ``knob`` (the option that sets the strength of
+    correction) and ``reference``.
 
     Examples
     --------
@@ -321,8 +322,8 @@ def methods() -> pd.DataFrame:
     ['harmonypy', 'harmony', 'theta']
     """
     rows = []
-    for method in _known().values():
-        told = [word for word, is_told in (("batch", method.reads_batch), ("labels", method.reads_labels)) if is_told]
+    for method in _load_all_methods().values():
+        inputs = [word for word, is_read in (("batch", method.reads_batch), ("labels", method.reads_labels)) if is_read]
         rows.append(
             {
                 "name": method.name,
@@ -332,7 +333,7 @@ def methods() -> pd.DataFrame:
                 "installed": method.installed,
                 "returns": method.returns,
                 "fits": "training cells" if method.inductive else "all cells",
-                "reads": ", ".join(told),
+                "reads": ", ".join(inputs),
                 "knob": "" if method.knob is None else method.knob.option,
                 "reference": method.reference,
             }

@@ -1,4 +1,4 @@
-"""The rows of a benchmark, kept in a file as soon as they are there."""
+"""Store the rows of a benchmark, and write them to a file after each run."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import os
 
 FINISHED, FAILED = "finished", "failed"
-_KEYS = ("method", "setting", "seed")
-_FIRST = (
+_RUN_COLUMNS = ("method", "setting", "seed")
+_FIRST_COLUMNS = (
     *("method", "family", "setting", "strength", "point", "selected", "seed", "status", "reason", "fits", "labels"),
     *("n_cells", "n_test", "seconds", "cpu_seconds", "peak_mb"),
 )
@@ -27,7 +27,7 @@ class Results:
     Parameters
     ----------
     path
-        CSV file that keeps them, read at the start where it exists; None for none.
+        CSV file for the rows, read at the start if it exists; None for no file.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
@@ -42,24 +42,24 @@ class Results:
         rows = self._rows
         if rows.empty:
             return False
-        own = (rows["method"] == method) & (rows["setting"] == setting) & (rows["seed"] == seed)
-        return bool((own & (rows["status"] == FINISHED)).any())
+        same_run = (rows["method"] == method) & (rows["setting"] == setting) & (rows["seed"] == seed)
+        return bool((same_run & (rows["status"] == FINISHED)).any())
 
-    def keep(self, rows: list[dict[str, Any]]) -> None:
-        """Add the rows of a run, in place of those of an earlier failure, and write all to the file."""
-        new, old = pd.DataFrame(rows), self._rows
-        if len(old):
-            same = np.all([(old[key] == rows[0][key]).to_numpy() for key in _KEYS], axis=0)
-            old = old[~same]
-        self._rows = pd.concat([old, new], ignore_index=True) if len(old) else new
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Add the rows of a run, replacing those of an earlier failure, and write all rows to the file."""
+        new_rows, old_rows = pd.DataFrame(rows), self._rows
+        if len(old_rows):
+            same_run = np.all([(old_rows[key] == rows[0][key]).to_numpy() for key in _RUN_COLUMNS], axis=0)
+            old_rows = old_rows[~same_run]
+        self._rows = pd.concat([old_rows, new_rows], ignore_index=True) if len(old_rows) else new_rows
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with write_atomically(self._path) as file:
                 self.table().to_csv(file, index=False)
 
     def table(self) -> pd.DataFrame:
-        """Return all rows, columns that say what was run first."""
+        """Return all rows; the columns that describe the run come first."""
         if self._rows.empty:
-            return pd.DataFrame(columns=list(_FIRST))
-        columns = [*_FIRST, *(c for c in self._rows if c not in _FIRST)]
+            return pd.DataFrame(columns=list(_FIRST_COLUMNS))
+        columns = [*_FIRST_COLUMNS, *(c for c in self._rows if c not in _FIRST_COLUMNS)]
         return self._rows.reindex(columns=columns).reset_index(drop=True)

@@ -141,11 +141,11 @@ def _options(chosen: list[str] | None, arguments: dict[str, Any]) -> dict[str, d
     """Options of the methods that train networks, and of the front."""
     import inspect
 
-    from scpareto.bench import chosen_methods, get_method
+    from scpareto.bench import get_method, select_methods
 
     epochs = arguments["max_epochs"]
     options: dict[str, dict[str, Any]] = {}
-    for name in chosen_methods(chosen, labels=arguments["labels_key"] is not None):
+    for name in select_methods(chosen, labels=arguments["labels_key"] is not None):
         method = get_method(name)
         if method.returns == "front":
             options[name] = {"n_points": arguments["n_points"]}

@@ -21,7 +21,7 @@ from scpareto.tl._judged_cells import MAX_SWEPT_CELLS
 from scpareto.tl._judged_front import make_judged_front, plain_value, warn_if_order_reversed
 from scpareto.tl._modalities import find_source_and_target
 from scpareto.tl._returned_codes import BadCodesError, check_codes_match_cells
-from scpareto.tl._swept_method import check_function, check_method, make_function_runner, make_method_runner
+from scpareto.tl._swept_method import make_function_runner, make_method_runner, make_swept_function, make_swept_method
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -160,11 +160,11 @@ def sweep(
     batch_key, labels_key = parse_key(batch_key, "batch_key") or "", parse_key(labels_key, "labels_key")
     method_options = dict(options or {})
     if isinstance(method, str):
-        swept = check_method(method, values, knob, method_options)
+        swept = make_swept_method(method, values, knob, method_options)
     elif callable(method):
         if knob is not None:
             raise ValueError(f"knob={knob!r}: a function gets the value itself. Leave it out.")
-        swept = check_function(method, values)
+        swept = make_swept_function(method, values)
     else:
         raise TypeError(f"method={method!r} must be the name of a method or a function f(adata, value).")
     key = latent_key(swept.name) if key_added is None else key_added

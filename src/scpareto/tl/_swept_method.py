@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from scpareto._cells import parse_key
-from scpareto.bench import checked_method, gather, get_method, method_names, run_method
+from scpareto.bench import find_method, get_method, method_names, read_cells, run_method
 from scpareto.tl._returned_codes import read_codes
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ class SweptMethod:
         return f"{self.name} at {self.knob}={text}"
 
 
-def check_method(name: str, values: Sequence[Any] | None, knob: str | None, options: Mapping[str, Any]) -> SweptMethod:
+def make_swept_method(
+    name: str, values: Sequence[Any] | None, knob: str | None, options: Mapping[str, Any]
+) -> SweptMethod:
     """Look up a registered method, and check its option and the values.
 
     Raises
@@ -74,7 +76,7 @@ def check_method(name: str, values: Sequence[Any] | None, knob: str | None, opti
     option = method_knob.option if knob is None and method_knob is not None else str(knob)
     if option in options:
         raise ValueError(f"options name {option!r}, which is turned: give its values by values=[...].")
-    checked_method(name, {**options, option: None})
+    find_method(name, {**options, option: None})
     default = inspect.signature(method.run).parameters.get(option)
     default_value = None if default is None or default.default is inspect.Parameter.empty else default.default
     if method_knob is not None and option == method_knob.option:
@@ -88,7 +90,7 @@ def check_method(name: str, values: Sequence[Any] | None, knob: str | None, opti
     return SweptMethod(name, option, checked_values, describe_library(method.library), default_value)
 
 
-def check_function(function: Callable[..., Any], values: Sequence[Any] | None) -> SweptMethod:
+def make_swept_function(function: Callable[..., Any], values: Sequence[Any] | None) -> SweptMethod:
     """Check the values of a user's function.
 
     Raises
@@ -143,7 +145,7 @@ def make_method_runner(
     if method.reads_labels and labels_key is None:
         raise ValueError(f"method={swept.name!r} reads labels: name their column by labels_key=...")
     labels = parse_key(labels_key, "labels_key") if method.reads_labels else None
-    cells = gather(counts, batch_key=batch_key, labels_key=labels, layer=layer, seed=seed, depth=depth)
+    cells = read_cells(counts, batch_key=batch_key, labels_key=labels, layer=layer, seed=seed, depth=depth)
     method.check_sizes(cells)
 
     def run(value: Any) -> NDArray[np.float32]:

@@ -8,9 +8,9 @@ import torch
 from scvi.dataloaders import AnnDataLoader
 
 import scpareto as sp
-from scpareto.bench._integrate import gather
-from scpareto.bench._methods._clustering_input import clustering_input
-from scpareto.bench._methods._saucie._training import reconstruction
+from scpareto.bench._integrate import read_cells
+from scpareto.bench._methods._clustering_input import compute_clustering_input
+from scpareto.bench._methods._saucie._training import compute_reconstruction_error
 from scpareto.train import get_adapter
 
 SHORT = {"n_bootstrap": 5, "critic_warmup": {"max_epochs": 5}, "de_novo": {"max_epochs": 10}, "n_critic": 3}
@@ -37,7 +37,7 @@ def everyone(model):
 
 def test_error_of_saucie_is_the_published_one_of_its_batch_mode(build, adata):
     model = build(sp.bench.SAUCIE)
-    cells = gather(adata, batch_key="batch")
+    cells = read_cells(adata, batch_key="batch")
     x, batch = torch.from_numpy(cells.log_normalised.toarray()), torch.from_numpy(cells.batch_codes)
     tensors = everyone(model)
     torch.testing.assert_close(model.module.network_input(tensors["X"]), x)
@@ -50,7 +50,7 @@ def test_error_of_saucie_is_the_published_one_of_its_batch_mode(build, adata):
     assert torch.equal(encoded.z, encoded.qz.loc)
     assert encoded.qz.scale.max() < 1e-5
     # Each batch weighs the same, whichever cells a minibatch holds; the reference error is that of a cell alone.
-    torch.testing.assert_close(per_cell.mean(), reconstruction(output, x, batch, reference))
+    torch.testing.assert_close(per_cell.mean(), compute_reconstruction_error(output, x, batch, reference))
     own = batch == reference
     expected = (output - x)[own].square().mean(1) * len(x) / own.sum()
     torch.testing.assert_close(per_cell[own], expected)
@@ -58,7 +58,7 @@ def test_error_of_saucie_is_the_published_one_of_its_batch_mode(build, adata):
 
 def test_error_of_desc_is_the_squared_error_of_its_z_scores(build, adata):
     model = build(sp.bench.DESC)
-    x = torch.from_numpy(clustering_input(gather(adata, batch_key="batch"), n_genes=None, max_value=6.0)[0])
+    x = torch.from_numpy(compute_clustering_input(read_cells(adata, batch_key="batch"), n_genes=None, max_value=6.0)[0])
     tensors = everyone(model)
     torch.testing.assert_close(model.module.network_input(tensors["X"]), x, atol=1e-4, rtol=1e-4)
     encoded, per_cell = get_adapter(model).forward(tensors)

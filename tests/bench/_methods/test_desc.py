@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from scpareto.bench._methods._desc._network import StackedAutoencoder, published_widths
+from scpareto.bench._methods._desc._network import StackedAutoencoder, get_published_widths
 
 
 def test_stacked_layers_end_in_the_hyperbolic_tangent():
@@ -18,4 +18,4 @@ def test_stacked_layers_end_in_the_hyperbolic_tangent():
 
 
 def test_published_widths_by_the_number_of_cells():
-    assert [published_widths(n) for n in (100, 501, 2001, 20_001)] == [(16,), (64,), (128,), (128, 32)]
+    assert [get_published_widths(n) for n in (100, 501, 2001, 20_001)] == [(16,), (64,), (128,), (128, 32)]

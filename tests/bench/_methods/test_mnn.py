@@ -8,24 +8,24 @@ from sklearn.preprocessing import normalize
 
 from scpareto.bench._methods import _neighbors
 from scpareto.bench._methods._mnn import mnn_correct
-from scpareto.bench._methods._neighbors import mutual_pairs, nearest
+from scpareto.bench._methods._neighbors import find_mutual_pairs, find_neighbors
 
 
 def test_mutual_pairs_by_hand():
     a_to_b = np.array([[0, 1], [1, 2], [2, 0]])
     b_to_a = np.array([[0, 1], [2, 0], [2, 1]])
-    rows, columns = mutual_pairs(a_to_b, b_to_a)
+    rows, columns = find_mutual_pairs(a_to_b, b_to_a)
     assert list(zip(rows, columns, strict=True)) == [(0, 0), (0, 1), (1, 2), (2, 2)]
 
 
 @pytest.mark.slow  # the approximate search compiles
 def test_approximate_neighbours_are_mostly_the_exact_ones(monkeypatch):
     cells = np.random.default_rng(0).normal(size=(400, 5))
-    exact, distances = nearest(cells, cells, 10)
+    exact, distances = find_neighbors(cells, cells, 10)
     assert (exact[:, 0] == np.arange(400)).all()
     np.testing.assert_allclose(distances[:, 0], 0, atol=1e-6)
     monkeypatch.setattr(_neighbors, "MAX_EXACT_CELLS", 100)
-    found = nearest(cells, cells, 10)[0]
+    found = find_neighbors(cells, cells, 10)[0]
     assert np.mean([len(np.intersect1d(a, b)) / 10 for a, b in zip(exact, found, strict=True)]) > 0.95
 
 

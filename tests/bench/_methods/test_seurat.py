@@ -9,18 +9,18 @@ from scipy import sparse
 from sklearn.preprocessing import normalize
 
 import scpareto as sp
-from scpareto.bench._integrate import gather
-from scpareto.bench._methods._neighbors import nearest
+from scpareto.bench._integrate import read_cells
+from scpareto.bench._methods._neighbors import find_neighbors
 from scpareto.bench._methods._seurat._anchors import (
     Anchors,
-    anchor_scores,
-    canonical_vectors,
+    compute_canonical_vectors,
     find_anchors,
-    scaled_within,
-    top_features,
+    scale_genes,
+    score_anchors,
+    select_features,
 )
-from scpareto.bench._methods._seurat._genes import integration_genes
-from scpareto.bench._methods._seurat._merge import Merger, anchor_weights, merge_order
+from scpareto.bench._methods._seurat._genes import select_integration_genes
+from scpareto.bench._methods._seurat._merge import Merger, compute_anchor_weights, find_merge_order
 from scpareto.bench._methods._seurat._method import seurat_correct
 
 
@@ -47,11 +47,14 @@ def test_two_copies_of_the_same_cells_are_merged(copies):
 
 
 def test_anchors_are_mutual_and_pair_copies_with_themselves(copies):
-    cells = gather(copies, batch_key="batch")
+    cells = read_cells(copies, batch_key="batch")
     first, second = (cells.log_normalised[cells.rows(b)].toarray().astype(float) for b in ("first", "second"))
     found = find_anchors(first, second, k_filter=10**6)
-    u, v = canonical_vectors(scaled_within(first), scaled_within(second), 30, seed=0)
-    near_ab, near_ba = nearest(normalize(u), normalize(v), 5)[0], nearest(normalize(v), normalize(u), 5)[0]
+    u, v = compute_canonical_vectors(scale_genes(first), scale_genes(second), 30, seed=0)
+    near_ab, near_ba = (
+        find_neighbors(normalize(u), normalize(v), 5)[0],
+        find_neighbors(normalize(v), normalize(u), 5)[0],
+    )
     assert all(b in near_ab[a] and a in near_ba[b] for a, b in zip(found.a, found.b, strict=True))
     assert len(found) == sum(a in near_ba[b] for a in range(len(first)) for b in near_ab[a])
     assert ((found.score >= 0) & (found.score <= 1)).all()
@@ -63,8 +66,8 @@ def test_anchors_are_mutual_and_pair_copies_with_themselves(copies):
 
 
 def test_the_reference_stays_as_it_is(copies):
-    cells = gather(copies, batch_key="batch")
-    genes = integration_genes(cells, 80)
+    cells = read_cells(copies, batch_key="batch")
+    genes = select_integration_genes(cells, 80)
     assert len(genes) == 80
     corrected = seurat_correct(cells, n_features=80)
     before = cells.log_normalised[:, genes].toarray()
@@ -88,7 +91,7 @@ def test_three_batches_of_which_one_lacks_a_type():
 def test_weights_sum_to_one_and_follow_distance_and_score():
     cells = np.array([[0.0], [1.0], [2.0], [4.0]])
     anchor_cells, scores = np.array([0, 0, 2, 3]), np.array([1.0, 0.5, 1.0, 1.0])
-    chosen, weights = anchor_weights(cells, anchor_cells, scores, k_weight=3)
+    chosen, weights = compute_anchor_weights(cells, anchor_cells, scores, k_weight=3)
     assert chosen.shape == weights.shape == (4, 3)
     np.testing.assert_allclose(weights.sum(axis=1), 1)
     # Cell 0: anchored cells 0, 2 and 3 at 0, 2 and 4, of which the first has two anchors; the walk ends after three.
@@ -98,7 +101,7 @@ def test_weights_sum_to_one_and_follow_distance_and_score():
 
 
 def test_weights_of_fewer_anchors_than_asked_for_and_of_worthless_ones():
-    _, weights = anchor_weights(np.zeros((3, 2)), np.array([1]), np.array([0.0]), k_weight=100)
+    _, weights = compute_anchor_weights(np.zeros((3, 2)), np.array([1]), np.array([0.0]), k_weight=100)
     np.testing.assert_array_equal(weights, np.ones((3, 1)))
 
 
@@ -106,19 +109,19 @@ def test_scores_count_shared_neighbours():
     own, across = np.array([[0, 1], [1, 0]]), np.array([[0, 1], [2, 3]])
     # The cells of anchor (0, 0) share 2 + 2 neighbours, those of (1, 1) 0 + 2. The 1 % quantile is 2.02, the 90 % one
     # 3.8.
-    scores = anchor_scores(np.arange(2), np.arange(2), (own, own, across, own), 2)
+    scores = score_anchors(np.arange(2), np.arange(2), (own, own, across, own), 2)
     np.testing.assert_allclose(scores, [1, 0])
-    three = anchor_scores(np.array([0, 1, 0]), np.array([0, 1, 1]), (own, own, across, own), 2)
+    three = score_anchors(np.array([0, 1, 0]), np.array([0, 1, 1]), (own, own, across, own), 2)
     np.testing.assert_allclose(three, [1, 0, 0])
-    np.testing.assert_array_equal(anchor_scores(np.arange(2), np.arange(2), (own, own, own, own), 2), [1, 1])
+    np.testing.assert_array_equal(score_anchors(np.arange(2), np.arange(2), (own, own, own, own), 2), [1, 1])
     nothing = np.array([], dtype=int)
-    assert len(anchor_scores(nothing, nothing, (own, own, own, own), 2)) == 0
+    assert len(score_anchors(nothing, nothing, (own, own, own, own), 2)) == 0
 
 
 def test_canonical_vectors_are_singular_vectors_of_standardised_cells():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(30, 50)), rng.normal(size=(20, 50))
-    u, v = canonical_vectors(a, b, 5, seed=0)
+    u, v = compute_canonical_vectors(a, b, 5, seed=0)
     standard = [(x - x.mean(1, keepdims=True)) / x.std(1, ddof=1, keepdims=True) for x in (a, b)]
     values = np.linalg.svd(standard[0] @ standard[1].T)[1][:5]
     np.testing.assert_allclose(np.diag(u.T @ standard[0] @ standard[1].T @ v), values, rtol=1e-2)
@@ -130,14 +133,14 @@ def test_top_features_take_both_ends_of_every_component():
     loadings = np.zeros((50, 2))
     loadings[[0, 1], 0] = [5, -5]
     loadings[[2, 3], 1] = [5, -5]
-    assert {0, 1, 2, 3} <= set(top_features(loadings, max_features=8))
-    assert len(top_features(np.random.default_rng(0).normal(size=(2000, 30)))) < 200
+    assert {0, 1, 2, 3} <= set(select_features(loadings, max_features=8))
+    assert len(select_features(np.random.default_rng(0).normal(size=(2000, 30)))) < 200
 
 
 def test_the_closest_batches_are_merged_first_and_the_larger_group_is_the_reference():
-    order = merge_order([100, 80, 50], {(0, 1): 10, (0, 2): 5, (1, 2): 40})
+    order = find_merge_order([100, 80, 50], {(0, 1): 10, (0, 2): 5, (1, 2): 40})
     assert order == [([1], [2]), ([1, 2], [0])]
-    assert merge_order([100, 80], {(0, 1): 0}) == [([0], [1])]
+    assert find_merge_order([100, 80], {(0, 1): 0}) == [([0], [1])]
 
 
 def test_a_query_without_anchors_stays():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import scpareto as sp
-from scpareto.bench import Knob, gather, get_method, method_names, run_method
+from scpareto.bench import Knob, get_method, method_names, read_cells, run_method
 from scpareto.datasets import simulate_batches
 
 
@@ -16,7 +16,7 @@ def adata():
 
 
 def test_combat_moves_cells_by_a_share_of_its_correction(adata):
-    cells = gather(adata, batch_key="batch")
+    cells = read_cells(adata, batch_key="batch")
     codes = {s: run_method(get_method("combat"), cells, {"strength": s}) for s in (0.0, 0.5, 1.0)}
     batch = adata.obs["batch"].to_numpy() == "batch_0"
     apart = {s: np.linalg.norm(z[batch].mean(axis=0) - z[~batch].mean(axis=0)) for s, z in codes.items()}
@@ -27,7 +27,7 @@ def test_combat_moves_cells_by_a_share_of_its_correction(adata):
 
 def test_flavours_of_harmony_differ_by_their_ridge_penalty(adata):
     pytest.importorskip("harmonypy")
-    cells = gather(adata, batch_key="batch")
+    cells = read_cells(adata, batch_key="batch")
     fixed = run_method(get_method("harmony_ridge"), cells, {})
     np.testing.assert_array_equal(fixed, run_method(get_method("harmony"), cells, {"lamb": 1.0}))
     assert np.abs(fixed - run_method(get_method("harmony"), cells, {})).max() > 1e-3
@@ -35,8 +35,8 @@ def test_flavours_of_harmony_differ_by_their_ridge_penalty(adata):
 
 def test_depth_is_over_all_genes_where_some_are_given(adata):
     depth = np.asarray(adata.X.sum(axis=1)).ravel()
-    some = gather(adata[:, :30].copy(), batch_key="batch", depth=depth)
-    whole = gather(adata, batch_key="batch")
+    some = read_cells(adata[:, :30].copy(), batch_key="batch", depth=depth)
+    whole = read_cells(adata, batch_key="batch")
     np.testing.assert_allclose(
         some.log_normalised.toarray(), whole.log_normalised.toarray()[:, :30], rtol=1e-5, atol=1e-6
     )

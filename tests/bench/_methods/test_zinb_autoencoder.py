@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from scpareto.bench._integrate import gather
-from scpareto.bench._methods._loop import fit_network
+from scpareto.bench._integrate import read_cells
+from scpareto.bench._methods._fit_network import fit_network
 from scpareto.bench._methods._zinb_autoencoder import ZINBAutoencoder
 
 
 @pytest.fixture(scope="module")
 def cells(simulate):
-    return gather(simulate(2), batch_key="batch")
+    return read_cells(simulate(2), batch_key="batch")
 
 
 def test_the_autoencoder_of_counts_learns_them_and_is_still_when_read(cells):
@@ -25,11 +25,16 @@ def test_the_autoencoder_of_counts_learns_them_and_is_still_when_read(cells):
     assert not torch.equal(network.encode(rows), network.encode(rows))
     assert torch.equal(network.codes(), network.codes())
     assert network.training
-    before = float(network.reconstruction(network.codes(), rows))
+    before = float(network.compute_reconstruction_error(network.codes(), rows))
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     fit_network(
-        network, lambda r: network.reconstruction(network.encode(r), r), optimizer, rows, max_epochs=15, batch_size=64
+        network,
+        lambda r: network.compute_reconstruction_error(network.encode(r), r),
+        optimizer,
+        rows,
+        max_epochs=15,
+        batch_size=64,
     )
-    assert float(network.reconstruction(network.codes(), rows)) < before - 0.1
-    free, ridged = (float(network.reconstruction(network.codes(), rows, ridge=r)) for r in (0.0, 1.0))
+    assert float(network.compute_reconstruction_error(network.codes(), rows)) < before - 0.1
+    free, ridged = (float(network.compute_reconstruction_error(network.codes(), rows, ridge=r)) for r in (0.0, 1.0))
     assert 0 < ridged - free < 1

@@ -1,9 +1,9 @@
-"""One file or folder per method, which holds it whole; importing it registers the method.
+"""One file or folder per method; importing it registers the method.
 
-Beside them lies what several methods share: ``_autoencoder`` and ``_autoencoder_model`` (SAUCIE and DESC),
+Further files hold code that several methods share: ``_autoencoder`` and ``_autoencoder_model`` (SAUCIE and DESC),
 ``_zinb_autoencoder`` (scDeepCluster and scziDesk), ``_clustering_input`` and ``_self_training`` (deep clustering),
-``_loop`` (networks that are trained here), ``_penalised_scvi`` (scVI with HSIC or MMD), ``_quiet`` (methods of
-scvi-tools) and ``_neighbors`` (MNN and Seurat).
+``_fit_network`` (networks that this package trains), ``_penalised_scvi`` (scVI with HSIC or MMD), ``_scvi_training``
+(methods of scvi-tools) and ``_neighbors`` (MNN and Seurat).
 """
 
 from scpareto.bench._methods import (  # noqa: I001 - registered on import, in the order of the table

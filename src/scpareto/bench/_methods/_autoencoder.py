@@ -1,4 +1,4 @@
-"""What SAUCIE and DESC share: autoencoders without noise and likelihood, to scvi-tools and to fronts."""
+"""Base module and adapter of SAUCIE and DESC: autoencoders with deterministic codes and no likelihood."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 CODE_SCALE = 1e-6
-"""Standard deviation that stands for none."""
+"""Standard deviation of the posterior of a deterministic code."""
 _TARGET, _RECONSTRUCTION = "target", "reconstruction"
-_DEPTH = 1e4
+_TARGET_DEPTH = 1e4
 
 
 class AutoencoderModule(BaseModuleClass):
-    """An autoencoder of counts whose codes have no noise and whose loss is a squared error, not a negative ELBO.
+    """An autoencoder of counts with deterministic codes, whose loss is a squared error, not a negative ELBO.
 
-    A cell's code is one point; its posterior is given as a normal distribution of standard deviation 1e-6 around it,
-    and a sampled code is the point itself. There is no prior.
+    The posterior of a code is a normal distribution with standard deviation 1e-6 around it, and a sampled code is the
+    code itself. There is no prior.
 
     Parameters
     ----------
     network
-        The network: ``encode`` and ``decode`` are its two halves, ``encoder`` holds the weights of the first.
+        The network with the methods ``encode`` and ``decode``; ``encoder`` holds the weights of the encoder.
     n_latent
         Dimensions of a code.
 
@@ -61,17 +61,17 @@ class AutoencoderModule(BaseModuleClass):
         self.n_latent = n_latent
 
     def network_input(self, x: Tensor) -> Tensor:
-        r"""Return what the network reads and explains of counts, here :math:`\log(1 + 10^4 x / \sum_g x_g)`."""
-        return log_normalised(x)
+        r"""Return input and target of the network for counts, here :math:`\log(1 + 10^4 x / \sum_g x_g)`."""
+        return log_normalise(x)
 
     @abstractmethod
     def cell_errors(self, output: Tensor, target: Tensor, batch: Tensor) -> Tensor:
-        """Error of each cell, shape ``(n_cells,)``.
+        """Return the error of each cell, shape ``(n_cells,)``.
 
         Parameters
         ----------
         output, target
-            Reconstruction, and what was to be reconstructed, shape ``(n_cells, n_genes)``.
+            Reconstruction and its target, shape ``(n_cells, n_genes)``.
         batch
             Number of each cell's batch, shape ``(n_cells,)``.
         """
@@ -104,14 +104,14 @@ class AutoencoderModule(BaseModuleClass):
         generative_outputs: dict[str, Tensor],
         kl_weight: float = 1.0,
     ) -> LossOutput:
-        """Mean error of the cells.
+        """Return the mean error of the cells.
 
         Parameters
         ----------
         tensors
             The minibatch.
         inference_outputs, generative_outputs
-            What the two steps returned.
+            Outputs of the two steps.
         kl_weight
             Not used: there is no divergence.
         """
@@ -122,17 +122,18 @@ class AutoencoderModule(BaseModuleClass):
 
     @torch.no_grad()
     def sample(self, tensors: dict[str, Tensor]) -> Tensor:
-        """Reconstructions of a minibatch, shape ``(n_cells, n_genes)``; nothing is random."""
+        """Return reconstructions of a minibatch, shape ``(n_cells, n_genes)``; they are deterministic."""
         inference = self.inference(**self._get_inference_input(tensors))
         return self.generative(inference[MODULE_KEYS.Z_KEY])[_RECONSTRUCTION]
 
 
 @register_adapter
 class AutoencoderAdapter(VAEAdapter):
-    """Adapter of SAUCIE and DESC: a code is a point, and errors of reconstruction take the place of a negative ELBO.
+    """Adapter of SAUCIE and DESC: codes are deterministic, and the reconstruction error replaces the negative ELBO.
 
-    Of a negative ELBO most is noise that no code explains, and a small share of it is a large cost. A squared error has
-    no such part, and codes without noise can be followed by critics when they move faster.
+    Most of a negative ELBO is noise that no code can explain, so that a small share of it is a large cost. A squared
+    error has no such part, and critics can follow faster changes of deterministic codes. Hence the larger
+    ``least_cost`` and ``lr_front``.
     """
 
     family = AutoencoderModule
@@ -141,10 +142,10 @@ class AutoencoderAdapter(VAEAdapter):
     recipe: ClassVar[dict[str, Any]] = {"least_cost": 0.1, "lr_front": 1e-3}
 
     def encoders(self) -> list[nn.Module]:
-        """Return the encoder, which stays fixed while the decoder is refitted."""
+        """Return the encoder, which is frozen while the decoder is refitted."""
         return [self.module.network.encoder]
 
 
-def log_normalised(x: Tensor) -> Tensor:
-    """Log-normalised expression of counts, same shape; a cell without counts is zero."""
-    return torch.log1p(_DEPTH * x / x.sum(-1, keepdim=True).clamp(min=1e-6))
+def log_normalise(x: Tensor) -> Tensor:
+    """Log-normalise counts, same shape; a cell without counts is zero."""
+    return torch.log1p(_TARGET_DEPTH * x / x.sum(-1, keepdim=True).clamp(min=1e-6))

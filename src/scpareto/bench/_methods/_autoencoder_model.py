@@ -1,4 +1,4 @@
-"""What the autoencoder baselines share as models: registered counts, codes, safe saving."""
+"""Base model of the autoencoder baselines: registered counts, codes, safe saving."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scvi.model.base import BaseModelClass
 
 from scpareto._cells import check_anndata
 from scpareto._runtime import child_seed, resolve_seed
-from scpareto.bench._reproducible import reproducible
+from scpareto.bench._seeding import seed_generators
 from scpareto.model import PlainSavingMixin
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 NETWORK, TRAINING, SPLITTING = 0, 1, 2
 """Seed indices."""
-_ROWS = 512
+_BATCH_SIZE = 512
 
 
 class AutoencoderBaseline(PlainSavingMixin, BaseModelClass):
-    """A published autoencoder as a model of scvi-tools, so that :func:`scpareto.fit_front` takes it.
+    """A published autoencoder as a model of scvi-tools, so that :func:`scpareto.fit_front` can train it.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class AutoencoderBaseline(PlainSavingMixin, BaseModelClass):
     Raises
     ------
     ValueError
-        If there is neither.
+        If neither ``adata`` nor ``registry`` is given.
     """
 
     def __init__(self, adata: AnnData | None, registry: dict[str, Any] | None, seed: int | None) -> None:
@@ -64,18 +64,18 @@ class AutoencoderBaseline(PlainSavingMixin, BaseModelClass):
         Parameters
         ----------
         adata
-            Data with raw counts, which the model normalises itself. Genes are those of ``adata``: none are selected.
+            Data with raw counts, which the model normalises itself. All genes of ``adata`` are used.
         layer
             Layer of the counts; None for ``adata.X``.
         batch_key
             Column of ``adata.obs`` with the batches.
         **kwargs
-            For scvi-tools' own use when a model is loaded.
+            Used by scvi-tools when a model is loaded.
 
         Raises
         ------
         ValueError
-            If ``adata`` is a view, its counts cannot be read or are no counts, or a cell has no counts.
+            If ``adata`` is a view, its matrix cannot be read or holds no counts, or a cell has no counts.
         KeyError
             If the layer or the key does not exist.
         """
@@ -107,7 +107,7 @@ class AutoencoderBaseline(PlainSavingMixin, BaseModelClass):
         Parameters
         ----------
         adata
-            Data organised as those of the model; None for these.
+            Data with the same genes and columns as those of the model; None for the data of the model.
         indices
             Rows of the cells; None for all.
         batch_size
@@ -115,37 +115,37 @@ class AutoencoderBaseline(PlainSavingMixin, BaseModelClass):
 
         Returns
         -------
-        Codes, shape ``(n_cells, n_latent)``. They are points: there is neither mean nor sample.
+        Codes, shape ``(n_cells, n_latent)``. They are deterministic, without posterior mean or sample.
         """
         self._check_if_trained(warn=False)
         adata = self._validate_anndata(adata)
         self.module.eval()
-        parts = []
-        for tensors in self._make_data_loader(adata=adata, indices=indices, batch_size=batch_size or _ROWS):
+        codes = []
+        for tensors in self._make_data_loader(adata=adata, indices=indices, batch_size=batch_size or _BATCH_SIZE):
             outputs = self.module.inference(**self.module._get_inference_input(tensors))
-            parts.append(outputs["z"].cpu().numpy())
-        return np.concatenate(parts)
+            codes.append(outputs["z"].cpu().numpy())
+        return np.concatenate(codes)
 
     def _network_inputs(self) -> Tensor:
-        """Return what the network reads of all cells, shape ``(n_cells, n_genes)``, dense and on the CPU."""
+        """Return the network's input for all cells, shape ``(n_cells, n_genes)``, dense and on the CPU."""
         self.to_device("cpu")
         with torch.no_grad():
             return torch.cat([self.module.network_input(x) for x in self._counts()])
 
     def _counts(self) -> list[Tensor]:
         """Return counts of all cells, in minibatches."""
-        return [tensors[REGISTRY_KEYS.X_KEY] for tensors in AnnDataLoader(self.adata_manager, batch_size=_ROWS)]
+        return [tensors[REGISTRY_KEYS.X_KEY] for tensors in AnnDataLoader(self.adata_manager, batch_size=_BATCH_SIZE)]
 
     def _batch_codes(self) -> NDArray[np.int64]:
         """Return the number of each cell's batch, shape ``(n_cells,)``."""
         return np.asarray(self.adata_manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)).ravel().astype(np.int64)
 
-    def _seeded(self, index: int) -> AbstractContextManager[None]:
-        """Draw from a seed of its own."""
-        return reproducible(child_seed(self.seed, index))
+    def _seed_generators(self, index: int) -> AbstractContextManager[None]:
+        """Seed the random generators for a block by the child seed with this index."""
+        return seed_generators(child_seed(self.seed, index))
 
-    def _trained_on(self, train: NDArray[np.int64], validation: NDArray[np.int64]) -> None:
-        """Note the cells of a finished training."""
+    def _mark_trained(self, train: NDArray[np.int64], validation: NDArray[np.int64]) -> None:
+        """Record the cells of a finished training."""
         self.train_indices_, self.validation_indices_ = train, validation
         self.test_indices_ = np.empty(0, dtype=np.int64)
         self.module.eval()

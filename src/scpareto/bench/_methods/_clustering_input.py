@@ -1,4 +1,4 @@
-"""What the deep clustering methods read, and how many clusters they look for."""
+"""Input and number of clusters of the deep clustering methods."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from scpareto.bench._cells import Cells
 
 
-def clustering_input(
+def compute_clustering_input(
     cells: Cells, *, n_genes: int | None, max_value: float = 10.0
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Z-scores of the most variable genes.
+    """Compute z-scores of the most variable genes.
 
     Parameters
     ----------
     cells
         The cells.
     n_genes
-        Genes of largest normalised dispersion; all where it is None or there are fewer.
+        Number of genes, those with the largest normalised dispersion; None for all.
     max_value
-        Largest absolute value that is left.
+        Values are clipped at this absolute value.
 
     Returns
     -------
@@ -42,14 +42,14 @@ def clustering_input(
             warnings.simplefilter("ignore")
             sc.pp.highly_variable_genes(adata, n_top_genes=n_genes)
         genes = np.flatnonzero(adata.var["highly_variable"].to_numpy())
-    values = cells.log_normalised[:, genes].toarray()
-    spread = values.std(axis=0)
-    scaled = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    expression = cells.log_normalised[:, genes].toarray()
+    sd = expression.std(axis=0)
+    scaled = (expression - expression.mean(axis=0)) / np.where(sd > 0, sd, 1.0)
     return np.clip(scaled, -max_value, max_value).astype(np.float32), genes
 
 
-def leiden_clusters(representation: NDArray, *, n_neighbors: int, resolution: float, seed: int) -> NDArray[np.int64]:
-    """Leiden clusters in a neighbourhood graph, shape ``(n_cells,)``, the largest first."""
+def cluster_leiden(representation: NDArray, *, n_neighbors: int, resolution: float, seed: int) -> NDArray[np.int64]:
+    """Compute Leiden clusters of a neighbourhood graph, shape ``(n_cells,)``, numbered from the largest."""
     adata = AnnData(np.asarray(representation, dtype=np.float32))
     with keep_torch_threads():
         sc.pp.neighbors(adata, n_neighbors=min(n_neighbors, adata.n_obs - 1), use_rep="X", random_state=seed)
@@ -57,11 +57,11 @@ def leiden_clusters(representation: NDArray, *, n_neighbors: int, resolution: fl
     return adata.obs["leiden"].astype(int).to_numpy()
 
 
-def checked_n_clusters(cells: Cells, n_clusters: int | None) -> int:
-    """Check the number of clusters; None is as many as Leiden finds in the principal components at resolution 1."""
+def check_n_clusters(cells: Cells, n_clusters: int | None) -> int:
+    """Check the number of clusters; None for as many as Leiden finds in principal components at resolution 1."""
     if n_clusters is None:
-        found = leiden_clusters(cells.components, n_neighbors=15, resolution=1.0, seed=cells.seed)
-        return max(2, int(found.max()) + 1)
+        labels = cluster_leiden(cells.components, n_neighbors=15, resolution=1.0, seed=cells.seed)
+        return max(2, int(labels.max()) + 1)
     if n_clusters < 2 or n_clusters > len(cells):
         raise ValueError(f"n_clusters={n_clusters} must be from 2 to the number of cells, {len(cells)}.")
     return n_clusters

@@ -1,4 +1,4 @@
-"""ComBat: location and scale of every gene in every batch, shrunk towards each other."""
+"""ComBat: correct location and scale of every gene in every batch, with empirical Bayes shrinkage."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scanpy as sc
 
-from scpareto.bench._cells import components_of
+from scpareto.bench._cells import compute_components
 from scpareto.bench._registry import Knob, register_method
 
 if TYPE_CHECKING:
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     least_per_batch=2,
 )
 def combat(cells: Cells, *, strength: float = 1.0) -> NDArray:
-    """ComBat on log-normalised expression, then thirty principal components.
+    """Correct log-normalised expression by ComBat, then compute thirty principal components.
 
-    Genes that are constant in a batch have no scale there; they are left out, as their correction is undefined.
+    Genes that are constant in a batch are left out, because their scale there is 0 and the correction undefined.
 
     Parameters
     ----------
     cells
         The cells.
     strength
-        Share of the correction that is made, between 0 (none) and 1 (all of it).
+        Share of the correction that is applied, from 0 (none) to 1 (all of it).
 
     Returns
     -------
@@ -53,16 +53,17 @@ def combat(cells: Cells, *, strength: float = 1.0) -> NDArray:
     """
     adata = cells.as_anndata(normalised=True)
     adata.X = adata.X.toarray()
-    vary = {b: np.ptp(adata.X[cells.rows(b)], axis=0) > 0 for b in cells.batches}
-    varies = np.all(list(vary.values()), axis=0)
-    if varies.sum() < 2:
-        fewest = min(vary, key=lambda b: int(vary[b].sum()))
+    varies_in_batch = {b: np.ptp(adata.X[cells.rows(b)], axis=0) > 0 for b in cells.batches}
+    varies_in_all = np.all(list(varies_in_batch.values()), axis=0)
+    if varies_in_all.sum() < 2:
+        worst_batch = min(varies_in_batch, key=lambda b: int(varies_in_batch[b].sum()))
         raise ValueError(
-            f"method='combat' needs two genes that vary within every batch; in batch {fewest!r} "
-            f"({len(cells.rows(fewest))} cells) {int(vary[fewest].sum())} of {len(varies)} genes do."
+            f"method='combat' needs two genes that vary within every batch; in batch {worst_batch!r} "
+            f"({len(cells.rows(worst_batch))} cells) {int(varies_in_batch[worst_batch].sum())} of "
+            f"{len(varies_in_all)} genes do."
         )
-    adata = adata[:, varies].copy()
+    adata = adata[:, varies_in_all].copy()
     uncorrected = adata.X.copy()
     sc.pp.combat(adata, key="batch")
-    moved = adata.X if strength == 1 else uncorrected + strength * (adata.X - uncorrected)
-    return components_of(moved, seed=cells.seed)
+    corrected = adata.X if strength == 1 else uncorrected + strength * (adata.X - uncorrected)
+    return compute_components(corrected, seed=cells.seed)

@@ -1,4 +1,4 @@
-"""A correction like fastMNN, by libscran."""
+"""Correct by mutual nearest neighbours with libscran, similar to fastMNN."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     knob=Knob("num_neighbors", (2, 5, 10, 20, 40, 80), least=1, whole=True),
 )
 def fastmnn(cells: Cells, *, num_neighbors: int = 20, n_components: int = 30) -> NDArray:
-    """Mutual neighbours in components in which batches weigh the same; each cell moves to its neighbours' centre.
+    """Find mutual neighbours in components with equal batch weights, and correct towards their centres of mass.
 
-    libscran corrects towards centres of mass, which is simpler than the published fastMNN.
+    libscran's correction towards centres of mass is simpler than the published fastMNN.
 
     Parameters
     ----------
     cells
         The cells.
     num_neighbors
-        Neighbours of which mutual ones are kept.
+        Number of neighbours; mutual ones are kept.
     n_components
-        Principal components; fewer where there are fewer cells or genes.
+        Number of principal components; fewer if there are fewer cells or genes.
 
     Returns
     -------
@@ -50,9 +50,9 @@ def fastmnn(cells: Cells, *, num_neighbors: int = 20, n_components: int = 30) ->
 
     expression = cells.log_normalised.T.tocsr().astype(np.float64)
     number = min(n_components, len(cells) - 1, len(cells.genes) - 1)
-    blocks = cells.batch.tolist()
-    components = scranpy.run_pca(expression, number=number, block=blocks, block_weight_policy="equal", num_threads=1)
+    batches = cells.batch.tolist()
+    components = scranpy.run_pca(expression, number=number, block=batches, block_weight_policy="equal", num_threads=1)
     corrected = scranpy.correct_mnn(
-        np.asarray(components["components"]), blocks, num_neighbors=num_neighbors, num_threads=1
+        np.asarray(components["components"]), batches, num_neighbors=num_neighbors, num_threads=1
     )
     return np.asarray(corrected["corrected"], dtype=np.float64).T.copy()

@@ -1,4 +1,4 @@
-"""Harmony, by harmonypy, which is called directly: it is GPL-licensed, and imported only here."""
+"""Harmony, by harmonypy. It is GPL-licensed and imported only here."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     least_cells=16,
 )
 def harmony(cells: Cells, *, theta: float = 2.0, max_iter_harmony: int = 20, **options: Any) -> NDArray:
-    """Soft clusters of principal components, each moved so that it holds all batches.
+    """Cluster principal components softly, and correct each cluster such that it mixes all batches.
 
     Parameters
     ----------
     cells
         The cells.
     theta
-        Strength of the diversity penalty; 0 leaves batches as they cluster.
+        Strength of the diversity penalty; 0 for none.
     max_iter_harmony
-        Rounds of clustering and correction at most.
+        Largest number of rounds of clustering and correction.
     **options
         Further arguments of ``harmonypy.run_harmony``. Without ``lamb`` its version 2 estimates the ridge penalty of
         each cluster from ``alpha`` (0.2).
@@ -51,7 +51,7 @@ def harmony(cells: Cells, *, theta: float = 2.0, max_iter_harmony: int = 20, **o
     """
     import harmonypy
 
-    found = harmonypy.run_harmony(
+    corrected = harmonypy.run_harmony(
         cells.components,
         pd.DataFrame({"batch": cells.batch}),
         "batch",
@@ -62,9 +62,9 @@ def harmony(cells: Cells, *, theta: float = 2.0, max_iter_harmony: int = 20, **o
         ncores=1,
         **options,
     ).Z_corr
-    found = np.asarray(found, dtype=np.float64)
-    # Before version 2 cells were columns.
-    return found if len(found) == len(cells) else found.T
+    corrected = np.asarray(corrected, dtype=np.float64)
+    # Before version 2 of harmonypy cells were columns.
+    return corrected if len(corrected) == len(cells) else corrected.T
 
 
 @register_method(
@@ -81,7 +81,7 @@ def harmony(cells: Cells, *, theta: float = 2.0, max_iter_harmony: int = 20, **o
 def harmony_ridge(
     cells: Cells, *, theta: float = 2.0, lamb: float = 1.0, max_iter_harmony: int = 20, **options: Any
 ) -> NDArray:
-    """Harmony with one ridge penalty for all clusters, as published; its second version estimates it.
+    """Run Harmony with one fixed ridge penalty for all clusters, as published; version 2 estimates the penalty.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def harmony_ridge(
     theta, max_iter_harmony, **options
         As for :func:`harmony`.
     lamb
-        Ridge penalty: less of it corrects more.
+        Ridge penalty; a smaller one corrects more.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The original correction by mutual nearest neighbours, in the space of genes."""
+"""The original correction by mutual nearest neighbours, in gene space."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.preprocessing import normalize
 
-from scpareto.bench._cells import components_of
-from scpareto.bench._methods._neighbors import mutual_pairs, nearest
+from scpareto.bench._cells import compute_components
+from scpareto.bench._methods._neighbors import find_mutual_pairs, find_neighbors
 from scpareto.bench._registry import Knob, register_method
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def mnn(cells: Cells, *, k: int = 20, sigma: float = 1.0) -> NDArray:
     cells
         The cells; batches are merged from the largest to the smallest.
     k
-        Neighbours of which mutual ones are kept.
+        Number of neighbours; mutual ones are kept.
     sigma
         Squared bandwidth of the smoothing, on the scale of cells of length 1.
 
@@ -51,31 +51,34 @@ def mnn(cells: Cells, *, k: int = 20, sigma: float = 1.0) -> NDArray:
     rows = [cells.rows(batch) for batch in cells.batches]
     dense = cells.log_normalised.toarray().astype(np.float64)
     corrected = np.empty_like(dense)
-    for own, part in zip(rows, mnn_correct([dense[own] for own in rows], k=k, sigma=sigma), strict=True):
-        corrected[own] = part
-    return components_of(corrected, seed=cells.seed)
+    for batch_rows, corrected_batch in zip(
+        rows, mnn_correct([dense[batch_rows] for batch_rows in rows], k=k, sigma=sigma), strict=True
+    ):
+        corrected[batch_rows] = corrected_batch
+    return compute_components(corrected, seed=cells.seed)
 
 
 def mnn_correct(batches: list[NDArray], *, k: int = 20, sigma: float = 1.0) -> list[NDArray]:
-    r"""Correct batches one after the other towards those before.
+    r"""Correct batches one after the other towards the preceding ones.
 
-    Cells are scaled to length 1. With the mutual pairs :math:`(r, q)` of a reference and a batch, the vector of a cell
-    :math:`q` is the mean of :math:`x_r - x_q` over its pairs, and every cell :math:`c` of the batch is moved by
+    Cells are scaled to length 1. With the mutual pairs :math:`(r, q)` of a reference and a batch, the vector
+    :math:`v_q` of a cell :math:`q` is the mean of :math:`x_r - x_q` over its pairs, and every cell :math:`c` of the
+    batch is shifted by
 
     .. math::
         u_c = \frac{\sum_q w_{cq} v_q}{\sum_q w_{cq}}, \qquad
         w_{cq} = \frac{\exp(-\lVert x_c - x_q \rVert^2 / \sigma)}
                  {\sum_{q'} \exp(-\lVert x_q - x_{q'} \rVert^2 / \sigma)}
 
-    over the paired cells of the batch; the denominator of the weight is their local density. The batch then joins the
-    reference.
+    with sums over the paired cells of the batch; the denominator of the weight is their local density. The corrected
+    batch is then added to the reference.
 
     Parameters
     ----------
     batches
         Log-normalised expression of each batch, shape ``(n_cells, n_genes)``; the first is the reference.
     k
-        Neighbours of which mutual ones are kept.
+        Number of neighbours; mutual ones are kept.
     sigma
         Squared bandwidth :math:`\sigma` of the kernel, on the scale of cells of length 1.
 
@@ -87,27 +90,29 @@ def mnn_correct(batches: list[NDArray], *, k: int = 20, sigma: float = 1.0) -> l
     merged = [scaled[0]]
     for batch in scaled[1:]:
         reference = np.concatenate(merged)
-        of_reference, of_batch = mutual_pairs(nearest(reference, batch, k)[0], nearest(batch, reference, k)[0])
-        paired, place = np.unique(of_batch, return_inverse=True)
+        reference_rows, batch_rows = find_mutual_pairs(
+            find_neighbors(reference, batch, k)[0], find_neighbors(batch, reference, k)[0]
+        )
+        paired, pair_of_row = np.unique(batch_rows, return_inverse=True)
         vectors = np.zeros((len(paired), batch.shape[1]))
-        np.add.at(vectors, place, reference[of_reference] - batch[of_batch])
-        vectors /= np.bincount(place)[:, None]
-        merged.append(batch + _smoothed(batch, batch[paired], vectors, sigma))
+        np.add.at(vectors, pair_of_row, reference[reference_rows] - batch[batch_rows])
+        vectors /= np.bincount(pair_of_row)[:, None]
+        merged.append(batch + _smooth_vectors(batch, batch[paired], vectors, sigma))
     return merged
 
 
-def _smoothed(cells: NDArray, anchors: NDArray, vectors: NDArray, sigma: float) -> NDArray:
-    """Mean of the vectors of the anchors around each cell."""
-    density = _log_kernel(anchors, anchors, sigma)
+def _smooth_vectors(cells: NDArray, paired_cells: NDArray, vectors: NDArray, sigma: float) -> NDArray:
+    """Average the vectors of paired cells around each cell."""
+    density = _log_kernel(paired_cells, paired_cells, sigma)
     log_density = np.logaddexp.reduce(density, axis=1)
-    moved = np.empty_like(cells)
+    shifts = np.empty_like(cells)
     for start in range(0, len(cells), _BLOCK):
         block = slice(start, start + _BLOCK)
-        log_weights = _log_kernel(cells[block], anchors, sigma) - log_density
-        # The largest weight is 1, so that cells far from all anchors are not divided by nothing.
+        log_weights = _log_kernel(cells[block], paired_cells, sigma) - log_density
+        # The largest weight is set to 1, to avoid a division by 0 for cells that are far from all paired cells.
         weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
-        moved[block] = weights @ vectors / weights.sum(axis=1, keepdims=True)
-    return moved
+        shifts[block] = weights @ vectors / weights.sum(axis=1, keepdims=True)
+    return shifts
 
 
 def _log_kernel(a: NDArray, b: NDArray, sigma: float) -> NDArray:

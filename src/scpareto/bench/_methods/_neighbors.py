@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 MAX_EXACT_CELLS = 20_000
 
 
-def nearest(queries: NDArray, cells: NDArray, k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Nearest cells of each query, the nearest first.
+def find_neighbors(queries: NDArray, cells: NDArray, k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Find the nearest cells of each query, the nearest first.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def nearest(queries: NDArray, cells: NDArray, k: int) -> tuple[NDArray[np.int64]
     cells
         Shape ``(n_cells, d)``.
     k
-        Neighbours; all cells where there are fewer.
+        Number of neighbours; all cells if there are fewer.
 
     Returns
     -------
@@ -45,8 +45,10 @@ def nearest(queries: NDArray, cells: NDArray, k: int) -> tuple[NDArray[np.int64]
     return indices.astype(np.int64), distances.astype(np.float64)
 
 
-def mutual_pairs(a_to_b: NDArray[np.int64], b_to_a: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs of cells that are among each other's neighbours.
+def find_mutual_pairs(
+    a_to_b: NDArray[np.int64], b_to_a: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find pairs of cells that are neighbours of each other.
 
     Parameters
     ----------
@@ -60,13 +62,13 @@ def mutual_pairs(a_to_b: NDArray[np.int64], b_to_a: NDArray[np.int64]) -> tuple[
     Rows in A and rows in B, shape ``(n_pairs,)`` each, ordered by the row in A and then in B.
     """
     shape = (len(a_to_b), len(b_to_a))
-    forward = _graph(a_to_b, shape)
-    backward = _graph(b_to_a, shape[::-1])
-    both = forward.multiply(backward.T).tocsr().tocoo()
-    order = np.lexsort((both.col, both.row))
-    return both.row[order].astype(np.int64), both.col[order].astype(np.int64)
+    forward = _make_graph(a_to_b, shape)
+    backward = _make_graph(b_to_a, shape[::-1])
+    mutual = forward.multiply(backward.T).tocsr().tocoo()
+    order = np.lexsort((mutual.col, mutual.row))
+    return mutual.row[order].astype(np.int64), mutual.col[order].astype(np.int64)
 
 
-def _graph(neighbors: NDArray[np.int64], shape: tuple[int, int]) -> sparse.csr_matrix:
+def _make_graph(neighbors: NDArray[np.int64], shape: tuple[int, int]) -> sparse.csr_matrix:
     rows = np.repeat(np.arange(len(neighbors)), neighbors.shape[1])
     return sparse.csr_matrix((np.ones(neighbors.size, dtype=bool), (rows, neighbors.ravel())), shape=shape)

@@ -45,8 +45,8 @@ def paretovi(
     n_latent, n_layers, gene_likelihood
         Architecture.
     select
-        The point that :func:`scpareto.bench.integrate` takes: its number, a rule, or limits on columns, see
-        :meth:`scpareto.pareto.Front.find`. ``"auto"`` is the recommended one, also where a front could not be judged.
+        The point that :func:`scpareto.bench.integrate` writes: its number, a rule, or limits on columns, see
+        :meth:`scpareto.pareto.Front.find`. ``"auto"`` is the recommended point, even if the front could not be judged.
     **training
         Arguments of :meth:`scpareto.model.ParetoVI.train`.
 
@@ -65,11 +65,11 @@ def paretovi(
     if len(cells.split.test):
         training = {"split": (cells.split.train, cells.split.validation, cells.split.test)} | training
     model.train(**{"progress": False} | training)
-    return points_of(model, select)
+    return compute_points(model, select)
 
 
-def points_of(model: ParetoVI, select: Which = "auto", *, rows: NDArray[np.int64] | None = None) -> Points:
-    """Codes of every point of a trained model, which stays in the one that it is in; of some rows of its cells."""
+def compute_points(model: ParetoVI, select: Which = "auto", *, rows: NDArray[np.int64] | None = None) -> Points:
+    """Return the codes of every point of a trained model, of all or some of its cells; its selected point is kept."""
     front = model.front
     if front is None or not len(front):
         raise RuntimeError("the model has no front.")
@@ -78,8 +78,8 @@ def points_of(model: ParetoVI, select: Which = "auto", *, rows: NDArray[np.int64
     codes: dict[int, NDArray] = {}
     for number in front.numbers:
         with model.at(number):
-            found = np.asarray(model.get_latent_representation(), dtype=np.float64)
-        codes[number] = found if rows is None else found[rows]
-    # The rule refuses fronts that were not judged; what is recommended then is the knee, or the least corrected point.
+            z = np.asarray(model.get_latent_representation(), dtype=np.float64)
+        codes[number] = z if rows is None else z[rows]
+    # find("auto") refuses fronts that were not judged; ``recommended`` is then the knee or the least corrected point.
     selected = front.recommended if select == "auto" else front.find(select)
     return Points(codes, selected, {n: float(table[column][n]) for n in front.numbers})

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     reads_batch=False,
 )
 def pca(cells: Cells) -> NDArray:
-    """Principal components of log-normalised expression.
+    """Return principal components of log-normalised expression.
 
     Parameters
     ----------
@@ -31,6 +31,6 @@ def pca(cells: Cells) -> NDArray:
 
     Returns
     -------
-    Thirty components, or fewer where there are fewer cells or genes, shape ``(n_cells, 30)``.
+    Thirty components, or fewer if there are fewer cells or genes, shape ``(n_cells, 30)``.
     """
     return cells.components.copy()

@@ -1,4 +1,4 @@
-"""scVI with a penalty on what its codes tell about batch, at one fixed weight."""
+"""scVI with a penalty on the dependence of its codes on batch, at one fixed weight."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from scvi import REGISTRY_KEYS
 from scvi.model import SCVI
 
-from scpareto.bench._methods._loop import fit_network
-from scpareto.bench._methods._quiet import quiet
+from scpareto.bench._methods._fit_network import fit_network
+from scpareto.bench._methods._scvi_training import silence_training
 from scpareto.train import get_adapter
 
 if TYPE_CHECKING:
@@ -38,13 +38,13 @@ def fit_penalised_scvi(
     Parameters
     ----------
     cells
-        The cells; training cells are fitted, validation cells stop.
+        The cells; training cells are fitted, validation cells decide when training stops.
     penalty
         The objective.
     weight
         Its weight, in nats per unit.
     max_epochs
-        Epochs at most; None is 400 up to 20,000 cells and fewer above, as in scvi-tools.
+        Largest number of epochs; None for 400 up to 20,000 cells and fewer above, as in scvi-tools.
     n_latent, n_layers
         Architecture.
     batch_size, lr
@@ -57,7 +57,7 @@ def fit_penalised_scvi(
     if weight < 0:
         raise ValueError(f"weight={weight} must not be negative.")
     adata = cells.as_anndata()
-    with quiet():
+    with silence_training():
         SCVI.setup_anndata(adata, batch_key="batch")
         model = SCVI(adata, n_latent=n_latent, n_layers=n_layers)
     adapter = get_adapter(model)

@@ -1,4 +1,4 @@
-"""Scanorama: batches stitched together along mutual nearest neighbours."""
+"""Scanorama: join batches along mutual nearest neighbours."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 def scanorama(
     cells: Cells, *, n_components: int = 100, knn: int = 20, sigma: float = 15.0, alpha: float = 0.1
 ) -> NDArray:
-    """Mutual neighbours between all pairs of batches in a common decomposition, and translations smoothed over them.
+    """Find mutual neighbours between all pairs of batches in a common decomposition, and smooth their translations.
 
     Parameters
     ----------
     cells
         The cells.
     n_components
-        Dimensions of the decomposition; fewer where there are fewer cells or genes.
+        Dimensions of the decomposition; fewer if there are fewer cells or genes.
     knn
-        Neighbours of which mutual ones are kept.
+        Number of neighbours; mutual ones are kept.
     sigma
         Width of the Gaussian kernel that smooths translations.
     alpha
-        Least share of matched cells for two batches to be joined.
+        Smallest share of matched cells for two batches to be joined.
 
     Returns
     -------
@@ -55,10 +55,10 @@ def scanorama(
     import scanorama as library
 
     rows = [cells.rows(batch) for batch in cells.batches]
-    # Its verbosity does not cover all that it prints.
+    # ``verbose=False`` does not silence everything that it prints.
     with redirect_stdout(StringIO()):
-        parts, _ = library.integrate(
-            [cells.log_normalised[own] for own in rows],
+        corrected, _ = library.integrate(
+            [cells.log_normalised[batch_rows] for batch_rows in rows],
             [cells.genes] * len(rows),
             dimred=min(n_components, len(cells) - 1, len(cells.genes) - 1),
             knn=min(knn, min(map(len, rows))),
@@ -67,7 +67,7 @@ def scanorama(
             verbose=False,
             seed=cells.seed,
         )
-    codes = np.empty((len(cells), parts[0].shape[1]))
-    for own, part in zip(rows, parts, strict=True):
-        codes[own] = part
+    codes = np.empty((len(cells), corrected[0].shape[1]))
+    for batch_rows, corrected_batch in zip(rows, corrected, strict=True):
+        codes[batch_rows] = corrected_batch
     return codes

@@ -1,4 +1,4 @@
-"""scANVI: scVI that is also told the labels of some cells."""
+"""scANVI: scVI that also reads the labels of some cells."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scpareto.bench._cells import UNLABELLED
-from scpareto.bench._methods._quiet import TRAINER, quiet
 from scpareto.bench._methods._scvi import train_scvi
+from scpareto.bench._methods._scvi_training import TRAINER, silence_training
 from scpareto.bench._registry import register_method
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ def scanvi(
     batch_size: int = 128,
     **options: Any,
 ) -> NDArray:
-    """Train scVI and go on with the labels of the cells that have one; a benchmark hides those of the test cells.
+    """Train scVI, then continue with the labels of labelled cells; a benchmark hides those of the test cells.
 
     Parameters
     ----------
     cells
         The cells, with labels.
     max_epochs
-        Epochs of scVI at most; None is the heuristic of scvi-tools.
+        Largest number of epochs of scVI; None for the heuristic of scvi-tools.
     max_epochs_labels
         Epochs with labels.
     n_latent, n_layers
@@ -79,7 +79,7 @@ def scanvi(
         n_layers=n_layers,
         **options,
     )
-    with quiet():
+    with silence_training():
         model = SCANVI.from_scvi_model(base, unlabeled_category=UNLABELLED)
         model.train(max_epochs_labels, batch_size=batch_size, datasplitter_kwargs=cells.splitter(batch_size), **TRAINER)
     return np.asarray(model.get_latent_representation(), dtype=np.float64)

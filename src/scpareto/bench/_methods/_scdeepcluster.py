@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from scpareto.bench._methods._clustering_input import checked_n_clusters
-from scpareto.bench._methods._loop import fit_network
+from scpareto.bench._methods._clustering_input import check_n_clusters
+from scpareto.bench._methods._fit_network import fit_network
 from scpareto.bench._methods._self_training import SelfTraining
 from scpareto.bench._methods._zinb_autoencoder import ZINBAutoencoder
 from scpareto.bench._registry import register_method
@@ -40,18 +40,18 @@ def scdeepcluster(
     batch_size: int = 256,
     tolerance: float = 1e-3,
 ) -> NDArray:
-    """Learn codes from noisy z-scores, then sharpen their soft assignments to centres while counts are still explained.
+    """Learn codes from noisy z-scores, then add a loss that sharpens their soft assignments to cluster centres.
 
     Parameters
     ----------
     cells
         The cells; the batch is not read.
     n_clusters
-        Clusters; None for as many as Leiden finds. Published comparisons give the true number.
+        Number of clusters; None for as many as Leiden finds. Published comparisons give the true number.
     n_genes
-        Most variable genes that are taken; None for all, as published.
+        Number of most variable genes to use; None for all, as published.
     gamma
-        Weight of the clustering loss beside the likelihood, which is averaged over cells and genes.
+        Weight of the clustering loss; the likelihood has weight 1 and is averaged over cells and genes.
     noise
         Standard deviation of the noise.
     max_epochs, max_epochs_clusters
@@ -59,7 +59,7 @@ def scdeepcluster(
     batch_size
         Cells of a minibatch.
     tolerance
-        Share of cells that change their cluster in an epoch below which clustering stops.
+        Clustering stops if a smaller share of cells changes its cluster in an epoch.
 
     Returns
     -------
@@ -69,26 +69,26 @@ def scdeepcluster(
     ----------
     :cite:p:`Tian2019`.
     """
-    n_clusters = checked_n_clusters(cells, n_clusters)
+    n_clusters = check_n_clusters(cells, n_clusters)
     network = ZINBAutoencoder(cells, n_genes=n_genes, noise=noise)
-    everyone = torch.arange(len(cells))
+    all_rows = torch.arange(len(cells))
 
-    def likelihood(rows: Tensor) -> Tensor:
-        return network.reconstruction(network.encode(rows), rows)
+    def reconstruction_loss(rows: Tensor) -> Tensor:
+        return network.compute_reconstruction_error(network.encode(rows), rows)
 
-    learner = torch.optim.Adam(network.parameters(), lr=1e-3, amsgrad=True)
-    fit_network(network, likelihood, learner, everyone, max_epochs=max_epochs, batch_size=batch_size)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, amsgrad=True)
+    fit_network(network, reconstruction_loss, optimizer, all_rows, max_epochs=max_epochs, batch_size=batch_size)
     clusters = SelfTraining(network.codes(), n_clusters, tolerance=tolerance)
 
-    def both(rows: Tensor) -> Tensor:
+    def total_loss(rows: Tensor) -> Tensor:
         codes = network.encode(rows)
-        return network.reconstruction(codes, rows) + gamma * clusters.loss(codes, rows)
+        return network.compute_reconstruction_error(codes, rows) + gamma * clusters.loss(codes, rows)
 
     fit_network(
         network,
-        both,
+        total_loss,
         torch.optim.Adadelta([*network.parameters(), clusters.centres], lr=1.0, rho=0.95),
-        everyone,
+        all_rows,
         max_epochs=max_epochs_clusters,
         batch_size=batch_size,
         after_epoch=lambda _: clusters.refresh(network.codes()),

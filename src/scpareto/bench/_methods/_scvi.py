@@ -1,4 +1,4 @@
-"""scVI as it is in scvi-tools."""
+"""scVI, by scvi-tools."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scpareto.bench._methods._quiet import TRAINER, quiet, stopping
+from scpareto.bench._methods._scvi_training import TRAINER, early_stopping, silence_training
 from scpareto.bench._registry import Knob, register_method
 
 if TYPE_CHECKING:
@@ -35,16 +35,16 @@ def scvi(
     batch_size: int = 128,
     **options: Any,
 ) -> NDArray:
-    """Posterior means of a variational autoencoder whose decoder sees the batch.
+    """Return posterior means of a variational autoencoder whose decoder reads the batch.
 
     Parameters
     ----------
     cells
         The cells.
     max_epochs
-        Epochs at most; None is the heuristic of scvi-tools. Training stops on the validation cells.
+        Largest number of epochs; None for the heuristic of scvi-tools. Validation cells decide when training stops.
     kl_weight
-        Weight of the divergence from the prior: more of it leaves less of anything in the codes, batch included.
+        Weight of the divergence from the prior; a larger weight leaves less information in the codes, also about batch.
     n_latent, n_layers
         Architecture.
     batch_size
@@ -81,21 +81,21 @@ def train_scvi(
     labels: bool = False,
     **architecture: Any,
 ) -> SCVI:
-    """Train scVI on the training cells; labels are registered with the data if what follows reads them."""
+    """Train scVI on the training cells; ``labels`` registers the labels, for scANVI."""
     from scvi.model import SCVI
 
     adata = cells.as_anndata()
-    with quiet():
+    with silence_training():
         SCVI.setup_anndata(adata, batch_key="batch", labels_key="labels" if labels else None)
         model = SCVI(adata, **architecture)
         model.train(
             max_epochs,
             batch_size=batch_size,
             datasplitter_kwargs=cells.splitter(batch_size),
-            # The library's warm-up of 400 epochs never ends in a shorter training.
+            # The default warm-up of 400 epochs would not end in a shorter training.
             plan_kwargs={"n_epochs_kl_warmup": _warmup(max_epochs), "max_kl_weight": kl_weight},
             **TRAINER,
-            **stopping(),
+            **early_stopping(),
         )
     return model
 

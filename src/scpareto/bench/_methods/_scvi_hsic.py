@@ -35,17 +35,17 @@ def scvi_hsic(
 ) -> NDArray:
     """Penalise the dependence of sampled codes on batch.
 
-    The bandwidth of the kernel follows the dimension of each variable by itself; the released code of the paper takes
-    that of the codes for both.
+    The bandwidth of each kernel depends on the dimension of its own variable; the released code of the paper uses that
+    of the codes for both.
 
     Parameters
     ----------
     cells
         The cells.
     weight
-        Weight of the criterion; values are small, so that weights below 100 do nothing.
+        Weight of the criterion; its values are small, so weights below 100 have no effect.
     max_epochs
-        Epochs at most; None is the heuristic of scvi-tools.
+        Largest number of epochs; None for the heuristic of scvi-tools.
     estimator, on
         See :class:`scpareto.objectives.HSIC`; ``"biased"`` is the published estimator.
     n_latent

@@ -41,7 +41,7 @@ def scvi_mmd(
     weight
         Weight of the discrepancy.
     max_epochs
-        Epochs at most; None is the heuristic of scvi-tools.
+        Largest number of epochs; None for the heuristic of scvi-tools.
     on
         Which codes are compared, see :class:`scpareto.objectives.MMD`.
     n_latent

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from scpareto.bench._methods._clustering_input import checked_n_clusters
-from scpareto.bench._methods._loop import fit_network
+from scpareto.bench._methods._clustering_input import check_n_clusters
+from scpareto.bench._methods._fit_network import fit_network
 from scpareto.bench._methods._zinb_autoencoder import ZINBAutoencoder
 from scpareto.bench._registry import register_method
 from scpareto.objectives import kmeans_centres, squared_distances
@@ -51,9 +51,9 @@ def sczidesk(
     cells
         The cells; the batch is not read.
     n_clusters
-        Clusters; None for as many as Leiden finds. Published comparisons give the true number.
+        Number of clusters; None for as many as Leiden finds. Published comparisons give the true number.
     n_genes
-        Most variable genes that are taken.
+        Number of most variable genes to use.
     weight_kmeans, weight_similarity
         Weights of :func:`soft_kmeans` and :func:`similarity_divergence`.
     noise
@@ -65,7 +65,7 @@ def sczidesk(
     batch_size
         Cells of a minibatch.
     tolerance
-        Share of cells that change their cluster in ten epochs below which clustering stops.
+        Clustering stops if a smaller share of cells changes its cluster in ten epochs.
 
     Returns
     -------
@@ -75,50 +75,51 @@ def sczidesk(
     ----------
     :cite:p:`Chen2020`.
     """
-    n_clusters = checked_n_clusters(cells, n_clusters)
+    n_clusters = check_n_clusters(cells, n_clusters)
     network = ZINBAutoencoder(cells, n_genes=n_genes, noise=noise)
-    everyone = torch.arange(len(cells))
+    all_rows = torch.arange(len(cells))
 
-    def likelihood(rows: Tensor) -> Tensor:
-        return network.reconstruction(network.encode(rows), rows, ridge=1.0)
+    def reconstruction_loss(rows: Tensor) -> Tensor:
+        return network.compute_reconstruction_error(network.encode(rows), rows, ridge=1.0)
 
-    learner = torch.optim.Adam(network.parameters(), lr=lr)
-    fit_network(network, likelihood, learner, everyone, max_epochs=max_epochs, batch_size=batch_size)
+    optimizer = torch.optim.Adam(network.parameters(), lr=lr)
+    fit_network(network, reconstruction_loss, optimizer, all_rows, max_epochs=max_epochs, batch_size=batch_size)
     centres, labels = kmeans_centres(network.codes(), n_clusters)
     centres = centres.clone().requires_grad_(True)
 
-    def everything(rows: Tensor) -> Tensor:
+    def total_loss(rows: Tensor) -> Tensor:
         codes = network.encode(rows)
         return (
-            network.reconstruction(codes, rows, ridge=1.0)
-            + weight_kmeans * soft_kmeans(codes, centres)
-            + weight_similarity * similarity_divergence(codes)
+            network.compute_reconstruction_error(codes, rows, ridge=1.0)
+            + weight_kmeans * compute_soft_kmeans(codes, centres)
+            + weight_similarity * compute_similarity_divergence(codes)
         )
 
     @torch.no_grad()
-    def at_rest(epoch: int) -> bool:
+    def has_converged(epoch: int) -> bool:
         nonlocal labels
         if epoch % 10:
             return False
-        before, labels = labels, squared_distances(network.codes(), centres).argmin(1)
-        return float((labels != before).float().mean()) < tolerance
+        previous, labels = labels, squared_distances(network.codes(), centres).argmin(1)
+        return float((labels != previous).float().mean()) < tolerance
 
     fit_network(
         network,
-        everything,
+        total_loss,
         torch.optim.Adam([*network.parameters(), centres], lr=lr),
-        everyone,
+        all_rows,
         max_epochs=max_epochs_clusters,
         batch_size=batch_size,
-        after_epoch=at_rest,
+        after_epoch=has_converged,
     )
     return np.asarray(network.codes(), dtype=np.float64)
 
 
-def soft_kmeans(codes: Tensor, centres: Tensor) -> Tensor:
-    r"""Mean over cells of :math:`\sum_j a_{ij} d_{ij}`.
+def compute_soft_kmeans(codes: Tensor, centres: Tensor) -> Tensor:
+    r"""Compute the mean over cells of :math:`\sum_j a_{ij} d_{ij}`.
 
-    Distances are squared, and the weights :math:`a` are a softmax of minus the distances, squared and normalised again.
+    Distances :math:`d` are squared. The weights :math:`a` are the softmax of the negative distances, squared and
+    normalised again.
 
     Parameters
     ----------
@@ -132,11 +133,11 @@ def soft_kmeans(codes: Tensor, centres: Tensor) -> Tensor:
     return (torch.softmax(-2 * distances, 1) * distances).sum(1).mean()
 
 
-def similarity_divergence(codes: Tensor) -> Tensor:
-    r"""Divergence of the similarities of cells from their sharpened copy, summed over the minibatch.
+def compute_similarity_divergence(codes: Tensor) -> Tensor:
+    r"""Compute the divergence of the similarities of cells from a sharpened copy, summed over the minibatch.
 
     Similarities :math:`P` are Student-t kernels of pairs, without the diagonal and with rows that sum to 1; the
-    sharpened copy has the squares, normalised again. Gradients pass through both.
+    sharpened copy has their squares, normalised again. Gradients pass through both.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Self-training of clusters: targets over all cells, refreshed now and then, until the clusters stay."""
+"""Self-training of clusters: targets of all cells are refreshed until the clusters no longer change."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 class SelfTraining:
-    """Centres, targets of all cells, and the rule that ends their training.
+    """Cluster centres, targets of all cells, and the rule that stops their training.
 
     Parameters
     ----------
     codes
         Codes of all cells, shape ``(n_cells, n_latent)``.
     n_clusters
-        Clusters that K-means looks for; not needed where ``labels`` are given.
+        Number of K-means clusters; not needed with ``labels``.
     labels
-        Cluster of each cell to begin with, shape ``(n_cells,)``, from 0 without gaps.
+        Initial cluster of each cell, shape ``(n_cells,)``, from 0 without gaps.
     tolerance
-        Share of cells that change their cluster between refreshes below which training ends.
+        Training stops if a smaller share of cells changes its cluster between refreshes.
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class SelfTraining:
         self.targets = target_distribution(soft_assignments(codes, centres))
 
     def loss(self, codes: Tensor, rows: Tensor) -> Tensor:
-        """Divergence of the assignments of some cells from their targets, in nats."""
+        """Return the divergence of the assignments of some cells from their targets, in nats."""
         return clustering_divergence(self.targets[rows], soft_assignments(codes, self.centres))
 
     @torch.no_grad()
     def refresh(self, codes: Tensor) -> bool:
-        """Renew targets and labels from the codes of all cells; True where the clusters have come to rest."""
+        """Update targets and labels from the codes of all cells; return whether the clusters have converged."""
         assignments = soft_assignments(codes, self.centres)
         self.targets = target_distribution(assignments)
         labels = assignments.argmax(1)

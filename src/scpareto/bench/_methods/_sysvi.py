@@ -1,4 +1,4 @@
-"""SysVI: a variational autoencoder with a mixture prior and a loss of cycles between batches."""
+"""SysVI: a variational autoencoder with a mixture prior and a cycle-consistency loss between batches."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scpareto.bench._methods._quiet import TRAINER, quiet, stopping
+from scpareto.bench._methods._scvi_training import TRAINER, early_stopping, silence_training
 from scpareto.bench._registry import Knob, register_method
 
 if TYPE_CHECKING:
@@ -35,14 +35,14 @@ def sysvi(
     batch_size: int = 128,
     **options: Any,
 ) -> NDArray:
-    """Codes that a cell keeps when it is decoded as one of another batch and encoded again.
+    """Learn codes that stay the same if a cell is decoded with another batch and encoded again.
 
     Parameters
     ----------
     cells
         The cells; their log-normalised expression is modelled.
     max_epochs
-        Epochs at most; None is the heuristic of scvi-tools. Training stops on the validation cells.
+        Largest number of epochs; None for the heuristic of scvi-tools. Validation cells decide when training stops.
     cycle_weight
         Weight of the distance between a cell's code and that of its copy in another batch.
     kl_weight
@@ -66,7 +66,7 @@ def sysvi(
 
     adata = cells.as_anndata(normalised=True)
     adata.X = adata.X.toarray()
-    with quiet():
+    with silence_training():
         SysVI.setup_anndata(adata, batch_key="batch")
         model = SysVI(adata, n_latent=n_latent, n_hidden=n_hidden, **options)
         model.train(
@@ -79,6 +79,6 @@ def sysvi(
                 "z_distance_cycle_weight": cycle_weight,
             },
             **TRAINER,
-            **stopping(),
+            **early_stopping(),
         )
         return np.asarray(model.get_latent_representation(), dtype=np.float64)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from scpareto.bench._methods._clustering_input import clustering_input
-from scpareto.bench._methods._desc._network import StackedAutoencoder, published_widths
+from scpareto.bench._methods._clustering_input import compute_clustering_input
+from scpareto.bench._methods._desc._network import StackedAutoencoder, get_published_widths
 from scpareto.bench._methods._desc._training import fit_desc
 from scpareto.bench._registry import register_method
 
@@ -36,9 +36,9 @@ def desc(
     batch_size: int = 256,
     tolerance: float = 5e-3,
 ) -> NDArray:
-    """Learn codes layer by layer and as a whole, then sharpen their soft assignments without any reconstruction.
+    """Train an autoencoder layer by layer and as a whole, then sharpen soft cluster assignments of its codes.
 
-    Nothing tells the network which batch a cell is from: batches are expected to be drawn together by their clusters.
+    The network does not read the batch: cells of different batches are expected to be drawn together by the clusters.
 
     Parameters
     ----------
@@ -47,16 +47,16 @@ def desc(
     resolution
         Resolution of the Leiden clusters of the first codes (published: Louvain), in a graph of ten neighbours.
     n_genes
-        Most variable genes that are taken.
+        Number of most variable genes to use.
     max_epochs
-        Epochs of the whole autoencoder, in six equal parts whose learning rates fall tenfold each; a layer by itself is
-        trained for half as many.
+        Epochs of the whole autoencoder, in six equal stages whose learning rates fall tenfold each; each single layer
+        is trained for half as many.
     max_epochs_clusters
-        Epochs with clustering; targets are renewed every five.
+        Epochs with clustering; targets are updated every five epochs.
     batch_size
         Cells of a minibatch.
     tolerance
-        Share of cells that change their cluster between targets below which clustering stops.
+        Clustering stops if a smaller share of cells changes its cluster between targets.
 
     Returns
     -------
@@ -66,8 +66,8 @@ def desc(
     ----------
     :cite:p:`Li2020`.
     """
-    x = torch.from_numpy(clustering_input(cells, n_genes=n_genes, max_value=6.0)[0])
-    network = StackedAutoencoder(x.shape[1], published_widths(len(cells)))
+    x = torch.from_numpy(compute_clustering_input(cells, n_genes=n_genes, max_value=6.0)[0])
+    network = StackedAutoencoder(x.shape[1], get_published_widths(len(cells)))
     fit_desc(
         network,
         x,

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from scpareto._runtime import child_seed
-from scpareto.bench._methods._autoencoder import log_normalised
+from scpareto.bench._methods._autoencoder import log_normalise
 from scpareto.bench._methods._autoencoder_model import NETWORK, TRAINING, AutoencoderBaseline
-from scpareto.bench._methods._desc._network import DescModule, published_widths
+from scpareto.bench._methods._desc._network import DescModule, get_published_widths
 from scpareto.bench._methods._desc._training import fit_desc
 
 if TYPE_CHECKING:
@@ -23,28 +23,28 @@ class DESC(AutoencoderBaseline):
     """Stacked autoencoder of z-scores whose codes are pulled to the clusters of a neighbourhood graph.
 
     The method ``"desc"`` of :func:`scpareto.bench.integrate` as a model: it can be saved, maps further cells, and
-    :func:`scpareto.fit_front` learns the trade-off that it does not have by itself, as nothing tells it the batch.
+    :func:`scpareto.fit_front` learns its trade-off with batch correction. DESC itself does not read the batch.
 
     Parameters
     ----------
     adata
-        Data registered with :meth:`setup_anndata`, with the most variable genes only: published, 1,000. Genes are
-        scaled as in these data, also for further cells.
+        Data registered with :meth:`setup_anndata`, with the most variable genes only (published: 1,000). Further cells
+        are scaled by the means and standard deviations of these data.
     registry
         Registry of a model that is loaded without data.
     widths
-        Units of the layers, of which the last one is the code; None for the published ones by the number of cells.
+        Units of the layers; the last one is the code. None for the published ones by the number of cells.
     seed
         Seed of initial weights and training; None takes ``scvi.settings.seed``, or 0.
 
     Notes
     -----
     The generative loss of a front is the mean squared error per gene of z-scores that are clipped at 6, not a negative
-    ELBO; the output lies within -1 and 1, as published. Clusters are no part of it: training for a front continues
-    from the present weights and asks for reconstruction again, which published training has stopped asking for.
-    ``objective=["classifier", "deep_clustering"]`` trades both.
+    ELBO; the output lies between -1 and 1, as published. It does not include the clustering loss: training for a front
+    continues from the present weights with the reconstruction loss, which the published training has dropped at the
+    end. ``objective=["classifier", "deep_clustering"]`` trades batch information and clustering.
 
-    A code is a point. Objectives that read the density of codes (``"total_correlation"``) are refused by a front.
+    Codes are deterministic, so objectives that read the density of codes (``"total_correlation"``) raise an error.
 
     References
     ----------
@@ -71,12 +71,12 @@ class DESC(AutoencoderBaseline):
         seed: int | None = None,
     ) -> None:
         super().__init__(adata, registry, seed)
-        # Named in full among the arguments: a loaded model must not depend on the number of its cells.
-        widths = [int(n) for n in (published_widths(self.summary_stats.n_cells) if widths is None else widths)]
-        with self._seeded(NETWORK):
+        # Stored as explicit init arguments, so that a loaded model does not depend on its number of cells.
+        widths = [int(n) for n in (get_published_widths(self.summary_stats.n_cells) if widths is None else widths)]
+        with self._seed_generators(NETWORK):
             self.module = self._module_cls(self.summary_stats.n_vars, widths)
         if adata is not None:
-            values = torch.cat([log_normalised(x) for x in self._counts()])
+            values = torch.cat([log_normalise(x) for x in self._counts()])
             variance, mean = torch.var_mean(values, 0, correction=0)
             self.module.set_scaling(mean, variance.sqrt())
         self._model_summary_string = f"DESC with layers of {', '.join(map(str, widths))} units."
@@ -98,16 +98,16 @@ class DESC(AutoencoderBaseline):
         resolution
             Resolution of the Leiden clusters of the first codes (published: Louvain).
         max_epochs
-            Epochs of the whole autoencoder; a layer by itself is trained for half as many.
+            Epochs of the whole autoencoder; each single layer is trained for half as many.
         max_epochs_clusters
             Epochs with clustering.
         batch_size
             Cells of a minibatch.
         tolerance
-            Share of cells that change their cluster between targets below which clustering stops.
+            Clustering stops if a smaller share of cells changes its cluster between targets.
         """
         x = self._network_inputs()
-        with self._seeded(TRAINING):
+        with self._seed_generators(TRAINING):
             fit_desc(
                 self.module.network,
                 x,
@@ -118,4 +118,4 @@ class DESC(AutoencoderBaseline):
                 tolerance=tolerance,
                 seed=child_seed(self.seed, TRAINING),
             )
-        self._trained_on(np.arange(len(x)), np.empty(0, dtype=np.int64))
+        self._mark_trained(np.arange(len(x)), np.empty(0, dtype=np.int64))

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from scpareto.bench._methods._autoencoder import AutoencoderModule, log_normalised
+from scpareto.bench._methods._autoencoder import AutoencoderModule, log_normalise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
-_CLIP = 6.0
+_MAX_Z_SCORE = 6.0
 _WIDTHS = ((20_000, (128, 32)), (10_000, (64, 32)), (5_000, (32, 16)), (2_000, (128,)), (500, (64,)), (0, (16,)))
 
 
-def published_widths(n_cells: int) -> tuple[int, ...]:
-    """Units of the layers for a number of cells; the last one is the code."""
+def get_published_widths(n_cells: int) -> tuple[int, ...]:
+    """Return the units of the layers for a number of cells; the last one is the code."""
     return next(sizes for least, sizes in _WIDTHS if n_cells > least)
 
 
@@ -45,32 +45,32 @@ class StackedAutoencoder(nn.Module):
     def encode(self, x: Tensor) -> Tensor:
         """Codes, shape ``(n_cells, widths[-1])``."""
         for i in range(len(self.encoder)):
-            x = self.up(i, x)
+            x = self.encode_layer(i, x)
         return x
 
     def decode(self, z: Tensor) -> Tensor:
         """Reconstructions, shape ``(n_cells, n_input)``."""
         for i in reversed(range(len(self.decoder))):
-            z = self.down(i, z)
+            z = self.decode_layer(i, z)
         return z
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruction, shape ``(n_cells, n_input)``."""
         return self.decode(self.encode(x))
 
-    def up(self, i: int, x: Tensor) -> Tensor:
+    def encode_layer(self, i: int, x: Tensor) -> Tensor:
         """Output of the layer ``i`` of the encoder."""
         values = self.encoder[i](x)
         return torch.tanh(values) if i == len(self.encoder) - 1 else torch.relu(values)
 
-    def down(self, i: int, x: Tensor) -> Tensor:
-        """Output of the layer of the decoder that undoes layer ``i``."""
+    def decode_layer(self, i: int, x: Tensor) -> Tensor:
+        """Output of the decoder layer that mirrors layer ``i`` of the encoder."""
         values = self.decoder[i](x)
         return torch.tanh(values) if i == 0 else torch.relu(values)
 
 
 class DescModule(AutoencoderModule):
-    """DESC's autoencoder of z-scores of log-normalised counts, clipped at 6; it is not told the batch.
+    """DESC's autoencoder of z-scores of log-normalised counts, clipped at 6; it does not read the batch.
 
     The error of a cell is its mean squared error over genes.
 
@@ -111,7 +111,7 @@ class DescModule(AutoencoderModule):
         self.register_buffer("input_sd", torch.ones(n_input))
 
     def set_scaling(self, mean: Tensor, sd: Tensor) -> None:
-        """Fix how genes are scaled.
+        """Set the scaling of genes.
 
         Parameters
         ----------
@@ -124,7 +124,7 @@ class DescModule(AutoencoderModule):
 
     def network_input(self, x: Tensor) -> Tensor:
         """Z-scores of counts, same shape."""
-        return ((log_normalised(x) - self.input_mean) / self.input_sd).clamp(-_CLIP, _CLIP)
+        return ((log_normalise(x) - self.input_mean) / self.input_sd).clamp(-_MAX_Z_SCORE, _MAX_Z_SCORE)
 
     def cell_errors(self, output: Tensor, target: Tensor, batch: Tensor) -> Tensor:
         """Error of each cell; see :class:`AutoencoderModule`."""

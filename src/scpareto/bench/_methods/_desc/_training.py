@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from scpareto.bench._methods._clustering_input import leiden_clusters
-from scpareto.bench._methods._loop import fit_network
+from scpareto.bench._methods._clustering_input import cluster_leiden
+from scpareto.bench._methods._fit_network import fit_network
 from scpareto.bench._methods._self_training import SelfTraining
 
 if TYPE_CHECKING:
@@ -44,15 +44,15 @@ def fit_desc(
     seed
         Seed of the clusters.
     """
-    everyone = torch.arange(len(x))
-    _pretrain(network, x, everyone, max_epochs, batch_size)
+    all_rows = torch.arange(len(x))
+    _pretrain(network, x, all_rows, max_epochs, batch_size)
 
     def codes() -> Tensor:
         with torch.no_grad():
             return network.encode(x)
 
-    first = leiden_clusters(codes().numpy(), n_neighbors=10, resolution=resolution, seed=seed)
-    clusters = SelfTraining(codes(), labels=torch.from_numpy(first), tolerance=tolerance)
+    initial_clusters = cluster_leiden(codes().numpy(), n_neighbors=10, resolution=resolution, seed=seed)
+    clusters = SelfTraining(codes(), labels=torch.from_numpy(initial_clusters), tolerance=tolerance)
 
     def refresh(epoch: int) -> bool:
         return epoch % _EPOCHS_PER_TARGET == 0 and clusters.refresh(codes())
@@ -62,7 +62,7 @@ def fit_desc(
         encoder,
         lambda rows: clusters.loss(network.encode(x[rows]), rows),
         torch.optim.SGD([*encoder.parameters(), clusters.centres], lr=0.01, momentum=0.9),
-        everyone,
+        all_rows,
         max_epochs=max_epochs_clusters,
         batch_size=batch_size,
         after_epoch=refresh,
@@ -70,27 +70,29 @@ def fit_desc(
 
 
 def _pretrain(network: StackedAutoencoder, x: Tensor, rows: Tensor, max_epochs: int, batch_size: int) -> None:
-    """Each layer by itself, with a fifth of its input dropped, then all of them together."""
-    below = x
+    """Train each layer as a denoising autoencoder with 20 % dropout, then all layers together."""
+    layer_input = x
     for i in range(len(network.encoder)):
         layers = nn.ModuleList([network.encoder[i], network.decoder[i]])
 
-        def of_layer(some: Tensor, i: int = i, below: Tensor = below) -> Tensor:
-            kept = nn.functional.dropout(below[some], 0.2, training=True)
-            return (network.down(i, network.up(i, kept)) - below[some]).square().mean()
+        def layer_loss(batch_rows: Tensor, i: int = i, layer_input: Tensor = layer_input) -> Tensor:
+            corrupted = nn.functional.dropout(layer_input[batch_rows], 0.2, training=True)
+            return (
+                (network.decode_layer(i, network.encode_layer(i, corrupted)) - layer_input[batch_rows]).square().mean()
+            )
 
         for rate in _LAYER_RATES:
             epochs = max(1, max_epochs // (2 * len(_LAYER_RATES)))
-            learner = torch.optim.SGD(layers.parameters(), lr=rate, momentum=0.9)
-            fit_network(layers, of_layer, learner, rows, max_epochs=epochs, batch_size=batch_size)
+            optimizer = torch.optim.SGD(layers.parameters(), lr=rate, momentum=0.9)
+            fit_network(layers, layer_loss, optimizer, rows, max_epochs=epochs, batch_size=batch_size)
         with torch.no_grad():
-            below = network.up(i, below)
+            layer_input = network.encode_layer(i, layer_input)
     for rate in _RATES:
-        learner = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9)
+        optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9)
         fit_network(
             network,
-            lambda some: (network(x[some]) - x[some]).square().mean(),
-            learner,
+            lambda batch_rows: (network(x[batch_rows]) - x[batch_rows]).square().mean(),
+            optimizer,
             rows,
             max_epochs=max(1, max_epochs // len(_RATES)),
             batch_size=batch_size,

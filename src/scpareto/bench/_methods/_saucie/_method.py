@@ -31,10 +31,10 @@ def saucie_mmd(
 ) -> NDArray:
     """Encode log-normalised expression in two dimensions whose distribution is the same in all batches.
 
-    The largest batch is the reference: its reconstruction counts as it is, that of the others after each gene has been
-    standardised within batch and minibatch, and with weight 0.01. The penalty compares each batch with all others,
-    which for two batches is the published one. The penalties of SAUCIE's clustering mode are not part of its batch
-    mode.
+    The largest batch is the reference. Its reconstruction error has weight 1; that of the other batches has weight 0.01
+    and is computed after each gene has been standardised within batch and minibatch. The penalty compares each batch
+    with all others, which for two batches is the published one. SAUCIE's batch mode does not use the penalties of its
+    clustering mode.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def saucie_mmd(
     weight
         Weight of the discrepancy.
     max_epochs
-        Epochs at most; training stops on the validation cells.
+        Largest number of epochs; validation cells decide when training stops.
     n_latent
         Dimensions of the code; 2 as published.
     batch_size

@@ -35,12 +35,12 @@ class SAUCIE(AutoencoderBaseline):
 
     Notes
     -----
-    The generative loss of a front is the reconstruction error of the batch mode, not a negative ELBO: squared errors
-    per gene, of the largest batch as they are and of the other batches 0.01 times those of genes that have been
-    standardised within batch and minibatch, summed over the means of batches. The decoder is not told the batch, so
-    that the reference is what has to be reconstructed.
+    The generative loss of a front is the reconstruction error of the batch mode, not a negative ELBO. It is the sum
+    over batches of the mean squared error per gene. The largest batch has weight 1; the other batches have weight 0.01,
+    after genes have been standardised within batch and minibatch. The decoder does not read the batch, so that it
+    reconstructs cells as in the reference.
 
-    A code is a point. Objectives that read the density of codes (``"total_correlation"``) are refused by a front.
+    Codes are deterministic, so objectives that read the density of codes (``"total_correlation"``) raise an error.
 
     References
     ----------
@@ -68,9 +68,9 @@ class SAUCIE(AutoencoderBaseline):
     ) -> None:
         super().__init__(adata, registry, seed)
         n_batch = self.summary_stats.n_batch
-        # Those of a loaded model come with its weights.
+        # The sizes of a loaded model are part of its weights.
         sizes = [1] * n_batch if adata is None else np.bincount(self._batch_codes(), minlength=n_batch).tolist()
-        with self._seeded(NETWORK):
+        with self._seed_generators(NETWORK):
             self.module = self._module_cls(self.summary_stats.n_vars, sizes, n_latent)
         self._model_summary_string = f"SAUCIE with {n_latent} dimensions."
         self.init_params_ = self._get_init_params(locals())
@@ -85,7 +85,7 @@ class SAUCIE(AutoencoderBaseline):
         weight
             Weight of the discrepancy of the batches.
         max_epochs
-            Epochs at most; training stops on the validation cells and keeps its best state.
+            Largest number of epochs; validation cells decide when training stops, and the best state is kept.
         batch_size
             Cells of a minibatch.
         train_size
@@ -102,7 +102,7 @@ class SAUCIE(AutoencoderBaseline):
         order = np.random.default_rng(child_seed(self.seed, SPLITTING)).permutation(len(x))
         n_train = max(1, round(train_size * len(x)))
         train, validation = np.sort(order[:n_train]), np.sort(order[n_train:])
-        with self._seeded(TRAINING):
+        with self._seed_generators(TRAINING):
             fit_saucie(
                 self.module.network,
                 x,
@@ -114,4 +114,4 @@ class SAUCIE(AutoencoderBaseline):
                 max_epochs=max_epochs,
                 batch_size=batch_size,
             )
-        self._trained_on(train, validation)
+        self._mark_trained(train, validation)

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-_FAINT = 0.01
-_TINY = 1e-6
+_OTHER_BATCH_WEIGHT = 0.01
+_EPSILON = 1e-6
 
 
 class SaucieNetwork(nn.Module):
-    """Autoencoder with layers of 512, 256 and 128 units either side of the code.
+    """Autoencoder with layers of 512, 256 and 128 units on both sides of the code.
 
     Parameters
     ----------
@@ -51,10 +51,10 @@ class SaucieNetwork(nn.Module):
 class SaucieModule(AutoencoderModule):
     r"""SAUCIE's autoencoder of log-normalised counts.
 
-    The largest batch is the reference. The error of a cell is its mean squared error over genes; cells of other batches
-    count 0.01 times theirs after each gene has been standardised among the cells of their batch in the minibatch. With
-    cells of batch :math:`b` weighing :math:`n / n_b`, the mean over all cells is the published sum of the means of the
-    batches.
+    The largest batch is the reference. The error of a cell is its mean squared error over genes. For cells of other
+    batches it has weight 0.01, after each gene has been standardised among the cells of their batch in the minibatch.
+    Cells of batch :math:`b` have weight :math:`n / n_b`, so that the mean over all cells is the published sum over
+    batches of their means.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class SaucieModule(AutoencoderModule):
 
     Examples
     --------
-    Cells of the largest batch count as they are. Other batches may be off by a shift of their genes at no cost:
+    For the largest batch a shift of all genes is an error; for other batches it is not, because genes are standardised:
 
     >>> import torch
     >>> from scpareto.bench._methods._saucie._network import SaucieModule
@@ -97,18 +97,20 @@ class SaucieModule(AutoencoderModule):
     def cell_errors(self, output: Tensor, target: Tensor, batch: Tensor) -> Tensor:
         """Error of each cell; see :class:`AutoencoderModule`."""
         errors = output.new_zeros(len(output))
-        for rows, weight, of_batch in batch_errors(output, target, batch, self.reference):
-            errors = errors.masked_scatter(rows, weight * of_batch.mean(1))
+        for rows, weight, batch_error in iterate_batch_errors(output, target, batch, self.reference):
+            errors = errors.masked_scatter(rows, weight * batch_error.mean(1))
         return errors * (self.batch_sizes.sum() / self.batch_sizes.clamp(min=1.0))[batch]
 
 
-def batch_errors(output: Tensor, x: Tensor, batch: Tensor, reference: int) -> Iterator[tuple[Tensor, float, Tensor]]:
-    """Squared errors of the reference as they are, and of each other batch after its genes have been standardised.
+def iterate_batch_errors(
+    output: Tensor, x: Tensor, batch: Tensor, reference: int
+) -> Iterator[tuple[Tensor, float, Tensor]]:
+    """Yield squared errors of the reference, and of each other batch after its genes have been standardised.
 
     Parameters
     ----------
     output, x
-        Reconstruction, and what was to be reconstructed, shape ``(n_cells, n_genes)``.
+        Reconstruction and its target, shape ``(n_cells, n_genes)``.
     batch
         Number of each cell's batch, shape ``(n_cells,)``.
     reference
@@ -116,21 +118,22 @@ def batch_errors(output: Tensor, x: Tensor, batch: Tensor, reference: int) -> It
 
     Yields
     ------
-    Which cells are of a batch, shape ``(n_cells,)``; the weight of the batch, 1 for the reference and 0.01 for others;
-    and errors, shape ``(n_cells_of_batch, n_genes)``. A batch other than the reference with a single cell is left out.
+    Mask of the cells of a batch, shape ``(n_cells,)``; the weight of the batch, 1 for the reference and 0.01 for
+    others; and errors, shape ``(n_cells_of_batch, n_genes)``. Batches with a single cell are left out, except for the
+    reference.
     """
-    own = batch == reference
-    if own.any():
-        yield own, 1.0, (output[own] - x[own]).square()
-    for other in batch[~own].unique():
+    in_reference = batch == reference
+    if in_reference.any():
+        yield in_reference, 1.0, (output[in_reference] - x[in_reference]).square()
+    for other in batch[~in_reference].unique():
         rows = batch == other
         if rows.sum() > 1:
-            yield rows, _FAINT, (_standardised(output[rows]) - _standardised(x[rows])).square()
+            yield rows, _OTHER_BATCH_WEIGHT, (_standardize(output[rows]) - _standardize(x[rows])).square()
 
 
-def _standardised(values: Tensor) -> Tensor:
+def _standardize(values: Tensor) -> Tensor:
     variance, mean = torch.var_mean(values, 0, correction=0)
-    return (values - mean) / (variance + _TINY).sqrt()
+    return (values - mean) / (variance + _EPSILON).sqrt()
 
 
 def _layers(sizes: list[int]) -> nn.Sequential:

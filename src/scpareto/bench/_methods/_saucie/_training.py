@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from scpareto.bench._methods._loop import fit_network
-from scpareto.bench._methods._saucie._network import batch_errors
+from scpareto.bench._methods._fit_network import fit_network
+from scpareto.bench._methods._saucie._network import iterate_batch_errors
 from scpareto.objectives import gaussian, group_sums, squared_distances
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scpareto.bench._methods._saucie._network import SaucieNetwork
 
 _SCALES = (*(10.0**e for e in range(-6, 1)), 5, 10, 15, 20, 25, 30, 35, 100, *(10.0**e for e in range(3, 7)))
-_TINY = 1e-6
+_EPSILON = 1e-6
 
 
 def fit_saucie(
@@ -32,7 +32,7 @@ def fit_saucie(
     max_epochs: int,
     batch_size: int,
 ) -> None:
-    """Train a network on reconstruction and discrepancy, and keep the state that was best on the validation cells.
+    """Train a network on reconstruction and discrepancy, and keep the best state by the validation cells.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def fit_saucie(
     batch
         Number of each cell's batch, shape ``(n_cells,)``.
     reference
-        Number of the batch whose reconstruction counts as it is.
+        Number of the reference batch.
     train, validation
         Rows of the cells.
     weight, max_epochs, batch_size
@@ -60,30 +60,31 @@ def fit_saucie(
 
     def loss(rows: Tensor) -> Tensor:
         codes, output = network(x[rows])
-        fit = reconstruction(output, x[rows], batch[rows], reference)
-        return fit + weight * discrepancy(codes, batch[rows], n_batches)
+        fit = compute_reconstruction_error(output, x[rows], batch[rows], reference)
+        return fit + weight * compute_discrepancy(codes, batch[rows], n_batches)
 
-    learner = torch.optim.Adam(network.parameters(), lr=1e-3)
-    fit_network(network, loss, learner, train, validation, max_epochs=max_epochs, batch_size=batch_size)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    fit_network(network, loss, optimizer, train, validation, max_epochs=max_epochs, batch_size=batch_size)
 
 
-def reconstruction(output: Tensor, x: Tensor, batch: Tensor, reference: int) -> Tensor:
-    """Squared error of the reference, and of the standardised genes of the other batches with weight 0.01."""
+def compute_reconstruction_error(output: Tensor, x: Tensor, batch: Tensor, reference: int) -> Tensor:
+    """Return the squared error of the reference plus 0.01 times that of the other batches' standardised genes."""
     total = output.new_zeros(())
-    for _, weight, errors in batch_errors(output, x, batch, reference):
+    for _, weight, errors in iterate_batch_errors(output, x, batch, reference):
         total = total + weight * errors.mean()
     return total
 
 
-def discrepancy(codes: Tensor, batch: Tensor, n_batches: int) -> Tensor:
-    r"""Mean over batches of the discrepancy of each from all others.
+def compute_discrepancy(codes: Tensor, batch: Tensor, n_batches: int) -> Tensor:
+    r"""Compute the mean over batches of the discrepancy of each batch from all others.
 
     .. math:: | \overline{k_{bb}} + \overline{k_{rr}} - 2 \overline{k_{br}} |, \qquad
         k = \frac{1}{19} \sum_v \exp\left( -\frac{d^2}{2 v \max d^2} \right)
 
-    with means over all pairs, themselves included. Batches with less than two cells on either side count 0.
+    with means over all pairs, also of a cell with itself. A batch counts 0 if it or its complement has fewer than two
+    cells.
     """
-    largest = squared_distances(codes, codes).max().clamp(min=_TINY)
+    largest = squared_distances(codes, codes).max().clamp(min=_EPSILON)
     sums = group_sums(partial(gaussian, variances=_SCALES), (codes / largest.sqrt())[None], batch, n_batches)
     counts = torch.bincount(batch, minlength=n_batches).to(codes.dtype)
     rest = len(codes) - counts

@@ -1,4 +1,4 @@
-"""Integration by anchors between canonical components, as in Seurat's third version."""
+"""Integrate batches by anchors in canonical components, as Seurat v3 does."""
 
 from scpareto.bench._methods._seurat._method import seurat_cca
 

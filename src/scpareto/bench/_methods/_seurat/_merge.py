@@ -1,4 +1,4 @@
-"""Batches merged along a tree, each cell moved by the anchors around it."""
+"""Merge batches along a tree, and correct each cell by the anchors around it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
-from scpareto.bench._cells import components_of
-from scpareto.bench._methods._neighbors import nearest
+from scpareto.bench._cells import compute_components
+from scpareto.bench._methods._neighbors import find_neighbors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from scpareto.bench._methods._seurat._anchors import Anchors
 
 
-def merge_order(sizes: list[int], n_anchors: Mapping[tuple[int, int], int]) -> list[tuple[list[int], list[int]]]:
-    """Find which groups of batches are merged, one after the other.
+def find_merge_order(sizes: list[int], n_anchors: Mapping[tuple[int, int], int]) -> list[tuple[list[int], list[int]]]:
+    """Find the order in which groups of batches are merged.
 
-    Complete linkage of the batches, whose distance is the size of the smaller one divided by the number of anchors.
+    Uses complete linkage; the distance of two batches is the size of the smaller one divided by the number of anchors.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def merge_order(sizes: list[int], n_anchors: Mapping[tuple[int, int], int]) -> l
     """
     distances = np.zeros((len(sizes), len(sizes)))
     for (a, b), number in n_anchors.items():
-        # Without any anchor: farther than any two batches with one.
+        # A pair without anchors is more distant than any pair with an anchor.
         distances[a, b] = distances[b, a] = min(sizes[a], sizes[b]) / max(number, 0.5)
     groups: dict[int, list[int]] = {i: [i] for i in range(len(sizes))}
     merges = []
@@ -49,7 +49,7 @@ def merge_order(sizes: list[int], n_anchors: Mapping[tuple[int, int], int]) -> l
     return merges
 
 
-def anchor_weights(
+def compute_anchor_weights(
     cells: NDArray,
     anchor_cells: NDArray[np.int64],
     scores: NDArray[np.float64],
@@ -57,10 +57,10 @@ def anchor_weights(
     k_weight: int = 100,
     sd: float = 1.0,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    r"""Anchors by which each cell is moved, and their weights.
+    r"""Return the anchors that correct each cell, and their weights.
 
-    With :math:`k` anchors, walked through from the nearest anchored cell :math:`i` on, and :math:`D` the distance of a
-    cell to the anchored cell relative to the farthest of the :math:`k`,
+    The :math:`k` anchors of a cell are those of the nearest anchored cells. With the distance :math:`D` of a cell to an
+    anchored cell :math:`i`, relative to the farthest of the :math:`k`, and the score :math:`S` of an anchor,
 
     .. math::
         w_{ct} \propto 1 - \exp\left( -\frac{(1 - D_{ci_t}) S_t}{(2 / \mathrm{sd})^2} \right) .
@@ -74,7 +74,7 @@ def anchor_weights(
     scores
         Scores of the anchors in [0, 1].
     k_weight
-        Anchors of a cell; fewer where there are fewer.
+        Number of anchors of a cell; fewer if there are fewer.
     sd
         Width of the kernel.
 
@@ -83,25 +83,25 @@ def anchor_weights(
     Anchors ``(n_cells, k)`` and weights ``(n_cells, k)``; weights of a cell sum to 1.
     """
     k = min(k_weight, len(anchor_cells))
-    anchored, place = np.unique(anchor_cells, return_inverse=True)
-    of_cell = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
-    near, distances = nearest(cells, cells[anchored], min(k_weight, len(anchored)))
+    anchored, position = np.unique(anchor_cells, return_inverse=True)
+    anchors_at = np.split(np.argsort(position, kind="stable"), np.cumsum(np.bincount(position))[:-1])
+    neighbors, distances = find_neighbors(cells, cells[anchored], min(k_weight, len(anchored)))
     farthest = distances[:, -1:]
     closeness = 1 - distances / np.where(farthest > 0, farthest, 1.0)
     chosen = np.zeros((len(cells), k), dtype=np.int64)
     weights = np.zeros((len(cells), k))
     for c in range(len(cells)):
-        own = np.concatenate([of_cell[i] for i in near[c]])[:k]
-        close = np.repeat(closeness[c], [len(of_cell[i]) for i in near[c]])[:k]
-        weight = 1 - np.exp(-close * scores[own] / (2 / sd) ** 2)
-        chosen[c, : len(own)] = own
-        # All anchors at the same distance, or with score 0: each counts the same.
-        weights[c, : len(own)] = weight / weight.sum() if weight.sum() > 0 else 1 / len(own)
+        anchors_of_cell = np.concatenate([anchors_at[i] for i in neighbors[c]])[:k]
+        closeness_of_anchors = np.repeat(closeness[c], [len(anchors_at[i]) for i in neighbors[c]])[:k]
+        weight = 1 - np.exp(-closeness_of_anchors * scores[anchors_of_cell] / (2 / sd) ** 2)
+        chosen[c, : len(anchors_of_cell)] = anchors_of_cell
+        # If all anchors have the same distance or score 0, they get equal weights.
+        weights[c, : len(anchors_of_cell)] = weight / weight.sum() if weight.sum() > 0 else 1 / len(anchors_of_cell)
     return chosen, weights
 
 
 class Merger:
-    """Expression of the batches, corrected group by group.
+    """Correct the expression of the batches, group by group.
 
     Parameters
     ----------
@@ -110,9 +110,9 @@ class Merger:
     anchors
         Anchors of each pair of batches.
     k_weight
-        Anchors that a cell is moved by.
+        Number of anchors that correct a cell.
     n_components
-        Principal components in which its anchors are sought.
+        Number of principal components in which the nearest anchored cells are found.
     seed
         Seed of the components.
     """
@@ -133,37 +133,41 @@ class Merger:
         self._seed = seed
 
     def merge(self, reference: list[int], query: list[int]) -> None:
-        """Move the cells of the query towards the reference, which stays as it is.
+        """Correct the cells of the query towards the reference, which does not change.
 
-        A query without anchors to the reference stays as it is too.
+        A query without anchors to the reference does not change either.
         """
-        in_reference, in_query, scores = self._between(reference, query)
+        reference_rows, query_rows, scores = self._find_anchors_between(reference, query)
         if not len(scores):
             return
-        fixed = np.concatenate([self.expression[i] for i in reference])
-        moving = np.concatenate([self.expression[i] for i in query])
-        components = components_of(np.concatenate([fixed, moving]), seed=self._seed, scale=True)
-        positions = components[len(fixed) :, : self._n_components]
-        chosen, weights = anchor_weights(positions, in_query, scores, k_weight=self._k_weight)
-        vectors = moving[in_query] - fixed[in_reference]
-        moved = np.stack([w @ vectors[c] for c, w in zip(chosen, weights, strict=True)])
-        parts = np.split(moving - moved, np.cumsum([len(self.expression[i]) for i in query])[:-1])
+        reference_expression = np.concatenate([self.expression[i] for i in reference])
+        query_expression = np.concatenate([self.expression[i] for i in query])
+        components = compute_components(
+            np.concatenate([reference_expression, query_expression]), seed=self._seed, scale=True
+        )
+        positions = components[len(reference_expression) :, : self._n_components]
+        chosen, weights = compute_anchor_weights(positions, query_rows, scores, k_weight=self._k_weight)
+        vectors = query_expression[query_rows] - reference_expression[reference_rows]
+        shifts = np.stack([w @ vectors[c] for c, w in zip(chosen, weights, strict=True)])
+        parts = np.split(query_expression - shifts, np.cumsum([len(self.expression[i]) for i in query])[:-1])
         for i, part in zip(query, parts, strict=True):
             self.expression[i] = part
 
-    def _between(
+    def _find_anchors_between(
         self, reference: list[int], query: list[int]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """Anchors between any batch of one group and any of the other, as rows of the joined groups."""
+        """Return the anchors between the batches of two groups, as rows of the concatenated groups."""
         start: dict[int, int] = {}
         for group in (reference, query):
             ends = np.cumsum([0, *(len(self.expression[i]) for i in group)])
             start |= dict(zip(group, ends, strict=False))
-        found: tuple[list[NDArray], list[NDArray], list[NDArray]] = ([], [], [])
+        collected: tuple[list[NDArray], list[NDArray], list[NDArray]] = ([], [], [])
         for i in reference:
             for j in query:
                 pair = self._anchors[min(i, j), max(i, j)]
-                own, other = (pair.a, pair.b) if i < j else (pair.b, pair.a)
-                for part, values in zip(found, (own + start[i], other + start[j], pair.score), strict=True):
-                    part.append(values)
-        return np.concatenate(found[0]), np.concatenate(found[1]), np.concatenate(found[2])
+                reference_rows, query_rows = (pair.a, pair.b) if i < j else (pair.b, pair.a)
+                for list_of_parts, values in zip(
+                    collected, (reference_rows + start[i], query_rows + start[j], pair.score), strict=True
+                ):
+                    list_of_parts.append(values)
+        return np.concatenate(collected[0]), np.concatenate(collected[1]), np.concatenate(collected[2])

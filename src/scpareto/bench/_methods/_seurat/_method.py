@@ -1,4 +1,4 @@
-"""Integration by anchors between canonical components, as in Seurat's third version."""
+"""Integrate batches by anchors in canonical components, as Seurat v3 does."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scpareto.bench._cells import components_of
+from scpareto.bench._cells import compute_components
 from scpareto.bench._methods._seurat._anchors import find_anchors
-from scpareto.bench._methods._seurat._genes import integration_genes
-from scpareto.bench._methods._seurat._merge import Merger, merge_order
+from scpareto.bench._methods._seurat._genes import select_integration_genes
+from scpareto.bench._methods._seurat._merge import Merger, find_merge_order
 from scpareto.bench._registry import Knob, register_method
 
 if TYPE_CHECKING:
@@ -40,21 +40,21 @@ def seurat_cca(
     k_score: int = 30,
     k_weight: int = 100,
 ) -> NDArray:
-    """Mutual neighbours in canonical components of every pair of batches; batches are merged along a tree.
+    """Find mutual neighbours in canonical components of every pair of batches, and merge batches along a tree.
 
     Parameters
     ----------
     cells
         The cells.
     n_features
-        Genes that are integrated, those that vary within most batches; all where there are fewer.
+        Number of genes to integrate, those that vary within most batches; all if there are fewer.
     n_components
         Canonical components of a pair, and principal components of the corrected expression.
     k_anchor, k_filter, k_score
-        Neighbours that find anchors, keep them and score them; see
+        Numbers of neighbours to find, filter and score anchors; see
         :func:`scpareto.bench._methods._seurat._anchors.find_anchors`.
     k_weight
-        Anchors that a cell is moved by.
+        Number of anchors that correct a cell.
 
     Returns
     -------
@@ -62,14 +62,14 @@ def seurat_cca(
 
     Notes
     -----
-    Batches below 200 cells have their anchors neither filtered nor refused. Decompositions are exact up to rounding,
-    where Seurat's are those of irlba.
+    In batches with fewer than 200 cells anchors are not filtered. Decompositions are exact up to rounding; Seurat uses
+    approximate ones by irlba.
 
     References
     ----------
     :cite:p:`Stuart2019`.
     """
-    return components_of(
+    return compute_components(
         seurat_correct(
             cells,
             n_features=n_features,
@@ -94,30 +94,32 @@ def seurat_correct(
     k_score: int = 30,
     k_weight: int = 100,
 ) -> NDArray:
-    """Corrected log-normalised expression of the integration genes, shape ``(n_cells, n_features)``.
+    """Return corrected log-normalised expression of the integration genes, shape ``(n_cells, n_features)``.
 
-    The batch with which merging begins keeps its expression. Arguments as in :func:`seurat_cca`.
+    The first reference of the merge order keeps its expression. Arguments as in :func:`seurat_cca`.
     """
-    genes = integration_genes(cells, n_features)
+    genes = select_integration_genes(cells, n_features)
     expression = cells.log_normalised[:, genes].toarray().astype(np.float64)
     rows = [cells.rows(batch) for batch in cells.batches]
-    parts = [expression[own] for own in rows]
+    by_batch = [expression[batch_rows] for batch_rows in rows]
     anchors = {}
-    for a in range(len(parts)):
-        for b in range(a + 1, len(parts)):
+    for a in range(len(by_batch)):
+        for b in range(a + 1, len(by_batch)):
             anchors[a, b] = find_anchors(
-                parts[a],
-                parts[b],
+                by_batch[a],
+                by_batch[b],
                 n_components=n_components,
                 k_anchor=k_anchor,
                 k_filter=k_filter,
                 k_score=k_score,
                 seed=cells.seed,
             )
-    merger = Merger(parts, anchors, k_weight=k_weight, n_components=n_components, seed=cells.seed)
-    for reference, query in merge_order([len(p) for p in parts], {pair: len(found) for pair, found in anchors.items()}):
+    merger = Merger(by_batch, anchors, k_weight=k_weight, n_components=n_components, seed=cells.seed)
+    for reference, query in find_merge_order(
+        [len(p) for p in by_batch], {pair: len(pair_anchors) for pair, pair_anchors in anchors.items()}
+    ):
         merger.merge(reference, query)
     corrected = np.empty_like(expression)
-    for own, part in zip(rows, merger.expression, strict=True):
-        corrected[own] = part
+    for batch_rows, corrected_batch in zip(rows, merger.expression, strict=True):
+        corrected[batch_rows] = corrected_batch
     return corrected

@@ -1,4 +1,4 @@
-"""Global generators that libraries draw from, seeded for a block and put back afterwards."""
+"""Seed the global random generators that libraries use, and restore them afterwards."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def reproducible(seed: int) -> Iterator[None]:
-    """Run a block with the generators of Python, NumPy and PyTorch seeded, then put them back.
+def seed_generators(seed: int) -> Iterator[None]:
+    """Seed the generators of Python, NumPy and PyTorch for a block, then restore them.
 
     Parameters
     ----------

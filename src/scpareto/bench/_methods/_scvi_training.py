@@ -1,4 +1,4 @@
-"""What keeps trainings of scvi-tools silent and out of the working folder."""
+"""Arguments and context that keep trainings of scvi-tools silent and write no files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ TRAINER: dict[str, Any] = {
     "devices": 1,
 }
 _PATIENCE = 45  # epochs, as in scvi-tools
-_LOUD = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda", "scvi")
+_SILENCED_LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda", "scvi")
 
 
-def stopping() -> dict[str, Any]:
-    """Arguments of a training that stop it as scvi-tools does, but without a word on the screen."""
+def early_stopping() -> dict[str, Any]:
+    """Return training arguments for the early stopping of scvi-tools, without output."""
     from lightning.pytorch.callbacks import EarlyStopping
 
     return {
@@ -32,10 +32,10 @@ def stopping() -> dict[str, Any]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_training() -> Iterator[None]:
     """Silence banners and warnings of trainings for a block."""
-    levels = {name: logging.getLogger(name).level for name in _LOUD}
-    for name in _LOUD:
+    levels = {name: logging.getLogger(name).level for name in _SILENCED_LOGGERS}
+    for name in _SILENCED_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():

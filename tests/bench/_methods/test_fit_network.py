@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from scpareto.bench._methods._loop import fit_network
+from scpareto.bench._methods._fit_network import fit_network
 
 
 class Line(nn.Module):

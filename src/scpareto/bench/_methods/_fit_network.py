@@ -1,4 +1,4 @@
-"""A training loop for small networks on minibatches cut from tensors in memory."""
+"""Training loop for small networks on minibatches of tensors in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
-_CLIP = 10.0
+_MAX_GRADIENT_NORM = 10.0
 
 
 def fit_network(
@@ -31,7 +31,7 @@ def fit_network(
     patience: int = 30,
     after_epoch: Callable[[int], bool] | None = None,
 ) -> int:
-    """Minimise a loss, and keep the state of the best epoch where there are validation cells.
+    """Minimise a loss, and keep the state of the best epoch if there are validation cells.
 
     Parameters
     ----------
@@ -40,21 +40,21 @@ def fit_network(
     loss
         Takes rows of cells, shape ``(n_rows,)``, and returns a scalar.
     optimizer
-        Of whatever is to be learned.
+        Optimiser of the trained parameters.
     train, validation
-        Rows of the cells. Without validation cells all epochs are run, unless ``after_epoch`` ends them.
+        Rows of the cells. Without validation cells all epochs are run, unless ``after_epoch`` stops the training.
     max_epochs
-        Epochs at most.
+        Largest number of epochs.
     batch_size
-        Cells of a minibatch; minibatches are of equal size up to one cell.
+        Cells of a minibatch; the sizes of minibatches differ by one cell at most.
     patience
-        Epochs without a better validation loss after which training stops.
+        Training stops after as many epochs without a better validation loss.
     after_epoch
-        Called with the number of epochs that are done; True ends the training.
+        Called with the number of finished epochs; True stops the training.
 
     Returns
     -------
-    Number of epochs that were run.
+    Number of epochs.
 
     Raises
     ------
@@ -65,20 +65,20 @@ def fit_network(
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for epoch in range(1, max_epochs + 1):
         network.train()
-        parts = max(1, math.ceil(len(train) / batch_size))
-        for rows in train[torch.randperm(len(train))].tensor_split(parts):
+        n_minibatches = max(1, math.ceil(len(train) / batch_size))
+        for rows in train[torch.randperm(len(train))].tensor_split(n_minibatches):
             optimizer.zero_grad(set_to_none=True)
             value = loss(rows)
             if not torch.isfinite(value):
                 raise RuntimeError(f"the loss is {float(value)} in epoch {epoch}: training diverged.")
             value.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, _CLIP)
+            torch.nn.utils.clip_grad_norm_(parameters, _MAX_GRADIENT_NORM)
             optimizer.step()
         network.eval()
         if validation is not None and len(validation):
             with torch.no_grad():
-                held_out = float(loss(validation))
-            best.offer(held_out, lambda: copy.deepcopy(network.state_dict()))
+                validation_loss = float(loss(validation))
+            best.offer(validation_loss, lambda: copy.deepcopy(network.state_dict()))
             if best.has_given_up:
                 break
         if after_epoch is not None and after_epoch(epoch):
