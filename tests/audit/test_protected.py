@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scpareto.audit import Frame, judge_condition
-from scpareto.audit._protected import design_of
+from scpareto.audit._protected import classify_design
 from scpareto.metrics import shared_populations
 
 N_TYPES = 3
@@ -88,7 +88,7 @@ def test_a_handful_of_cells_of_another_condition_does_not_make_a_design():
     batch = np.repeat(["a", "b"], 100)
     condition = np.where(batch == "a", "ctrl", "stim").astype(object)
     condition[:3] = "stim"
-    assert design_of(condition.astype(str), batch) == "confounded"
+    assert classify_design(condition.astype(str), batch) == "confounded"
 
 
 def test_a_condition_without_effect_has_no_percentage_and_no_alarm():

@@ -120,7 +120,7 @@ def test_a_condition_that_is_the_batch_is_said_before_all_else(cells):
     record = adata.uns["scpareto"]["judge"]
     assert record["sentence"].startswith("site and batch are the same partition of the cells")
     assert table["site_kept"].isna().all()
-    assert any("nothing in these data can tell one from the other" in note for note in record["notes"])
+    assert any("these data cannot separate the two" in note for note in record["notes"])
 
 
 def test_labels_name_populations_and_losses_and_add_scib(cells):

@@ -1,4 +1,4 @@
-"""Over-correction, seen without labels: differences within batches that a stronger correction has erased."""
+"""Over-correction alarm without labels: differences within batches that a stronger correction has erased."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
     from scpareto.metrics import ContrastRetention
 
-_CERTAINTY = 2.0
-"""A loss counts as far as it exceeds this many of its standard errors."""
-_LEAST_CONTRAST = 0.4
-"""A contrast that no less corrected point shows clearly is one between noise and noise."""
+_N_STANDARD_ERRORS = 2.0
+"""Standard errors that are subtracted from a loss."""
+_MIN_CONTRAST = 0.4
+"""A contrast counts only if some less corrected point shows more than this; otherwise it is noise."""
 ALARM_AT, ALARM_WIDTH = 0.07, 0.02
-"""Loss at which the alarm is one half, and how fast it rises; settled on simulated designs."""
+"""Loss at which the alarm is one half, and the width of its rise; chosen on simulated designs."""
 
 
 def compute_contrast_losses(kept: Sequence[ContrastRetention], correction: ArrayLike) -> NDArray[np.float64]:
-    r"""Share of each contrast that a point has certainly lost against the best of the less corrected ones.
+    r"""Compute the share of each contrast that a point has lost against the best less corrected point.
 
     Parameters
     ----------
     kept
-        What each point keeps of the same contrasts, judged on the same cells, see
+        Retention of the same contrasts at each point, judged on the same cells, see
         :func:`scpareto.metrics.contrast_retention`.
     correction
         How strongly each point is corrected, shape ``(n_points,)``, for example its preference for the nuisance.
@@ -45,7 +45,7 @@ def compute_contrast_losses(kept: Sequence[ContrastRetention], correction: Array
     Notes
     -----
     With value :math:`v` of point :math:`p`, :math:`r` the less corrected point of largest value, and :math:`s` the
-    standard error of their difference, over the cells that both were judged by,
+    standard error of their difference, over the cells on which both were judged,
 
     .. math:: \max\left(0,\ \frac{v_r - v_p - 2 s}{v_r}\right) .
 
@@ -69,30 +69,30 @@ def compute_contrast_losses(kept: Sequence[ContrastRetention], correction: Array
         raise ValueError(f"correction has shape {strength.shape} but there are {len(kept)} points; give one for each.")
     value = np.array([one.value for one in kept]).reshape(len(kept), -1)
     lost = np.zeros_like(value)
-    known = np.where(np.isfinite(value), value, -np.inf)
+    finite_value = np.where(np.isfinite(value), value, -np.inf)
     for point in range(len(kept)):
         weaker = np.flatnonzero(strength < strength[point])
         if not len(weaker):
             continue
-        best = weaker[known[weaker].argmax(axis=0)]
-        for column in np.flatnonzero(known[best, np.arange(value.shape[1])] > _LEAST_CONTRAST):
+        best = weaker[finite_value[weaker].argmax(axis=0)]
+        for column in np.flatnonzero(finite_value[best, np.arange(value.shape[1])] > _MIN_CONTRAST):
             reference = kept[best[column]]
             pairs = zip(
                 reference.shown[column], kept[point].shown[column], reference.n_independent[column], strict=True
             )
             error = np.sqrt(sum((before - after).var() / number for before, after, number in pairs))
             drop = reference.value[column] - value[point, column]
-            lost[point, column] = np.clip((drop - _CERTAINTY * error) / reference.value[column], 0, 1)
+            lost[point, column] = np.clip((drop - _N_STANDARD_ERRORS * error) / reference.value[column], 0, 1)
     return lost
 
 
 def compute_alarm(lost: ArrayLike) -> NDArray[np.float64]:
-    r"""Over-correction alarm of each point, in [0, 1]; above one half the point should not be trusted.
+    r"""Compute the over-correction alarm of each point, in [0, 1]; above one half the point should not be trusted.
 
     Parameters
     ----------
     lost
-        Of :func:`compute_contrast_losses`, shape ``(n_points, n_contrasts)``.
+        Result of :func:`compute_contrast_losses`, shape ``(n_points, n_contrasts)``.
 
     Returns
     -------

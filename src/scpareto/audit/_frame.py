@@ -1,4 +1,4 @@
-"""What is fixed before anything is judged: cells, a batch-blind reference, shared populations, gene programmes."""
+"""What all embeddings are judged by: cells, an uncorrected reference, shared populations and gene programmes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from scpareto.metrics import Programmes, SharedPopulations
 
 _N_CLUSTERS = 12
-"""Clusters of each batch that populations are matched from, where one resolution is used: the middle of three."""
+"""Clusters of each batch if populations are matched at one resolution only: the middle of three."""
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """What all embeddings of the same cells are judged by.
+    """Data that all embeddings of the same cells are judged by.
 
-    Equal cells and seeds give equal frames, and equal codes then equal numbers, in whatever company they are judged.
+    Equal cells and seeds give equal frames. Equal codes then get equal numbers, whatever other embeddings are judged.
 
     Attributes
     ----------
@@ -35,9 +35,9 @@ class Frame:
         Batch of each cell, shape ``(n_cells,)``.
     components
         Principal components of the log-normalised expression of the used genes, shape ``(n_cells, n_components)``: the
-        reference that nothing has corrected.
+        uncorrected reference.
     populations
-        Populations that batches share, at one or three resolutions; empty where there are none.
+        Populations that batches share, at one or three resolutions; empty if there are none.
     programmes
         Scores of gene programmes in two halves of the counts; None without counts.
     counts
@@ -47,7 +47,7 @@ class Frame:
     sample
         Sample of each cell; None if unknown.
     covariates
-        Values of each cell that explain differences away, such as doublet scores, by name.
+        Covariates of each cell that may explain differences, such as doublet scores, by name.
     thorough
         Whether all kinds of probes are used.
     seed
@@ -55,7 +55,7 @@ class Frame:
     reason
         Why there are no populations.
     memory
-        What probes have found so far; equal codes are probed once.
+        Cache of probe results; equal codes are probed once.
     """
 
     batch: NDArray[Any]
@@ -78,7 +78,7 @@ class Frame:
 
     @property
     def confident_labels(self) -> NDArray[np.int64] | None:
-        """The same, -1 also where a match is weak, which may be one of related types of which each batch has one."""
+        """The same, -1 also where a match is weak: each batch may then hold one of two related types."""
         return self.populations[len(self.populations) // 2].confident_labels if self.populations else None
 
 
@@ -95,7 +95,7 @@ def build_frame(
     thorough: bool = False,
     seed: int = 0,
 ) -> Frame:
-    """Find what embeddings of some cells are judged by.
+    """Build the frame that embeddings of some cells are judged by.
 
     Parameters
     ----------
@@ -112,29 +112,29 @@ def build_frame(
     sample
         Sample of each cell, shape ``(n_cells,)``.
     covariates
-        Values of each cell that explain differences away, by name.
+        Covariates of each cell that may explain differences, by name.
     thorough
         Whether to use all resolutions and kinds of probes.
     seed
         Seed of everything that is drawn.
     """
-    # Of the genes that the embeddings have used: what they never saw they cannot have lost.
+    # Only genes that the embeddings have used, since they cannot have lost what they never saw.
     normal = _log_normalised(expression) if is_counts else expression
-    of_genes = normal if used_genes is None else normal[:, used_genes]
-    components = principal_components(of_genes, counts=False, seed=seed)
-    levels = np.asarray(batch)
-    found = (
-        populations_at_resolutions(components, levels, seed=seed)
+    used = normal if used_genes is None else normal[:, used_genes]
+    components = principal_components(used, counts=False, seed=seed)
+    batches = np.asarray(batch)
+    resolutions = (
+        populations_at_resolutions(components, batches, seed=seed)
         if thorough
-        else (shared_populations(components, levels, n_clusters=_N_CLUSTERS, seed=seed),)
+        else (shared_populations(components, batches, n_clusters=_N_CLUSTERS, seed=seed),)
     )
-    populations = tuple(at for at in found if (at.labels >= 0).any())
+    populations = tuple(shared_at for shared_at in resolutions if (shared_at.labels >= 0).any())
     reason = (
         ""
         if populations
         else (
-            "No population is shared: no cluster of a batch has a counterpart in another one. What differs between "
-            "batches cannot be told from what differs between their cells."
+            "No population is shared: no cluster of a batch has a counterpart in another one. Batch effects cannot be "
+            "separated from differences between the cells of the batches."
         )
     )
     programmes = None
@@ -157,7 +157,7 @@ def build_frame(
 
 
 def log_expression(expression: Any, *, is_counts: bool, genes: Sequence[int] | None = None) -> Any:
-    """Return log-normalised expression, of all genes or, dense, of some, shape ``(n_cells, n_genes)``.
+    """Return log-normalised expression of all genes, or as a dense array of some, shape ``(n_cells, n_genes)``.
 
     Parameters
     ----------
@@ -170,8 +170,8 @@ def log_expression(expression: Any, *, is_counts: bool, genes: Sequence[int] | N
     """
     if genes is None:
         return _log_normalised(expression) if is_counts else expression
-    own = expression[:, list(genes)]
-    values = np.asarray(own.toarray() if sparse.issparse(own) else own, dtype=np.float64)
+    selected = expression[:, list(genes)]
+    values = np.asarray(selected.toarray() if sparse.issparse(selected) else selected, dtype=np.float64)
     if not is_counts:
         return values
     total = np.asarray(expression.sum(axis=1), dtype=np.float64).reshape(-1, 1)
@@ -179,7 +179,7 @@ def log_expression(expression: Any, *, is_counts: bool, genes: Sequence[int] | N
 
 
 def _log_normalised(counts: Any) -> Any:
-    """Copy of counts, normalised to 10,000 a cell over all genes and log-transformed."""
+    """Return a copy of counts, normalised to 10,000 per cell over all genes and log-transformed."""
     depth = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     scale = (1e4 / np.where(depth > 0, depth, 1)).astype(np.float32)
     if not sparse.issparse(counts):

@@ -1,4 +1,4 @@
-"""What one set of codes leaks and keeps, measured on test cells."""
+"""Batch information and preserved neighbourhoods of one set of codes, measured on test cells."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def judge_codes(
     n_bootstrap: int = 200,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Measure on test cells what codes leak about batch and what they keep of expression.
+    """Measure on test cells how much batch information codes hold and how much of the expression they keep.
 
-    Both the posterior mean, which users read, and a posterior sample, which training critics see, are judged: an
-    encoder can hide batch below its own noise, where only the mean shows it.
+    Both the posterior mean, which users read, and a posterior sample, which training critics see, are judged, because
+    an encoder can hide the batch below its own noise, so that only the mean shows it.
 
     Parameters
     ----------
     mean
         Posterior mean of all cells, shape ``(n_cells, n_latent)``.
     sample
-        One posterior sample of all cells, shape ``(n_cells, n_latent)``; None for codes without a posterior, of which
-        then only the columns of the mean are given.
+        One posterior sample of all cells, shape ``(n_cells, n_latent)``; None for codes without a posterior, which then
+        get only the columns of the mean.
     batch
         Batch (or other nuisance) of all cells, shape ``(n_cells,)``.
     test_indices
         Rows of the test cells. Only these are scored; the probes may also train on the others.
     expression
-        Reference representation of all cells, shape ``(n_cells, n_components)``, as a rule principal components of
+        Reference representation of all cells, shape ``(n_cells, n_components)``, usually principal components of
         log-normalised expression. Without it there is no retention.
     n_bootstrap
         Bootstrap samples of the intervals.
@@ -87,7 +87,7 @@ def judge_codes(
     columns: dict[str, float] = {}
     for name, codes in arrays.items():
         if len(np.unique(labels[test])) < 2:
-            # Where the nuisance is continuous there may be one batch, of which nothing can leak.
+            # With a continuous nuisance there may be a single batch, so that there is no information about it.
             columns |= dict.fromkeys((f"leakage_{name}", f"leakage_{name}_low", f"leakage_{name}_high"), float("nan"))
             columns[f"nn_{name}"] = float("nan")
             continue
@@ -103,10 +103,10 @@ def judge_codes(
         columns[f"leakage_{name}_low"] = probe.low
         columns[f"leakage_{name}_high"] = probe.high
         columns[f"nn_{name}"] = nn_mutual_information(codes[test], labels[test], seed=seed)
-    several = len(np.unique(labels[test])) > 1
+    has_batches = len(np.unique(labels[test])) > 1
     k = min(_ENTROPY_NEIGHBORS, max(1, int(test.sum()) // 4))
     columns["batch_entropy"] = (
-        batch_entropy(arrays["mean"][test], labels[test], n_neighbors=k, seed=seed) if several else float("nan")
+        batch_entropy(arrays["mean"][test], labels[test], n_neighbors=k, seed=seed) if has_batches else float("nan")
     )
     columns["retention"] = (
         float("nan")

@@ -24,18 +24,18 @@ COMPONENTS = "components"
 
 @dataclass(frozen=True, eq=False)
 class JudgeResult:
-    """What was found of embeddings of the same cells.
+    """Judgement of embeddings of the same cells.
 
     Attributes
     ----------
     left
-        What is left of the batch; None where batches share no population.
+        Batch information that is left; None if batches share no population.
     kept
-        What is kept of the structure; None without counts.
+        Structure that is kept; None without counts.
     lost
-        Differences between cells that are lost; None without counts.
+        Lost differences between groups of cells; None without counts.
     parts
-        What is left and kept in further sets of cells, by name.
+        Batch left and structure kept in further sets of cells, by name.
     """
 
     left: BatchLeft | None
@@ -68,22 +68,22 @@ def judge_embeddings(
     codes, graphs
         Codes, shape ``(n_cells, n_latent)``, and neighbour graphs, shape ``(n_cells, n_cells)``, by name.
     whole_graphs
-        Whether graphs hold all neighbours of the cells, and not only those in a sample. Structure is judged by all
-        neighbours; where cells are a sample of a graph's, or are too many to judge all, graphs have ``graph_mixing``
-        alone.
+        Whether graphs hold all neighbours of the cells, and not only those in a sample. Judging structure needs all
+        neighbours: if cells are a sample of those in a graph, or too many to judge all of them, graphs have only
+        ``graph_mixing``.
     reference
-        Name of the codes that ``batch_left`` is a share of; by default the components of the frame.
+        Name of the codes that ``batch_left`` is relative to; by default the components of the frame.
     alarm_reference
         Name of the embedding that losses are measured against; None for ``reference``.
     parts
-        Rows of further sets of cells by name, for example those that no training has seen: the same probes and
-        neighbours, summed up for these alone. The alarm looks at all cells.
+        Rows of further sets of cells by name, for example cells that no training has seen. The same probes and
+        neighbours are averaged over these cells alone. The alarm uses all cells.
     batch_left_only
-        Names of parts of which only what is left is judged, not what is kept.
+        Names of parts for which only the batch left is computed, not the structure kept.
     marginal
         Whether to measure information about the batch across populations, too.
     alarm
-        Whether to look for lost differences.
+        Whether to search for lost differences.
     n_bootstrap
         Draws of the intervals.
     """
@@ -106,23 +106,23 @@ def judge_embeddings(
             n_bootstrap=n_bootstrap,
             seed=frame.seed,
         )
-    of_parts = left.parts if left is not None else {}
+    left_of_parts = left.parts if left is not None else {}
     if frame.programmes is None:
         return JudgeResult(
-            left, None, None, {name: JudgeResult(of_parts.get(name), None, None) for name in parts or {}}
+            left, None, None, {name: JudgeResult(left_of_parts.get(name), None, None) for name in parts or {}}
         )
-    everything = dict(judged)
+    all_embeddings = dict(judged)
     if whole_graphs and len(frame.programmes.rows) == len(frame.batch):
-        everything |= dict(graphs or {})
+        all_embeddings |= dict(graphs or {})
     options: dict[str, Any] = {"sample": frame.sample, "n_bootstrap": n_bootstrap, "seed": frame.seed}
-    of_structure = {name: rows for name, rows in (parts or {}).items() if name not in batch_left_only}
-    kept = structure_kept(everything, frame.programmes, parts=of_structure, **options)
-    others = {name: JudgeResult(of_parts.get(name), kept.parts.get(name), None) for name in parts or {}}
+    structure_parts = {name: rows for name, rows in (parts or {}).items() if name not in batch_left_only}
+    kept = structure_kept(all_embeddings, frame.programmes, parts=structure_parts, **options)
+    results_of_parts = {name: JudgeResult(left_of_parts.get(name), kept.parts.get(name), None) for name in parts or {}}
     lost = None
     if alarm:
         lost = lost_contrasts(
             frame.counts,
-            everything,
+            all_embeddings,
             frame.batch,
             reference=alarm_reference or reference,
             gene_names=frame.genes,
@@ -132,4 +132,4 @@ def judge_embeddings(
             covariates=frame.covariates,
             seed=frame.seed,
         )
-    return JudgeResult(left, kept, lost, others)
+    return JudgeResult(left, kept, lost, results_of_parts)

@@ -1,4 +1,4 @@
-"""What every point of a front keeps of the differences between cells, and which points have erased some."""
+"""Differences between cells that the points of a front keep, and the alarm of points that have erased some."""
 
 from __future__ import annotations
 
@@ -27,13 +27,12 @@ class StructureJudge:
     Parameters
     ----------
     expression
-        Reference representation of all cells, shape ``(n_cells, n_components)``, as a rule principal components of
+        Reference representation of all cells, shape ``(n_cells, n_components)``, usually principal components of
         log-normalised expression.
     batch
         Batch of all cells, shape ``(n_cells,)``.
     held_out
-        Rows that are judged: cells that no gradient has seen, validation cells included, since differences are between
-        groups of few cells.
+        Rows that are judged: cells without gradients, validation cells included, because groups are small.
     control_genes
         Log-normalised expression of genes whose pattern must survive, by name, each of shape ``(n_cells,)``.
     seed
@@ -62,7 +61,7 @@ class StructureJudge:
         self._held_out = held_out
         self._contrasts = contrasts_within_batches(expression, batch, seed=seed)
         genes = {name: np.asarray(values, dtype=np.float64) for name, values in (control_genes or {}).items()}
-        # Genes are columns of their own beside the components, which the other contrasts do not see.
+        # Genes are additional columns, which the other contrasts do not use.
         self._expression = np.column_stack([expression, *genes.values()])
         width, n_columns = expression.shape[1], self._expression.shape[1]
         self._contrasts = [replace(c, axis=np.r_[c.axis, np.zeros(n_columns - width)]) for c in self._contrasts]
@@ -72,12 +71,12 @@ class StructureJudge:
             self.names.append(name)
 
     def __call__(self, codes: NDArray[np.float64]) -> dict[str, Any]:
-        """Measure what codes of shape ``(n_cells, n_latent)`` keep of each difference.
+        """Measure how much of each difference codes of shape ``(n_cells, n_latent)`` keep.
 
         Returns
         -------
         dict
-            Tensors and plain types, from which :func:`set_alarm` reads.
+            Tensors and plain types, the input of :func:`set_alarm`.
         """
         n_neighbors = min(_N_NEIGHBORS, len(codes) - 1)
         kept = contrast_retention(
@@ -101,22 +100,22 @@ def _from_plain(plain: Mapping[str, Any]) -> ContrastRetention:
 
 
 def set_alarm(front: Front, structures: Mapping[int, Mapping[str, Any]]) -> None:
-    """Write into a front which points have erased differences between cells.
+    """Write the alarm of each point into a front.
 
     Adds the columns ``structure_lost``, the largest share of a difference that a point has certainly lost against less
-    corrected points (:func:`compute_contrast_losses`), ``structure_lost_most``, the name of that difference, ``"none"``
-    where nothing is lost, and ``alarm`` (:func:`compute_alarm`).
+    corrected points (:func:`compute_contrast_losses`), ``structure_lost_most``, the name of that difference or
+    ``"none"``, and ``alarm`` (:func:`compute_alarm`).
 
     Parameters
     ----------
     front
         The front.
     structures
-        What each of its points keeps, by number, of one :class:`StructureJudge`.
+        Results of one :class:`StructureJudge` for its points, by number.
 
     Examples
     --------
-    The second point has merged the two types that the first one keeps apart:
+    The second point has merged the two types that the first one separates:
 
     >>> import numpy as np
     >>> from scpareto.audit import StructureJudge, set_alarm
@@ -142,5 +141,5 @@ def set_alarm(front: Front, structures: Mapping[int, Mapping[str, Any]]) -> None
     for row, number in enumerate(numbers):
         most = int(lost[row].argmax()) if len(names) else 0
         largest = float(lost[row, most]) if len(names) else float("nan")
-        told = {"structure_lost": largest, "structure_lost_most": names[most] if largest > 0 else "none"}
-        front.update(number, told | {"alarm": float(alarms[row])})
+        columns = {"structure_lost": largest, "structure_lost_most": names[most] if largest > 0 else "none"}
+        front.update(number, columns | {"alarm": float(alarms[row])})
