@@ -1,4 +1,4 @@
-"""The contract of an objective: a differentiable scalar of the codes of a minibatch."""
+"""Base class of objectives: a differentiable scalar of the codes of a minibatch."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ CodesSeen = Literal["mean", "sample", "both"]
 
 
 class Objective(nn.Module, ABC):
-    """A quantity of the codes that is to be made small, in nats where it is an information.
+    """A quantity of the codes that training minimises; information is in nats.
 
     Parameters
     ----------
     n_latent
         Number of dimensions of a code.
     target
-        Name of the nuisance whose trace in the codes is measured; ``"batch"`` is the batch of ``setup_anndata``.
+        Name of the nuisance that is measured in the codes; ``"batch"`` is the batch of ``setup_anndata``.
     on
-        Which codes are judged: the posterior ``"mean"`` that users read, a ``"sample"`` of the posterior as published,
-        or ``"both"``, stacked as twice as many cells.
+        Codes that are used: the posterior ``"mean"`` that users read, a ``"sample"`` of the posterior as published, or
+        ``"both"``, stacked as twice as many cells.
 
     Raises
     ------
@@ -55,15 +55,15 @@ class Objective(nn.Module, ABC):
     name: ClassVar[str]
     has_critic: ClassVar[bool] = False
     critic_effort: ClassVar[int] = 1
-    """Critic steps that the critic needs for each one of a recipe."""
+    """Factor by which the number of critic steps of a recipe is multiplied."""
     needs_nuisance: ClassVar[bool] = True
-    """Whether the value depends on a nuisance; the target has no meaning otherwise."""
+    """Whether the value depends on a nuisance; if not, the target has no meaning."""
     kinds: ClassVar[frozenset[str]] = frozenset({"categorical"})
     """Kinds of nuisance that can be the target: ``"categorical"``, ``"continuous"``."""
     minimum: ClassVar[float | None] = None
-    """Smallest possible value, where there is one; estimates may lie below."""
+    """Smallest possible value, if there is one; estimates may lie below."""
     needs_density: ClassVar[bool] = False
-    """Whether the value depends on the density of the posterior, which codes without noise do not have."""
+    """Whether the value needs the density of the posterior, which codes without noise do not have."""
     is_learned: ClassVar[bool] = False
     """Whether parameters of the objective, such as cluster centres, are minimised together with the model."""
 
@@ -116,11 +116,11 @@ class Objective(nn.Module, ABC):
         raise TypeError(f"Objective {self.name!r} has no critic.")
 
     def fresh(self) -> Self:
-        """Build an untrained twin, e.g. the critic that judges a finished point; it has observed nothing."""
+        """Build an untrained copy with the same options, e.g. to judge a finished point; it has observed nothing."""
         return type(self)(**self.options)
 
     def along_path(self, n_objectives: int) -> Self:
-        """Build an untrained twin for codes of many preferences; see :class:`scpareto.pareto.WeightPath`.
+        """Build an untrained copy for codes of many preferences; see :class:`scpareto.pareto.WeightPath`.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class Objective(nn.Module, ABC):
         return self.fresh()
 
     def codes(self, z: Tensor, qz: Normal) -> Tensor:
-        """Codes that are judged, shape ``(n_cells, n_latent)``, or ``(2 n_cells, n_latent)`` for ``on="both"``."""
+        """Return the used codes, shape ``(n_cells, n_latent)``, or ``(2 n_cells, n_latent)`` for ``on="both"``."""
         if self.on == "mean":
             return qz.loc
         if self.on == "sample":
@@ -138,5 +138,5 @@ class Objective(nn.Module, ABC):
         return torch.cat([qz.loc, z])
 
     def labels(self, values: Tensor) -> Tensor:
-        """Values of the nuisance, repeated where each cell is judged twice."""
+        """Return the values of the nuisance, repeated for ``on="both"``."""
         return torch.cat([values, values]) if self.on == "both" else values

@@ -1,4 +1,4 @@
-"""Mutual information of codes and nuisance, by how well a classifier tells the nuisance from the codes."""
+"""Mutual information of codes and nuisance, from a classifier that predicts the nuisance."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Classifier(InformationObjective):
         q(s \mid z) = \operatorname{softmax}(\log \pi + F(z))_s
 
     with the proportions :math:`\pi` of the levels among all training cells, or given the cell's clusters
-    :math:`\pi_{s \mid c}`. It is the Donsker-Varadhan bound of a critic that is normalised for each code, hence never
-    looser for the same scores; its minibatch gradient is unbiased, and nothing in it can overflow.
+    :math:`\pi_{s \mid c}`. It is the Donsker-Varadhan bound of a critic that is normalised for each code, and thus
+    never looser for the same scores. Its minibatch gradient is unbiased, and it cannot overflow.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Classifier(InformationObjective):
         assert inputs.log_prior is not None
         log_ratio = log_softmax(inputs.log_prior + self.critic(inputs.codes), 1) - inputs.log_prior
         of_pairs = log_ratio.gather(1, inputs.nuisance[:, None]).squeeze(1)
-        # Cells of clusters that do not count have weight zero, and still count as cells.
+        # Cells of clusters that do not count have weight zero but enter the number of cells.
         return (inputs.memberships.sum(1) * of_pairs).mean()
 
     def critic_loss(self, z: Tensor, qz: Normal, context: Context) -> Tensor:

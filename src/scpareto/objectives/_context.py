@@ -1,4 +1,4 @@
-"""What an objective may know of a minibatch besides its codes."""
+"""Nuisances, clusters and preferences of the cells of a minibatch."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Context:
     clusters
         Soft memberships in each clustering that an objective is conditioned on, shape ``(n_cells, n_clusters)``.
     shares
-        Share of each end of a weight path in the weights that made each cell's code, shape ``(n_cells, n_objectives)``;
-        None where there is no path.
+        Share of each extreme of a weight path in the weights that computed each cell's code, shape ``(n_cells,
+        n_objectives)``; None without a path.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The network that tells nuisance from codes."""
+"""The critic network, which predicts the nuisance from codes."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Critic(nn.Module):
     n_layers
         Number of hidden layers.
     init
-        ``"default"`` for PyTorch's own initialisation; ``"normal"`` for the published one, weights from
-        :math:`N(0, 0.02^2)` and no biases. The published depth of ten layers starts as a numerically constant function
-        and needs long training.
+        ``"default"`` for the initialisation of PyTorch; ``"normal"`` for the published one, weights from
+        :math:`N(0, 0.02^2)` and no biases. With the published depth of ten layers the network starts as a numerically
+        constant function and needs long training.
 
     Examples
     --------
-    The published initialisation is, to begin with, a constant function:
+    The published initialisation starts as a constant function:
 
     >>> import torch
     >>> from scpareto.objectives import Critic
@@ -106,9 +106,9 @@ class CodeStandardizer(nn.Module):
         """Move the running moments towards those of ``codes``, shape ``(n_cells, n_latent)``."""
         if len(codes) < 2:
             return
-        # The first updates average plainly, so that the start does not remember zeros and ones.
+        # The first updates are plain averages, so that the initial zeros and ones are forgotten.
         self.n_updates += 1
-        # As a tensor: to read the number would halt a GPU.
+        # As a tensor, because reading the number would synchronise the GPU.
         share = self.n_updates.float().reciprocal().clamp(min=self.momentum)
         self.mean.lerp_(codes.mean(0), share)
         self.variance.lerp_(codes.var(0), share)

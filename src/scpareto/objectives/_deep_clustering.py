@@ -1,4 +1,4 @@
-"""Deep clustering: how far soft assignments of the codes are from a sharpened copy of themselves."""
+"""Deep clustering: divergence of soft cluster assignments from a sharpened copy."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def soft_assignments(codes: Tensor, centres: Tensor, nu: float = 1.0) -> Tensor:
 
 @torch.no_grad()
 def target_distribution(assignments: Tensor, frequencies: Tensor | None = None) -> Tensor:
-    r"""Sharpened assignments that clusters are pulled to; no gradient passes through them.
+    r"""Sharpened assignments that serve as targets; no gradient passes through them.
 
     Parameters
     ----------
@@ -158,11 +158,11 @@ def kmeans_centres(codes: Tensor, n_clusters: int, *, n_init: int = 20) -> tuple
     if len(codes) < n_clusters:
         raise ValueError(f"n_clusters={n_clusters}: there are only {len(codes)} cells.")
     seed = int(torch.randint(2**31, ()))
-    # The order in which threads add up shows in the last digits.
+    # The order of summation in threads changes the last digits.
     with threadpool_limits(limits=1):
-        found = KMeans(n_clusters, n_init=n_init, random_state=seed).fit(codes.detach().cpu().double().numpy())
-    centres = torch.as_tensor(found.cluster_centers_, dtype=codes.dtype, device=codes.device)
-    return centres, torch.as_tensor(found.labels_, dtype=torch.long, device=codes.device)
+        kmeans = KMeans(n_clusters, n_init=n_init, random_state=seed).fit(codes.detach().cpu().double().numpy())
+    centres = torch.as_tensor(kmeans.cluster_centers_, dtype=codes.dtype, device=codes.device)
+    return centres, torch.as_tensor(kmeans.labels_, dtype=torch.long, device=codes.device)
 
 
 @register_objective
@@ -190,11 +190,11 @@ class DeepClustering(Objective):
     Attributes
     ----------
     centres
-        Cluster centres, a parameter of shape ``(n_clusters, n_latent)``, learned with the model. They are zero, and of
-        no use, until :meth:`start` finds them by K-means or values are copied into them.
+        Cluster centres, a parameter of shape ``(n_clusters, n_latent)``, learned with the model. They are zero until
+        :meth:`start` computes them by K-means or values are copied into them.
     frequencies
-        Running mean of the shares of the clusters, which normalises the target where a minibatch brings none of its
-        own; a buffer of shape ``(n_clusters,)``.
+        Running mean of the shares of the clusters, a buffer of shape ``(n_clusters,)``. It normalises the target if the
+        minibatch has no precomputed targets.
 
     Raises
     ------
@@ -203,11 +203,11 @@ class DeepClustering(Objective):
 
     Notes
     -----
-    A minibatch may bring targets that were found over all cells, as published, in
-    ``context.clusters[DeepClustering.target_key]``, shape ``(n_cells, n_clusters)``. Otherwise they are those of its
-    present assignments with the running sizes. Gradients reach the codes and the centres, never the targets. There is
-    no nuisance. Codes that shrink onto a point or move apart without limit bring the value down as well: it needs the
-    generative loss beside it.
+    A minibatch may have targets that were computed over all cells, as published, in
+    ``context.clusters[DeepClustering.target_key]``, shape ``(n_cells, n_clusters)``. Otherwise targets are computed
+    from its current assignments and the running sizes. Gradients reach the codes and the centres, never the targets.
+    There is no nuisance. Codes that shrink to a point or move apart without limit also lower the value, so that it
+    needs the generative loss beside it.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Floating-point numbers too small to be normal, and slow."""
+"""Flushing of denormal floating-point numbers, which are slow."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def flush_denormals() -> Iterator[None]:
     """Treat denormal numbers as zero on the CPU inside the block.
 
-    The gradient of a log-mean-exponential gives nearly no weight to most pairs of code and label once a critic tells
-    them apart. Arithmetic on such numbers is tens of times slower than on normal ones and makes no difference.
+    Once a critic separates the labels, the gradient of a log-mean-exponential has nearly zero weight for most pairs of
+    code and label. Arithmetic on such denormal numbers is tens of times slower than on normal ones and does not matter.
 
     Examples
     --------
@@ -26,9 +26,9 @@ def flush_denormals() -> Iterator[None]:
     ...     bool(torch.tensor(1e-39) * 1.0 == 0.0)
     True
     """
-    before = float(torch.tensor(1e-39) * 1.0) == 0.0
+    was_flushing = float(torch.tensor(1e-39) * 1.0) == 0.0
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
-        torch.set_flush_denormal(before)
+        torch.set_flush_denormal(was_flushing)

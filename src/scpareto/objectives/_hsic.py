@@ -77,7 +77,7 @@ class HSIC(Objective):
 
     Examples
     --------
-    A code that is the batch, and one that knows nothing of it:
+    A code that equals the batch, and one that is independent of it:
 
     >>> import torch
     >>> from torch.distributions import Normal
@@ -144,7 +144,7 @@ class HSIC(Objective):
         return ((context.continuous[self.target].float() - self.location) / self.spread)[:, None]
 
     def _covariance(self, views: Tensor, nuisance: Tensor) -> Tensor:
-        """Covariance of the kernels; the nuisance's is centred, which leaves one product of matrices."""
+        """Covariance of the kernels. The nuisance kernel is centred, so that one matrix product is enough."""
         n, diagonal = len(nuisance), self.estimator == "biased"
         n_row, n_all, n_pairs = (n, n * n, n * n) if diagonal else (n - 2, (n - 1) * (n - 2), n * (n - 3))
         blocks = kernel_blocks(self.nuisance_kernel, nuisance[None], diagonal=diagonal)

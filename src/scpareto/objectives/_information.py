@@ -1,4 +1,4 @@
-"""What all critics of information share: codes, labels and clusters in the form that they take."""
+"""Base class of the information objectives: prepares codes, labels and clusters for their critics."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
     from scpareto.objectives._context import Context
 
 SINGLE_LEVEL = 0.98
-"""A cluster in which one level holds more than this share tells nothing about mixing; it does not count."""
+"""A cluster in which one level has more than this share cannot be mixed; it does not count."""
 
-_FEATURES: tuple[Callable[[Tensor], Tensor], ...] = (
+_SHARE_FEATURES: tuple[Callable[[Tensor], Tensor], ...] = (
     lambda shares: shares,
     torch.square,
     lambda shares: torch.sin(torch.pi * shares),
     lambda shares: torch.cos(torch.pi * shares),
 )
-"""What the critic sees of the share of an end: its scores change quickly near the start of the path."""
+"""Features of the shares of the extremes for the critic, whose scores change quickly near the start of the path."""
 
 
 @dataclass(frozen=True)
 class CriticInput:
-    """A minibatch as a critic of information takes it; ``m`` rows, twice the cells for ``on="both"``.
+    """A minibatch in the form of the critic's input; ``m`` rows, twice the cells for ``on="both"``.
 
     Parameters
     ----------
     codes
-        Standardised codes, followed by the memberships that are given and by features of the place on a path, shape
+        Standardised codes, followed by the given memberships and by features of the place on a path, shape
         ``(m, n_latent + n_clusters + 4 n_ends)``.
     nuisance
         Levels ``(m,)``, or standardised values of a continuous nuisance.
     memberships
-        Soft memberships once the level is known too, shape ``(m, n_clusters)``; one column of ones where nothing is
-        given. Columns of clusters that do not count are zero.
+        Soft memberships given the level, shape ``(m, n_clusters)``; one column of ones without clusters. Columns of
+        clusters that do not count are zero.
     log_prior
         Log probability of each level given the memberships, shape ``(m, n_categories)``; None for a continuous
         nuisance.
@@ -58,7 +58,7 @@ class CriticInput:
 
 
 class InformationObjective(Objective):
-    r"""Lower bound on the information :math:`I(z; s)` or :math:`I(z; s \mid c)`, found by a critic.
+    r"""Lower bound on the information :math:`I(z; s)` or :math:`I(z; s \mid c)`, estimated by a critic.
 
     Parameters
     ----------
@@ -70,18 +70,19 @@ class InformationObjective(Objective):
         See :class:`Objective`.
     given
         Name of a soft clustering :math:`c` of the cells. Information is then measured within clusters, so that
-        differences in their composition are not punished.
+        differences in composition are not penalised.
     n_clusters
         Number of its clusters.
     floor
-        Smallest proportion of a level within a cluster, so that a level absent from a cluster costs a finite amount.
-        Raises the value by up to ``floor`` for each absent level.
+        Smallest proportion of a level within a cluster, so that the value stays finite if a level is absent from a
+        cluster. Raises the value by up to ``floor`` for each absent level.
     n_hidden, n_layers, init
         The critic, see :class:`Critic`.
     standardize
         Whether the critic sees codes scaled by running moments.
     n_ends
-        Ends of a weight path besides the uncorrected one, whose shares the critic is shown; 0 outside such trainings.
+        Number of extremes of a weight path without the uncorrected one; their shares are inputs of the critic. 0
+        without a path.
 
     Raises
     ------
@@ -92,17 +93,17 @@ class InformationObjective(Objective):
     Notes
     -----
     The probability of a level given the memberships :math:`w_i` of a cell is the mixture
-    :math:`\sum_c w_{ic} \pi_{s \mid c}`, with the :math:`\pi` that make the observed levels most probable; for hard
-    clusters, these are the proportions within them. A plain average by :math:`w` would blur unequal compositions of
-    overlapping clusters, and the difference would count as information. With calibrated memberships, codes and
-    nuisance that are independent within clusters have information 0.
+    :math:`\sum_c w_{ic} \pi_{s \mid c}`, with the maximum-likelihood estimates of :math:`\pi`; for hard clusters, these
+    are the proportions within them. A plain average by :math:`w` would blur unequal compositions of overlapping
+    clusters, and the difference would count as information. With calibrated memberships, codes and nuisance that are
+    independent within clusters have information 0.
 
-    A cluster with (nearly) all of its cells in one level does not count: it cannot be mixed, and asking for it would
-    erase it. See :attr:`single_level_clusters`.
+    A cluster with (nearly) all of its cells in one level does not count: it cannot be mixed, and a penalty would erase
+    it. See :attr:`single_level_clusters`.
 
     Examples
     --------
-    All cells of the second cluster are of one batch, so that it is not asked to mix:
+    All cells of the second cluster are of one batch, so that it does not count:
 
     >>> import torch
     >>> from scpareto.objectives import Context, get_objective
@@ -148,7 +149,7 @@ class InformationObjective(Objective):
         self.n_clusters = n_clusters if given is not None else 1
         self.floor = floor
         self.n_ends = n_ends
-        n_input = n_latent + (self.n_clusters if given is not None else 0) + len(_FEATURES) * n_ends
+        n_input = n_latent + (self.n_clusters if given is not None else 0) + len(_SHARE_FEATURES) * n_ends
         self.critic = self.build_critic(n_input, n_hidden=n_hidden, n_layers=n_layers, init=init)
         self.standardizer = CodeStandardizer(n_latent) if standardize else None
         levels = n_categories or 1
@@ -175,7 +176,7 @@ class InformationObjective(Objective):
         return Critic(n_input, self.n_categories, n_hidden=n_hidden, n_layers=n_layers, init=init)
 
     def along_path(self, n_objectives: int) -> Self:
-        """Twin whose critic knows the shares of the ends; see :meth:`Objective.along_path`."""
+        """Build a copy whose critic also gets the shares of the extremes; see :meth:`Objective.along_path`."""
         return type(self)(**self.options | {"n_ends": n_objectives - 1})
 
     @property
@@ -194,15 +195,17 @@ class InformationObjective(Objective):
             return
         labels = context.categorical[self.target].long()
         if self.given is None:
-            shares = level_shares(labels, self.n_categories, torch.ones(len(labels), 1, device=labels.device))
-            self.proportions.copy_(raise_to_floor(shares, 1e-6))
+            level_proportions = level_shares(
+                labels, self.n_categories, torch.ones(len(labels), 1, device=labels.device)
+            )
+            self.proportions.copy_(raise_to_floor(level_proportions, 1e-6))
             return
-        shares = level_shares(labels, self.n_categories, context.clusters[self.given].float())
-        self.proportions.copy_(raise_to_floor(shares, self.floor))
-        self.counts.copy_((shares.max(1).values <= SINGLE_LEVEL).float())
+        level_proportions = level_shares(labels, self.n_categories, context.clusters[self.given].float())
+        self.proportions.copy_(raise_to_floor(level_proportions, self.floor))
+        self.counts.copy_((level_proportions.max(1).values <= SINGLE_LEVEL).float())
 
     def critic_input(self, z: Tensor, qz: Normal, context: Context) -> CriticInput:
-        """Bring a minibatch into the form that the critic takes; all in single precision."""
+        """Prepare a minibatch for the critic, in single precision."""
         codes = self.codes(z, qz).float()
         if self.standardizer is not None:
             codes = self.standardizer(codes)
@@ -214,7 +217,7 @@ class InformationObjective(Objective):
         if self.n_ends:
             assert context.shares is not None
             shares = self.labels(context.shares[:, 1:].float())
-            codes = torch.cat([codes, *(feature(shares) for feature in _FEATURES)], 1)
+            codes = torch.cat([codes, *(feature(shares) for feature in _SHARE_FEATURES)], 1)
         if self.n_categories is None:
             values = self.labels(context.continuous[self.target].float())
             return CriticInput(codes, (values - self.location) / self.spread, memberships * self.counts, None)
@@ -224,6 +227,6 @@ class InformationObjective(Objective):
         return CriticInput(codes, labels, memberships * self.counts, log_prior)
 
     def update_moments(self, z: Tensor, qz: Normal) -> None:
-        """Let the code moments follow a minibatch of the critic's training."""
+        """Update the code moments with a minibatch of the critic's training."""
         if self.standardizer is not None:
             self.standardizer.update(self.codes(z, qz).float())

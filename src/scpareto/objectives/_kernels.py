@@ -1,4 +1,4 @@
-"""Kernels of pairs of cells, evaluated in blocks of rows, and what objectives built on kernels share."""
+"""Kernels of pairs of cells, evaluated in blocks of rows, and a standardizer for kernel objectives."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Kernel = Callable[[Tensor, Tensor], Tensor]
 """Takes ``(n, d)`` and ``(m, d)`` and gives ``(n, m)``."""
 
 MAX_ELEMENTS = 2**18
-"""Elements of a kernel matrix that are evaluated at a time: they fit a processor's cache, and memory stays small where
-no gradient is asked for. The matrix of a usual minibatch is evaluated at once."""
+"""Elements of a kernel matrix that are evaluated at a time. They fit into a processor's cache, and memory stays small
+without gradients. The matrix of a usual minibatch is evaluated at once."""
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
@@ -98,9 +98,9 @@ def guarded_sqrt(squared: Tensor) -> Tensor:
 
 
 class FollowingStandardizer(CodeStandardizer):
-    """Code moments that follow the codes themselves, for objectives without steps of a critic to follow.
+    """Standardizer whose moments follow the codes, for objectives without critic steps.
 
-    The moments move while training. Before that, e.g. in a twin that only judges, the first codes that are seen set
+    The moments are updated during training. Without training, e.g. in a copy that only judges, the first codes set
     them.
     """
 

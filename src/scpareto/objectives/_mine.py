@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 class DonskerVaradhan(InformationObjective):
     r"""Bound :math:`I(z; s) \ge E_{p(z, s)} f - \log E_{p(z) p(s)} e^f`, within clusters where they are given.
 
-    The critic :math:`f` ascends the same bound with the exponential mean divided by its running average, which removes
-    most of the bias of the minibatch gradient. All exponentials are log-sum-exp in single precision.
+    The critic :math:`f` maximises the same bound with the exponential mean divided by its running average, which
+    removes most of the bias of the minibatch gradient. All exponentials are computed as log-sum-exp in single
+    precision.
 
     Parameters
     ----------
@@ -44,13 +45,13 @@ class DonskerVaradhan(InformationObjective):
     ) -> None:
         super().__init__(n_latent, n_categories, **options)
         self.ema_rate = ema_rate
-        # A buffer, so that a resumed run goes on with the same average; NaN until the first minibatch.
+        # A buffer, so that a resumed run continues with the same average; NaN before the first minibatch.
         self.register_buffer("log_running_mean", torch.full((self.n_clusters,), float("nan")))
         self.options["ema_rate"] = ema_rate
 
     @abstractmethod
     def terms(self, inputs: CriticInput) -> tuple[Tensor, Tensor, Tensor]:
-        """Share of the cells, mean score of pairs and log mean exponential score of the product, in each cluster."""
+        """Return, for each cluster, its share of the cells, the mean score and the log mean exponential score."""
 
     def forward(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
         """Value of the bound in nats; see :class:`Objective`."""
@@ -64,7 +65,7 @@ class DonskerVaradhan(InformationObjective):
         with torch.no_grad():
             newest, old = log_product.detach(), self.log_running_mean
             moved = torch.logaddexp(old + math.log1p(-self.ema_rate), newest + math.log(self.ema_rate))
-            # A cluster without cells in this minibatch keeps what it has.
+            # A cluster without cells in this minibatch keeps its value.
             self.log_running_mean.copy_(torch.where(share == 0, old, torch.where(torch.isnan(old), newest, moved)))
             running = torch.where(share == 0, newest, self.log_running_mean)
         return (share * (torch.exp(log_product - running) - joint)).sum()
@@ -77,8 +78,8 @@ class Mine(DonskerVaradhan):
     .. math::
         V = \frac{1}{m} \sum_i f(z_i, s_i) - \log \frac{1}{m} \sum_i \exp f(z_{\tau(i)}, s_i)
 
-    with :math:`\tau` a random permutation of the minibatch, or of each cluster where memberships are given; cells draw
-    their cluster anew each time. Takes categorical and continuous nuisances.
+    with :math:`\tau` a random permutation of the minibatch, or of each cluster if memberships are given; the cluster of
+    a cell is drawn again each time. Takes categorical and continuous nuisances.
 
     Parameters
     ----------
@@ -112,8 +113,8 @@ class Mine(DonskerVaradhan):
     >>> age = torch.randn(1000)
     >>> codes, context = Normal(0.8 * age[:, None], 0.6 * torch.ones(1000, 1)), Context(continuous={"age": age})
     >>> split = torch.arange(1000).split([600, 200, 200])
-    >>> found = estimate(Mine(1, target="age"), codes, context, split, CriticSchedule(max_epochs=20, lr=0.01))
-    >>> 0.3 < found[2] < 0.7
+    >>> values = estimate(Mine(1, target="age"), codes, context, split, CriticSchedule(max_epochs=20, lr=0.01))
+    >>> 0.3 < values[2] < 0.7
     True
     """
 
@@ -131,9 +132,9 @@ class Mine(DonskerVaradhan):
         codes, n = inputs.codes, self.n_categories
         label = inputs.nuisance[:, None] if n is None else one_hot(inputs.nuisance, n)
         label = label.to(codes.dtype)
-        hard, order = self._shuffled(inputs.memberships)
-        # Soft memberships move with the code: exchanged codes would otherwise give themselves away by memberships that
-        # do not fit, whatever the nuisance.
+        hard, order = self._shuffle_within_clusters(inputs.memberships)
+        # Soft memberships are shuffled with the codes: otherwise the critic would recognise shuffled codes by
+        # memberships that do not fit.
         both = self.critic(torch.cat([torch.cat([codes, label], 1), torch.cat([codes[order], label], 1)]))
         joint, product = both.squeeze(1).chunk(2)
         return joint, product, hard
@@ -149,17 +150,17 @@ class Mine(DonskerVaradhan):
         """Log mean exponential of the scores of shuffled pairs in each cluster."""
         return log_mean_exp_within(scores, clusters)
 
-    def _shuffled(self, memberships: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw a cluster for each cell, and a permutation that stays within clusters."""
+    def _shuffle_within_clusters(self, memberships: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw a cluster for each cell, and a permutation within clusters."""
         if self.given is None:
             return memberships, torch.randperm(len(memberships), device=memberships.device)
         # Cells of clusters that do not count are in none.
         with_rest = torch.cat([memberships, (1 - memberships.sum(1, keepdim=True)).clamp(min=0)], 1)
-        drawn = torch.multinomial(with_rest, 1).squeeze(1)
-        anyhow = torch.randperm(len(drawn), device=drawn.device)
-        order = torch.empty_like(drawn)
-        order[torch.argsort(drawn, stable=True)] = anyhow[torch.argsort(drawn[anyhow], stable=True)]
-        return one_hot(drawn, memberships.shape[1] + 1)[:, :-1].to(memberships.dtype), order
+        clusters = torch.multinomial(with_rest, 1).squeeze(1)
+        permutation = torch.randperm(len(clusters), device=clusters.device)
+        order = torch.empty_like(clusters)
+        order[torch.argsort(clusters, stable=True)] = permutation[torch.argsort(clusters[permutation], stable=True)]
+        return one_hot(clusters, memberships.shape[1] + 1)[:, :-1].to(memberships.dtype), order
 
 
 @register_objective
@@ -185,7 +186,7 @@ class MineExact(DonskerVaradhan):
 
     Examples
     --------
-    Codes that tell two equal batches apart hold log 2 = 0.69 nats about them:
+    Codes that separate two equal batches hold log 2 = 0.69 nats about them:
 
     >>> import torch
     >>> from torch.distributions import Normal
@@ -219,8 +220,8 @@ class Smile(Mine):
         V = \frac{1}{m} \sum_i f(z_i, s_i)
             - \log \frac{1}{m} \sum_i \exp \operatorname{clip}(f(z_{\tau(i)}, s_i), -\tau_c, \tau_c)
 
-    The critic is trained to tell pairs from shuffled pairs (logistic loss), whose optimum is the log density ratio;
-    ascending the clipped value itself would have no upper bound. The value is no bound where the clip is active.
+    The critic is trained to classify pairs and shuffled pairs (logistic loss); the optimum is the log density ratio.
+    Maximising the clipped value itself would have no upper bound. The value is not a bound where the clip is active.
 
     Parameters
     ----------
@@ -237,7 +238,7 @@ class Smile(Mine):
 
     Examples
     --------
-    Codes that tell two equal batches apart hold log 2 = 0.69 nats; this value is no bound, and may exceed that:
+    Codes that separate two equal batches hold log 2 = 0.69 nats. This value is not a bound and may exceed that:
 
     >>> import torch
     >>> from torch.distributions import Normal
@@ -246,8 +247,8 @@ class Smile(Mine):
     >>> batch = torch.arange(200) % 2
     >>> codes, context = Normal(9.0 * batch[:, None], torch.ones(200, 1)), Context(categorical={"batch": batch})
     >>> split = torch.arange(200).split([100, 50, 50])
-    >>> found = estimate(Smile(1, 2), codes, context, split, CriticSchedule(max_epochs=20, lr=0.01))
-    >>> 0.5 < found[2] < 0.9
+    >>> values = estimate(Smile(1, 2), codes, context, split, CriticSchedule(max_epochs=20, lr=0.01))
+    >>> 0.5 < values[2] < 0.9
     True
     """
 
@@ -261,7 +262,7 @@ class Smile(Mine):
         self.options["clip"] = clip
 
     def critic_loss(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
-        """Logistic loss of telling pairs from shuffled pairs; updates the code moments."""
+        """Logistic loss of classifying pairs and shuffled pairs; updates the code moments."""
         self.update_moments(z, qz)
         joint, product, hard = self.scores(self.critic_input(z, qz, context))
         return (hard.sum(1) * (softplus(-joint) + softplus(product))).mean()

@@ -112,8 +112,8 @@ class MMD(GaussianDiscrepancy):
     -----
     Without any effect the value is not 0 but depends on the number of cells: 0.143 for 128 cells in two equal batches
     and ten dimensions, where a shift by one standard deviation in one dimension gives 0.19. Codes that have collapsed
-    onto one point but for a far one fall below that floor. :class:`MMDUnbiased` has neither defect. A batch without
-    cells in the minibatch adds 0, and one that is alone has nothing to differ from.
+    onto one point except for a distant one fall below that value. :class:`MMDUnbiased` has neither problem. A batch
+    without cells in the minibatch adds 0, and so does a batch that is alone in it.
 
     References
     ----------
@@ -158,7 +158,7 @@ class MMD(GaussianDiscrepancy):
 
     def forward(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
         """Value of the discrepancy; see :class:`Objective`."""
-        codes = _standardized_within(self.codes(z, qz).float())
+        codes = _standardize_minibatch(self.codes(z, qz).float())
         sums, counts = self.sums(codes, context.categorical[self.target].long(), diagonal=True)
         present = counts.clamp(min=1)
         within = sums.diagonal() / present**2
@@ -237,7 +237,7 @@ class MMDUnbiased(GaussianDiscrepancy):
         rest = counts.sum() - counts
         within, of_batch = sums.diagonal(), sums.sum(1)
         across = of_batch - within
-        # Each pair across is in the row of either batch.
+        # Each pair of cells of two batches is in the rows of both.
         within_rest = sums.sum() - within - 2 * across
         squared = (
             within / (counts * (counts - 1)).clamp(min=1)
@@ -248,7 +248,7 @@ class MMDUnbiased(GaussianDiscrepancy):
         return (weights * squared).sum() / weights.sum().clamp(min=1)
 
 
-def _standardized_within(codes: Tensor) -> Tensor:
+def _standardize_minibatch(codes: Tensor) -> Tensor:
     """Scale each dimension to mean 0 and standard deviation 1 within the minibatch; gradients flow through both."""
     centered = codes - codes.mean(0)
     variance = centered.square().sum(0) / max(len(codes) - 1, 1)

@@ -51,7 +51,7 @@ class _Measure(nn.Module, ABC):
 
 
 class _Discrepancy(_Measure):
-    """Squared maximum mean discrepancy from as many draws of the prior."""
+    """Squared maximum mean discrepancy from equally many draws of the prior."""
 
     def __init__(self, kernel: Kernel, statistic: Statistic) -> None:
         super().__init__()
@@ -62,13 +62,13 @@ class _Discrepancy(_Measure):
         """Value of the squared discrepancy."""
         n_cells = views.shape[1]
         pooled = torch.cat([views, torch.randn_like(views)], 1)
-        drawn = torch.arange(2 * n_cells, device=views.device) // n_cells
-        sums = group_sums(self.kernel, pooled, drawn, 2, diagonal=self.diagonal)
+        is_prior = torch.arange(2 * n_cells, device=views.device) // n_cells
+        sums = group_sums(self.kernel, pooled, is_prior, 2, diagonal=self.diagonal)
         return sums.trace() / _n_pairs(n_cells, self.diagonal) - 2 * sums[0, 1] / n_cells**2
 
 
 class _JensenShannon(_Measure):
-    """Twice the Jensen-Shannon divergence, by a critic that tells codes from draws of the prior."""
+    """Twice the Jensen-Shannon divergence, by a critic that classifies codes and draws of the prior."""
 
     def __init__(self, critic: Critic) -> None:
         super().__init__()
@@ -98,11 +98,11 @@ class _Stein(_Measure):
             codes = views.flatten(0, 1)
             direction = torch.cat([self._direction(part, codes) for part in codes.split(1024)])
         surrogate = -(direction * views.flatten(0, 1)).sum(1).mean()
-        # Only the gradient of the surrogate means something.
+        # Only the gradient of the surrogate matters, not its value.
         return total / _n_pairs(views.shape[1], self.diagonal) + surrogate - surrogate.detach()
 
     def _direction(self, moved: Tensor, codes: Tensor) -> Tensor:
-        """Mean of ``k (-z') + grad_z' k`` over the codes ``z'``: a pull to the prior and a push from each other."""
+        """Mean of ``k (-z') + grad_z' k`` over the codes ``z'``: attraction to the prior, repulsion between codes."""
         kernel = gaussian(moved, codes, variances=[self.variance])
         pushed = (moved * kernel.sum(1, keepdim=True) - kernel @ codes) / self.variance
         return (pushed - kernel @ codes) / len(codes)
@@ -151,8 +151,8 @@ class PriorDivergence(Objective):
     Notes
     -----
     The discrepancy is at most about 0.3, so that its weight against a likelihood has to be in the hundreds. For codes
-    that have collapsed onto one point of ten dimensions, the kernel ``"imq"`` gives 0.27 and ``"tutorial"`` 0.011, of
-    which little is left to learn from. There is no nuisance.
+    that have collapsed onto one point in ten dimensions, the kernel ``"imq"`` gives 0.27 and ``"tutorial"`` 0.011,
+    which gives a weak gradient. There is no nuisance.
 
     The Stein discrepancy is the rate at which its direction lowers :math:`\mathrm{KL}(q \Vert N(0, I))`. With the
     kernel :math:`k = \exp(-r^2 / (2d))` the direction is
@@ -223,5 +223,5 @@ class PriorDivergence(Objective):
         return self.measure(self.codes(z, qz).float().view(-1, len(z), self.n_latent))
 
     def critic_loss(self, z: Tensor, qz: Normal, context: Context) -> Tensor:
-        """Cross-entropy of telling codes from draws of the prior, up to a constant; for ``divergence="js"`` only."""
+        """Cross-entropy of classifying codes and prior draws, up to a constant; for ``divergence="js"`` only."""
         return -self(z, qz, context) if self.has_critic else super().critic_loss(z, qz, context)

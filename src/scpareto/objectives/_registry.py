@@ -63,7 +63,7 @@ def objective_class(name: str) -> type[Objective]:
 
 
 def objective_options(cls: type[Objective]) -> list[str]:
-    """Names of the arguments of an objective, those that it hands on to its base classes included.
+    """Names of the arguments of an objective, including those of its base classes.
 
     Examples
     --------
@@ -108,8 +108,8 @@ def get_objective(name: str, **options: Any) -> Objective:
     'mine'
     """
     cls = objective_class(name)
-    known = objective_options(cls)
+    valid_options = objective_options(cls)
     for option in options:
-        if option not in known:
-            raise ValueError(f"Objective {name!r} has no option {option!r}. Its options: {', '.join(known)}.")
+        if option not in valid_options:
+            raise ValueError(f"Objective {name!r} has no option {option!r}. Its options: {', '.join(valid_options)}.")
     return cls(**options)

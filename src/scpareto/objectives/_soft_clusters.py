@@ -44,13 +44,13 @@ def level_shares(labels: Tensor, n_levels: int, memberships: Tensor) -> Tensor:
 
 
 def memberships_given_levels(memberships: Tensor, labels: Tensor, shares: Tensor) -> Tensor:
-    """Probabilities of each cell's cluster once its level is known too, shape ``(n_cells, n_clusters)``."""
+    """Probabilities of each cell's cluster given its level, shape ``(n_cells, n_clusters)``."""
     joint = memberships * shares[:, labels].T
     return joint / joint.sum(1, keepdim=True).clamp(min=1e-30)
 
 
 def raise_to_floor(shares: Tensor, floor: float) -> Tensor:
-    """Shares of at least about ``floor`` that sum to one in each cluster."""
+    """Raise shares to at least about ``floor`` and normalise them in each cluster."""
     raised = shares.clamp(min=floor)
     return raised / raised.sum(1, keepdim=True)
 
@@ -61,8 +61,8 @@ def log_mean_exp_within(scores: Tensor, memberships: Tensor) -> Tensor:
     A cluster without cells gets 0.
     """
     present = memberships.sum(0) > 0
-    # Minus infinity, because a large score of a cell elsewhere outweighs any finite log membership; zeros where no
-    # cell is present keep the gradient defined.
+    # Minus infinity, because a large score of a cell in another cluster would outweigh any finite log membership. Zeros
+    # for clusters without cells keep the gradient defined.
     log_memberships = torch.where(present, torch.log(memberships), torch.zeros_like(memberships))
     value = torch.logsumexp(scores[:, None] + log_memberships, 0) - torch.logsumexp(log_memberships, 0)
     return torch.where(present, value, torch.zeros_like(value))

@@ -28,7 +28,7 @@ def stratified_weights(rows: Tensor, n_minibatch: int, n_cells: int) -> Tensor:
     Parameters
     ----------
     rows
-        Indices of the cells whose codes are judged, shape ``(n_rows,)``.
+        Indices of the cells whose codes are evaluated, shape ``(n_rows,)``.
     n_minibatch, n_cells
         Number of cells in the minibatch and in the dataset.
 
@@ -38,10 +38,10 @@ def stratified_weights(rows: Tensor, n_minibatch: int, n_cells: int) -> Tensor:
     ``n_cells``; the others share the remainder, all of them but one equally.
     """
     columns = torch.arange(n_minibatch, device=rows.device)
-    own, other = rows[:, None], (rows[:, None] - 1) % n_minibatch
+    own_column, other_column = rows[:, None], (rows[:, None] - 1) % n_minibatch
     weights = torch.full((len(rows), n_minibatch), 1 / (n_minibatch - 1), device=rows.device)
-    weights = torch.where(columns == other, 1 / (n_minibatch - 1) - 1 / n_cells, weights)
-    return torch.where(columns == own, 1 / n_cells, weights)
+    weights = torch.where(columns == other_column, 1 / (n_minibatch - 1) - 1 / n_cells, weights)
+    return torch.where(columns == own_column, 1 / n_cells, weights)
 
 
 def uniform_weights(rows: Tensor, n_minibatch: int, n_cells: int) -> Tensor:
@@ -60,8 +60,8 @@ class TotalCorrelation(Objective):
         V = \frac{1}{m} \sum_i \left( \log \sum_k w_{ik} q(z_i | x_k)
             - \sum_j \log \sum_k w_{ik} q(z_{ij} | x_k) \right)
 
-    over the codes and posteriors of a minibatch of :math:`m` cells, with weights :math:`w` that make them stand for the
-    dataset.
+    over the codes and posteriors of a minibatch of :math:`m` cells, with weights :math:`w` that make the minibatch
+    represent the dataset.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class TotalCorrelation(Objective):
 
     Examples
     --------
-    Two cells, far apart in both dimensions: each dimension tells the other, log 2 = 0.693 nats.
+    Two cells, far apart in both dimensions: each dimension determines the other, which gives log 2 = 0.693 nats.
 
     >>> import torch
     >>> from torch.distributions import Normal
@@ -129,7 +129,7 @@ class TotalCorrelation(Objective):
         if n_minibatch < 2:
             return 0.0 * codes.sum()
         posterior = Normal(qz.loc.float(), qz.scale.float(), validate_args=False)
-        # Judged cells may be more than those trained on.
+        # More cells may be judged than trained on.
         n_cells = max(self.n_cells, n_minibatch)
         total = codes.new_zeros(())
         n_rows = max(1, _MAX_ELEMENTS // (n_minibatch * self.n_latent))

@@ -1,4 +1,4 @@
-"""How much of the batch the points of a front leave at most and at least."""
+"""Range of batch left over the points of a front."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from scpareto.pareto._judged import left_column
 if TYPE_CHECKING:
     from scpareto.pareto._front_data import FrontData
 
-_ALL = 100.0
-"""Percent of the structure that a replicate keeps."""
+_FULL_STRUCTURE = 100.0
+"""Percentage of the structure that a replicate keeps."""
 
 
 def attainable_range(front: FrontData) -> tuple[float, float] | None:
-    """Most and least that the points leave of the batch, in %; None where places are not taken by it.
+    """Return the largest and smallest batch left of the points, in %; None if the front is not on that axis.
 
     Examples
     --------
@@ -34,21 +34,26 @@ def attainable_range(front: FrontData) -> tuple[float, float] | None:
 
 
 def range_in_words(front: FrontData) -> str:
-    """Say from where to where the front goes, and what its first point costs; empty where it has no such range."""
-    ends, judged = attainable_range(front), front.metadata.get("judged", {})
-    if ends is None or len(front) < 2 or judged.get("no_batch_effect"):
+    """Describe the range of batch left and the cost of the first point in words; empty without such a range."""
+    limits, judged = attainable_range(front), front.metadata.get("judged", {})
+    if limits is None or len(front) < 2 or judged.get("no_batch_effect"):
         return ""
-    digits = 0 if round(ends[0]) != round(ends[1]) else 1
-    told = f"The front goes from {ends[0]:.{digits}f} % to {ends[1]:.{digits}f} % of the batch effect left"
+    digits = 0 if round(limits[0]) != round(limits[1]) else 1
+    sentence = f"The front goes from {limits[0]:.{digits}f} % to {limits[1]:.{digits}f} % of the batch effect left"
     if not (front.states or front.path is not None):
-        return f"{told}."
-    return f"{told}: point {front.numbers[0]} is the model alone, whose decoder already sees the batch{_cost(front)}."
+        return f"{sentence}."
+    first = f"point {front.numbers[0]} is the model alone, whose decoder already sees the batch"
+    return f"{sentence}: {first}{_describe_cost(front)}."
 
 
-def _cost(front: FrontData) -> str:
-    """Say what the first point loses of the structure, if its interval tells a loss."""
+def _describe_cost(front: FrontData) -> str:
+    """Describe the structure that the first point keeps, if it is known."""
     first = front.table.iloc[0]
     kept, high = (first.get(name) for name in (STRUCTURE_KEPT, f"{STRUCTURE_KEPT}_high"))
     if kept is None or high is None or np.isnan([kept, high]).any():
         return ""
-    return "; that costs nothing that can be measured" if high >= _ALL else f"; it keeps {kept:.0f} % of the structure"
+    return (
+        "; that costs nothing that can be measured"
+        if high >= _FULL_STRUCTURE
+        else f"; it keeps {kept:.0f} % of the structure"
+    )

@@ -22,7 +22,7 @@ _LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A point, the rule that found it, and the reason in words."""
+    """A point, the rule that chose it, and the reason in words."""
 
     number: int
     rule: str
@@ -32,15 +32,15 @@ class Recommendation:
 @register_rule("auto")
 def auto(front: FrontData) -> int:
     """Point that a judged front recommends without labels, see :func:`recommend`."""
-    return _by_judge(front).number
+    return _recommend_by_judge(front).number
 
 
 def recommend(front: FrontData) -> Recommendation:
-    """Recommend a point: by the judge, or where it says nothing the knee without alarm, or the least corrected point.
+    """Recommend a point by the judge; otherwise the knee of the points without alarm, or the least corrected point.
 
-    By the judge it is the least corrected point whose excess of ``batch_left`` over the best point without alarm has a
-    simultaneous upper bound below the margin: the larger of what repeated probes differ by and 1 % of the batch
-    entropy. Points whose alarm rings, or that erased composition, are never recommended.
+    The judge recommends the least corrected point whose excess of ``batch_left`` over the best point without alarm has
+    a simultaneous upper bound below the margin. The margin is the larger of the difference between repeated probes and
+    1 % of the batch entropy. Points whose alarm rings, or that erased composition, are never recommended.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def recommend(front: FrontData) -> Recommendation:
         A front with at least one point.
     """
     try:
-        return _by_judge(front)
+        return _recommend_by_judge(front)
     except ValueError as error:
         why = str(error)
     try:
@@ -58,16 +58,16 @@ def recommend(front: FrontData) -> Recommendation:
         return Recommendation(first, "first", f"{why} Point {first}, the least corrected one, is taken instead.")
 
 
-def _by_judge(front: FrontData) -> Recommendation:
+def _recommend_by_judge(front: FrontData) -> Recommendation:
     column = left_column(front)
     record = front.metadata.get("judged", {})
     first = front.numbers[0]
     if front.metadata.get("alone"):
-        told = "is the only one: the cells are of one batch, so that there is nothing to correct."
-        return Recommendation(first, "auto", f"Point {first} {told}")
+        reason_text = "is the only one: the cells are of one batch, so that there is nothing to correct."
+        return Recommendation(first, "auto", f"Point {first} {reason_text}")
     if record.get("no_batch_effect"):
-        told = "There is no batch effect to remove" if record.get("none_at_all") else "No batch effect was shown"
-        return Recommendation(first, "auto", f"Point {first}. {told} with {record['n_cells']} cells.")
+        reason_text = "There is no batch effect to remove" if record.get("none_at_all") else "No batch effect was shown"
+        return Recommendation(first, "auto", f"Point {first}. {reason_text} with {record['n_cells']} cells.")
     if column not in front.table or not front.table[column].notna().any():
         reason = record.get("reason", "the points were not judged")
         raise ValueError(f"The rule 'auto' needs a judged front ({reason}); audit() judges it.")
@@ -82,19 +82,21 @@ def _by_judge(front: FrontData) -> Recommendation:
     best = int(allowed[left[allowed].argmin()])
     excess, upper = _excess(front, left, best, allowed)
     margin = float(record.get("margin", 0.0))
-    near = allowed[(upper[allowed] < margin) | (allowed == best)]
-    chosen = int(near.min())
-    honest = _other_half(front, allowed, margin)
+    candidates = allowed[(upper[allowed] < margin) | (allowed == best)]
+    chosen = int(candidates.min())
+    other_half = _read_on_other_half(front, allowed, margin)
     undecided = [int(row) for row in allowed if row < chosen and excess[row] < margin]
     return Recommendation(
-        front.numbers[chosen], "auto", _reason(front, left, chosen, best, alarmed, erased, undecided, margin, honest)
+        front.numbers[chosen],
+        "auto",
+        _reason(front, left, chosen, best, alarmed, erased, undecided, margin, other_half),
     )
 
 
 def _excess(
     front: FrontData, left: NDArray[np.float64], best: int, allowed: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Excess over the best point, and its upper bound, which holds for all allowed points together."""
+    """Return the excess over the best point, and its simultaneous upper bound for all allowed points."""
     excess = left - left[best]
     low, high = paired_intervals(front, "left")
     error = (high[:, best] - low[:, best]) / (2 * norm.ppf(0.975))
@@ -102,8 +104,8 @@ def _excess(
     return excess, excess + bound * np.where(np.isfinite(error), error, np.inf)
 
 
-def _other_half(front: FrontData, allowed: NDArray[np.int64], margin: float) -> float | None:
-    """Return what the other half of the cells reads at the point that one half picks; the mean of both ways."""
+def _read_on_other_half(front: FrontData, allowed: NDArray[np.int64], margin: float) -> float | None:
+    """Return the value that one half of the cells gives at the point picked by the other, averaged over both ways."""
     halves = front.tables.get("halves")
     if halves is None:
         return None
@@ -114,7 +116,7 @@ def _other_half(front: FrontData, allowed: NDArray[np.int64], margin: float) -> 
     values = by_name.loc[names, ["half_0", "half_1"]].to_numpy(dtype=np.float64)
     if not np.isfinite(values).all():
         return None
-    picked = [int(np.flatnonzero(own <= own.min() + margin)[0]) for own in values.T]
+    picked = [int(np.flatnonzero(values_of_half <= values_of_half.min() + margin)[0]) for values_of_half in values.T]
     return float((values[picked[0], 1] + values[picked[1], 0]) / 2)
 
 
@@ -127,50 +129,50 @@ def _reason(
     erased: NDArray[np.bool_],
     undecided: list[int],
     margin: float,
-    honest: float | None,
+    other_half: float | None,
 ) -> str:
     numbers, table = front.numbers, front.table
     nuisance = "batch" if left_column(front) == "batch_left" else left_column(front).removesuffix("_left")
     value = value_in_words(front, numbers[chosen])
-    named = f"Point {numbers[chosen]} of {len(numbers)}" + (f" ({value})" if value else "")
-    told = [f"{named}: {_percent(front, chosen)} of the {nuisance} effect is left"]
+    title = f"Point {numbers[chosen]} of {len(numbers)}" + (f" ({value})" if value else "")
+    sentences = [f"{title}: {_percent_in_words(front, chosen)} of the {nuisance} effect is left"]
     if chosen != 0:
-        told[0] += f", against {_percent(front, 0)} at point {numbers[0]}, the least corrected one"
-    told[0] += "."
-    if honest is not None:
-        told.append(f"Picked on one half of the cells and read on the other, {honest:.1f} % is left.")
+        sentences[0] += f", against {_percent_in_words(front, 0)} at point {numbers[0]}, the least corrected one"
+    sentences[0] += "."
+    if other_half is not None:
+        sentences.append(f"Picked on one half of the cells and read on the other, {other_half:.1f} % is left.")
     if (kept := table.get("structure_kept")) is not None and np.isfinite(kept.iloc[chosen]):
-        told.append(f"It keeps {kept.iloc[chosen]:.0f} % of the structure.")
+        sentences.append(f"It keeps {kept.iloc[chosen]:.0f} % of the structure.")
     if chosen != best:
-        told.append(
+        sentences.append(
             f"Point {numbers[best]} has least left of the points without alarm ({left[best]:.1f} %); the difference is "
             f"certainly below {margin:.1f} %."
         )
     elif undecided:
-        told.append(f"Too few cells to decide between it and {_listed([numbers[row] for row in undecided])}.")
+        sentences.append(f"Too few cells to decide between it and {_list_points([numbers[row] for row in undecided])}.")
     if alarmed.any():
-        rang = np.flatnonzero(alarmed)
+        ringing = np.flatnonzero(alarmed)
         worst = ""
         if {"structure_lost", "structure_lost_most"} <= set(table):
-            row = int(rang[table["structure_lost"].to_numpy(dtype=np.float64)[rang].argmax()])
+            row = int(ringing[table["structure_lost"].to_numpy(dtype=np.float64)[ringing].argmax()])
             worst = f", most of all {table['structure_lost_most'].iloc[row]}"
-            worst += f" at point {numbers[row]}" if len(rang) > 1 else ""
-        told.append(
-            f"The over-correction alarm rings at {_listed([numbers[row] for row in rang])}: differences between cells "
-            f"are lost there{worst}."
+            worst += f" at point {numbers[row]}" if len(ringing) > 1 else ""
+        sentences.append(
+            f"The over-correction alarm rings at {_list_points([numbers[row] for row in ringing])}: differences "
+            f"between cells are lost there{worst}."
         )
     elif "alarm" in table and table["alarm"].notna().any():
-        told.append("The over-correction alarm rings at no point.")
+        sentences.append("The over-correction alarm rings at no point.")
     if erased.any():
-        lost = _listed([numbers[row] for row in np.flatnonzero(erased)])
+        lost = _list_points([numbers[row] for row in np.flatnonzero(erased)])
         verb = "tells" if erased.sum() == 1 else "tell"
-        told.append(
+        sentences.append(
             f"{lost.capitalize()} {verb} less of the {nuisance} than composition alone: composition was erased."
         )
-    return " ".join(told)
+    return " ".join(sentences)
 
 
-def _percent(front: FrontData, row: int) -> str:
+def _percent_in_words(front: FrontData, row: int) -> str:
     column, table = left_column(front), front.table
     ends = [f"{column}_low", f"{column}_high"]
     words = f"{table[column].iloc[row]:.1f} %"
@@ -180,5 +182,5 @@ def _percent(front: FrontData, row: int) -> str:
     return words
 
 
-def _listed(numbers: list[int]) -> str:
+def _list_points(numbers: list[int]) -> str:
     return f"point {numbers[0]}" if len(numbers) == 1 else f"points {', '.join(map(str, numbers))}"

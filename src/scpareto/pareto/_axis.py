@@ -1,4 +1,4 @@
-"""The axis that users speak: what is left of the batch, in percent."""
+"""The axis that users choose on: batch left, in percent."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ logger = logging.getLogger("scpareto")
 
 
 def fit_falling_curve(place: ArrayLike, left: ArrayLike) -> NDArray[np.float64]:
-    """Fit values along a path that fall up to their minimum, and stay there.
+    """Fit a curve that falls up to the minimum of the values and is constant after it.
 
     Parameters
     ----------
     place
-        Shares of the way, ascending, shape ``(n,)``.
+        Places on the path from 0 to 1, ascending, shape ``(n,)``.
     left
-        What is left at each, shape ``(n,)``.
+        Batch left at each place, shape ``(n,)``.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def fit_falling_curve(place: ArrayLike, left: ArrayLike) -> NDArray[np.float64]:
 
 
 def find_place(value: float, place: NDArray[np.float64], fitted: NDArray[np.float64]) -> float:
-    """Return the smallest place where a falling fit has come down to a value, between judged places by a line.
+    """Return the first place where a falling fit reaches a value, by linear interpolation between judged places.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def find_place(value: float, place: NDArray[np.float64], fitted: NDArray[np.floa
 
 
 def preference_of(front: FrontData, batch_left: Any) -> int | NDArray[np.float64]:
-    """Preference at which so much of the batch is left, shape ``(p,)``; the number of a point where there is no curve.
+    """Return the preference that leaves this much of the batch, shape ``(p,)``, or a point number without a curve.
 
     Raises
     ------
@@ -85,16 +85,20 @@ def preference_of(front: FrontData, batch_left: Any) -> int | NDArray[np.float64
             f"batch_left={value:g}: this front trades {', '.join(front.objectives[1:])}, not the batch alone. Choose a "
             "place by preference=, as in select(preference=0.5)."
         )
-    known = front.table.get(BATCH_LEFT)
-    if known is None or not known.notna().any():
-        told = "there is no batch effect to remove" if record.get("no_batch_effect") else "the front was not judged"
-        raise ValueError(f"batch_left={value:g}: {told}. Choose a place by preference=, as in select(preference=0.5).")
+    left_of_points = front.table.get(BATCH_LEFT)
+    if left_of_points is None or not left_of_points.notna().any():
+        reason = "there is no batch effect to remove" if record.get("no_batch_effect") else "the front was not judged"
+        raise ValueError(
+            f"batch_left={value:g}: {reason}. Choose a place by preference=, as in select(preference=0.5)."
+        )
     if curve is None or front.path is None:
-        rows = np.flatnonzero(known.notna())
-        row = int(rows[np.abs(known.to_numpy()[rows] - value).argmin()])
-        _check_reached(value, float(known.min()), float(known.max()))
+        rows = np.flatnonzero(left_of_points.notna())
+        row = int(rows[np.abs(left_of_points.to_numpy()[rows] - value).argmin()])
+        _check_reached(value, float(left_of_points.min()), float(left_of_points.max()))
         number = front.numbers[row]
-        logger.info("Points were trained apart: the nearest is point %d, with %.1f %% left.", number, known.iloc[row])
+        logger.info(
+            "Points were trained apart: the nearest is point %d, with %.1f %% left.", number, left_of_points.iloc[row]
+        )
         return number
     place, fitted = curve["place"].to_numpy(), fit_falling_curve(curve["place"], curve[BATCH_LEFT])
     _check_reached(value, float(fitted.min()), float(fitted.max()))
@@ -103,7 +107,7 @@ def preference_of(front: FrontData, batch_left: Any) -> int | NDArray[np.float64
 
 
 def _check_reached(value: float, lowest: float, highest: float) -> None:
-    # What is shown is rounded: the ends that a user reads must be accepted.
+    # Users see rounded limits, which must be accepted.
     if not lowest - 0.51 <= value <= highest + 0.51:
         raise ValueError(
             f"batch_left={value:g} is not reached: this front goes from {highest:.0f} % at the least corrected end to "

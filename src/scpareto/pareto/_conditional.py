@@ -10,14 +10,14 @@ from scpareto.pareto._scalarization import Scalarization
 
 @register_solver
 class Conditional(Scalarization):
-    """Weights equal to the preference, which is drawn anew for every minibatch of one common training.
+    """Weights equal to the preference, which is drawn for every minibatch of one common training.
 
-    The network depends on the preference through its weights, see :class:`scpareto.pareto.WeightPath`, so that any
-    preference can be taken afterwards, also one between the points of the front.
+    The network depends on the preference through its weights, see :class:`scpareto.pareto.WeightPath`. Any preference
+    can be chosen afterwards, also one between the points of the front.
 
     References
     ----------
-    Weights as mixtures of those of the ends: :cite:p:`Dimitriadis2023`; losses drawn in training:
+    Weights as mixtures of those of the extremes: :cite:p:`Dimitriadis2023`; losses drawn in training:
     :cite:p:`Dosovitskiy2020`.
     """
 

@@ -82,7 +82,7 @@ class EPO(RunningMeanSolver):
         self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None, preference: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         assert gramian is not None  # the base class has checked it; this tells the type checker
-        smoothed = self._smoothed(losses, self._nearest_row(preference))
+        smoothed = self._smooth(losses, self._nearest_row(preference))
         counts = np.flatnonzero(preference > 0)
         c = gramian[np.ix_(counts, counts)]
         combination = self._balance(smoothed[counts], c, preference[counts])
@@ -93,7 +93,7 @@ class EPO(RunningMeanSolver):
     def _balance(
         self, losses: NDArray[np.float64], c: NDArray[np.float64], importance: NDArray[np.float64]
     ) -> NDArray[np.float64] | None:
-        """Lower the non-uniformity as fast as possible, or raise it as little; None on the ray."""
+        """Lower the non-uniformity as fast as possible, or else raise it as little as possible; None on the ray."""
         products = importance * np.maximum(losses, 0)
         if not products.any():
             # At the ideal point there is no direction to correct.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scpareto.pareto._front_data import FrontData
 
 Which = int | np.integer | str | Mapping[str, float]
-"""What names a point: its number, a rule, or limits on columns in their better direction."""
+"""How a point is chosen: by number, by a rule, or by limits on columns in their better direction."""
 
 
 def find(front: FrontData, which: Which, *, allow_alarm: bool = False) -> int:
@@ -32,7 +32,7 @@ def find(front: FrontData, which: Which, *, allow_alarm: bool = False) -> int:
 
 
 def check_point(front: FrontData, number: Any) -> int:
-    """Return the number of a point of the front as a plain integer, or refuse it."""
+    """Return the number of a point as a plain integer; raise an error if the front has no such point."""
     if isinstance(number, bool) or not isinstance(number, Integral):
         raise TypeError(f"A point number is an integer, got {number!r}.")
     if (plain := int(number)) not in front.numbers:
@@ -41,24 +41,24 @@ def check_point(front: FrontData, number: Any) -> int:
 
 
 def check_not_empty(front: FrontData) -> None:
-    """Refuse a front without points."""
+    """Raise an error for a front without points."""
     if not len(front):
         raise ValueError("The front has no points yet.")
 
 
 def check_which(which: Any) -> None:
-    """Refuse what names no point, before anything is looked up or trained."""
-    # Booleans are integers to Python, but no one means point 1 by True.
+    """Raise an error for values that cannot name a point, before anything is looked up or trained."""
+    # Booleans are integers in Python, but True does not mean point 1.
     if not isinstance(which, bool) and isinstance(which, Integral | str | Mapping):
         return
-    # Arrays, tensors and numpy's numbers say what they hold.
-    held = which.tolist() if hasattr(which, "tolist") else which
-    if isinstance(held, Integral) and not isinstance(held, bool):
-        raise TypeError(f"which={which!r}: a point number is an integer; point {held} is select({int(held)}).")
-    if isinstance(held, Real) and not isinstance(held, bool):
-        raise TypeError(_place_meant(round(float(held), 6)))
-    if isinstance(held, Sequence) and held and all(isinstance(n, Real) and not isinstance(n, bool) for n in held):
-        raise TypeError(_place_meant([round(float(n), 6) for n in held]))
+    # Arrays, tensors and numpy numbers become plain values.
+    value = which.tolist() if hasattr(which, "tolist") else which
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        raise TypeError(f"which={which!r}: a point number is an integer; point {value} is select({int(value)}).")
+    if isinstance(value, Real) and not isinstance(value, bool):
+        raise TypeError(_suggest_place(round(float(value), 6)))
+    if isinstance(value, Sequence) and value and all(isinstance(n, Real) and not isinstance(n, bool) for n in value):
+        raise TypeError(_suggest_place([round(float(n), 6) for n in value]))
     raise TypeError(
         f"Cannot look up a point by {which!r}; give a point number (int), a rule from {rule_names()}, or a dict of "
         "limits on columns. A place between the points is batch_left=, in %, or preference=, a float in [0, 1] or one "
@@ -66,8 +66,8 @@ def check_which(which: Any) -> None:
     )
 
 
-def _place_meant(place: float | list[float]) -> str:
-    """Say how a place is given, and which point a whole number could have meant."""
+def _suggest_place(place: float | list[float]) -> str:
+    """Return the message that explains how to choose a place, and which point a whole number may have meant."""
     words = f"which={place!r}: a place between the points is preference={place!r}, as in select(preference={place!r})"
     if isinstance(place, float) and place.is_integer():
         words += f"; point {int(place)} is select({int(place)})"
@@ -82,8 +82,8 @@ def _by_limits(front: FrontData, which: Mapping[str, float], allow_alarm: bool) 
     signs = np.array([-1.0 if is_higher_better(column, front.objectives) else 1.0 for column in limits])
     values = signs * front.table[list(limits)].to_numpy(dtype=np.float64)
     bounds = signs * np.array(list(limits.values()))
-    for column, known in zip(limits, ~np.isnan(values).all(axis=0), strict=True):
-        if not known:
+    for column, has_values in zip(limits, ~np.isnan(values).all(axis=0), strict=True):
+        if not has_values:
             raise ValueError(f"Column {column!r} is still empty, so no limit on it can be checked.")
     within = (values <= bounds).all(axis=1)
     alarmed = alarm_mask(front)
@@ -96,7 +96,7 @@ def _by_limits(front: FrontData, which: Mapping[str, float], allow_alarm: bool) 
             f"The over-correction alarm rings at every point with {_in_words(limits, signs)} ({numbers}). "
             "allow_alarm=True takes the least corrected of them."
         )
-    raise ValueError(_closest(front, limits, signs, values, bounds))
+    raise ValueError(_describe_closest(front, limits, signs, values, bounds))
 
 
 def _limit(front: FrontData, column: Any, limit: Any) -> float:
@@ -114,16 +114,18 @@ def _in_words(limits: Mapping[str, float], signs: NDArray[np.float64]) -> str:
     return ", ".join(f"{column} {'<=' if sign > 0 else '>='} {limit:g}" for (column, limit), sign in sides)
 
 
-def _closest(
+def _describe_closest(
     front: FrontData,
     limits: Mapping[str, float],
     signs: NDArray[np.float64],
     values: NDArray[np.float64],
     bounds: NDArray[np.float64],
 ) -> str:
-    """Say which point misses the limits least, in units of each column's range."""
+    """Describe the point that violates the limits least, in units of each column's range."""
     spread = np.nanmax(values, axis=0) - np.nanmin(values, axis=0)
     excess = np.maximum(values - bounds, 0) / np.where(spread > 0, spread, 1)
     row = int(np.argmin(np.where(np.isnan(excess), np.inf, excess).sum(axis=1)))
-    found = ", ".join(f"{column} = {value:g}" for column, value in zip(limits, signs * values[row], strict=True))
-    return f"No point has {_in_words(limits, signs)}; the closest is point {front.numbers[row]} with {found}."
+    closest_values = ", ".join(
+        f"{column} = {value:g}" for column, value in zip(limits, signs * values[row], strict=True)
+    )
+    return f"No point has {_in_words(limits, signs)}; the closest is point {front.numbers[row]} with {closest_values}."

@@ -1,4 +1,4 @@
-"""A whole trade-off curve as data."""
+"""A front: the points of a trade-off curve, as data."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ class Front(Lookup, Indicators):
     ----------
     table
         One row per point. Missing standard columns are added as NaN and further columns are kept. ``non_dominated``
-        refers to what the judge found, or where it found nothing to the test losses.
+        refers to the judged plane, or to the test losses if the front was not judged.
     states
-        Module weights of each point, on CPU; those that lie on the ``path`` need none.
+        Module weights of each point, on CPU; points on the ``path`` need none.
     objectives
         Names of the objectives, ``"generative_loss"`` first.
     method
         Name of the solver.
     metadata
-        Anything else worth keeping, as plain values and tensors: arguments, seed, versions, scaler, split indices.
+        Further information as plain values and tensors: arguments, seed, versions, scaler, split indices.
     n_expected
         Number of points of the complete front, if known.
     path
-        Weights of all preferences, if one training learnt them; points without weights of their own lie on it.
+        Weights of all preferences, if one training learned them; points without entries in ``states`` lie on it.
     tables
-        What the judge found of all points together: ``"curve"``, the judged path; ``"differences"`` of ``batch_left``
+        Tables of the judge for all points together: ``"curve"``, the judged path; ``"differences"`` of ``batch_left``
         and ``"differences_structure"`` of ``structure_kept``, with paired intervals; ``"populations"`` and
         ``"populations_structure"``; ``"lost"``, differences between cells; ``"runs"``, of a sweep, one row per value
         with time, library and the reason of a failure.
     codes
-        Codes of all cells by the number of the point, shape ``(n_cells, n_latent)`` each, where points have no weights:
-        fronts of :func:`scpareto.tl.sweep`.
+        Codes of all cells by point number, shape ``(n_cells, n_latent)`` each, for points without weights, as in fronts
+        of :func:`scpareto.tl.sweep`.
 
     Examples
     --------
@@ -89,11 +89,11 @@ class Front(Lookup, Indicators):
 
     def __repr__(self) -> str:
         count = f"{len(self)} points" if self.n_expected is None else f"{len(self)} of {self.n_expected} points"
-        named = sweep_in_words(self) or f"Front of {', '.join(self.objectives)} by {self.method}"
+        title = sweep_in_words(self) or f"Front of {', '.join(self.objectives)} by {self.method}"
         plane = "judged" if is_judged(self) else "test losses"
-        told = f"{named}: {count}, {self.non_dominated().sum()} non-dominated ({plane})"
+        text = f"{title}: {count}, {self.non_dominated().sum()} non-dominated ({plane})"
         failed = failed_in_words(self)
-        return f"{told}; failed at {failed}" if failed else told
+        return f"{text}; failed at {failed}" if failed else text
 
     def _repr_html_(self) -> str:
         return front_html(self, self.selected)
@@ -105,7 +105,7 @@ class Front(Lookup, Indicators):
 
     @property
     def missing(self) -> list[int]:
-        """Numbers of the points that a complete front would have as well."""
+        """Numbers of the points that are missing from the complete front."""
         return sorted(set(range(self.n_expected or 0)) - set(self.numbers))
 
     @property
@@ -175,8 +175,8 @@ class Front(Lookup, Indicators):
         table = self.table[self.table["point"].isin(numbers)]
         states = {n: self.states[n] for n in numbers if n in self.states}
         codes = {n: self.codes[n] for n in numbers if n in self.codes}
-        given = (table, states, self.objectives, self.method, self.metadata)
-        return Front(*given, path=self.path, tables=self.tables, codes=codes)
+        arguments = (table, states, self.objectives, self.method, self.metadata)
+        return Front(*arguments, path=self.path, tables=self.tables, codes=codes)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Copy of the table."""
@@ -199,10 +199,10 @@ class Front(Lookup, Indicators):
         losses = self.table[loss_columns(self.objectives, split)].to_numpy(dtype=np.float64, copy=True)
         if scaled:
             scaler = self.scaler
-            known = losses[~np.isnan(losses).any(axis=1)]
-            if scaler is None and len(known):
-                extent = np.ptp(known, axis=0)
-                low = known.min(axis=0)
+            complete = losses[~np.isnan(losses).any(axis=1)]
+            if scaler is None and len(complete):
+                extent = np.ptp(complete, axis=0)
+                low = complete.min(axis=0)
                 scaler = Scaler("extent", low, low + np.where(extent > 0, extent, np.maximum(1, np.abs(low))))
             losses = losses if scaler is None else scaler.scale(losses)
         if points is None:
@@ -210,7 +210,7 @@ class Front(Lookup, Indicators):
         return losses[[self.numbers.index(check_point(self, point)) for point in points]]
 
     def refresh(self) -> None:
-        """Find again which points no other one beats, after the judge wrote its tables."""
+        """Update ``non_dominated`` after the judge wrote its tables."""
         self._set_table(self.table)
 
     def to_plain(self) -> dict[str, Any]:
@@ -236,12 +236,12 @@ class Front(Lookup, Indicators):
     def from_plain(cls, plain: Mapping[str, Any]) -> Front:
         """Rebuild from :meth:`to_plain`."""
         path = plain.get("path")
-        further: dict[str, Any] = {"path": path and WeightPath.from_plain(path)}
-        further["codes"] = {number: np.asarray(codes) for number, codes in plain.get("codes", {}).items()}
-        further["table"] = _plain.table_from_plain(plain["table"])
-        # The first fronts kept what single points keep of differences between cells: audit() judges them anew.
-        further["tables"] = {name: _plain.table_from_plain(table) for name, table in plain.get("tables", {}).items()}
-        return cls(**{**{name: value for name, value in plain.items() if name != "structures"}, **further})
+        restored: dict[str, Any] = {"path": path and WeightPath.from_plain(path)}
+        restored["codes"] = {number: np.asarray(codes) for number, codes in plain.get("codes", {}).items()}
+        restored["table"] = _plain.table_from_plain(plain["table"])
+        # The first fronts stored "structures", which are not used any more; audit() judges the points again.
+        restored["tables"] = {name: _plain.table_from_plain(table) for name, table in plain.get("tables", {}).items()}
+        return cls(**{**{name: value for name, value in plain.items() if name != "structures"}, **restored})
 
     def _set_table(self, table: pd.DataFrame) -> None:
         self.table = tidy_table(table, self.objectives)

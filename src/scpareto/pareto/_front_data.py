@@ -1,4 +1,4 @@
-"""What looking up, rules and selections need to know of a front."""
+"""Interface of a front for lookups, rules and selections."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class FrontData(Protocol):
-    """A front as those below :class:`scpareto.pareto.Front` see it."""
+    """Interface of :class:`scpareto.pareto.Front` for modules that it imports."""
 
     def __len__(self) -> int: ...
 
@@ -32,22 +32,22 @@ class FrontData(Protocol):
 
     @property
     def path(self) -> WeightPath | None:
-        """Weights of all preferences, if one training learnt them."""
+        """Weights of all preferences, if one training learned them."""
         ...
 
     @property
     def states(self) -> dict[int, dict[str, torch.Tensor]]:
-        """Weights of points that have their own, by number."""
+        """Stored weights of points, by number."""
         ...
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """Anything else that is known of the front."""
+        """Further information about the front."""
         ...
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """What was found of all points together."""
+        """Tables of the judge for all points together."""
         ...
 
     @property

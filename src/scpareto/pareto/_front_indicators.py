@@ -1,4 +1,4 @@
-"""What a front is worth: which points no other one beats, and how much room they cover."""
+"""Quality indicators of a front: non-dominated points, hypervolume and number of distinct choices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scpareto.pareto._front_data import FrontData
 
 JUDGED = "judged"
-"""Plane of what is left of the batch and what is kept of the structure."""
+"""Plane of batch left and structure kept."""
 
 
 class Indicators:
@@ -37,9 +37,9 @@ class Indicators:
         if plane == JUDGED:
             return judged_non_dominated(self)
         losses = self.points(plane)
-        known = np.flatnonzero(~np.isnan(losses).any(axis=1))
+        complete = np.flatnonzero(~np.isnan(losses).any(axis=1))
         keep = np.zeros(len(losses), dtype=bool)
-        keep[known] = _indicators.non_dominated(losses[known])
+        keep[complete] = _indicators.non_dominated(losses[complete])
         return keep
 
     def hypervolume(

@@ -1,4 +1,4 @@
-"""What is looked up in a front: points, places, the recommended one, what was judged along the way."""
+"""Lookups in a front: points, places, the recommended point, the judged curve and lost differences."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Lookup:
     """Lookups of :class:`scpareto.pareto.Front`."""
 
     selected: int | None = None
-    """Number of the point that the model of the front is in, where a model holds it."""
+    """Number of the point that is loaded into the model, if a model holds the front."""
 
     def find(
         self: FrontData, which: Which | None = None, *, batch_left: float | None = None, allow_alarm: bool = False
@@ -113,8 +113,8 @@ class Lookup:
         ...     front.add({"point": point, "preference_generative_loss": 1 - share, "preference_mmd": share})
         >>> front.resolve(1).preference.tolist()
         [0.5, 0.5]
-        >>> found = front.resolve(preference=0.6)
-        >>> found.number, round(found.state["w"].item(), 2)
+        >>> selection = front.resolve(preference=0.6)
+        >>> selection.number, round(selection.state["w"].item(), 2)
         (1, 1.65)
         """
         return resolve(self, which, preference, batch_left, allow_alarm=allow_alarm)
@@ -149,8 +149,8 @@ class Lookup:
                     recommend(self).reason,
                     range_in_words(self),
                     advice_on_composition(self),
-                    _of_values(self),
-                    _of_data_module(self),
+                    _describe_sweep(self),
+                    _describe_data_module(self),
                 ],
             )
         )
@@ -231,8 +231,8 @@ class Lookup:
         ends = [f"{column}_low", f"{column}_high"]
         for name in (column, *ends):
             if name not in self.table:
-                known = [c for c in self.table if {f"{c}_low", f"{c}_high"} <= set(self.table)]
-                raise KeyError(f"The front has no column {name!r}; columns with intervals are {known}.")
+                with_intervals = [c for c in self.table if {f"{c}_low", f"{c}_high"} <= set(self.table)]
+                raise KeyError(f"The front has no column {name!r}; columns with intervals are {with_intervals}.")
         low, high = (self.table[name].to_numpy(dtype=np.float64) for name in ends)
         is_left = column == left_column(self) and "differences" in self.tables
         certain = paired_intervals(self, "left")[0] > 0 if is_left else None
@@ -240,25 +240,26 @@ class Lookup:
         return [self.numbers[place] for place in chain]
 
 
-def _of_data_module(front: FrontData) -> str:
-    """Say on which cells of a data module points were judged; empty for other fronts."""
+def _describe_data_module(front: FrontData) -> str:
+    """Describe the cells of a data module on which points were judged; empty for other fronts."""
     record = front.metadata.get("data_module")
     if record is None:
         return ""
-    held, total = record["n_held"], sum(record["n_cells"].values())
-    told = f"The front was trained from a data module of {total:,} cells and judged on "
+    n_held, total = record["n_held"], sum(record["n_cells"].values())
+    sentence = f"The front was trained from a data module of {total:,} cells and judged on "
     if not front.metadata.get("judged", {}).get("held_out", True):
-        return f"{told}the {sum(held.values()):,} that are held in memory, also those that trained it: too few did not."
+        n_judged = sum(n_held.values())
+        return f"{sentence}the {n_judged:,} that are held in memory, training cells included: too few others are held."
     return (
-        f"{told}{held['test']:,} of them, which neither trained it nor, as {held['validation']:,} others did, decided "
-        "when to stop."
+        f"{sentence}{n_held['test']:,} of them, which were not used for training. {n_held['validation']:,} other cells "
+        "decided when to stop."
     )
 
 
-def _of_values(front: FrontData) -> str:
-    """Say of a sweep which values its points are, and which failed."""
+def _describe_sweep(front: FrontData) -> str:
+    """List the values of a sweep and those that failed; empty for other fronts."""
     if not value_in_words(front, front.numbers[0]):
         return ""
-    told = ", ".join(f"point {number} {value_in_words(front, number)}" for number in front.numbers)
+    points_in_words = ", ".join(f"point {number} {value_in_words(front, number)}" for number in front.numbers)
     failed = failed_in_words(front)
-    return f"{told[0].upper()}{told[1:]}." + (f" Failed at {failed}" if failed else "")
+    return f"{points_in_words[0].upper()}{points_in_words[1:]}." + (f" Failed at {failed}" if failed else "")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from scpareto.pareto._front_data import FrontData
 
-_MOST_COLUMNS = 8
-_LONGEST = 60
+_MAX_COLUMNS = 8
+_MAX_TEXT_LENGTH = 60
 
 
 def front_html(front: FrontData, selected: int | None) -> str:
@@ -32,27 +32,27 @@ def front_html(front: FrontData, selected: int | None) -> str:
     selected
         Number of the selected point; None where there is none.
     """
-    told = f"<p>{escape(repr(front))}</p>"
+    title = f"<p>{escape(repr(front))}</p>"
     if not len(front):
-        return told
+        return title
     columns = _columns(front)
     recommended, numbers = recommend(front).number, front.numbers
     marks = [
         ", ".join(word for word, one in (("recommended", recommended), ("selected", selected)) if one == number)
         for number in numbers
     ]
-    columns = dict(list(columns.items())[: _MOST_COLUMNS - 1]) | {"": marks}
+    columns = dict(list(columns.items())[: _MAX_COLUMNS - 1]) | {"": marks}
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     rows = []
     for row in range(len(numbers)):
         cells = "".join(f"<td>{escape(values[row])}</td>" for values in columns.values())
         rows.append(f'<tr style="font-weight: bold">{cells}</tr>' if marks[row] else f"<tr>{cells}</tr>")
     more = "<p>front.to_dataframe() has all columns; front.explain() says why the point is recommended.</p>"
-    return f"{told}<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{more}"
+    return f"{title}<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{more}"
 
 
 def _columns(front: FrontData) -> dict[str, list[str]]:
-    """Text of each column: what a user chooses by comes first."""
+    """Return the text of each column; columns to choose by come first."""
     table, numbers = front.table, front.numbers
     shown: dict[str, list[str]] = {"point": [str(number) for number in numbers]}
     record = sweep_record(front)
@@ -62,18 +62,18 @@ def _columns(front: FrontData) -> dict[str, list[str]]:
         left = left_column(front)
         shown[f"{left.replace('_', ' ')} (%)"] = _percent(table, left)
         shown["structure kept (%)"] = _percent(table, STRUCTURE_KEPT)
-        shown["alarm"] = ["rings" if rung else "silent" for rung in alarm_mask(front)]
+        shown["alarm"] = ["rings" if is_ringing else "silent" for is_ringing in alarm_mask(front)]
         if "structure_lost_most" in table:
             lost = table["structure_lost_most"].tolist()
             shown["most of all lost"] = [
-                _short(text) if rung else "" for text, rung in zip(lost, alarm_mask(front), strict=True)
+                _shorten(text) if is_ringing else "" for text, is_ringing in zip(lost, alarm_mask(front), strict=True)
             ]
     else:
         for name in preference_columns(front.objectives)[1:]:
             shown[name.replace("_", " ")] = _numbers(table[name])
-    shown["not dominated"] = ["yes" if kept else "" for kept in table["non_dominated"]]
-    rest = ["scib_total", "seconds"] if record is not None else loss_columns(front.objectives, "test")
-    for name in rest:
+    shown["not dominated"] = ["yes" if is_non_dominated else "" for is_non_dominated in table["non_dominated"]]
+    other_columns = ["scib_total", "seconds"] if record is not None else loss_columns(front.objectives, "test")
+    for name in other_columns:
         if name in table and table[name].notna().any():
             shown[name.replace("_", " ")] = _numbers(table[name])
     return shown
@@ -81,17 +81,17 @@ def _columns(front: FrontData) -> dict[str, list[str]]:
 
 def _percent(table: pd.DataFrame, column: str) -> list[str]:
     low, high = (table.get(f"{column}_{end}") for end in ("low", "high"))
-    told = []
+    texts = []
     for row, value in enumerate(table[column].to_numpy(dtype=float)):
         ends = "" if low is None or high is None else f" ({low.iloc[row]:.0f} to {high.iloc[row]:.0f})"
-        told.append(f"{value:.1f}{'' if 'nan' in ends else ends}" if np.isfinite(value) else "")
-    return told
+        texts.append(f"{value:.1f}{'' if 'nan' in ends else ends}" if np.isfinite(value) else "")
+    return texts
 
 
 def _numbers(values: pd.Series) -> list[str]:
     return [f"{value:.4g}" if np.isfinite(value) else "" for value in values.to_numpy(dtype=float)]
 
 
-def _short(text: object) -> str:
-    told = str(text)
-    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}..."
+def _shorten(text: object) -> str:
+    string = str(text)
+    return string if len(string) <= _MAX_TEXT_LENGTH else f"{string[:_MAX_TEXT_LENGTH]}..."

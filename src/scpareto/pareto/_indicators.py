@@ -18,7 +18,7 @@ MARGIN = 0.001
 def non_dominated(points: ArrayLike) -> NDArray[np.bool_]:
     """Which points no other point beats.
 
-    A point goes when another is at least as good in every objective. Of equal points the first stays.
+    A point is removed if another is at least as good in every objective. Of equal points the first stays.
 
     Parameters
     ----------
@@ -34,10 +34,10 @@ def non_dominated(points: ArrayLike) -> NDArray[np.bool_]:
     >>> non_dominated([[0, 1], [1, 0], [1, 1], [0, 1]])
     array([ True,  True, False, False])
     """
-    array = _checked(points)
+    array = _check_points(points)
     keep = np.zeros(len(array), dtype=bool)
     if len(array):
-        # Sorting keeps all equal points, hence distinct ones go in; unique reports the first of each.
+        # Sorting keeps all equal points, so only distinct ones are sorted; unique returns the first of each.
         distinct, first = np.unique(array, axis=0, return_index=True)
         keep[first[NonDominatedSorting().do(distinct, only_non_dominated_front=True)]] = True
     return keep
@@ -58,8 +58,8 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
     >>> hypervolume([[0, 1], [1, 0]], reference=[2, 2])
     3.0
     """
-    array = _checked(points)
-    corner = _corner("reference", reference, array.shape[1])
+    array = _check_points(points)
+    corner = _check_corner("reference", reference, array.shape[1])
     inside = array[(array < corner).all(axis=1)]
     return float(HV(ref_point=corner)(inside)) if len(inside) else 0.0
 
@@ -89,13 +89,13 @@ def number_of_distinct_choices(
     >>> number_of_distinct_choices([[0, 1], [0.51, 0.52], [0.52, 0.51], [1, 0]], width=0.05)
     3
     """
-    array = _checked(points)
+    array = _check_points(points)
     if not (np.isfinite(width) and width > 0):
         raise ValueError(f"width must be a positive number, got {width!r}.")
     if not len(array):
         return 0
-    low = array.min(axis=0) - MARGIN if origin is None else _corner("origin", origin, array.shape[1])
-    high = array.max(axis=0) if upper is None else _corner("upper", upper, array.shape[1])
+    low = array.min(axis=0) - MARGIN if origin is None else _check_corner("origin", origin, array.shape[1])
+    high = array.max(axis=0) if upper is None else _check_corner("upper", upper, array.shape[1])
     if (array < low).any() or (array > high).any():
         raise ValueError(f"Points must lie between origin {low.tolist()} and upper {high.tolist()}.")
     cells = np.floor((array[non_dominated(array)] - low) / width)
@@ -103,7 +103,7 @@ def number_of_distinct_choices(
     return len(np.unique(np.minimum(cells, last), axis=0))
 
 
-def _checked(points: ArrayLike) -> NDArray[np.float64]:
+def _check_points(points: ArrayLike) -> NDArray[np.float64]:
     array = np.array(points, dtype=np.float64)
     if array.ndim != 2 or array.shape[1] < 1:
         raise ValueError(f"points must have shape (n, p), got {array.shape}.")
@@ -112,7 +112,7 @@ def _checked(points: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
-def _corner(name: str, values: ArrayLike, n_objectives: int) -> NDArray[np.float64]:
+def _check_corner(name: str, values: ArrayLike, n_objectives: int) -> NDArray[np.float64]:
     corner = np.array(values, dtype=np.float64)
     if corner.shape != (n_objectives,) or not np.isfinite(corner).all():
         raise ValueError(f"{name} must be {n_objectives} finite numbers, got {corner.tolist()}.")

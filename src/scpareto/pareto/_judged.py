@@ -1,4 +1,4 @@
-"""Points of a front as they were judged: on one axis what is left of the batch, on the other the structure kept."""
+"""Judged points of a front: batch left on one axis, structure kept on the other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DIFFERENCES = {"left": "differences", "kept": "differences_structure"}
 
 
 def left_column(front: FrontData) -> str:
-    """Column of what is left of the judged nuisance."""
+    """Name of the column of the judged nuisance that is left."""
     return str(front.metadata.get("judged", {}).get("column", BATCH_LEFT))
 
 
@@ -30,7 +30,7 @@ def is_judged(front: FrontData) -> bool:
 
 
 def alarm_mask(front: FrontData) -> NDArray[np.bool_]:
-    """Whether the over-correction alarm of each point rings, shape ``(n,)``; not where it is unknown."""
+    """Whether the over-correction alarm of each point rings, shape ``(n,)``; False where it is unknown."""
     if "alarm" not in front.table:
         return np.zeros(len(front), dtype=bool)
     return front.table["alarm"].fillna(0).to_numpy(dtype=np.float64) >= ALARM_FROM
@@ -80,7 +80,7 @@ def judged_non_dominated(front: FrontData) -> NDArray[np.bool_]:
     one without alarm keeps, and does not beat it. Points that were not judged are not among them.
     """
     points, alarmed = judged_points(front), alarm_mask(front)
-    known = np.asarray(np.isfinite(points).all(axis=1))
+    has_both = np.asarray(np.isfinite(points).all(axis=1))
     is_worse = []
     for column, (which, sign) in enumerate((("left", 1), ("kept", -1))):
         low, high = paired_intervals(front, which)
@@ -90,12 +90,12 @@ def judged_non_dominated(front: FrontData) -> NDArray[np.bool_]:
         is_worse.append(np.where(np.isnan(low), values[:, None] > values[None, :], worse))
     left, kept = is_worse
     beaten = (left & ~kept.T) | (kept & ~left.T)
-    beaten &= known[None, :] & ~(alarmed[None, :] & ~alarmed[:, None])
-    return np.asarray(known & ~beaten.any(axis=1), dtype=bool)
+    beaten &= has_both[None, :] & ~(alarmed[None, :] & ~alarmed[:, None])
+    return np.asarray(has_both & ~beaten.any(axis=1), dtype=bool)
 
 
 def alarm_in_words(front: FrontData, number: int) -> str:
-    """Say what the alarm of a point tells; empty where it does not ring."""
+    """Describe the alarm of a point in words; empty if it does not ring."""
     row = front.numbers.index(number)
     if not alarm_mask(front)[row]:
         return ""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class MGDA(Solver):
     r"""Lower all objectives at once, whatever the preference.
 
-    A baseline: preferences do not enter, so the points of a front differ by their start and seed only, and end
-    wherever on the front the descent happens to arrive.
+    A baseline. Preferences are not used, so that the points of a front differ only by their start and seed and end at
+    arbitrary places of the front.
 
     Notes
     -----

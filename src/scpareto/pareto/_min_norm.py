@@ -40,7 +40,7 @@ def min_norm_weights(gramian: ArrayLike) -> NDArray[np.float64]:
     >>> min_norm_weights([[1.0, 0.0], [0.0, 3.0]])
     array([0.75, 0.25])
     """
-    q = _checked(gramian)
+    q = _check_gramian(gramian)
     squares = np.diag(q)
     if squares.min() <= 0:
         # A zero vector is the shortest; several share the weight, so that their order does not matter.
@@ -97,7 +97,7 @@ def min_norm_combination(gramian: ArrayLike, vertices: ArrayLike) -> NDArray[np.
     >>> min_norm_combination(gramian, [[0.5, 0.5], [0.0, 1.0]])
     array([0.5, 0.5])
     """
-    g = _checked(gramian)
+    g = _check_gramian(gramian)
     v = np.array(vertices, dtype=np.float64)
     if v.ndim != 2 or len(v) < 1 or v.shape[1] != len(g):
         raise ValueError(f"vertices must have shape (m, {len(g)}) to match the Gramian, got {v.shape}.")
@@ -110,7 +110,7 @@ def min_norm_combination(gramian: ArrayLike, vertices: ArrayLike) -> NDArray[np.
     return np.zeros(2) if _encloses_origin(v) else _best_pair(v @ g @ v.T, v)
 
 
-def _checked(gramian: ArrayLike) -> NDArray[np.float64]:
+def _check_gramian(gramian: ArrayLike) -> NDArray[np.float64]:
     g = np.array(gramian, dtype=np.float64)
     if g.ndim != 2 or g.shape[0] != g.shape[1] or g.shape[0] < 1:
         raise ValueError(f"A Gramian is a square matrix, got shape {g.shape}.")

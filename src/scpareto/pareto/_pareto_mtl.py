@@ -76,15 +76,15 @@ class ParetoMTL(RunningMeanSolver):
         assert gramian is not None  # the base class has checked it; this tells the type checker
         ray = preference_rays(preference[None])[0]
         row = self._nearest_row(preference)
-        smoothed = self._smoothed(losses, row)
+        smoothed = self._smooth(losses, row)
         constraints = self._active_constraints(smoothed, ray, row)
         if self.phase == "initial":
             if len(constraints):
-                return self._without_harmful_ascent(min_norm_combination(gramian, constraints), smoothed)
+                return self._drop_harmful_ascent(min_norm_combination(gramian, constraints), smoothed)
             self.end_initial_phase()
         alpha = min_norm_combination(gramian, np.vstack([np.eye(self.n_objectives), constraints]))
-        alpha = self._without_harmful_ascent(alpha, smoothed)
-        return self._renormalized(alpha) if self.renormalize else alpha
+        alpha = self._drop_harmful_ascent(alpha, smoothed)
+        return self._renormalize(alpha) if self.renormalize else alpha
 
     def _active_constraints(
         self, losses: NDArray[np.float64], ray: NDArray[np.float64], row: int
@@ -100,11 +100,11 @@ class ParetoMTL(RunningMeanSolver):
         active = differences[differences @ (positive / length) > -self.epsilon]
         return active / np.linalg.norm(active, axis=1, keepdims=True) if self.safeguards.unit_constraints else active
 
-    def _without_harmful_ascent(self, alpha: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _drop_harmful_ascent(self, alpha: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
         limit = self.safeguards.max_standardised_loss
         return alpha if limit is None else np.where((alpha < 0) & (losses > limit), 0.0, alpha)
 
-    def _renormalized(self, alpha: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _renormalize(self, alpha: NDArray[np.float64]) -> NDArray[np.float64]:
         total = np.abs(alpha).sum()
         if total == 0:
             return alpha

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 SMALLEST_ODDS, LARGEST_ODDS = 0.05, 30.0
-"""Importance of an objective relative to the generative loss at which the path begins to move, and where it ends."""
+"""Importance of an objective relative to the generative loss at the first change of the path, and at its extreme."""
 RUNNING_VARIANCE = "running_var"
-"""How the names of running variances of batch normalisation end."""
-_STRETCH = np.log1p(LARGEST_ODDS / SMALLEST_ODDS)
+"""Suffix of the names of running variances of batch normalisation."""
+_LOG_RANGE = np.log1p(LARGEST_ODDS / SMALLEST_ODDS)
 
 
 def shares_of(preference: ArrayLike) -> NDArray[np.float64]:
-    r"""Share of each end of the path in the weights of a preference.
+    r"""Share of each extreme of the path in the weights of a preference.
 
     .. math::
         s_k = \frac{\log(1 + o_k / a)}{\log(1 + b / a)}, \qquad o_k = \frac{w_k}{w_0}
 
-    for the importances :math:`w`, with :math:`a` = 0.05 and odds that end at :math:`b` = 30: what a correction costs
-    and brings changes with the order of magnitude of its weight. Shares of the other objectives that add up to more
-    than one are divided by their sum; the generative loss has the rest.
+    for the importances :math:`w`, with :math:`a` = 0.05 and odds of at most :math:`b` = 30. The scale is logarithmic
+    because costs and benefits of a correction change with the order of magnitude of its weight. If the shares of the
+    other objectives add up to more than one, they are divided by their sum. The generative loss has the rest.
 
     Parameters
     ----------
@@ -51,10 +51,10 @@ def shares_of(preference: ArrayLike) -> NDArray[np.float64]:
     >>> shares_of([0.5, 0.5]).round(3)
     array([0.524, 0.476])
     """
-    wanted = check_preferences(np.atleast_2d(np.asarray(preference, dtype=np.float64)))[0]
+    importances = check_preferences(np.atleast_2d(np.asarray(preference, dtype=np.float64)))[0]
     with np.errstate(divide="ignore", invalid="ignore"):
-        odds = np.where(wanted[1:] > 0, wanted[1:] / wanted[0], 0.0)
-    others = np.log1p(np.minimum(odds, LARGEST_ODDS) / SMALLEST_ODDS) / _STRETCH
+        odds = np.where(importances[1:] > 0, importances[1:] / importances[0], 0.0)
+    others = np.log1p(np.minimum(odds, LARGEST_ODDS) / SMALLEST_ODDS) / _LOG_RANGE
     others = others / max(1.0, others.sum())
     return np.concatenate([[1 - others.sum()], others])
 
@@ -67,22 +67,22 @@ def preference_at(shares: ArrayLike) -> NDArray[np.float64]:
     >>> preference_at(shares_of([0.7, 0.3])).round(6)
     array([0.7, 0.3])
     """
-    odds = SMALLEST_ODDS * np.expm1(_STRETCH * np.asarray(shares, dtype=np.float64)[1:])
+    odds = SMALLEST_ODDS * np.expm1(_LOG_RANGE * np.asarray(shares, dtype=np.float64)[1:])
     return np.concatenate([[1.0], odds]) / (1 + odds.sum())
 
 
 def coefficients_at(shares: ArrayLike) -> NDArray[np.float64]:
-    r"""Coefficients of the control points of a path: :math:`s_i^2`, and :math:`2 s_i s_j` for two ends together.
+    r"""Coefficients of the control points of a path: :math:`s_i^2`, and :math:`2 s_i s_j` for pairs of extremes.
 
     Parameters
     ----------
     shares
-        Share of each end, shape ``(p,)``.
+        Share of each extreme, shape ``(p,)``.
 
     Returns
     -------
-    Coefficients, shape ``(p (p + 1) / 2,)``, which sum to one: the uncorrected end first, each further end with its
-    bends towards the ends before it.
+    Coefficients, shape ``(p (p + 1) / 2,)``, which sum to one: the uncorrected extreme first, then each further extreme
+    after its control points with the extremes before it.
 
     Examples
     --------
@@ -95,28 +95,28 @@ def coefficients_at(shares: ArrayLike) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class WeightPath:
-    """Weights of one architecture that depend on the preference: a curve from the uncorrected end to each other one.
+    """Weights of one architecture that depend on the preference: curves from the uncorrected extreme to the others.
 
     Parameters
     ----------
     start
-        Whole state of the uncorrected end, buffers included.
+        Whole state of the uncorrected extreme, buffers included.
     controls
         Parameters and running statistics at the other control points of the curves, in the order of
         :func:`coefficients_at`.
 
     Notes
     -----
-    Weights at a place are mixtures, by :func:`coefficients_at`, of those at the control points, that is, a Bezier curve
-    of degree two; with more than two objectives a surface. A mixture is a network like any other.
+    Weights at a place are mixtures of those at the control points, with :func:`coefficients_at`: a Bezier curve of
+    degree two, or a surface with more than two objectives. A mixture is a normal state of the module.
 
     References
     ----------
-    Straight lines between the ends: :cite:p:`Dimitriadis2023`; curves through weights: :cite:p:`Garipov2018`.
+    Straight lines between the extremes: :cite:p:`Dimitriadis2023`; curves through weights: :cite:p:`Garipov2018`.
 
     Examples
     --------
-    A curve of one weight from 0 to 4, with its bend at 1:
+    A curve of one weight from 0 to 4, with a control point at 1:
 
     >>> import torch
     >>> from scpareto.pareto import WeightPath
@@ -146,27 +146,27 @@ class WeightPath:
         Raises
         ------
         ValueError
-            If the path is one of another number of objectives.
+            If the number of objectives of the path differs.
         """
         coefficients = coefficients_at(shares_of(preference))
         if len(coefficients) != 1 + len(self.controls):
             raise ValueError(f"This path is not one of {np.size(preference)} objectives.")
         mixed = {}
         for name, values in self.start.items():
-            found = values.clone()
+            mixture = values.clone()
             if name in self.controls[0]:
-                found *= float(coefficients[0])
+                mixture *= float(coefficients[0])
                 for coefficient, control in zip(coefficients[1:], self.controls, strict=True):
-                    found.add_(control[name], alpha=float(coefficient))
+                    mixture.add_(control[name], alpha=float(coefficient))
                 if name.endswith(RUNNING_VARIANCE):
-                    # A bend may lie below zero.
-                    found.clamp_(min=0.0)
-                # What is the same all along the path is exactly that, such as frozen weights.
+                    # A control point may be negative.
+                    mixture.clamp_(min=0.0)
+                # Values that are equal at all control points, such as frozen weights, stay exactly equal.
                 moved = self.controls[0][name] != values
                 for control in self.controls[1:]:
                     moved = moved | (control[name] != values)
-                found = found.where(moved, values)
-            mixed[name] = found
+                mixture = mixture.where(moved, values)
+            mixed[name] = mixture
         return mixed
 
     def to_plain(self) -> dict[str, Any]:

@@ -16,19 +16,19 @@ _FRAME_KEY = "__dataframe__"
 
 
 def to_plain(value: Any, where: str) -> Any:
-    """Copy made of tensors and plain values only, which ``torch.load(..., weights_only=True)`` opens.
+    """Return a copy of tensors and plain values only, which ``torch.load(..., weights_only=True)`` opens.
 
-    Arrays, series and indices of numbers become tensors, others lists; frames become dicts of columns, numpy's scalars
-    those of Python, any mapping a dict, devices and types strings. Lists stay lists and tuples stay tuples, so that
-    what is read equals what was written; a named tuple loses its names, a set becomes a list. The first saved models
-    hold lists where there were tuples: whoever reads a file has to take either.
+    Arrays, series and indices of numbers become tensors, others lists; frames become dicts of columns, numpy scalars
+    Python scalars, any mapping a dict, devices and types strings. Lists stay lists and tuples stay tuples, so that a
+    loaded value equals the saved one; a named tuple loses its names, a set becomes a list. The first saved models have
+    lists in place of tuples, so that readers must accept both.
 
     Parameters
     ----------
     value
-        What is copied.
+        Value to copy.
     where
-        Name of it, for the message.
+        Name of the value, for error messages.
 
     Raises
     ------

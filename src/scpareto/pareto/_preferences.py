@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-# Preferences arrive as float32 tensors too, so a sum of one is only met to single precision.
+# Preferences may be float32 tensors, whose sum is one only to single precision.
 _SUM_TOLERANCE = 1e-4
 
 
@@ -84,12 +84,12 @@ def preference_rays(preferences: ArrayLike) -> NDArray[np.float64]:
     >>> preference_rays([[1.0, 0.0]])
     array([[0., 1.]])
     """
-    rays = _reciprocal(check_preferences(preferences))
+    rays = _reciprocals(check_preferences(preferences))
     return rays / np.linalg.norm(rays, axis=1, keepdims=True)
 
 
 def check_preferences(preferences: ArrayLike, n_objectives: int | None = None) -> NDArray[np.float64]:
-    """Return preferences as rows that sum to one, or refuse them.
+    """Check preferences and return them as rows that sum to one.
 
     Parameters
     ----------
@@ -121,19 +121,19 @@ def check_preferences(preferences: ArrayLike, n_objectives: int | None = None) -
 
 def _equal_angle(n_points: int, n_objectives: int) -> NDArray[np.float64]:
     if n_objectives > 2:
-        preferences = _reciprocal(_inner_directions(n_points, n_objectives))
-        return _ordered(preferences / preferences.sum(axis=1, keepdims=True))
+        preferences = _reciprocals(_inner_directions(n_points, n_objectives))
+        return _sort_preferences(preferences / preferences.sum(axis=1, keepdims=True))
     angles = np.linspace(np.pi / 2, 0, n_points)
     preferences = np.stack([np.sin(angles), np.cos(angles)], axis=1)
     preferences /= preferences.sum(axis=1, keepdims=True)
-    # cos(pi / 2) is not exactly zero in floating point, but the ends must be.
+    # cos(pi / 2) is not exactly zero in floating point, but the extremes must be exact.
     preferences[0], preferences[-1] = (1, 0), (0, 1)
     return preferences
 
 
 def _interior(n_points: int, n_objectives: int) -> NDArray[np.float64]:
     if n_objectives > 2:
-        return _ordered(_inner_directions(n_points, n_objectives))
+        return _sort_preferences(_inner_directions(n_points, n_objectives))
     nuisance = np.arange(1, n_points + 1) / (n_points + 1)
     return np.stack([1 - nuisance, nuisance], axis=1)
 
@@ -152,13 +152,13 @@ def _inner_directions(n_points: int, n_objectives: int) -> NDArray[np.float64]:
     return shrinkage * directions + (1 - shrinkage) / n_objectives
 
 
-def _ordered(preferences: NDArray[np.float64]) -> NDArray[np.float64]:
+def _sort_preferences(preferences: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sort rows by falling importance of the generative loss; ties by the next objectives."""
     keys = np.round(preferences, 9)
     return preferences[np.lexsort(-keys.T[::-1])]
 
 
-def _reciprocal(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def _reciprocals(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """One over each row, up to a factor; the limit where there are zeros."""
     smallest = rows.min(axis=1, keepdims=True)
     return np.divide(smallest, rows, out=np.ones_like(rows), where=rows > smallest)

@@ -1,4 +1,4 @@
-"""A front, and a point of it, as records that ``uns`` of annotated data can hold."""
+"""Records of a front, or of one point, that can be stored in ``uns`` of an AnnData."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 _ENDS = ("", "_low", "_high")
 _TABLES = ("curve", "differences", "differences_structure", "halves", "populations", "populations_structure")
-"""What pictures and the recommendation need; lost differences between cells would take the most room by far."""
+"""Tables that plots and the recommendation need. Lost differences would take most of the space."""
 _METADATA = ("judged", "sweep")
 
 
 def front_record(
     front: FrontData, method: str, selected: int | None, preference: Sequence[float] | None = None
 ) -> dict[str, Any]:
-    """Front and selection, in types that h5ad can hold.
+    """Return the record of a front and its selection, in types that h5ad can hold.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def front_from_record(record: Mapping[str, Any]) -> Front:
         objectives=[str(name) for name in record.get("objectives", (GENERATIVE_LOSS, record["objective"]))],
         method=str(record["method"]),
         metadata={name: _plain_values(record[name]) for name in _METADATA if name in record},
-        tables={name: found.copy() for name, found in record.get("tables", {}).items()},
+        tables={name: stored.copy() for name, stored in record.get("tables", {}).items()},
     )
     selected = int(record["selected"])
     front.selected = selected if selected in front.numbers else None
@@ -82,7 +82,7 @@ def front_from_record(record: Mapping[str, Any]) -> Front:
 
 
 def place_record(front: FrontData, number: int, preference: Sequence[float] | None = None) -> dict[str, Any]:
-    """Say what codes are of: number of the point, and what was judged of it.
+    """Return the record of the point or place of some codes: its number and its judged values.
 
     Parameters
     ----------
@@ -91,20 +91,20 @@ def place_record(front: FrontData, number: int, preference: Sequence[float] | No
     number
         Number of the point, or of the nearest one.
     preference
-        Importance of each objective at the place, which may lie between points. Nothing was judged there.
+        Importance of each objective at the place. A place between points has no judged values.
     """
     row = front.numbers.index(number)
-    facts: dict[str, Any] = {"point": number}
+    record: dict[str, Any] = {"point": number}
     if preference:
-        facts["preference"] = np.array(preference)
+        record["preference"] = np.array(preference)
         if not np.allclose(preference, front.preferences[row], equal_nan=True):
-            return facts | {"between_points": True, "recommended": False}
-    facts |= {"between_points": False, "recommended": number == recommend(front).number}
+            return record | {"between_points": True, "recommended": False}
+    record |= {"between_points": False, "recommended": number == recommend(front).number}
     columns = [f"{name}{end}" for name in (left_column(front), "structure_kept") for end in _ENDS]
     for name in [*columns, "alarm"]:
         if name in front.table and np.isfinite(value := float(front.table[name].iloc[row])):
-            facts[name] = value
-    return facts
+            record[name] = value
+    return record
 
 
 def _writable(table: pd.DataFrame) -> pd.DataFrame:
@@ -117,6 +117,6 @@ def _writable(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _plain_values(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers, truth values and text of a record; None, which h5ad cannot hold, and what is nested are left out."""
+    """Return the numbers, booleans and strings of a record, without None (which h5ad cannot hold) and nested values."""
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in record.items()}
     return {name: value for name, value in plain.items() if isinstance(value, bool | int | float | str)}

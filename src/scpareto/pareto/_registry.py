@@ -151,8 +151,8 @@ def get_solver(name: str, preferences: ArrayLike, **options: Any) -> Solver:
     array([0.3, 0.7])
     """
     cls = solver_class(name)
-    known = [option for option in inspect.signature(cls).parameters if option != "preferences"]
-    unknown = sorted(set(options) - set(known))
+    valid = [option for option in inspect.signature(cls).parameters if option != "preferences"]
+    unknown = sorted(set(options) - set(valid))
     if unknown:
-        raise ValueError(f"Unknown options {unknown} for solver {name!r}; choose from {known}.")
+        raise ValueError(f"Unknown options {unknown} for solver {name!r}; choose from {valid}.")
     return cls(preferences, **options)

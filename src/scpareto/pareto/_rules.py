@@ -71,7 +71,7 @@ def apply_rule(name: str, front: FrontData) -> int:
 def knee(front: FrontData) -> int:
     """Knee of the validation losses of points without alarm, see :func:`scpareto.pareto.knee_index`."""
     losses = front.points("validation")
-    known = np.flatnonzero(~np.isnan(losses).any(axis=1) & ~alarm_mask(front))
-    if not len(known):
+    candidates = np.flatnonzero(~np.isnan(losses).any(axis=1) & ~alarm_mask(front))
+    if not len(candidates):
         raise ValueError("The knee needs validation losses of all objectives, but no point without alarm has them.")
-    return front.numbers[known[knee_index(losses[known])]]
+    return front.numbers[candidates[knee_index(losses[candidates])]]

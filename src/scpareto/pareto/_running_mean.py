@@ -1,4 +1,4 @@
-"""Where a point is, in spite of noisy minibatches."""
+"""Running means of the losses, for solvers whose weights depend on them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class RunningMeanSolver(Solver):
-    """Solver whose weights depend on the losses, which it follows by a running mean per row of the grid.
+    """Solver whose weights depend on a running mean of the losses for each row of the grid.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ class RunningMeanSolver(Solver):
         """Row of the grid whose ray is nearest to that of a preference, which may be off the grid."""
         return int(np.argmax(self._rays @ preference_rays(preference[None])[0]))
 
-    def _smoothed(self, losses: NDArray[np.float64], row: int) -> NDArray[np.float64]:
-        """Take losses into the mean of a row and return it."""
+    def _smooth(self, losses: NDArray[np.float64], row: int) -> NDArray[np.float64]:
+        """Update the running mean of a row with new losses and return it."""
         momentum = self.safeguards.running_mean
         if momentum is None:
             return losses
@@ -51,6 +51,6 @@ class RunningMeanSolver(Solver):
         return {**super().state_dict(), "running_losses": {row: mean.tolist() for row, mean in self._running.items()}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take up a state of :meth:`state_dict`."""
+        """Restore a state of :meth:`state_dict`."""
         super().load_state_dict(state)
         self._running = {int(row): np.array(mean, dtype=np.float64) for row, mean in state["running_losses"].items()}

@@ -1,4 +1,4 @@
-"""Limits that keep multi-objective steps sane on noisy minibatches."""
+"""Limits that keep multi-objective steps stable on noisy minibatches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Safeguards:
-    """What departs from the published algorithm to keep training stable; ``None`` switches a safeguard off.
+    """Changes of the published algorithm that keep training stable; ``None`` switches a safeguard off.
 
     Pareto MTL steers towards a preference with weights that may be negative, which is ascent on an objective. Its
     guarantees hold for small exact gradient steps, not for Adam on minibatches.
@@ -27,8 +27,8 @@ class Safeguards:
     gradient_clip
         Largest gradient norm. Read by the training plan.
     unit_constraints
-        Scale the constraint vectors of Pareto MTL to unit length. They are short, and the shortest combination sits
-        close to short vectors.
+        Scale the constraint vectors of Pareto MTL to unit length. Otherwise they are short and dominate the shortest
+        combination.
 
     Examples
     --------

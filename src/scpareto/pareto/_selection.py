@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from scpareto.pareto._front_data import FrontData
 
 Place = float | Sequence[float] | NDArray[np.floating]
-"""What names a place between points: importance of the nuisance, or of each objective."""
+"""A place between points: importance of the nuisance, or of each objective."""
 
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """What :meth:`scpareto.pareto.Front.resolve` found.
+    """Result of :meth:`scpareto.pareto.Front.resolve`.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Selection:
 
     Examples
     --------
-    A front of which only the two ends were trained has nothing between them:
+    A front with only the two extremes has nothing between them:
 
     >>> import torch
     >>> from scpareto.pareto import Front
@@ -47,8 +47,8 @@ class Selection:
     >>> for point, share in enumerate((0.0, 1.0)):
     ...     row = {"point": point, "preference_generative_loss": 1 - share, "preference_mmd": share}
     ...     front.add(row, {"w": torch.tensor([share])})
-    >>> found = front.resolve(preference=0.8)
-    >>> found.number, found.preference.tolist(), found.state["w"].item()
+    >>> selection = front.resolve(preference=0.8)
+    >>> selection.number, selection.preference.tolist(), selection.state["w"].item()
     (1, [0.0, 1.0], 1.0)
     """
 
@@ -80,18 +80,18 @@ def resolve(
         place = preference_of(front, batch_left)
         if isinstance(place, int):
             return _of_point(front, place)
-        wanted = place
+        importances = place
     else:
-        wanted = _importances(front.objectives, preference)
-    nearest = _nearest(front, wanted)
-    own = front.preferences[front.numbers.index(nearest)]
-    if front.path is None or np.allclose(wanted, own, atol=1e-6):
+        importances = _importances(front.objectives, preference)
+    nearest = _nearest(front, importances)
+    nearest_preference = front.preferences[front.numbers.index(nearest)]
+    if front.path is None or np.allclose(importances, nearest_preference, atol=1e-6):
         return _of_point(front, nearest)
-    return Selection(nearest, wanted, front.path.state(wanted))
+    return Selection(nearest, importances, front.path.state(importances))
 
 
 def point_at(front: FrontData, batch_left: float) -> int:
-    """Return the number of the point nearest to where so much of the batch is left, in %."""
+    """Return the number of the point nearest to the given batch left, in %."""
     check_not_empty(front)
     place = preference_of(front, batch_left)
     return place if isinstance(place, int) else _nearest(front, place)
@@ -102,20 +102,20 @@ def _of_point(front: FrontData, number: int) -> Selection:
 
 
 def _importances(objectives: Sequence[str], place: Any) -> NDArray[np.float64]:
-    """Return the importance of each objective, shape ``(p,)``, or refuse what is no place."""
-    # Arrays, tensors and numpy's numbers say what they hold.
-    held = place.tolist() if hasattr(place, "tolist") else place
-    if isinstance(held, Real) and not isinstance(held, bool):
-        importance = _importance(objectives, held)
+    """Check a place and return the importance of each objective, shape ``(p,)``."""
+    # Arrays, tensors and numpy numbers become plain values.
+    value = place.tolist() if hasattr(place, "tolist") else place
+    if isinstance(value, Real) and not isinstance(value, bool):
+        importance = _importance(objectives, value)
         return np.array([1 - importance, importance])
-    if isinstance(held, Sequence) and not isinstance(held, str):
+    if isinstance(value, Sequence) and not isinstance(value, str):
         try:
-            row = np.asarray(held, dtype=np.float64).reshape(1, -1)
+            row = np.asarray(value, dtype=np.float64).reshape(1, -1)
         except (TypeError, ValueError) as error:
             raise TypeError(f"preference={place!r} is no place: one number per objective is.") from error
         return check_preferences(row, len(objectives))[0]
     words = f"preference={place!r} is no place; give a float in [0, 1], or one number per objective."
-    if isinstance(held, str | Mapping):
+    if isinstance(value, str | Mapping):
         words += f" Rules and limits go without the keyword, as in select({place!r})."
     raise TypeError(words)
 
@@ -133,14 +133,14 @@ def _importance(objectives: Sequence[str], place: Real) -> float:
     return importance
 
 
-def _nearest(front: FrontData, wanted: NDArray[np.float64]) -> int:
+def _nearest(front: FrontData, importances: NDArray[np.float64]) -> int:
     """Point whose preference is nearest; of equals the extreme, then the less corrected."""
     preferences = front.preferences
-    known = np.flatnonzero(~np.isnan(preferences).any(axis=1))
-    if not len(known):
+    rows = np.flatnonzero(~np.isnan(preferences).any(axis=1))
+    if not len(rows):
         raise ValueError(f"No point has a preference; choose by number from {front.numbers}.")
-    distances = np.linalg.norm(preferences[known] - wanted, axis=1)
-    nearest = known[distances <= distances.min() + 1e-9]
-    # The extremes share a preference with the ends of the grid: "uncorrected" means the extreme itself.
+    distances = np.linalg.norm(preferences[rows] - importances, axis=1)
+    nearest = rows[distances <= distances.min() + 1e-9]
+    # The extremes share a preference with the first and last grid point: "uncorrected" means the extreme itself.
     extreme = front.table["kind"].to_numpy()[nearest] == "extreme"
     return front.numbers[nearest[np.argmax(extreme)]]

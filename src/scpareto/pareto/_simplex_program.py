@@ -35,7 +35,7 @@ def best_combination(
     rows = np.isfinite(bounds) & (sizes > 0)
     a, b = matrix[rows] / sizes[rows, None], bounds[rows] / sizes[rows]
     v = values / (np.abs(values).max() or 1.0)
-    # A training step asks once, and two objectives are the rule: in closed form this is a hundred times faster.
+    # Each training step solves one program, usually with two objectives: the closed form is a hundred times faster.
     return _on_segment(v, a, b) if len(v) == 2 else _on_simplex(v, a, b)
 
 

@@ -1,4 +1,4 @@
-"""What every solver is: losses, a Gramian and a preference in, weights out."""
+"""Base class of solvers: losses, a Gramian and a preference in, weights out."""
 
 from __future__ import annotations
 
@@ -99,11 +99,11 @@ class Solver(ABC):
         p = self.n_objectives
         if gramian is None and self.needs_gramian:
             raise ValueError(f"Solver {self.name!r} needs the Gramian of the objective gradients, got None.")
-        wanted = check_preferences(np.atleast_2d(np.asarray(preference, dtype=np.float64)), p)
-        if len(wanted) != 1:
-            raise ValueError(f"weights takes one preference at a time, got {len(wanted)}.")
-        products = _finite("gramian", gramian, (p, p)) if gramian is not None and self.needs_gramian else None
-        return self._weights(_finite("losses", losses, (p,)), products, wanted[0])
+        rows = check_preferences(np.atleast_2d(np.asarray(preference, dtype=np.float64)), p)
+        if len(rows) != 1:
+            raise ValueError(f"weights takes one preference at a time, got {len(rows)}.")
+        products = _check_finite("gramian", gramian, (p, p)) if gramian is not None and self.needs_gramian else None
+        return self._weights(_check_finite("losses", losses, (p,)), products, rows[0])
 
     @abstractmethod
     def _weights(
@@ -112,15 +112,15 @@ class Solver(ABC):
         """Compute weights from checked input."""
 
     def merit(self, losses: ArrayLike, preference: ArrayLike) -> float:
-        """Judge losses for a preference in one number, the lower the better; used to keep the best state.
+        """Score losses for a preference in one number, lower is better; used to keep the best state.
 
-        The weighted Tchebycheff value, the largest product of importance and standardised loss: on a front its
-        minimum lies on the ray of the preference, which is where geometric solvers aim.
+        This is the weighted Tchebycheff value, the largest product of importance and standardised loss. Its minimum on
+        a front lies on the ray of the preference, at which geometric solvers aim.
         """
         return float(np.max(np.asarray(losses, dtype=np.float64) * np.asarray(preference, dtype=np.float64)))
 
     def end_initial_phase(self) -> None:
-        """Go on to the main phase, however far the initial phase came."""
+        """Start the main phase, even if the initial phase has not converged."""
         self.phase = "main"
 
     def state_dict(self) -> dict[str, Any]:
@@ -128,14 +128,14 @@ class Solver(ABC):
         return {"phase": self.phase}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take up a state of :meth:`state_dict`."""
+        """Restore a state of :meth:`state_dict`."""
         phase = state["phase"]
         if phase not in ("initial", "main"):
             raise ValueError(f"Unknown phase {phase!r}; choose from ['initial', 'main'].")
         self.phase = phase
 
 
-def _finite(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
+def _check_finite(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     array = np.array(values, dtype=np.float64)
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}.")

@@ -1,4 +1,4 @@
-"""The points of a front that a measured quantity can tell apart, in order."""
+"""Chains of points of a front that differ significantly in a measured quantity."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def falling_steps(value: ArrayLike, half_width: ArrayLike, certain: ArrayLike | 
     half_width
         Half of the width of their 95 % intervals, shape ``(n,)``.
     certain
-        Whether each point (row) lies certainly above each other one (column), shape ``(n, n)``, where differences were
-        measured together; None to tell it from the intervals.
+        Whether each point (row) lies certainly above each other one (column), shape ``(n, n)``, from paired
+        differences; None to compute it from the intervals.
 
     Returns
     -------
-    Places of the points. Of chains of equal length the one that falls farthest; empty where nothing was measured.
+    Indices of the points. Of chains of equal length the one that falls farthest; empty if nothing was measured.
 
     Notes
     -----
@@ -38,12 +38,12 @@ def falling_steps(value: ArrayLike, half_width: ArrayLike, certain: ArrayLike | 
     [0, 2, 4]
     """
     v, h = np.asarray(value, dtype=np.float64), np.asarray(half_width, dtype=np.float64)
-    known = np.flatnonzero(np.isfinite(v) & np.isfinite(h))
+    measured = np.flatnonzero(np.isfinite(v) & np.isfinite(h))
     above = v[:, None] - v[None, :] > np.hypot(h[:, None], h[None, :]) if certain is None else np.asarray(certain)
     # the best chain that ends at each point: its length, its highest value, and the points
     chains: dict[int, tuple[int, float, list[int]]] = {}
-    for j in known:
-        before = [chains[i] for i in known[known < j] if above[i, j]]
+    for j in measured:
+        before = [chains[i] for i in measured[measured < j] if above[i, j]]
         length, first, places = max(before, key=lambda chain: chain[:2], default=(0, v[j], []))
         chains[int(j)] = (length + 1, first, [*places, int(j)])
     ends = ((length, first - v[places[-1]], places) for length, first, places in chains.values())

@@ -1,4 +1,4 @@
-"""Fronts whose points are values of one option of a method: how they speak of them."""
+"""Sweeps in words: fronts whose points are values of one option of a method."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def value_in_words(front: FrontData, number: int) -> str:
     if record is None or "value" not in front.table:
         return ""
     value = front.table["value"].iloc[front.numbers.index(number)]
-    told = f"{value:g}" if isinstance(value, Real) else str(value)
-    return f"{record['knob']} {told}"
+    text = f"{value:g}" if isinstance(value, Real) else str(value)
+    return f"{record['knob']} {text}"
 
 
 def sweep_in_words(front: FrontData) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 KINDS = ("extreme", "candidate", "conditional")
 
-_JUDGED = (
+_JUDGE_COLUMNS = (
     *("batch_left", "batch_left_low", "batch_left_high"),
     *("structure_kept", "structure_kept_low", "structure_kept_high"),
     "alarm",
@@ -33,14 +33,14 @@ def loss_columns(objectives: Sequence[str], split: str) -> list[str]:
 
 
 def tidy_table(table: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
-    """Copy with all standard columns first and in order, one type per column, sorted by point.
+    """Return a copy with all standard columns first and in order, one type per column, sorted by point.
 
-    Numbers that are not known yet are NaN; further columns stay as they are.
+    Unknown numbers are NaN; further columns stay as they are.
     """
     if "point" not in table:
         raise ValueError(f"The table of a front needs a column 'point', got {list(table.columns)}.")
     losses = [f"{objective}_{split}" for objective in objectives for split in SPLITS]
-    numbers = [*preference_columns(objectives), *losses, *_JUDGED]
+    numbers = [*preference_columns(objectives), *losses, *_JUDGE_COLUMNS]
     tidied = pd.DataFrame(index=table.index)
     tidied["point"] = table["point"].astype(np.int64)
     kinds = table["kind"] if "kind" in table else pd.Series(index=table.index, dtype=object)
@@ -48,7 +48,7 @@ def tidy_table(table: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
     for column in numbers:
         tidied[column] = table[column].astype(np.float64) if column in table else np.nan
     tidied["non_dominated"] = False
-    # Nullable, since a seed must not be rounded to a float where another one is missing.
+    # Nullable, because seeds must not become floats if some are missing.
     tidied["seed"] = table["seed"].astype("Int64") if "seed" in table else pd.array([pd.NA] * len(table), dtype="Int64")
     further = [column for column in table.columns if column not in tidied.columns]
     tidied = pd.concat([tidied, table[further]], axis=1).sort_values("point", ignore_index=True)
@@ -62,6 +62,6 @@ def _check(table: pd.DataFrame) -> None:
     repeated = table["point"][table["point"].duplicated()]
     if len(repeated):
         raise ValueError(f"Point {int(repeated.iloc[0])} appears more than once.")
-    strange = sorted({str(kind) for kind in table["kind"]} - set(KINDS))
-    if strange:
-        raise ValueError(f"Unknown kind of point {strange[0]!r}; choose from {list(KINDS)}.")
+    unknown = sorted({str(kind) for kind in table["kind"]} - set(KINDS))
+    if unknown:
+        raise ValueError(f"Unknown kind of point {unknown[0]!r}; choose from {list(KINDS)}.")

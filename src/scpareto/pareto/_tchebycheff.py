@@ -70,7 +70,7 @@ class Tchebycheff(RunningMeanSolver):
     def _weights(
         self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None, preference: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        smoothed = self._smoothed(losses, self._nearest_row(preference))
+        smoothed = self._smooth(losses, self._nearest_row(preference))
         counts = preference > 0
         importance = preference[counts]
         alpha = np.zeros(self.n_objectives)
@@ -79,10 +79,10 @@ class Tchebycheff(RunningMeanSolver):
 
     def merit(self, losses: ArrayLike, preference: ArrayLike) -> float:
         """Smooth Tchebycheff value of standardised losses, which is what this solver minimises."""
-        values, wanted = np.asarray(losses, dtype=np.float64), np.asarray(preference, dtype=np.float64)
-        counts = wanted > 0
-        temperature = self._temperature(wanted[counts])
-        return float(temperature * logsumexp(wanted[counts] * values[counts] / temperature))
+        values, importances = np.asarray(losses, dtype=np.float64), np.asarray(preference, dtype=np.float64)
+        counts = importances > 0
+        temperature = self._temperature(importances[counts])
+        return float(temperature * logsumexp(importances[counts] * values[counts] / temperature))
 
     def _temperature(self, importance: NDArray[np.float64]) -> float:
         # Relative to the smallest, so that a tiny importance does not overflow.

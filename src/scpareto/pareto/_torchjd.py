@@ -24,17 +24,17 @@ _SUFFIX = "Weighting"
 
 
 class TorchJD(Solver):
-    """Weights from a weighting of TorchJD, as it returns them: their sum is its own.
+    """Weights from a weighting of TorchJD, without rescaling.
 
     Use ``get_solver("torchjd:<weighting>", ...)``, for example ``"torchjd:UPGrad"``. The preference becomes the
-    ``pref_vector`` of a weighting that takes one; the others know no preference.
+    ``pref_vector`` of weightings that take one; the others ignore the preference.
 
     Parameters
     ----------
     preferences
         Grid of preferences of the whole front, shape ``(K, p)``.
     safeguards
-        Taken as by every solver; TorchJD has its own.
+        Accepted as by every solver but not used; TorchJD has its own.
     **options
         Arguments of the weighting. A ``projector`` may be given; by default projections are exact and need no further
         package.
@@ -48,11 +48,11 @@ class TorchJD(Solver):
 
     def __init__(self, preferences: ArrayLike, safeguards: Safeguards = DEFAULT_SAFEGUARDS, **options: Any) -> None:
         super().__init__(preferences, safeguards)
-        known = inspect.signature(self._weighting_class).parameters
-        if "projector" in known:
+        arguments = inspect.signature(self._weighting_class).parameters
+        if "projector" in arguments:
             options = {"projector": project_onto_dual_cone} | options
         self._weighting = self._weighting_class(**options)
-        self._takes_preference = "pref_vector" in known
+        self._takes_preference = "pref_vector" in arguments
 
     def _weights(
         self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None, preference: NDArray[np.float64]
@@ -69,11 +69,11 @@ class TorchJD(Solver):
         return {**super().state_dict(), "buffers": buffers}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take up a state of :meth:`state_dict`."""
+        """Restore a state of :meth:`state_dict`."""
         super().load_state_dict(state)
         if not state["buffers"]:
             return
-        # Weightings make their buffers at the first call, some with random numbers.
+        # Weightings create their buffers at the first call, some with random numbers.
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             self._weighting(torch.eye(self.n_objectives, dtype=torch.float64))
         for name, buffer in self._weighting.named_buffers():
@@ -97,11 +97,11 @@ def torchjd_solver(weighting: str) -> type[Solver]:
         raise ValueError(f"Unknown TorchJD weighting {weighting!r}; choose from {sorted(available)}.")
     cls = available[weighting]
     solver = type(f"TorchJD{weighting}", (TorchJD,), {"name": f"torchjd:{weighting}", "_weighting_class": cls})
-    own = list(inspect.signature(TorchJD).parameters.values())[:-1]
+    base_parameters = list(inspect.signature(TorchJD).parameters.values())[:-1]
     options = [p for name, p in inspect.signature(cls).parameters.items() if name != "pref_vector"]
     # The registry checks options against the signature.
     solver.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        own + [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in options]
+        base_parameters + [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in options]
     )
     return solver
 
