@@ -30,7 +30,7 @@ def batch_entropy(
     Parameters
     ----------
     codes
-        Codes of the cells, shape ``(n_cells, n_latent)``; as a rule posterior means. Distances are Euclidean.
+        Codes of the cells, shape ``(n_cells, n_latent)``; usually posterior means. Distances are Euclidean.
     batch
         Batch of each cell, shape ``(n_cells,)``; at least two distinct ones. A batch may be smaller than
         ``n_neighbors``.
@@ -38,7 +38,7 @@ def batch_entropy(
         Neighbours :math:`k` per cell, the cell itself not among them.
     n_pools, pool_size
         The mean is over ``n_pools`` pools of ``pool_size`` cells, drawn with replacement; neighbours are always
-        sought, exactly, among all cells. ``n_pools=None`` draws nothing and takes the mean over all cells.
+        searched, exactly, among all cells. ``n_pools=None`` takes the mean over all cells.
     normalize
         None gives the entropy in nats. ``"composition"`` allows for batches of unequal size, see the notes.
     seed
@@ -48,9 +48,9 @@ def batch_entropy(
     Returns
     -------
     float
-        Without normalisation, between 0 (neighbours of one batch only) and :math:`\log B` for :math:`B` batches. That
-        upper end needs batches of equal size: codes that carry nothing about the batch reach
-        :math:`H(\pi) - (B - 1) / 2k` or so, with :math:`\pi` the batch proportions. With ``"composition"``, between
+        Without normalisation, between 0 (neighbours of one batch only) and :math:`\log B` for :math:`B` batches. Only
+        batches of equal size can reach :math:`\log B`: codes without information about the batch reach about
+        :math:`H(\pi) - (B - 1) / 2k`, with :math:`\pi` the batch proportions. With ``"composition"``, between
         0 and 1 (neighbours in the proportions of the data).
 
     Raises

@@ -20,7 +20,7 @@ from scpareto.metrics._batch_left_checks import (
 )
 from scpareto.metrics._batch_left_tables import ProbeInformation, summarise
 from scpareto.metrics._checks import check_count, check_labels
-from scpareto.metrics._conditional_probe import PointwiseInformation, assign_folds, pointwise_information
+from scpareto.metrics._conditional_probe import assign_folds, pointwise_information
 from scpareto.metrics._graph_mixing import graph_mixing
 from scpareto.metrics._paired_bootstrap import draw_bootstrap
 from scpareto.metrics._probe_classifier import stratified_parts
@@ -53,7 +53,7 @@ class BatchLeft:
     populations
         One row per resolution, population and embedding.
     differences
-        One row per pair of embeddings: ``batch_left`` of the first less that of the second, with a paired interval.
+        One row per pair of embeddings: ``batch_left`` of the first minus that of the second, with a paired interval.
     kinds
         Information in nats by embedding and kind of probe.
     not_assessable
@@ -374,7 +374,9 @@ def _probe_embeddings(
                 for e, (name, z) in enumerate(embeddings.items()):
                     for k, kind in enumerate(marginal_kinds if population is None else kinds):
                         key = (r, t, kind, digests[name])
-                        information = _probe_or_recall(memory, key, z, s, level, folds, kind=kind, seed=[seed, 4, t])
+                        if key not in memory:
+                            memory[key] = pointwise_information(z, s, level, folds, kind=kind, seed=[seed, 4, t])
+                        information = memory[key]
                         if population is None:
                             marginal[e] = information.values[0, rows]
                             continue
@@ -399,11 +401,3 @@ def _probe_embeddings(
         s[rows],
         c[:, rows],
     )
-
-
-def _probe_or_recall(
-    memory: dict[Any, PointwiseInformation], key: Any, *given: Any, **options: Any
-) -> PointwiseInformation:
-    if key not in memory:
-        memory[key] = pointwise_information(*given, **options)
-    return memory[key]

@@ -56,7 +56,7 @@ def clustering_scores(
     Parameters
     ----------
     codes
-        Codes of the cells, shape ``(n_cells, n_latent)``; as a rule posterior means.
+        Codes of the cells, shape ``(n_cells, n_latent)``; usually posterior means.
     labels
         One label per cell, shape ``(n_cells,)``; at least two distinct ones. Cells whose label is missing (NaN, None)
         are clustered with the others but not scored. A text such as ``"nan"`` is a label like any other.

@@ -1,4 +1,4 @@
-"""How much of the differences between groups of cells, found within batches, survives in the codes."""
+"""Share of the differences between groups of cells of a batch that codes keep."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BLOCK = 4096
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
-    """Two groups of cells and the direction in expression space that tells them apart.
+    """Two groups of cells and the direction in expression space that separates them.
 
     Parameters
     ----------

@@ -186,7 +186,7 @@ class ScibScorer:
         Parameters
         ----------
         codes
-            Codes of the cells, shape ``(n_cells, n_latent)``; as a rule posterior means. Distances are Euclidean,
+            Codes of the cells, shape ``(n_cells, n_latent)``; usually posterior means. Distances are Euclidean,
             except for ``bras``; nothing is rescaled. Read in single precision, in which scib-metrics computes.
 
         Returns
@@ -245,7 +245,7 @@ def scib_scores(
     Parameters
     ----------
     codes
-        Codes of the cells, shape ``(n_cells, n_latent)``; as a rule posterior means.
+        Codes of the cells, shape ``(n_cells, n_latent)``; usually posterior means.
     labels
         Annotated label of each cell, shape ``(n_cells,)``; at least two distinct ones, none missing.
     batch

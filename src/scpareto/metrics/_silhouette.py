@@ -19,7 +19,7 @@ def silhouette(codes: ArrayLike, labels: ArrayLike, *, max_cells: int = 20_000, 
     Parameters
     ----------
     codes
-        Codes of the cells, shape ``(n_cells, n_latent)``; as a rule posterior means. Distances are Euclidean; nothing
+        Codes of the cells, shape ``(n_cells, n_latent)``; usually posterior means. Distances are Euclidean; nothing
         is rescaled.
     labels
         One label per cell, shape ``(n_cells,)``; at least two distinct ones. Cells whose label is missing (NaN, None)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from scpareto.pareto._safeguards import Safeguards
 
-# Smallest share of an objective; its logarithm stands for that of losses at or below the ideal.
+# Smallest share of an objective, used for losses at or below the ideal.
 _SMALLEST_SHARE = 1e-6
 
 
@@ -81,7 +81,7 @@ class EPO(RunningMeanSolver):
     def _weights(
         self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None, preference: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        assert gramian is not None  # the base class has checked it; this tells the type checker
+        assert gramian is not None  # checked by the base class; for the type checker
         smoothed = self._smooth(losses, self._nearest_row(preference))
         counts = np.flatnonzero(preference > 0)
         c = gramian[np.ix_(counts, counts)]

@@ -107,8 +107,8 @@ class Lookup:
         --------
         >>> import torch
         >>> from scpareto.pareto import Front, WeightPath
-        >>> ends = [{"w": torch.tensor([value])} for value in (0.0, 1.0, 4.0)]
-        >>> front = Front(objectives=["generative_loss", "mmd"], path=WeightPath(ends[0], ends[1:]))
+        >>> states = [{"w": torch.tensor([value])} for value in (0.0, 1.0, 4.0)]
+        >>> front = Front(objectives=["generative_loss", "mmd"], path=WeightPath(states[0], states[1:]))
         >>> for point, share in enumerate((0.0, 0.5, 1.0)):
         ...     front.add({"point": point, "preference_generative_loss": 1 - share, "preference_mmd": share})
         >>> front.resolve(1).preference.tolist()

@@ -17,8 +17,8 @@ def knee_index(points: ArrayLike) -> int:
 
     The non-dominated points are scaled to the unit cube. The knee is the point with the smallest sum of scaled losses:
     going from there to any other point, what is lost exceeds what is gained. With two objectives it lies farthest,
-    towards the ideal, from the line between the ends of the front. Where a point that is best in some objective has as
-    small a sum (fewer than three non-dominated points, or a front that bulges away from the ideal), it is the point
+    towards the ideal, from the line between the extremes of the front. Where a point that is best in some objective has
+    as small a sum (fewer than three non-dominated points, or a front that bulges away from the ideal), it is the point
     nearest to the ideal; of equals the first.
 
     Parameters

@@ -44,9 +44,9 @@ class MGDA(Solver):
     def _weights(
         self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None, preference: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        assert gramian is not None  # the base class has checked it; this tells the type checker
+        assert gramian is not None  # checked by the base class; for the type checker
         return self.n_objectives * min_norm_combination(gramian, np.eye(self.n_objectives))
 
     def merit(self, losses: ArrayLike, preference: ArrayLike) -> float:
-        """Sum of the standardised losses: each objective counts the same, as no preference is aimed at."""
+        """Sum of the standardised losses: all objectives count equally, as the preference is not used."""
         return float(np.sum(np.asarray(losses, dtype=np.float64)))

@@ -73,7 +73,7 @@ class ParetoMTL(RunningMeanSolver):
     def _weights(
         self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None, preference: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        assert gramian is not None  # the base class has checked it; this tells the type checker
+        assert gramian is not None  # checked by the base class; for the type checker
         ray = preference_rays(preference[None])[0]
         row = self._nearest_row(preference)
         smoothed = self._smooth(losses, row)

@@ -29,7 +29,7 @@ def preference_vectors(n_points: int, n_objectives: int = 2, kind: str = "equal_
         Number of objectives.
     kind
         ``"equal_angle"``: the rays on which Pareto MTL aims (inverse preferences) are spread evenly over the quadrant,
-        both ends included, as in Lin et al. (2019) and Li et al. (2022). ``"interior"``: the nuisance importances
+        both extremes included, as in Lin et al. (2019) and Li et al. (2022). ``"interior"``: the nuisance importances
         :math:`i / (K + 1)`, :math:`i = 1 .. K`, of the scalarisation in Li et al. (2022). With three or more
         objectives both use evenly spread reference directions, shrunk into the inside of the simplex, for the rays
         and for the preferences respectively: on its border many preferences share one ray.
@@ -56,7 +56,7 @@ def preference_vectors(n_points: int, n_objectives: int = 2, kind: str = "equal_
     """
     if n_objectives < 2:
         raise ValueError(f"n_objectives must be at least 2, got {n_objectives}.")
-    # Fewer directions than corners cannot tell the objectives apart.
+    # Fewer directions than objectives cannot cover all of them.
     if n_points < n_objectives:
         raise ValueError(f"n_points must be at least {n_objectives} for {n_objectives} objectives, got {n_points}.")
     if kind not in _GRIDS:

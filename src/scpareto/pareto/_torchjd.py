@@ -57,7 +57,7 @@ class TorchJD(Solver):
     def _weights(
         self, losses: NDArray[np.float64], gramian: NDArray[np.float64] | None, preference: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        assert gramian is not None  # the base class has checked it; this tells the type checker
+        assert gramian is not None  # checked by the base class; for the type checker
         if self._takes_preference:
             self._weighting.pref_vector = torch.tensor(preference)
         with torch.no_grad():
