@@ -8,6 +8,8 @@ UNS_KEY: Final = "scpareto"
 GENERATIVE_LOSS: Final = "generative_loss"
 BATCH: Final = "batch"
 BATCH_LEFT, STRUCTURE_KEPT = "batch_left", "structure_kept"
+DEAD: Final = "_dead"
+"""Ending of the column that marks points where the critic of an objective never left its start; only where some did."""
 
 ALARM_FROM: Final = 0.5
 """Value of the over-correction alarm from which on it rings."""

@@ -95,6 +95,7 @@ def _train_path(run: FrontRun, start: Start, progress: FrontProgress) -> dict[st
         "scaler": scaler.to_plain(),
         "history": history_columns(trained.history),
         "n_epochs": trained.n_epochs,
+        "dead": list(trained.dead),
     }
 
 
@@ -114,5 +115,5 @@ def _judge_places(run: FrontRun, part: dict[str, Any], numbers: list[int], progr
         is_extreme = number in spec.extremes and bool(spec.preference(number).max() == 1.0)
         kind = "extreme" if is_extreme else "conditional"
         point = Point(number, kind, spec.preference(number), spec.seed)
-        found = make_result(point, run.problem.names, part["n_epochs"], judgement)
+        found = make_result(point, run.problem.names, part["n_epochs"], judgement, part.get("dead", []))
         run.store.put(f"point_{number}", broadcast_from_first(found))

@@ -65,6 +65,8 @@ def _flat_objectives(run: FrontRun, curve: dict[str, Any]) -> dict[int, str]:
 
 def _is_flat(run: FrontRun, objective: Objective, which: int) -> bool:
     before, after = _ends(run, objective, which)
+    if math.isnan(before) or math.isnan(after):
+        return False  # its critic never left its start, which is told elsewhere
     if objective.minimum is None or before - objective.minimum < _LEAST_INFORMATION:
         return False
     return not after < _MOST_LEFT * before

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Literal
 
 from scpareto._runtime import is_first_process, raise_on_signals
+from scpareto.front._dead import warn_of_dead_critics
 from scpareto.front._documented import fill_docstring
 from scpareto.front._options import FrontOptions
 from scpareto.front._prepare import prepare
@@ -159,6 +160,7 @@ def finish_front(run: FrontRun, model: BaseModelClass) -> Front:
     front = assemble_front(run)
     _hand_over(model, front)
     if is_first_process():
+        warn_of_dead_critics(front)
         report(front, front.recommended, run.problem.trainer_kwargs)
     return front
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from scpareto._constants import BATCH, BATCH_LEFT, GENERATIVE_LOSS
+from scpareto._constants import BATCH, BATCH_LEFT, DEAD, GENERATIVE_LOSS
 from scpareto._runtime import child_seed, seeded
 from scpareto.audit import judge_codes
-from scpareto.objectives import InformationObjective, estimate
+from scpareto.objectives import InformationObjective, evaluate, fitted_twin
 from scpareto.train import plain_number
 
 if TYPE_CHECKING:
@@ -174,12 +174,20 @@ def compute_losses(
     objectives: Sequence[Objective],
     de_novo: CriticSchedule,
 ) -> dict[str, float]:
-    """Losses of each part, ``<objective>_<part>`` in nats; objectives are read by critics trained from scratch."""
+    """Losses of each part, ``<objective>_<part>`` in nats; objectives are read by critics trained from scratch.
+
+    Where such a critic never left its start, its losses are NaN and ``<objective>_dead`` is there, and true.
+    """
     parts = {name: torch.from_numpy(index) for name, index in cells.split.items()}
-    found = {f"{GENERATIVE_LOSS}_{name}": float(generative[index].mean()) for name, index in parts.items()}
+    found: dict[str, float] = {
+        f"{GENERATIVE_LOSS}_{name}": float(generative[index].mean()) for name, index in parts.items()
+    }
     for objective in objectives:
-        values = estimate(objective, qz, context, list(parts.values()), de_novo)
-        found |= {f"{objective.label}_{name}": value for name, value in zip(parts, values, strict=True)}
+        twin = fitted_twin(objective, qz, context, list(parts.values()), de_novo)
+        for name, index in parts.items():
+            found[f"{objective.label}_{name}"] = np.nan if twin is None else evaluate(twin, qz, context, index)
+        if twin is None:
+            found[f"{objective.label}{DEAD}"] = True
     return found
 
 

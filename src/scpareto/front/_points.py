@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scpareto._constants import DEAD
 from scpareto.front._judging import judge_points
 from scpareto.train import history_columns, train
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -66,14 +69,17 @@ def train_and_judge(
     progress.say(f"judging point {point.number}")
     state = trained[-1].state
     ((_, judgement),) = judge_points(cells, [(point.number, state)], judging)
-    return make_result(point, problem.names, sum(one.n_epochs for one in trained), judgement) | {
+    dead = [label for one in trained for label in one.dead]
+    return make_result(point, problem.names, sum(one.n_epochs for one in trained), judgement, dead) | {
         "module": state,
         "history": history_columns([record for one in trained for record in one.history]),
         "minibatch_extremes": trained[0].loss_ranges,
     }
 
 
-def make_result(point: Point, names: list[str], n_epochs: int, judgement: Judgement) -> dict[str, Any]:
+def make_result(
+    point: Point, names: list[str], n_epochs: int, judgement: Judgement, dead: Sequence[str] = ()
+) -> dict[str, Any]:
     """Row of a judged point.
 
     Parameters
@@ -86,8 +92,10 @@ def make_result(point: Point, names: list[str], n_epochs: int, judgement: Judgem
         Epochs that it was trained for.
     judgement
         What was found of it by itself.
+    dead
+        Labels of objectives whose critics never left their start in its training.
     """
     row: dict[str, Any] = {"point": point.number, "kind": point.kind}
     row |= {f"preference_{name}": float(value) for name, value in zip(names, point.preference, strict=True)}
-    row |= judgement.row | {"seed": point.seed, "n_epochs": n_epochs}
+    row |= judgement.row | {"seed": point.seed, "n_epochs": n_epochs} | {f"{label}{DEAD}": True for label in dead}
     return {"row": row}

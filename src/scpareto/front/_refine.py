@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from scpareto._constants import DEAD
 from scpareto._runtime import (
     FrontProgress,
     check_accelerator,
@@ -17,6 +18,7 @@ from scpareto.front import _seeds
 from scpareto.front._audit_front import get_judged_cells, judging_seed, load_split
 from scpareto.front._build import resolve_target
 from scpareto.front._clusters import POPULATIONS, population_clusters
+from scpareto.front._dead import warn_of_dead_critics
 from scpareto.front._front_run import FrontRun
 from scpareto.front._judge_all import judge_all_points, write_judgement
 from scpareto.front._judging import Judging, encode_points
@@ -121,6 +123,7 @@ def refine_point(
         _put(front, number, part, int(before))
         codes = encode_points(run.cells, {n: front.state(n) for n in front.numbers})
         write_judgement(front, judge_all_points(run.cells, run.judging, codes))
+    warn_of_dead_critics(front.only([number]))
     model.module.load_state_dict(front.state(number))
     return number
 
@@ -154,7 +157,9 @@ def _run(
 
 def _put(front: Front, number: int, part: dict[str, Any], n_epochs_before: int) -> None:
     """Put a refined point into the front, in place of what it was."""
-    row = {key: value for key, value in part["row"].items() if key != "point"}
+    # What was dead need not be any more.
+    row: dict[str, Any] = {str(name): False for name in front.table if str(name).endswith(DEAD)}
+    row |= {key: value for key, value in part["row"].items() if key != "point"}
     front.update(number, row | {"n_epochs": n_epochs_before + row["n_epochs"]})
     front.states[number] = part["module"]
     front.metadata.setdefault("history", {})[f"point_{number}"] = part["history"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scpareto._constants import GENERATIVE_LOSS
+from scpareto._constants import DEAD, GENERATIVE_LOSS
 from scpareto.objectives import evaluate
 from scpareto.pareto import Scaler
 
@@ -44,12 +44,17 @@ def scalers_of_extremes(
         return Scaler.identity(len(extremes)), Scaler.identity(len(extremes))
     if recipe.scaler == "trajectory":
         ranges = [extreme["minibatch_extremes"][i] for i, extreme in enumerate(extremes)]
-        trajectory = Scaler.trajectory(np.array(ranges).T)
+        trajectory = Scaler.trajectory(np.array(ranges).T, names=names)
         return trajectory, trajectory
     payoffs = {
         part: np.array([[extreme["row"][f"{name}_{part}"] for name in names] for extreme in extremes])
         for part in ("train", "validation")
     }
+    for which, (name, objective) in enumerate(zip(names[1:], objectives, strict=True), 1):
+        if any(extreme["row"].get(f"{name}{DEAD}") for extreme in extremes):
+            # Nothing was measured there: as good as can be, so that the other extremes alone set the range.
+            for payoff in payoffs.values():
+                payoff[:, which] = np.nan_to_num(payoff[:, which], nan=objective.minimum or 0.0)
     # Training losses are those of minibatches, with dropout on, and the best epoch may lie beyond the state that was
     # kept for its validation loss: later points go there too. The range stays that of the finished points.
     best_epoch = np.nanmin(extremes[0]["history"][f"{GENERATIVE_LOSS}_train"])

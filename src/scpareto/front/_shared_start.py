@@ -13,6 +13,7 @@ from torch.distributions import Normal
 from scpareto._runtime import broadcast_from_first, seeded
 from scpareto.front import _seeds
 from scpareto.front._clusters import FROM_CORRECTED, fit_soft_clusters
+from scpareto.front._dead import warn_of_warmup
 from scpareto.objectives import fit_critic
 from scpareto.train import Fixed, Start, Training, copy_state, history_columns, load_start, train
 
@@ -108,7 +109,8 @@ def _fit_to_start(run: FrontRun, objective: Objective) -> None:
     cells, validation = torch.from_numpy(split.train), torch.from_numpy(split.validation)
     objective.observe(context.take(cells))
     objective.start(Normal(qz.loc[cells], qz.scale[cells], validate_args=False))
-    fit_critic(objective, qz, context, cells, validation, run.problem.recipe.critic_warmup)
+    if not fit_critic(objective, qz, context, cells, validation, run.problem.recipe.critic_warmup):
+        warn_of_warmup(objective.label)
 
 
 def draw_random_places(context: Context, n_objectives: int) -> Context:

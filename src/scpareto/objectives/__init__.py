@@ -4,6 +4,7 @@ from scpareto.objectives._base import CodesSeen, Objective
 from scpareto.objectives._classifier import Classifier
 from scpareto.objectives._context import Context
 from scpareto.objectives._critic import CodeStandardizer, Critic
+from scpareto.objectives._dead import is_dead
 from scpareto.objectives._deep_clustering import (
     DeepClustering,
     clustering_divergence,
@@ -12,7 +13,7 @@ from scpareto.objectives._deep_clustering import (
     target_distribution,
 )
 from scpareto.objectives._denormals import flush_denormals
-from scpareto.objectives._estimate import CriticSchedule, estimate, evaluate, fit_critic
+from scpareto.objectives._estimate import CriticSchedule, estimate, evaluate, fit_critic, fitted_twin
 from scpareto.objectives._hsic import HSIC
 from scpareto.objectives._information import InformationObjective
 from scpareto.objectives._kernels import gaussian, group_sums, squared_distances

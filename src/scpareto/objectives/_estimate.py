@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ import torch
 from torch.distributions import Normal
 
 from scpareto._runtime import BestState
+from scpareto.objectives._dead import is_dead
 from scpareto.objectives._denormals import flush_denormals
 
 if TYPE_CHECKING:
@@ -73,7 +76,7 @@ def fit_critic(
     train: Tensor,
     validation: Tensor,
     schedule: CriticSchedule | None = None,
-) -> None:
+) -> bool:
     """Train the critic of ``objective`` in place on codes that stand still.
 
     Parameters
@@ -89,6 +92,10 @@ def fit_critic(
     schedule
         Length and rate of the training.
 
+    Returns
+    -------
+    Whether the objective measures anything: False if its critic is dead, see :func:`is_dead`.
+
     Examples
     --------
     >>> import torch
@@ -100,11 +107,12 @@ def fit_critic(
     >>> train, validation = torch.arange(150), torch.arange(150, 200)
     >>> objective = get_objective("classifier", n_latent=1, n_categories=2)
     >>> fit_critic(objective, codes, context, train, validation, CriticSchedule(max_epochs=30, lr=0.01))
+    True
     >>> round(evaluate(objective, codes, context, validation), 1)
     0.7
     """
     if not objective.has_critic:
-        return
+        return True
     schedule = schedule or CriticSchedule()
     # Fused, because the overhead of one kernel per parameter is most of the cost of so small a network.
     fused = codes.loc.device.type in ("cpu", "cuda")
@@ -131,6 +139,7 @@ def fit_critic(
     if best.state is not None:
         objective.load_state_dict(best.state)
     objective.eval()
+    return not is_dead(objective, codes.loc[train], _part(codes, train), context.take(train))
 
 
 @torch.no_grad()
@@ -195,7 +204,12 @@ def estimate(
 
     Returns
     -------
-    One value for each part of ``split``.
+    One value for each part of ``split``; NaN if the critic is dead, see :func:`is_dead`.
+
+    Warns
+    -----
+    UserWarning
+        If the critic is dead.
 
     Examples
     --------
@@ -212,13 +226,60 @@ def estimate(
     >>> [round(v, 1) for v in estimate(objective, codes, context, split, CriticSchedule(max_epochs=30, lr=0.01))]
     [0.7, 0.7, 0.7]
     """
-    twin = objective.fresh().to(codes.loc.device)
-    twin.observe(context.take(split[0]))
-    twin.start(Normal(codes.loc[split[0]], codes.scale[split[0]], validate_args=False))
-    fit_critic(twin, codes, context, split[0], split[1], schedule)
+    twin = fitted_twin(objective, codes, context, split, schedule)
+    if twin is None:
+        warnings.warn(
+            f"The critic of {objective.label!r} is still the constant that it started as, and its value is no "
+            "measurement (NaN). Train it with more max_epochs, a larger lr and patience=None in CriticSchedule, or "
+            "give the objective fewer n_layers or init='default'.",
+            stacklevel=2,
+        )
+        return [math.nan for _ in split]
     return [evaluate(twin, codes, context, part) for part in split]
 
 
+def fitted_twin(
+    objective: Objective,
+    codes: Normal,
+    context: Context,
+    split: Sequence[Tensor],
+    schedule: CriticSchedule | None = None,
+) -> Objective | None:
+    """Train the critic of an untrained twin of ``objective``, with which :func:`estimate` reads codes.
+
+    Parameters
+    ----------
+    objective, codes, context, split, schedule
+        As for :func:`estimate`.
+
+    Returns
+    -------
+    The twin; None if its critic is dead, see :func:`is_dead`.
+
+    Examples
+    --------
+    One step is too little for the published critic:
+
+    >>> import torch
+    >>> from torch.distributions import Normal
+    >>> from scpareto.objectives import Context, CriticSchedule, Mine, fitted_twin
+    >>> _ = torch.manual_seed(0)
+    >>> batch = torch.arange(200) % 2
+    >>> codes, context = Normal(9.0 * batch[:, None], torch.ones(200, 1)), Context(categorical={"batch": batch})
+    >>> objective = Mine(1, 2, n_layers=10, init="normal")
+    >>> fitted_twin(objective, codes, context, torch.arange(200).split([150, 50]), CriticSchedule(1)) is None
+    True
+    """
+    twin = objective.fresh().to(codes.loc.device)
+    twin.observe(context.take(split[0]))
+    twin.start(_part(codes, split[0]))
+    return twin if fit_critic(twin, codes, context, split[0], split[1], schedule) else None
+
+
+def _part(codes: Normal, index: Tensor) -> Normal:
+    return Normal(codes.loc[index], codes.scale[index], validate_args=False)
+
+
 def _sample(codes: Normal, index: Tensor) -> tuple[Tensor, Normal]:
-    part = Normal(codes.loc[index], codes.scale[index], validate_args=False)
+    part = _part(codes, index)
     return part.sample(), part

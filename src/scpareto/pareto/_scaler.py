@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 Losses = TypeVar("Losses", "NDArray[Any]", torch.Tensor)
 
+_ROUNDING = 1e-5
+"""Range, as a share of the size of a loss and of 1, below which it is rounding.
+
+A loss is a sum of terms of order 1, or of its own size, in single precision, and is right to about 1e-6 of that. The
+estimate of a critic that is constant ranges over 4e-7; the smallest true ranges, those of ``hsic``, are above 1e-3.
+"""
+
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
@@ -90,7 +97,7 @@ class Scaler:
         Warns
         -----
         UserWarning
-            If an objective without a least range does not vary at all; its range is then set to a small number.
+            If the range of an objective is no more than rounding, see :meth:`trajectory`.
         """
         payoff = np.array(losses_of_anchors, dtype=np.float64)
         if payoff.ndim != 2 or payoff.shape[0] != payoff.shape[1] or not np.isfinite(payoff).all():
@@ -101,13 +108,28 @@ class Scaler:
         return cls("payoff", minimum, _worst(minimum, payoff.max(axis=0), least_range, names))
 
     @classmethod
-    def trajectory(cls, minibatch_losses: ArrayLike) -> Scaler:
-        """Limits from the smallest and largest minibatch losses of shape ``(n, p)``, as in Li et al. (2022)."""
+    def trajectory(cls, minibatch_losses: ArrayLike, *, names: Sequence[str] | None = None) -> Scaler:
+        """Limits from the smallest and largest minibatch losses, as in Li et al. (2022).
+
+        Parameters
+        ----------
+        minibatch_losses
+            Losses of each minibatch, shape ``(n, p)``.
+        names
+            Names of the objectives, for the warning.
+
+        Warns
+        -----
+        UserWarning
+            If the range of an objective is no more than rounding: below 1e-5, or 1e-5 of the smallest loss where that
+            exceeds 1. Such losses are only shifted, or divided by the smallest one, so that rounding stays as small as
+            it is.
+        """
         losses = np.array(minibatch_losses, dtype=np.float64)
         if losses.ndim != 2 or len(losses) < 1 or not np.isfinite(losses).all():
             raise ValueError(f"minibatch_losses must be a finite (n, p) matrix, got shape {losses.shape}.")
         minimum = losses.min(axis=0)
-        return cls("trajectory", minimum, _worst(minimum, losses.max(axis=0), None))
+        return cls("trajectory", minimum, _worst(minimum, losses.max(axis=0), None, names))
 
     @classmethod
     def identity(cls, n_objectives: int) -> Scaler:
@@ -172,17 +194,17 @@ def _worst(
     least_range: ArrayLike | None,
     names: Sequence[str] | None = None,
 ) -> NDArray[np.float64]:
-    """Maxima that leave every range at least as wide as asked, and positive."""
+    """Maxima that leave every range at least as wide as asked, and 1, or the size of the loss, where it is rounding."""
     if least_range is not None:
         maximum = np.maximum(maximum, minimum + np.array(least_range, dtype=np.float64))
-    # Relative to the size of the losses, so that adding it is not lost to rounding.
-    smallest = 1e-8 * np.maximum(1.0, np.abs(minimum))
-    narrow = maximum - minimum < smallest
+    size = np.maximum(1.0, np.abs(minimum))
+    narrow = maximum - minimum < _ROUNDING * size
     for index in np.flatnonzero(narrow).tolist():
         name = f"objective {index}" if names is None else names[index]
         warnings.warn(
-            f"The losses of {name} range over {maximum[index] - minimum[index]:.3g} only: there is nothing to trade, "
-            "or the anchors were trained too briefly.",
+            f"The losses of {name} range over {maximum[index] - minimum[index]:.3g} only, which is rounding. They are "
+            "not stretched to the range of the others, and hardly count. There is nothing to trade, or the trainings "
+            "were too short: train longer (max_epochs), and a critic longer or faster (critic_warmup, critic_lr).",
             stacklevel=3,
         )
-    return np.where(narrow, minimum + smallest, maximum)
+    return np.where(narrow, minimum + size, maximum)

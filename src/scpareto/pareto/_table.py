@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from scpareto._constants import DEAD
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -51,7 +53,9 @@ def tidy_table(table: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
     # Nullable, because seeds must not become floats if some are missing.
     tidied["seed"] = table["seed"].astype("Int64") if "seed" in table else pd.array([pd.NA] * len(table), dtype="Int64")
     further = [column for column in table.columns if column not in tidied.columns]
-    tidied = pd.concat([tidied, table[further]], axis=1).sort_values("point", ignore_index=True)
+    marks = [f"{objective}{DEAD}" for objective in objectives]
+    marked = {mark: table[mark].eq(True) for mark in marks if mark in table}
+    tidied = pd.concat([tidied, table[further].assign(**marked)], axis=1).sort_values("point", ignore_index=True)
     _check(tidied)
     return tidied
 

@@ -29,6 +29,9 @@ class CodeBank:
     def __init__(self, n_minibatches: int) -> None:
         self._stored: deque[tuple[Tensor, Tensor, Context]] = deque(maxlen=n_minibatches)
 
+    def __len__(self) -> int:
+        return len(self._stored)
+
     def push(self, qz: Normal, context: Context) -> None:
         """Store the posterior of a minibatch, batch shape ``(n_cells, n_latent)``; the oldest one leaves."""
         self._stored.append((qz.loc.detach(), qz.scale.detach(), context))

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.distributions import Normal
 
 from scpareto._runtime import seeded
+from scpareto.objectives import is_dead
 from scpareto.train._loop import make_keeper, run_training
 from scpareto.train._path_plan import PathPlan
 from scpareto.train._plan import TrainingDiverged
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from scpareto.train._plan import FrontPlan
     from scpareto.train._problem import Problem
     from scpareto.train._training import Training
+
+_CELLS_SEEN = 1000
+"""Largest number of cells on whose codes a critic is looked at after a training."""
 
 
 def train(
@@ -139,4 +144,15 @@ def _trained(plan: FrontPlan) -> Trained:
         [float(column[known].min()), float(column[known].max())] if (known := ~np.isnan(column)).any() else [0.0, 0.0]
         for column in losses.T
     ]
-    return Trained(plan.result(), plan.history, ranges, count_epochs(plan.history))
+    return Trained(plan.result(), plan.history, ranges, count_epochs(plan.history), _dead_critics(plan))
+
+
+def _dead_critics(plan: FrontPlan) -> tuple[str, ...]:
+    """Labels of the objectives in use whose critics never left their start, on the latest codes."""
+    if not len(plan.bank):
+        return ()
+    _, qz, context = plan.bank.draw(_CELLS_SEEN)
+    # Where the trainer has left the critics: codes may be elsewhere.
+    device = next(plan.critics[0].parameters()).device
+    qz = Normal(qz.loc.to(device), qz.scale.to(device), validate_args=False)
+    return tuple(critic.label for critic in plan.critics if is_dead(critic, qz.loc, qz, context.to(device)))

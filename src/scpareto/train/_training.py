@@ -79,9 +79,12 @@ class Trained:
         a resumption those of the minibatches since.
     n_epochs
         Epochs that were run.
+    dead
+        Labels of objectives whose critics never left their start, so that the model learned nothing from them.
     """
 
     state: Any
     history: list[dict[str, float]] = field(repr=False)
     loss_ranges: list[list[float]]
     n_epochs: int
+    dead: tuple[str, ...] = ()
