@@ -88,3 +88,17 @@ def test_what_cannot_be_scaled_is_refused():
         Scaler.payoff([[1.0, np.nan], [0.0, 1.0]])
     with pytest.raises(ValueError, match="minibatch_losses"):
         Scaler.trajectory(np.empty((0, 2)))
+
+
+def test_a_trajectory_that_is_rounding_is_told_and_not_stretched():
+    losses = np.array([[310.0, 2e-7], [330.0, -2.3e-7], [320.0, 1e-8]])
+    with pytest.warns(UserWarning, match=r"losses of mine range over 4.3e-07 only, which is rounding.*critic_warmup"):
+        scaler = Scaler.trajectory(losses, names=["generative_loss", "mine"])
+    assert scaler.range.tolist() == [20, 1]
+    assert np.abs(scaler.scale(losses)[:, 1]).max() < 1e-6
+    assert scaler.scale(np.array([310.0, 0.5]))[1] == pytest.approx(0.5)
+    with pytest.warns(UserWarning, match="objective 0"):
+        assert Scaler.trajectory([[500.0, 0.1], [500.001, 0.2]]).range[0] == pytest.approx(500)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Scaler.trajectory([[310.0, 1e-3], [330.0, 2e-3]]).range[1] == pytest.approx(1e-3)

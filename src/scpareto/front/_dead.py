@@ -29,8 +29,9 @@ def warn_of_dead_critics(front: Front) -> None:
         points = ", ".join(map(str, front.table.loc[front.table[mark], "point"]))
         warnings.warn(
             f"At points {points} ({mark} in the table) a critic of {label!r} is still the constant that it started "
-            "as. Where the loss is NaN, it is the critic that judges, and nothing was measured; elsewhere it is the "
-            f"one of the training, from which the model learned nothing. {_ways_out('de_novo', 'critic_warmup')}",
+            "as. Where the loss is NaN, it is the critic that judges: a constant reads 0 whatever the codes hold, and "
+            "that is no measurement. Elsewhere it is the critic of the training, from which the model learned nothing. "
+            f"{_ways_out('de_novo', 'critic_warmup')}",
             stacklevel=2,
         )
 

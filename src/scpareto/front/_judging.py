@@ -11,7 +11,7 @@ import torch
 from scpareto._constants import BATCH, BATCH_LEFT, DEAD, GENERATIVE_LOSS
 from scpareto._runtime import child_seed, seeded
 from scpareto.audit import judge_codes
-from scpareto.objectives import InformationObjective, evaluate, fitted_twin
+from scpareto.objectives import InformationObjective, evaluate, fit_twin
 from scpareto.train import plain_number
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def compute_losses(
         f"{GENERATIVE_LOSS}_{name}": float(generative[index].mean()) for name, index in parts.items()
     }
     for objective in objectives:
-        twin = fitted_twin(objective, qz, context, list(parts.values()), de_novo)
+        twin = fit_twin(objective, qz, context, list(parts.values()), de_novo)
         for name, index in parts.items():
             found[f"{objective.label}_{name}"] = np.nan if twin is None else evaluate(twin, qz, context, index)
         if twin is None:

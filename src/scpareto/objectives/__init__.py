@@ -13,7 +13,7 @@ from scpareto.objectives._deep_clustering import (
     target_distribution,
 )
 from scpareto.objectives._denormals import flush_denormals
-from scpareto.objectives._estimate import CriticSchedule, estimate, evaluate, fit_critic, fitted_twin
+from scpareto.objectives._estimate import CriticSchedule, estimate, evaluate, fit_critic, fit_twin
 from scpareto.objectives._hsic import HSIC
 from scpareto.objectives._information import InformationObjective
 from scpareto.objectives._kernels import gaussian, group_sums, squared_distances

@@ -226,7 +226,7 @@ def estimate(
     >>> [round(v, 1) for v in estimate(objective, codes, context, split, CriticSchedule(max_epochs=30, lr=0.01))]
     [0.7, 0.7, 0.7]
     """
-    twin = fitted_twin(objective, codes, context, split, schedule)
+    twin = fit_twin(objective, codes, context, split, schedule)
     if twin is None:
         warnings.warn(
             f"The critic of {objective.label!r} is still the constant that it started as, and its value is no "
@@ -238,7 +238,7 @@ def estimate(
     return [evaluate(twin, codes, context, part) for part in split]
 
 
-def fitted_twin(
+def fit_twin(
     objective: Objective,
     codes: Normal,
     context: Context,
@@ -262,12 +262,12 @@ def fitted_twin(
 
     >>> import torch
     >>> from torch.distributions import Normal
-    >>> from scpareto.objectives import Context, CriticSchedule, Mine, fitted_twin
+    >>> from scpareto.objectives import Context, CriticSchedule, Mine, fit_twin
     >>> _ = torch.manual_seed(0)
     >>> batch = torch.arange(200) % 2
     >>> codes, context = Normal(9.0 * batch[:, None], torch.ones(200, 1)), Context(categorical={"batch": batch})
     >>> objective = Mine(1, 2, n_layers=10, init="normal")
-    >>> fitted_twin(objective, codes, context, torch.arange(200).split([150, 50]), CriticSchedule(1)) is None
+    >>> fit_twin(objective, codes, context, torch.arange(200).split([150, 50]), CriticSchedule(1)) is None
     True
     """
     twin = objective.fresh().to(codes.loc.device)

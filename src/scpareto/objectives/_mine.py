@@ -98,6 +98,11 @@ class Mine(DonskerVaradhan):
     ema_rate
         Share of the newest minibatch in the running exponential mean. Published: 0.001.
 
+    Notes
+    -----
+    The published critic starts as a constant, which reads 0 whatever the codes hold. Where it never leaves that, fronts
+    have NaN in place of its losses and a column ``mine_dead``, and a warning says how to train it.
+
     References
     ----------
     Estimator: :cite:p:`Belghazi2018`; as a batch penalty of scVI: :cite:p:`Li2022`.
