@@ -204,7 +204,7 @@ def draw(points: pd.DataFrame) -> None:
     from scpareto.bench._registry import method_title
     from scpareto.pl._palette import PALETTE
     from scpareto.pl._style import INK, LABEL_SIZE, NOTE_SIZE, TICK_SIZE, tidy
-    from scpareto.pl._titles import title_of
+    from scpareto.pl._titles import get_title
 
     setting = "full" if (points["setting"] == "full").any() else "small"
     points = points[(points["setting"] == setting) & (points["status"] == "finished")]
@@ -251,8 +251,8 @@ def draw(points: pd.DataFrame) -> None:
                 )[0]
             ax.tick_params(labelsize=TICK_SIZE)
             if dataset == datasets[-1]:
-                ax.set_xlabel(title_of(x), fontsize=LABEL_SIZE)
-            ax.set_ylabel(title_of(y).replace(", independent reference", ",\nother genes"), fontsize=NOTE_SIZE)
+                ax.set_xlabel(get_title(x), fontsize=LABEL_SIZE)
+            ax.set_ylabel(get_title(y).replace(", independent reference", ",\nother genes"), fontsize=NOTE_SIZE)
         row[0].set_title(dataset, fontsize=LABEL_SIZE, loc="left")
     figure.legend(
         handles.values(),

@@ -127,13 +127,13 @@ def draw(rows: pd.DataFrame) -> None:
     """ARI of every variant, seeds as points."""
     import matplotlib.pyplot as plt
 
-    from scpareto.pl._palette import CHOSEN
+    from scpareto.pl._palette import HIGHLIGHT
     from scpareto.pl._style import COLUMN_WIDTH, FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, tidy
 
     shown = [variant for variant in VARIANTS if variant in set(rows["method"])]
     figure, axis = plt.subplots(figsize=(COLUMN_WIDTH, 0.19 * len(shown) + 0.6), layout="constrained")
     default = rows.loc[rows["method"] == "defaults", "ari_after"].mean()
-    axis.axvline(default, color=CHOSEN, lw=0.8, zorder=0)
+    axis.axvline(default, color=HIGHLIGHT, lw=0.8, zorder=0)
     for y, variant in enumerate(shown):
         values = rows.loc[rows["method"] == variant, "ari_after"]
         axis.plot(values, [y] * len(values), "o", ms=3, color=MUTED)

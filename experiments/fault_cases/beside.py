@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def _explored(adata: AnnData, **options: Any) -> Any:
-    from scpareto.pl._explorer._cells import codes_along_front
+    from scpareto.pl._explorer._cells import encode_along_front
 
     model = loaded(simulated())
-    codes = codes_along_front(model, [0, 1], adata, np.arange(adata.n_obs))
+    codes = encode_along_front(model, [0, 1], adata, np.arange(adata.n_obs))
     return pd.DataFrame(codes[1], index=adata.obs_names, **options)
 
 

@@ -186,9 +186,9 @@ def _integrated(adata: AnnData, method: str = "pca") -> Any:
 
 
 def _explored(adata: AnnData) -> Any:
-    from scpareto.pl._explorer._colorings import of_genes
+    from scpareto.pl._explorer._colorings import color_by_genes
 
-    return [c.codes for c in of_genes(adata, list(adata.var_names[:3]), None, np.arange(adata.n_obs))]
+    return [c.codes for c in color_by_genes(adata, list(adata.var_names[:3]), None, np.arange(adata.n_obs))]
 
 
 def _resident(adata: AnnData) -> Any:

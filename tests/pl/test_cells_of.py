@@ -114,7 +114,7 @@ def test_what_cannot_be_found_is_named(adata, front_model):
     with pytest.raises(ValueError, match="The FrontModel has no front yet"):
         pl.front_embedding(model, "batch")
     del adata.uns["scpareto"]
-    with pytest.raises(KeyError, match="notes no embeddings: give use_rep, keys of adata.obsm"):
+    with pytest.raises(KeyError, match="stores no embeddings: give use_rep, keys of adata.obsm"):
         pl.front_embedding(adata, "batch")
     assert not plt.get_fignums()
 

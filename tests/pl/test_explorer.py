@@ -18,7 +18,7 @@ import pytest
 
 from scpareto import pl
 from scpareto.pareto import shares_of
-from scpareto.pl._explorer._cells import codes_along_front, stratified
+from scpareto.pl._explorer._cells import encode_along_front, sample_stratified
 from scpareto.pl._explorer._colorings import Coloring
 from scpareto.pl._explorer._pack import pack
 
@@ -66,13 +66,13 @@ def test_coordinates_and_colours_survive_the_round_trip(adata, model, embeddings
     page = written(
         adata, model, tmp_path, color=["cell_type", "n_counts"], genes=["GENE3"], embeddings=embeddings, seed=4
     )
-    header, coordinates, codes = read(page)
-    order = stratified(None, adata.n_obs, adata.n_obs, 4)
+    header, embed_codes, codes = read(page)
+    order = sample_stratified(None, adata.n_obs, adata.n_obs, 4)
     assert sorted(order) == list(range(adata.n_obs))
     assert [point["number"] for point in header["points"]] == list(POINTS)
     step = (np.array(header["high"]) - header["low"]) / 65535
     for place, point in enumerate(POINTS):
-        assert (np.abs(coordinates[place] - embeddings[point][order]) <= 0.51 * step).all()
+        assert (np.abs(embed_codes[place] - embeddings[point][order]) <= 0.51 * step).all()
 
     types, counts, gene = header["colorings"]
     assert types["categories"] == ["B", "NK", "T"]
@@ -111,9 +111,9 @@ def test_the_front_is_described_in_plain_values(adata, model, embeddings, tmp_pa
 
 def test_the_slider_can_pass_some_points_alone(adata, model, embeddings, tmp_path):
     some = {point: embeddings[point] for point in (0, 3)}
-    header, coordinates, _ = read(written(adata, model, tmp_path, embeddings=some, points=[0, 3]))
+    header, embed_codes, _ = read(written(adata, model, tmp_path, embeddings=some, points=[0, 3]))
     assert [point["number"] for point in header["points"]] == [0, 3]
-    assert len(coordinates) == 2
+    assert len(embed_codes) == 2
     assert header["alarm"] == [0.0, 0.4]
 
 
@@ -124,13 +124,13 @@ class AllWeights:
 def test_places_between_the_points_are_shown_and_not_judged(adata, model, tmp_path):
     model.front.path = AllWeights()
     page = written(adata, model, tmp_path, preferences=[0.0, 0.15, 0.3, 0.5, 1.0], n_epochs=5, genes=["GENE3"])
-    header, coordinates, _ = read(page)
+    header, embed_codes, _ = read(page)
     places = [0, 0.15, 1, 0.5, 3, 4]
     assert [point["number"] for point in header["points"]] == places
     assert [point["judged"] for point in header["points"]] == [isinstance(place, int) for place in places]
     assert model.visited == places
     assert model.selected == 1
-    assert len(coordinates) == len(places)
+    assert len(embed_codes) == len(places)
     leakage = next(metric for metric in header["metrics"] if metric["key"] == "leakage_mean")
     assert leakage["values"] == [0.8, None, 0.3, None, 0.1, 0.05]
     assert leakage["low"][1] is leakage["high"][1] is None
@@ -181,7 +181,7 @@ def test_places_between_need_a_front_that_has_them(adata, model, tmp_path):
     for wrong in ([1.5], [-0.1], [np.nan], [[0.5]]):
         with pytest.raises(ValueError, match="between 0 and 1"):
             written(adata, model, tmp_path, preferences=wrong)
-    with pytest.raises(ValueError, match="1.0 is the number of another point"):
+    with pytest.raises(ValueError, match="1.0 is also the number of another point"):
         written(adata, model, tmp_path, points=[0, 1, 3], preferences=[0.5, 1.0])
     model.front.objectives = ["generative_loss", "mine", "hsic"]
     with pytest.raises(ValueError, match="two objectives"):
@@ -202,7 +202,7 @@ def test_a_front_without_alarm_or_leakage_is_shown_too(adata, front_model, embed
 
 def test_the_model_stays_in_its_point_and_cells_and_data_are_untouched(adata, model, tmp_path):
     before, figures = adata.copy(), plt.get_fignums()
-    header, coordinates, _ = read(written(adata, model, tmp_path, basis="tsne", n_epochs=20))
+    header, embed_codes, _ = read(written(adata, model, tmp_path, basis="tsne", n_epochs=20))
     assert model.selected == 1
     assert model.visited == [*POINTS]
     pd.testing.assert_frame_equal(adata.obs, before.obs)
@@ -210,14 +210,14 @@ def test_the_model_stays_in_its_point_and_cells_and_data_are_untouched(adata, mo
     assert not adata.obsm
     assert plt.get_fignums() == figures
     # all points are embedded together, so that cells move rather than jump
-    order = stratified(None, adata.n_obs, adata.n_obs, 0)
+    order = sample_stratified(None, adata.n_obs, adata.n_obs, 0)
     codes = {}
     for point in POINTS:
         with model.at(point):
             codes[point] = model.get_latent_representation()[order]
     together = np.stack(list(pl.embed(codes, basis="tsne", n_epochs=20).values()))
     step = (np.array(header["high"]) - header["low"]) / 65535
-    assert (np.abs(coordinates - together) <= 0.51 * step).all()
+    assert (np.abs(embed_codes - together) <= 0.51 * step).all()
     assert header["note"] == "120 cells, 4 points, aligned t-SNE"
 
 
@@ -234,8 +234,8 @@ def test_cells_follow_their_names(adata, model, tmp_path):
     """In another order, and some of them."""
     order = np.random.default_rng(0).permutation(adata.n_obs)
     for rows in (order, order[:40]):
-        codes = codes_along_front(model, [0], adata[rows].copy(), np.arange(len(rows)))[0]
-        np.testing.assert_array_equal(codes, codes_along_front(model, [0], adata, np.arange(adata.n_obs))[0][rows])
+        codes = encode_along_front(model, [0], adata[rows].copy(), np.arange(len(rows)))[0]
+        np.testing.assert_array_equal(codes, encode_along_front(model, [0], adata, np.arange(adata.n_obs))[0][rows])
 
 
 def test_batches_and_labels_of_the_model_are_the_default(adata, model, embeddings, tmp_path):
@@ -246,18 +246,18 @@ def test_batches_and_labels_of_the_model_are_the_default(adata, model, embedding
 
 
 def test_too_many_cells_are_subsampled_with_the_shares_of_the_batches(adata, model, embeddings, tmp_path):
-    header, coordinates, codes = read(written(adata, model, tmp_path, embeddings=embeddings, max_cells=40))
+    header, embed_codes, codes = read(written(adata, model, tmp_path, embeddings=embeddings, max_cells=40))
     assert header["n_cells"] == 40
     assert header["note"] == "40 of 120 cells, 4 points, aligned embedding"
     # 30 of 120 cells are of the small batch
     assert header["colorings"][0]["categories"] == ["large", "small"]
     assert np.bincount(codes[0]).tolist() == [30, 10]
-    assert coordinates.shape == (4, 40, 2)
+    assert embed_codes.shape == (4, 40, 2)
 
 
 def test_every_stratum_keeps_a_cell():
     strata = np.array(["rare"] * 2 + ["common"] * 1000 + ["other"] * 500)
-    chosen = stratified(strata, 1502, 30, seed=0)
+    chosen = sample_stratified(strata, 1502, 30, seed=0)
     assert len(set(chosen)) == 30
     counts = {name: int((strata[chosen] == name).sum()) for name in ("rare", "common", "other")}
     assert counts["rare"] == 1
@@ -286,9 +286,9 @@ def test_size_of_a_large_page(tmp_path):
     n, points, genes = 50_000, 12, 30
     rng = np.random.default_rng(0)
     # random numbers do not compress: real data take less
-    coordinates = {point: rng.normal(size=(n, 2)) for point in range(points)}
+    embed_codes = {point: rng.normal(size=(n, 2)) for point in range(points)}
     colorings = [Coloring(f"g{i}", "gene", rng.integers(0, 255, n, dtype=np.uint8)) for i in range(genes + 3)]
-    _, data = pack(coordinates, colorings, {})
+    _, data = pack(embed_codes, colorings, {})
     bundle = Path(pl.__file__).parent / "_explorer" / "static" / "explorer.js"
     # with a megabyte for the static pictures
     assert 4 / 3 * len(data) + bundle.stat().st_size + 1e6 < 15e6

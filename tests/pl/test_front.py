@@ -76,8 +76,8 @@ def test_higher_is_better_column_flips_dominance(table, swapped):
     ax = pl.front(table, x=x, y=y)
     np.testing.assert_allclose(offsets(ax, "non-dominated"), rows(*columns, points=[0, 1, 3, 5]))
     np.testing.assert_allclose(offsets(ax, "dominated"), rows(*columns, points=[2, 4]))
-    told = ax.get_xlabel() if swapped else ax.get_ylabel()
-    assert told.endswith("better →")
+    recommendation = ax.get_xlabel() if swapped else ax.get_ylabel()
+    assert recommendation.endswith("better →")
 
 
 def test_declared_and_scib_columns_are_maximised(table):

@@ -10,8 +10,8 @@ import pytest
 from matplotlib.colors import to_hex, to_rgb
 
 from scpareto import pl
-from scpareto.pl._explorer._colorings import of_column
-from scpareto.pl._palette import PALETTE, category_colors, colors_in_uns
+from scpareto.pl._explorer._colorings import color_by_column
+from scpareto.pl._palette import PALETTE, category_colors, read_colors
 
 mpl.use("Agg")
 
@@ -107,7 +107,7 @@ def test_colours_of_the_cells_come_first_and_stay_as_they_are(adata):
     stored = ["#112233", "#445566", "#778899"]
     adata.uns["type_colors"] = np.array(stored)
     assert drawn(pl.front_embedding(adata, "type", use_rep="X_a")[0, 0]) == set(stored)
-    assert of_column("type", adata, np.arange(40)).colors == tuple(stored)
+    assert color_by_column("type", adata, np.arange(40)).colors == tuple(stored)
     # asked for is before stored
     own = {"B": "#000001", "T": "#000002", "NK": "#000003"}
     assert drawn(pl.front_embedding(adata, "type", use_rep="X_a", palette=own)[0, 0]) == set(own.values())
@@ -126,6 +126,6 @@ def test_some_of_the_types_keep_their_colours(adata):
 @pytest.mark.parametrize("stored", [["#112233"], ["#112233", "no colour", "#778899"]])
 def test_stored_colours_that_do_not_fit_are_left(adata, stored):
     adata.uns["type_colors"] = stored
-    assert colors_in_uns(adata, "type", ["B", "NK", "T"]) is None
+    assert read_colors(adata, "type", ["B", "NK", "T"]) is None
     assert drawn(pl.front_embedding(adata, "type", use_rep="X_a")[0, 0]) == {c.lower() for c in PALETTE[:3]}
-    assert of_column("type", adata, np.arange(40)).colors == PALETTE[:3]
+    assert color_by_column("type", adata, np.arange(40)).colors == PALETTE[:3]

@@ -109,7 +109,7 @@ def test_what_one_front_minimised_is_minimised_for_all():
 
 
 def test_bad_fronts_are_named():
-    with pytest.raises(TypeError, match="front 2 must be a Front .* or an AnnData that notes one; got int"):
+    with pytest.raises(TypeError, match="front 2 must be a Front .* or an AnnData that stores one; got int"):
         pl.front([table(), 2])
     with pytest.raises(ValueError, match="front is empty"):
         pl.front({})

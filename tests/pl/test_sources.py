@@ -67,9 +67,9 @@ def test_model_and_cells_are_drawn_as_the_front(front, draw, tmp_path):
     adata.write_h5ad(tmp_path / "cells.h5ad")
     mdata = mudata.MuData({"rna": adata, "protein": anndata.AnnData(np.ones((4, 1), dtype=np.float32))})
     sources = [SimpleNamespace(front=front), adata, anndata.read_h5ad(tmp_path / "cells.h5ad"), mdata]
-    told = list(np.ravel(draw(front)))
+    recommendation = list(np.ravel(draw(front)))
     for source in sources:
-        for ax, other in zip(told, np.ravel(draw(source)), strict=True):
+        for ax, other in zip(recommendation, np.ravel(draw(source)), strict=True):
             assert ax.get_title(loc="left") == other.get_title(loc="left")
             assert (ax.get_xlabel(), ax.get_ylabel()) == (other.get_xlabel(), other.get_ylabel())
             assert words(ax) == words(other)
@@ -94,7 +94,7 @@ def test_cells_with_several_fronts_show_all_or_one(front):
     assert {"paretovi", "harmony"} < {text.get_text() for text in ax.get_legend().get_texts()}
     assert pl.front(adata, key="harmony").get_title(loc="left").replace("\n", " ").startswith("Recommended: point")
     assert len(pl.metrics_along_front(adata, ["batch_left"], key="harmony")) == 1
-    with pytest.raises(ValueError, match="notes 2 fronts; choose one by key: 'paretovi', 'harmony'"):
+    with pytest.raises(ValueError, match="stores 2 fronts; choose one by key: 'paretovi', 'harmony'"):
         pl.front_panels(adata)
     with pytest.raises(KeyError, match="key='scanorama' is no front .* there are 'paretovi', 'harmony'"):
         pl.front(adata, key="scanorama")

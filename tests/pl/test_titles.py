@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from scpareto.pl._table import is_higher_better
-from scpareto.pl._titles import axis_words, broken_title, title_of
+from scpareto.pl._titles import get_title, make_axis_label, wrap_title
 
 
 @pytest.mark.parametrize(
@@ -38,18 +38,18 @@ from scpareto.pl._titles import axis_words, broken_title, title_of
     ],
 )
 def test_titles_and_directions(column, title, higher):
-    assert title_of(column) == title
+    assert get_title(column) == title
     assert is_higher_better(pd.DataFrame({"point": [0], column: [0.5]}), column) is higher
 
 
 def test_long_titles_break_after_a_comma():
-    assert broken_title("nn_mean", 44) == "nearest-neighbour information,\nposterior mean (nats)"
-    assert broken_title("generative_loss_test", 44) == title_of("generative_loss_test")
-    assert max(map(len, broken_title("a_rather_long_name_of_a_column", 12).split("\n"))) <= 12
+    assert wrap_title("nn_mean", 44) == "nearest-neighbour information,\nposterior mean (nats)"
+    assert wrap_title("generative_loss_test", 44) == get_title("generative_loss_test")
+    assert max(map(len, wrap_title("a_rather_long_name_of_a_column", 12).split("\n"))) <= 12
 
 
 def test_the_better_direction_stands_on_the_axis():
-    assert axis_words("batch_left", higher=False, longest=44) == "batch left (%)   better ←"
-    assert axis_words("structure_kept", higher=True, longest=44) == "structure kept (%)   better →"
-    words = axis_words("generative_loss_test", higher=False, longest=44).split("\n")
+    assert make_axis_label("batch_left", higher=False, max_characters=44) == "batch left (%)   better ←"
+    assert make_axis_label("structure_kept", higher=True, max_characters=44) == "structure kept (%)   better →"
+    words = make_axis_label("generative_loss_test", higher=False, max_characters=44).split("\n")
     assert words == ["generative loss, test cells (nats per cell)", "better ←"]

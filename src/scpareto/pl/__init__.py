@@ -1,4 +1,4 @@
-"""Pictures of a front, of the model that holds it or of the cells in which it was noted, as scanpy's are drawn."""
+"""Plot a front, from the front itself, the model or the AnnData that holds it, in the style of scanpy's plots."""
 
 from scpareto.pl._batch_effects import batch_effects
 from scpareto.pl._curve import curve

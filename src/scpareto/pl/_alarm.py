@@ -20,13 +20,13 @@ ALARM_NAME = "alarm rings"
 CROSS = 8.4
 """Size of the cross through a point, typographic points."""
 
-# the hatch tells the stretch without colour
-_LOOK: dict[str, Any] = {"facecolor": "#FCE9DC", "edgecolor": "#E3A378", "hatch": "//////", "linewidth": 0.0}
+# the hatch shows the range without colour
+_SHADE_STYLE: dict[str, Any] = {"facecolor": "#FCE9DC", "edgecolor": "#E3A378", "hatch": "//////", "linewidth": 0.0}
 _HATCH_WIDTH: Any = {"hatch.linewidth": 0.5}
 
 
-def alarmed(table: pd.DataFrame) -> np.ndarray:
-    """Find the points whose alarm rings, which is from `ALARM_FROM` on.
+def find_alarmed(table: pd.DataFrame) -> np.ndarray:
+    """Find the points whose alarm rings, that is, has the value `ALARM_FROM` or more.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def alarmed(table: pd.DataFrame) -> np.ndarray:
 
     Returns
     -------
-    Where `alarm` rings, shape `(n,)`. Nowhere without such a column or value.
+    Mask of the points whose `alarm` rings, shape `(n,)`; False for points without a value.
 
     Raises
     ------
@@ -52,54 +52,54 @@ def alarmed(table: pd.DataFrame) -> np.ndarray:
 
 
 def draw_alarms(ax: Axes, xy: np.ndarray) -> None:
-    """Cross out points whose alarm rings.
+    """Draw crosses over points whose alarm rings.
 
     Parameters
     ----------
     ax
-        Where to draw.
+        Axes to draw on.
     xy
-        These points, shape `(n, 2)`.
+        Coordinates of these points, shape `(n, 2)`.
     """
     if len(xy):
         ax.scatter(xy[:, 0], xy[:, 1], marker="x", s=CROSS**2, c=INK, lw=0.9, zorder=3.4).set_gid("alarm")
 
 
-def shade_alarm(ax: Axes, x: np.ndarray, over: np.ndarray) -> np.ndarray:
-    """Shade the stretches of a horizontal axis whose points ring the alarm.
+def shade_alarm(ax: Axes, x: np.ndarray, rings: np.ndarray) -> np.ndarray:
+    """Shade the ranges of a horizontal axis in which the alarm rings.
 
-    Stretches end half-way to the neighbours.
+    Ranges end half-way to the neighbouring points.
 
     Parameters
     ----------
     ax
-        Where to draw.
+        Axes to draw on.
     x
-        Places of the points in rising order, shape `(n,)`.
-    over
-        Which points ring, shape `(n,)`.
+        Positions of the points in ascending order, shape `(n,)`.
+    rings
+        Mask of the points whose alarm rings, shape `(n,)`.
 
     Returns
     -------
-    Edges of the stretches of all points, shape `(n + 1,)`.
+    Edges of the ranges of all points, shape `(n + 1,)`.
     """
     span = np.ptp(x) or 1.0
     middles = (x[1:] + x[:-1]) / 2
     edges = np.concatenate([[x[0] - 0.06 * span], middles, [x[-1] + 0.06 * span]])
-    starts = np.flatnonzero(over & ~np.concatenate([[False], over[:-1]]))
-    ends = np.flatnonzero(over & ~np.concatenate([over[1:], [False]]))
+    starts = np.flatnonzero(rings & ~np.concatenate([[False], rings[:-1]]))
+    ends = np.flatnonzero(rings & ~np.concatenate([rings[1:], [False]]))
     for start, end in zip(starts, ends, strict=True):
         with mpl.rc_context(_HATCH_WIDTH):
-            ax.axvspan(edges[start], edges[end + 1], zorder=0.5, **_LOOK).set_gid("alarm")
+            ax.axvspan(edges[start], edges[end + 1], zorder=0.5, **_SHADE_STYLE).set_gid("alarm")
     return edges
 
 
 def shade_entry() -> Patch:
-    """Make what explains shaded stretches in a legend."""
+    """Make the legend entry of shaded ranges."""
     with mpl.rc_context(_HATCH_WIDTH):
-        return Patch(label=ALARM_NAME, **_LOOK)
+        return Patch(label=ALARM_NAME, **_SHADE_STYLE)
 
 
 def cross_entry() -> Line2D:
-    """Make what explains crossed out points in a legend."""
+    """Make the legend entry of crossed out points."""
     return Line2D([], [], ls="", marker="x", ms=CROSS - 2, color=INK, mew=0.9, label=ALARM_NAME)

@@ -1,4 +1,4 @@
-"""Cells to draw: their embeddings and what colours them, from arrays, an AnnData, a model or a front with codes."""
+"""Find the embeddings and colours of cells in arrays, an AnnData, a model or a front with codes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pandas as pd
 from scpareto._cells import read_records
 from scpareto._constants import EMBEDDINGS_KEY, UNS_KEY
 from scpareto.pareto import Front
-from scpareto.pl._palette import Palette, colors_in_uns
+from scpareto.pl._palette import Palette, read_colors
+from scpareto.pl._recommendation import get_recommendation
 from scpareto.pl._sources import WithFront, is_cells
-from scpareto.pl._told import told_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -25,8 +25,8 @@ Colors = Mapping[str, "ArrayLike | pd.Series"] | pd.DataFrame | Sequence[str] | 
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """Embeddings of the same cells, and colourings of these."""
+class CellData:
+    """Embeddings and colourings of the same cells."""
 
     embeddings: Mapping[Any, ArrayLike]
     """Codes or coordinates by the name of the panel or the number of the point."""
@@ -34,12 +34,12 @@ class Drawn:
     """Values by name."""
     titles: dict[Any, str] = field(default_factory=dict)
     palettes: dict[str, Palette] = field(default_factory=dict)
-    """Colours that were stored with the cells, by the name of the colouring."""
+    """Colours that the AnnData stores, by the name of the colouring."""
 
 
-def cells_of(
+def find_cells(
     source: object, colors: Colors, *, use_rep: str | Sequence[str] | None, points: Sequence[int] | None
-) -> Drawn:
+) -> CellData:
     """Find embeddings and colourings.
 
     Parameters
@@ -49,18 +49,18 @@ def cells_of(
     colors
         Values by name, a table, or names of columns of ``obs`` of an AnnData or of a model's.
     use_rep
-        Of an AnnData, keys of ``obsm``.
+        Keys of ``obsm`` of an AnnData.
     points
-        Of a model or front, numbers of points.
+        Numbers of points of a model or front.
 
     Returns
     -------
-    What to draw.
+    Embeddings and colourings.
 
     Raises
     ------
     TypeError
-        If ``source`` is none of these, or ``colors`` are names where there are no cells.
+        If ``source`` has another type, or ``colors`` are names of columns without an AnnData.
     KeyError
         If an embedding or column does not exist.
     ValueError
@@ -71,14 +71,14 @@ def cells_of(
         raise ValueError(f"use_rep={use_rep!r} names keys of adata.obsm: give an AnnData, got {_kind(source)}.")
     if points is not None and not isinstance(source, Front | WithFront):
         raise ValueError(f"points={points!r} are of a model or a front, got {_kind(source)}.")
-    values, palettes = _colorings(adata, colors, _kind(source))
+    values, palettes = _read_colors(adata, colors, _kind(source))
     if is_cells(source):
-        return Drawn(_in_obsm(source, use_rep), values, palettes=palettes)
+        return CellData(_read_obsm(source, use_rep), values, palettes=palettes)
     if isinstance(source, Mapping):
-        return Drawn(source, values)
+        return CellData(source, values)
     if isinstance(source, Front | WithFront):
-        codes, titles = _along(source, points)
-        return Drawn(codes, values, titles, palettes)
+        codes, titles = _encode_points(source, points)
+        return CellData(codes, values, titles, palettes)
     raise TypeError(
         "embeddings must be a dict of arrays by point number, an AnnData, a model with a front, or a Front that keeps "
         f"codes; got {type(source).__name__}."
@@ -89,7 +89,7 @@ def _kind(source: object) -> str:
     return type(source).__name__
 
 
-def _colorings(
+def _read_colors(
     adata: AnnData | None, colors: Colors, kind: str
 ) -> tuple[Mapping[str, Any] | pd.DataFrame, dict[str, Palette]]:
     if isinstance(colors, Mapping | pd.DataFrame):
@@ -105,20 +105,20 @@ def _colorings(
     for name in names:
         if adata.obs[name].dtype == "category":
             used = [str(category) for category in adata.obs[name].cat.remove_unused_categories().cat.categories]
-            stored = colors_in_uns(adata, name, used)
+            stored = read_colors(adata, name, used)
             if stored is not None:
                 palettes[name] = stored
     return {name: adata.obs[name] for name in names}, palettes
 
 
-def _in_obsm(adata: Any, use_rep: str | Sequence[str] | None) -> dict[str, np.ndarray]:
-    """Embeddings of an AnnData by key; by default those that were noted, from the least corrected point on."""
+def _read_obsm(adata: Any, use_rep: str | Sequence[str] | None) -> dict[str, np.ndarray]:
+    """Return embeddings of an AnnData by key; by default those that have a record, in the order of their points."""
     if use_rep is None:
-        noted = {key: facts for key, facts in read_records(adata).get(EMBEDDINGS_KEY, {}).items() if key in adata.obsm}
-        keys = sorted(noted, key=lambda key: int(noted[key].get("point", 0)))
+        stored = {key: place for key, place in read_records(adata).get(EMBEDDINGS_KEY, {}).items() if key in adata.obsm}
+        keys = sorted(stored, key=lambda key: int(stored[key].get("point", 0)))
         if not keys:
             raise KeyError(
-                f"adata.uns[{UNS_KEY!r}] notes no embeddings: give use_rep, keys of adata.obsm "
+                f"adata.uns[{UNS_KEY!r}] stores no embeddings: give use_rep, keys of adata.obsm "
                 f"({', '.join(map(repr, adata.obsm)) or 'which is empty'}), or call sp.tl.integrate(adata, ...) first."
             )
     else:
@@ -128,27 +128,27 @@ def _in_obsm(adata: Any, use_rep: str | Sequence[str] | None) -> dict[str, np.nd
     return {key: np.asarray(adata.obsm[key]) for key in keys}
 
 
-def _along(source: Any, points: Sequence[int] | None) -> tuple[dict[int, np.ndarray], dict[int, str]]:
-    """Codes at points, by default at the ends, the recommended and the selected one; and what these are called."""
+def _encode_points(source: Any, points: Sequence[int] | None) -> tuple[dict[int, np.ndarray], dict[int, str]]:
+    """Return codes and titles of points, by default of the first, last, recommended and selected one."""
     front = source if isinstance(source, Front) else source.front
     if front is None or not len(front):
         raise ValueError(f"The {_kind(source)} has no front yet. Call train() first.")
     if isinstance(source, Front) and not source.codes:
         raise TypeError("The front keeps no codes: give the model that it was learnt with, or a front of sp.tl.sweep.")
-    told, numbers = told_of(front), front.numbers
+    recommendation, numbers = get_recommendation(front), front.numbers
     roles = {numbers[0]: "", numbers[-1]: ""}
-    if told.recommended is not None:
-        roles[told.recommended] = ", recommended"
-    if told.selected is not None:
-        roles[told.selected] = ", selected"
-    wanted = sorted(roles) if points is None else list(points)
-    if unknown := [point for point in wanted if point not in numbers]:
+    if recommendation.recommended is not None:
+        roles[recommendation.recommended] = ", recommended"
+    if recommendation.selected is not None:
+        roles[recommendation.selected] = ", selected"
+    chosen = sorted(roles) if points is None else list(points)
+    if unknown := [point for point in chosen if point not in numbers]:
         raise ValueError(f"points: {unknown[0]!r} is not a point of this front; points: {numbers}.")
-    titles = {n: f"{told.values.get(n, f'point {n}')}{roles.get(n, '')}" for n in wanted}
+    titles = {n: f"{recommendation.values.get(n, f'point {n}')}{roles.get(n, '')}" for n in chosen}
     if isinstance(source, Front):
-        return {n: source.codes[n] for n in wanted}, titles
+        return {n: source.codes[n] for n in chosen}, titles
     codes = {}
-    for number in wanted:
+    for number in chosen:
         with source.at(number):
             codes[number] = np.asarray(source.get_latent_representation())
     return codes, titles

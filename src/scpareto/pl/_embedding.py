@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import Normalize, to_rgba
 
-from scpareto.pl._cells_of import cells_of
+from scpareto.pl._cells_of import find_cells
 from scpareto.pl._embed import embed
 from scpareto.pl._finish import Finish
-from scpareto.pl._grid import explain_row, frame, make_room, new_grid
-from scpareto.pl._on_data import places_of_legends, write_on_data
-from scpareto.pl._palette import MISSING, by_coloring, category_colors
-from scpareto.pl._style import LABEL_SIZE, settle
+from scpareto.pl._grid import draw_row_legend, make_grid, set_limits_and_titles, widen_for_legends
+from scpareto.pl._on_data import get_legend_locations, write_on_data
+from scpareto.pl._palette import MISSING_COLOR, assign_palettes, category_colors
+from scpareto.pl._style import LABEL_SIZE, update_layout
 
 if TYPE_CHECKING:
     import os
@@ -53,40 +53,41 @@ def front_embedding(
 ) -> Any:
     """Draw the cells at several points of a front: one column for each point, one row for each colouring.
 
-    All panels share their limits, so that with coordinates of :func:`embed` cells can be followed from point to point;
-    coordinates that an AnnData holds have limits of their own.
-    Cells are drawn in one shuffled order, so that no batch covers the others; cells without a value lie below, in grey.
+    All panels have the same limits, so that with coordinates of :func:`embed` cells can be followed from point to
+    point; coordinates stored in an AnnData get separate limits. Cells are drawn in shuffled order, so that no batch
+    covers the others; cells without a value are drawn first, in grey.
 
     Parameters
     ----------
     embeddings
-        An AnnData; a model with a front, which encodes its cells at `points`; a front that keeps codes, as
+        An AnnData; a model with a front, which encodes its cells at `points`; a front that stores codes, as
         :func:`scpareto.tl.sweep` returns; or coordinates of the same `n` cells by point number, each of shape `(n, 2)`,
-        with `basis` their codes, each of shape `(n, d)`.
+        or, with `basis`, their codes, each of shape `(n, d)`.
     colors
-        Of an AnnData or a model, names of columns of `obs`. Otherwise values by name, or a table such as `adata.obs`,
+        Names of columns of `obs` of an AnnData or a model. Otherwise values by name, or a table such as `adata.obs`,
         each of shape `(n,)`: categories (strings, integers, booleans, categorical), or floating-point numbers, which
         get a colour bar.
     use_rep
-        Of an AnnData, keys of `obsm`, one for each column of panels; by default the embeddings that
+        Keys of `obsm` of an AnnData, one for each column of panels; by default the embeddings that
         :func:`scpareto.tl.integrate` and `model.select(key_added=...)` wrote.
     points
-        Of a model or front, numbers of points; by default the ends, the recommended and the selected one.
+        Numbers of points of a model or front; by default the first, last, recommended and selected one.
     basis
-        `"umap"` or `"tsne"`: embed codes by :func:`embed` with its defaults, each point from the one before it, so that
-        cells move rather than jump. By default coordinates are drawn as they are, and codes of an AnnData, model or
-        front are embedded by UMAP.
+        `"umap"` or `"tsne"`: embed codes by :func:`embed` with its defaults. The embedding of each point starts from
+        the preceding one, so that cells move little. By default coordinates are drawn as given, and codes of an
+        AnnData, model or front are embedded by UMAP.
     titles
         Titles by point number, or by key of `obsm`; by default "point 3", or the key.
     palette
         Colours of categories: a matplotlib colormap, a list of colours, a dict by category, or a dict of these by name
-        of the colouring. By default those in `adata.uns["<column>_colors"]`, where scanpy keeps them, or the package's.
+        of the colouring. By default those in `adata.uns["<column>_colors"]`, where scanpy stores them, or the
+        package's.
     point_size
         Area of a cell in square points; by default adapted to `n`.
     panel_size
         Width and height of a panel of a new figure, inches.
     legend
-        Whether to explain the colours, once for each row.
+        Whether to draw a legend of the colours for each row.
     legend_loc
         `"right margin"`, or `"on data"` for the names of categories at the median of their cells; or a dict of these
         by name of the colouring.
@@ -97,7 +98,7 @@ def front_embedding(
     show
         Whether to show the figure and return None; by default that is left to the notebook.
     save
-        File to write the figure to, such as `"umap.pdf"`; its folder is made.
+        File to write the figure to, such as `"umap.pdf"`; its folder is created.
     return_fig
         Whether to return the figure instead of the axes.
 
@@ -108,7 +109,7 @@ def front_embedding(
     Raises
     ------
     TypeError
-        If `embeddings` is none of these, or `colors` are names where there are no cells.
+        If `embeddings` has another type, or `colors` are names without an AnnData.
     KeyError
         If a key of `obsm` or a column does not exist.
     ValueError
@@ -132,44 +133,44 @@ def front_embedding(
     (['X_a', 'X_b'], True)
     """
     finish = Finish(show, save, return_fig)
-    drawn = cells_of(embeddings, colors, use_rep=use_rep, points=points)
-    if not drawn.embeddings:
+    data = find_cells(embeddings, colors, use_rep=use_rep, points=points)
+    if not data.embeddings:
         raise ValueError("embeddings is empty: give the coordinates of at least one point.")
-    if not len(drawn.colors):
+    if not len(data.colors):
         raise ValueError("colors is empty: give at least one colouring.")
-    n = len(np.asarray(next(iter(drawn.embeddings.values()))))
-    series = {str(name): _checked_colors(str(name), values, n) for name, values in drawn.colors.items()}
-    palettes = drawn.palettes | by_coloring(palette, series)
-    places = places_of_legends(legend_loc, series)
-    shape = (len(series), len(drawn.embeddings))
-    given = None if axes is None else np.asarray(axes, dtype=object)
-    if given is not None and given.shape != shape:
-        raise ValueError(f"axes must have shape {shape} (colourings, points), got {given.shape}.")
-    if basis is None and not isinstance(embeddings, Mapping) and any(_is_code(xy) for xy in drawn.embeddings.values()):
+    n = len(np.asarray(next(iter(data.embeddings.values()))))
+    series = {str(name): _check_colors(str(name), values, n) for name, values in data.colors.items()}
+    palettes = data.palettes | assign_palettes(palette, series)
+    places = get_legend_locations(legend_loc, series)
+    shape = (len(series), len(data.embeddings))
+    given_axes = None if axes is None else np.asarray(axes, dtype=object)
+    if given_axes is not None and given_axes.shape != shape:
+        raise ValueError(f"axes must have shape {shape} (colourings, points), got {given_axes.shape}.")
+    if basis is None and not isinstance(embeddings, Mapping) and any(_is_code(xy) for xy in data.embeddings.values()):
         basis = "umap"
-    coordinates = _checked_embeddings(
-        drawn.embeddings if basis is None else _embedded(drawn.embeddings, basis=basis, seed=seed)
+    coordinates = _check_embeddings(
+        data.embeddings if basis is None else _embed(data.embeddings, basis=basis, seed=seed)
     )
-    looks = {name: _paint(name, values, palettes.get(name)) for name, values in series.items()}
-    # what is stored with cells may come from maps that know nothing of each other
+    colors_and_keys = {name: _assign_colors(name, values, palettes.get(name)) for name, values in series.items()}
+    # embeddings stored in an AnnData may be unrelated, so they get separate limits
     common = basis is not None or isinstance(embeddings, Mapping)
-    grid = new_grid(shape, panel_size, common=common) if given is None else given
+    grid = make_grid(shape, panel_size, common=common) if given_axes is None else given_axes
 
     size = float(np.clip(4500.0 * panel_size / n, 0.35, 14.0)) if point_size is None else point_size
     shuffled = np.random.default_rng(seed).permutation(n)
     for row, (name, values) in zip(grid, series.items(), strict=True):
-        rgba, explained = looks[name]
+        rgba, key = colors_and_keys[name]
         order = shuffled[np.argsort(values.notna().to_numpy()[shuffled], kind="stable")]
         for ax, xy in zip(row, coordinates.values(), strict=True):
             ax.scatter(xy[order, 0], xy[order, 1], s=size, c=rgba[order], linewidths=0, rasterized=True)
         row[0].set_ylabel(name, fontsize=LABEL_SIZE)
         if legend and places[name] != "on data":
-            explain_row(row, explained, panel_size)
-    frame(grid, coordinates, drawn.titles | dict(titles or {}), common=common)
+            draw_row_legend(row, key, panel_size)
+    set_limits_and_titles(grid, coordinates, data.titles | dict(titles or {}), common=common)
     if axes is None and legend:
-        make_room(grid, panel_size)
+        widen_for_legends(grid, panel_size)
     if legend and "on data" in places.values():
-        settle(grid[0, 0])
+        update_layout(grid[0, 0])
         for row, (name, values) in zip(grid, series.items(), strict=True):
             for ax, xy in zip(row, coordinates.values(), strict=True):
                 if places[name] == "on data":
@@ -181,15 +182,15 @@ def _is_code(array: ArrayLike) -> bool:
     return np.asarray(array).shape[-1] != 2
 
 
-def _embedded(codes: Mapping[Any, ArrayLike], *, basis: Literal["umap", "tsne"], seed: int) -> dict[Any, np.ndarray]:
-    """Embed codes in the order of their points, or of their keys as given."""
+def _embed(codes: Mapping[Any, ArrayLike], *, basis: Literal["umap", "tsne"], seed: int) -> dict[Any, np.ndarray]:
+    """Embed codes in the order of their points, or in the given order of their keys."""
     if all(isinstance(point, int | np.integer) for point in codes):
         return dict(embed(codes, basis=basis, seed=seed))
-    placed = embed(dict(enumerate(codes.values())), basis=basis, seed=seed)
-    return dict(zip(codes, placed.values(), strict=True))
+    embedded = embed(dict(enumerate(codes.values())), basis=basis, seed=seed)
+    return dict(zip(codes, embedded.values(), strict=True))
 
 
-def _checked_embeddings(embeddings: Mapping[Any, ArrayLike]) -> dict[Any, np.ndarray]:
+def _check_embeddings(embeddings: Mapping[Any, ArrayLike]) -> dict[Any, np.ndarray]:
     coordinates = {point: np.asarray(xy, dtype=float) for point, xy in embeddings.items()}
     n = len(next(iter(coordinates.values())))
     for point, xy in coordinates.items():
@@ -203,7 +204,7 @@ def _checked_embeddings(embeddings: Mapping[Any, ArrayLike]) -> dict[Any, np.nda
     return coordinates
 
 
-def _checked_colors(name: str, values: ArrayLike | pd.Series, n: int) -> pd.Series:
+def _check_colors(name: str, values: ArrayLike | pd.Series, n: int) -> pd.Series:
     series = pd.Series(values).reset_index(drop=True)
     if len(series) != n:
         raise ValueError(f"colors[{name!r}] must have shape ({n},), got ({len(series)},).")
@@ -216,20 +217,20 @@ def _checked_colors(name: str, values: ArrayLike | pd.Series, n: int) -> pd.Seri
     return series.cat.rename_categories([str(c) for c in series.cat.categories])
 
 
-def _paint(
+def _assign_colors(
     name: str, values: pd.Series, palette: Palette | None
 ) -> tuple[np.ndarray, dict[str, str] | mpl.cm.ScalarMappable]:
-    """Colour the cells, shape `(n, 4)`, and return what explains the colours."""
-    rgba = np.tile(to_rgba(MISSING), (len(values), 1))
-    known = values.notna().to_numpy()
+    """Return the colours of the cells, shape `(n, 4)`, and the key for the legend."""
+    rgba = np.tile(to_rgba(MISSING_COLOR), (len(values), 1))
+    has_value = values.notna().to_numpy()
     if not isinstance(values.dtype, pd.CategoricalDtype):
-        low, high = np.nanpercentile(values, [1, 99]) if known.any() else (0.0, 1.0)
+        low, high = np.nanpercentile(values, [1, 99]) if has_value.any() else (0.0, 1.0)
         scale = mpl.cm.ScalarMappable(Normalize(low, high, clip=True), "viridis")
-        rgba[known] = scale.to_rgba(values[known].to_numpy())
+        rgba[has_value] = scale.to_rgba(values[has_value].to_numpy())
         return rgba, scale
     categories = list(values.cat.categories)
     key = category_colors(categories, palette, name=name)
     if categories:
         table = np.array([to_rgba(c) for c in key.values()])
-        rgba[known] = table[values.cat.codes[known]]
-    return rgba, key if known.all() else {**key, "missing": MISSING}
+        rgba[has_value] = table[values.cat.codes[has_value]]
+    return rgba, key if has_value.all() else {**key, "missing": MISSING_COLOR}

@@ -1,4 +1,4 @@
-"""What happens to a picture once it is drawn: shown, saved, returned."""
+"""Show, save and return a finished plot."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DPI = 300
-"""Of pixel formats: a journal column must stay sharp."""
+"""Resolution of pixel formats, as journals ask for."""
 
 
 @dataclass(frozen=True)
 class Finish:
-    """Shows, saves and returns a figure, as :mod:`scanpy.pl` does; bad arguments are refused when it is made.
+    """Show, save and return a figure, as :mod:`scanpy.pl` does; bad arguments raise errors before drawing.
 
     Parameters
     ----------
     show
         Whether to show all figures; None leaves that to the notebook.
     save
-        File to write; its folder is made.
+        File to write; its folder is created if necessary.
     return_fig
         Whether to return the figure.
 
     Raises
     ------
     TypeError
-        If ``save`` is no path.
+        If ``save`` is not a path.
     ValueError
-        If matplotlib writes no such files, or they cannot be written there.
+        If matplotlib does not support the file type, or the file cannot be written there.
     """
 
     show: bool | None
@@ -66,14 +66,14 @@ class Finish:
         Parameters
         ----------
         axes
-            What was drawn in.
+            Axes with the plot.
 
         Returns
         -------
-        The figure if asked for; else None if it was shown; else the axes.
+        The figure with ``return_fig``; otherwise None if it was shown; otherwise the axes.
         """
-        first = axes.flat[0] if isinstance(axes, np.ndarray) else axes
-        figure = cast("Figure", first.get_figure(root=True))
+        first_ax = axes.flat[0] if isinstance(axes, np.ndarray) else axes
+        figure = cast("Figure", first_ax.get_figure(root=True))
         if self.save is not None:
             self._write(figure, Path(self.save))
         if self.show:
@@ -83,6 +83,6 @@ class Finish:
         return None if self.show else axes
 
     def _write(self, figure: Figure, path: Path) -> None:
-        own = mpl.rcParams["savefig.dpi"]
+        dpi = mpl.rcParams["savefig.dpi"]
         with write_atomically(path) as unfinished:
-            figure.savefig(unfinished, dpi=_DPI if isinstance(own, str) else own, bbox_inches="tight")
+            figure.savefig(unfinished, dpi=_DPI if isinstance(dpi, str) else dpi, bbox_inches="tight")

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scpareto.pl._finish import Finish
-from scpareto.pl._front_axes import draw_axes, draw_title, same_limits
+from scpareto.pl._front_axes import draw_axes, draw_title, share_limits
 from scpareto.pl._front_names import write_names
-from scpareto.pl._legend import draw_legend, draw_legend_above, entries_of
-from scpareto.pl._marks import draw_course, draw_intervals, draw_points, draw_special, interval_ends
-from scpareto.pl._others import draw_others, others_of
-from scpareto.pl._plane import by_name, planes_of, points_chosen
-from scpareto.pl._sources import front_in
-from scpareto.pl._style import COLUMN_WIDTH, LABEL_SIZE, new_axes, settle, tidy
+from scpareto.pl._legend import draw_legend, draw_legend_above, make_entries
+from scpareto.pl._marks import draw_intervals, draw_line, draw_points, draw_special, get_error_bars
+from scpareto.pl._others import draw_others, read_others
+from scpareto.pl._plane import get_selected_points, make_planes, name_fronts
+from scpareto.pl._sources import find_front
+from scpareto.pl._style import COLUMN_WIDTH, LABEL_SIZE, make_axes, tidy, update_layout
 
 if TYPE_CHECKING:
     import os
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from scpareto.pl._sources import FrontSource
 
 _HEIGHT = 2.9  # inches
-_CORNER = 0.42
-"""Share of the axes that a legend in a corner takes, at most."""
+_CORNER_SIZE = 0.42
+"""Largest share of the axes that a legend in a corner covers."""
 
 
 def front(
@@ -51,51 +51,51 @@ def front(
 ) -> Any:
     """Draw a front, or several, in the plane of two of its columns.
 
-    By default the axes are what is left of the batch and what is kept of the structure, in %, where the front was
-    judged. There a line joins the points in order, and points that another one beats beyond their paired intervals, as
-    the column `non_dominated` says, are hollow. In other planes the points that no other one dominates are found by the
-    values drawn, for each front by itself, and joined by the border of the region that they dominate.
+    If the front was judged, the axes are by default the batch left and the structure kept, in %. In this plane a line
+    joins the points in order, and points that another point dominates beyond their paired intervals (column
+    `non_dominated`) are hollow. In other planes non-dominated points are found by the drawn values, for each front
+    separately, and the line is the border of the region that they dominate.
 
     Points of a single front are coloured and numbered along it, and the extremes have their own markers and names.
-    Several fronts have a colour, a marker and a line each, and only extremes and selected points are named, extremes
-    that lie together once. Points whose over-correction alarm rings are crossed out. The recommended point is ringed
-    and the selected one framed; the title is the recommendation.
+    Each of several fronts has its own colour, marker and line, and only extremes and selected points are named;
+    extremes at the same position are named once. Points whose over-correction alarm rings are crossed out. The
+    recommended point has a ring, the selected one a frame; the title is the recommendation.
 
     Parameters
     ----------
     front
         A :class:`~scpareto.pareto.Front` or its table with one row for each of `n` points; a model with a front; or an
-        AnnData in which :func:`scpareto.tl.integrate`, :func:`scpareto.tl.sweep` or a training noted one. Several are
-        given by name, or in a list, which calls them "front 1", "front 2" and so on.
+        AnnData in which :func:`scpareto.tl.integrate`, :func:`scpareto.tl.sweep` or a training stored one. Give several
+        by name, or in a list, which names them "front 1", "front 2" and so on.
     key
-        Of an AnnData that notes several fronts, which one: a name in `adata.uns["scpareto"]`; by default all.
+        Key of the front in an AnnData that stores several, a name in `adata.uns["scpareto"]`; by default all.
     x, y
-        Any two columns that measure a point, for example `leakage_mean` and `generative_loss_test`, the plane of
-        publications. By default `batch_left` (or `<nuisance>_left`) and `structure_kept`; where these were not judged
-        `leakage_mean` (else the first nuisance objective on test cells) and `generative_loss_test`.
+        Any two columns that measure a point, for example `leakage_mean` and `generative_loss_test`, the published
+        plane. By default `batch_left` (or `<nuisance>_left`) and `structure_kept`; if these were not judged,
+        `leakage_mean` (or the first nuisance objective on test cells) and `generative_loss_test`.
     selected
-        Number of the point to frame; of several fronts a point in each, or points by the name of the front. By default
-        the one that the model is in, unless it is the recommended one.
+        Number of the point to frame; for several fronts a point in each, or points by the name of the front. By default
+        the selected point of the model, unless it is the recommended one.
     others
         Points of other methods: one row for each, indexed by its name, with the columns `x` and `y`, and optionally
         their intervals. Methods without both values are left out.
     intervals
         Whether to draw error bars where `<column>_low` and `<column>_high` exist.
     label_points
-        Whether to write numbers, or of a sweep the values of its option, and the names of the extremes. Other methods
-        always have their names.
+        Whether to write the numbers of points, or for a sweep the values of its option, and the names of the extremes.
+        The names of other methods are always written.
     higher_is_better
-        Columns of which larger values are better, beside those known (retention and the scores of scib-metrics).
+        Columns whose larger values are better, besides the known ones (retention and the scores of scib-metrics).
     legend
-        Whether to explain the markers: of several fronts above a new figure, of one in a corner.
+        Whether to draw a legend: in a corner for one front, above a new figure for several.
     title
-        Whether to write what the front recommends, which a table does not know. Several fronts have no title.
+        Whether to write the recommendation of the front as a title; tables and several fronts have none.
     ax
-        Where to draw; by default a new figure of one journal column.
+        Axes to draw on; by default a new figure of one journal column.
     show
         Whether to show the figure and return None; by default that is left to the notebook.
     save
-        File to write the figure to, such as `"front.pdf"`; its folder is made.
+        File to write the figure to, such as `"front.pdf"`; its folder is created.
     return_fig
         Whether to return the figure instead of the axes.
 
@@ -107,9 +107,9 @@ def front(
     Raises
     ------
     TypeError
-        If `front` is no front or `others` no table.
+        If `front` is not a front or `others` is not a table.
     KeyError
-        If an AnnData notes no front, or none of this `key`.
+        If an AnnData stores no front, or none under this `key`.
     ValueError
         If a model has no front yet, `save` cannot be written, a column cannot be drawn, no point has both values,
         `selected` is not a point, or an alarm lies outside [0, 1].
@@ -136,30 +136,32 @@ def front(
     ['MINE', 'MMD']
     """
     finish = Finish(show, save, return_fig)
-    planes = planes_of(by_name(front, key), x, y, higher_is_better)
-    chosen = points_chosen(planes, selected)
-    beside = others_of(others, planes[0].columns)
-    alone = ax is None
+    planes = make_planes(name_fronts(front, key), x, y, higher_is_better)
+    selected_points = get_selected_points(planes, selected)
+    other_points = read_others(others, planes[0].columns)
+    new_figure = ax is None
     if ax is None:
-        ax = new_axes(figsize=(COLUMN_WIDTH, _HEIGHT))[1][0, 0]
+        ax = make_axes(figsize=(COLUMN_WIDTH, _HEIGHT))[1][0, 0]
         tidy(ax)
-    for plane, point in zip(planes, chosen, strict=True):
-        draw_course(ax, plane)
+    for plane, point in zip(planes, selected_points, strict=True):
+        draw_line(ax, plane)
         if intervals:
-            draw_intervals(ax, interval_ends(plane.table, plane.columns, plane.xy), plane.colors)
+            draw_intervals(ax, get_error_bars(plane.table, plane.columns, plane.xy), plane.colors)
         draw_points(ax, plane, plane.nondominated, filled=True)
         draw_points(ax, plane, ~plane.nondominated, filled=False)
-        draw_special(ax, plane, point, plane.everything)
-    draw_others(ax, beside, intervals=intervals)
+        draw_special(ax, plane, point, plane.all_points)
+    draw_others(ax, other_points, intervals=intervals)
     draw_axes(ax, planes[0])
-    masks = [plane.everything for plane in planes]
-    if legend and alone and planes[0].name is not None:
-        draw_legend_above(ax, entries_of(planes, chosen, masks=masks))
+    masks = [plane.all_points for plane in planes]
+    if legend and new_figure and planes[0].name is not None:
+        draw_legend_above(ax, make_entries(planes, selected_points, masks=masks))
     elif legend:
-        draw_legend(ax, entries_of(planes, chosen, masks=masks), place=_free_corner(ax, planes))
+        draw_legend(ax, make_entries(planes, selected_points, masks=masks), place=_find_free_corner(ax, planes))
     if title and len(planes) == 1:
-        draw_title(ax, planes[0].told.sentence)
-    write_names(ax, planes, chosen, beside, masks=masks, points=label_points, intervals=intervals, course=True)
+        draw_title(ax, planes[0].recommendation.sentence)
+    write_names(
+        ax, planes, selected_points, other_points, masks=masks, points=label_points, intervals=intervals, lines=True
+    )
     return finish(ax)
 
 
@@ -184,19 +186,19 @@ def front_panels(
     Parameters
     ----------
     front
-        A :class:`~scpareto.pareto.Front` or its table, a model with a front, or an AnnData that notes one.
+        A :class:`~scpareto.pareto.Front` or its table, a model with a front, or an AnnData that stores one.
     key
-        Of an AnnData that notes several fronts, which one: a name in `adata.uns["scpareto"]`.
+        Key of the front in an AnnData that stores several, a name in `adata.uns["scpareto"]`.
     x, y, intervals, label_points, higher_is_better, title
-        As in :func:`front`; the title stands above a new figure alone.
+        As in :func:`front`; the title is written above a new figure only.
     selected
-        Number of the point to frame; by default the one that the model is in, unless it is the recommended one.
+        Number of the point to frame; by default the selected point of the model, unless it is the recommended one.
     axes
         Two axes to draw in; by default a new figure of two journal columns whose panels share their axes.
     show
         Whether to show the figure and return None; by default that is left to the notebook.
     save
-        File to write the figure to, such as `"front.pdf"`; its folder is made.
+        File to write the figure to, such as `"front.pdf"`; its folder is created.
     return_fig
         Whether to return the figure instead of the axes.
 
@@ -207,7 +209,7 @@ def front_panels(
     Raises
     ------
     TypeError
-        If `front` is no front.
+        If `front` is not a front.
     ValueError
         As in :func:`front`, or if there are not two `axes`.
 
@@ -222,56 +224,56 @@ def front_panels(
     ['all 3 points', '2 non-dominated']
     """
     finish = Finish(show, save, return_fig)
-    (plane,) = planes_of({None: front_in(front, key=key)}, x, y, higher_is_better)
-    chosen = points_chosen([plane], selected)
+    (plane,) = make_planes({None: find_front(front, key=key)}, x, y, higher_is_better)
+    selected_points = get_selected_points([plane], selected)
     if axes is None:
-        figure, grid = new_axes(1, 2, figsize=(2 * COLUMN_WIDTH, _HEIGHT), share=True)
+        figure, grid = make_axes(1, 2, figsize=(2 * COLUMN_WIDTH, _HEIGHT), share=True)
         panels = grid[0]
         for ax in panels:
             tidy(ax)
-        if title and plane.told.sentence:
-            figure.suptitle(plane.told.sentence, fontsize=LABEL_SIZE, x=0.01, ha="left")
+        if title and plane.recommendation.sentence:
+            figure.suptitle(plane.recommendation.sentence, fontsize=LABEL_SIZE, x=0.01, ha="left")
     else:
         panels = np.asarray(axes, dtype=object).ravel()
         if len(panels) != 2:
             raise ValueError(f"front_panels draws in 2 axes, got {len(panels)}.")
-    shown = (plane.everything, plane.nondominated)
-    bars = interval_ends(plane.table, plane.columns, plane.xy) if intervals else []
-    for ax, mask in zip(panels, shown, strict=True):
+    masks = (plane.all_points, plane.nondominated)
+    bars = get_error_bars(plane.table, plane.columns, plane.xy) if intervals else []
+    for ax, mask in zip(panels, masks, strict=True):
         if mask is plane.nondominated and not plane.judged:
-            draw_course(ax, plane)
+            draw_line(ax, plane)
         draw_intervals(ax, [ends[mask] for ends in bars], plane.colors[mask])
         draw_points(ax, plane, mask, filled=True)
-        draw_special(ax, plane, chosen[0], mask)
+        draw_special(ax, plane, selected_points[0], mask)
         draw_axes(ax, plane)
-    same_limits(panels)
+    share_limits(panels)
     panels[1].set_ylabel("")
     names = (f"all {len(plane.xy)} points", f"{int(plane.nondominated.sum())} non-dominated")
     for ax, name in zip(panels, names, strict=True):
         ax.set_title(name, fontsize=LABEL_SIZE, loc="left")
-    draw_legend(panels[0], entries_of([plane], chosen, masks=shown[:1], nondominated=False), place="above")
+    draw_legend(panels[0], make_entries([plane], selected_points, masks=masks[:1], nondominated=False), place="above")
     if label_points:
-        settle(panels[0])
-        for ax, mask in zip(panels, shown, strict=True):
+        update_layout(panels[0])
+        for ax, mask in zip(panels, masks, strict=True):
             write_names(
                 ax,
                 [plane],
-                chosen,
-                others_of(None, plane.columns),
+                selected_points,
+                read_others(None, plane.columns),
                 masks=[mask],
                 points=True,
                 intervals=intervals,
-                course=mask is plane.nondominated and not plane.judged,
+                lines=mask is plane.nondominated and not plane.judged,
             )
     return finish(panels)
 
 
-def _free_corner(ax: Axes, planes: Sequence[Plane]) -> str:
-    """Where a legend covers least: a judged front seldom leaves much and keeps little."""
+def _find_free_corner(ax: Axes, planes: Sequence[Plane]) -> str:
+    """Return the legend location that covers least: judged points seldom have much batch left and little structure."""
     if not all(plane.judged for plane in planes):
         return "best"
     worst = f"{'lower' if planes[0].higher[1] else 'upper'} {'left' if planes[0].higher[0] else 'right'}"
     places = ax.transAxes.inverted().transform(ax.transData.transform(np.vstack([plane.xy for plane in planes])))
-    away = 1 - places if "right" in worst else places
+    horizontal = 1 - places if "right" in worst else places
     height = places[:, 1] if "lower" in worst else 1 - places[:, 1]
-    return "best" if ((away[:, 0] < _CORNER) & (height < _CORNER)).any() else worst
+    return "best" if ((horizontal[:, 0] < _CORNER_SIZE) & (height < _CORNER_SIZE)).any() else worst

@@ -1,4 +1,4 @@
-"""The panels of cells at several points: a grid with common limits, explained at its right."""
+"""Grid of panels with cells at several points, and its legends at the right."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LINE = 1.45 * NOTE_SIZE / 72  # height of one legend entry, inches
+_ENTRY_HEIGHT = 1.45 * NOTE_SIZE / 72  # height of one legend entry, inches
 
 
-def new_grid(shape: tuple[int, int], panel_size: float, *, common: bool) -> np.ndarray:
+def make_grid(shape: tuple[int, int], panel_size: float, *, common: bool) -> np.ndarray:
     """Make a figure of panels that touch.
 
     Parameters
@@ -48,22 +48,22 @@ def new_grid(shape: tuple[int, int], panel_size: float, *, common: bool) -> np.n
     return grid
 
 
-def explain_row(row: np.ndarray, key: dict[str, str] | mpl.cm.ScalarMappable, panel_size: float) -> None:
-    """Explain the colours of a row at its right: categories by their names, numbers by a bar."""
-    last: Axes = row[-1]
+def draw_row_legend(row: np.ndarray, key: dict[str, str] | mpl.cm.ScalarMappable, panel_size: float) -> None:
+    """Draw the legend of a row at its right: names of categories, or a colour bar of numbers."""
+    last_ax: Axes = row[-1]
     if isinstance(key, mpl.cm.ScalarMappable):
-        bar = last.figure.colorbar(key, cax=last.inset_axes((1.05, 0.15, 0.05, 0.7)))
+        bar = last_ax.figure.colorbar(key, cax=last_ax.inset_axes((1.05, 0.15, 0.05, 0.7)))
         bar.ax.tick_params(labelsize=NOTE_SIZE, length=2, width=0.5)
         bar.outline.set_linewidth(0.4)
         return
     handles = [
         Line2D([], [], ls="", marker="o", ms=4, mfc=color, mec="none", label=label) for label, color in key.items()
     ]
-    last.legend(
+    last_ax.legend(
         handles=handles,
         loc="center left",
         bbox_to_anchor=(1.01, 0.5),
-        ncols=int(np.ceil(len(handles) / max(1, int(panel_size / _LINE)))),
+        ncols=int(np.ceil(len(handles) / max(1, int(panel_size / _ENTRY_HEIGHT)))),
         fontsize=NOTE_SIZE,
         frameon=False,
         handletextpad=0.1,
@@ -74,11 +74,13 @@ def explain_row(row: np.ndarray, key: dict[str, str] | mpl.cm.ScalarMappable, pa
     )
 
 
-def frame(grid: np.ndarray, coordinates: dict[Any, np.ndarray], titles: Mapping[Any, str], *, common: bool) -> None:
-    """Set limits, of all panels or of each column, and write the names of points above the columns."""
-    everything = np.vstack(list(coordinates.values()))
-    for column, own in zip(grid.T, coordinates.values(), strict=True):
-        cells = everything if common else own
+def set_limits_and_titles(
+    grid: np.ndarray, coordinates: dict[Any, np.ndarray], titles: Mapping[Any, str], *, common: bool
+) -> None:
+    """Set common limits of all panels or of each column, and write titles above the columns."""
+    all_cells = np.vstack(list(coordinates.values()))
+    for column, xy in zip(grid.T, coordinates.values(), strict=True):
+        cells = all_cells if common else xy
         low, high = cells.min(axis=0), cells.max(axis=0)
         pad = 0.04 * np.where(high > low, high - low, 1.0)
         for ax in column:
@@ -95,13 +97,13 @@ def frame(grid: np.ndarray, coordinates: dict[Any, np.ndarray], titles: Mapping[
         ax.set_title(titles.get(point, name), fontsize=TICK_SIZE + 0.5, pad=3)
 
 
-def make_room(grid: np.ndarray, panel_size: float) -> None:
-    """Widen the figure by its legends, so that panels keep their size."""
+def widen_for_legends(grid: np.ndarray, panel_size: float) -> None:
+    """Widen the figure by the width of its legends, so that panels keep their size."""
     figure: Figure = grid[0, 0].figure
     figure.draw_without_rendering()
-    beside = [artist for ax in grid[:, -1] for artist in (ax.get_legend(), *ax.child_axes) if artist is not None]
-    if not beside:
+    legends = [artist for ax in grid[:, -1] for artist in (ax.get_legend(), *ax.child_axes) if artist is not None]
+    if not legends:
         return
-    room = max(artist.get_tightbbox().width for artist in beside) / figure.dpi
+    legend_width = max(artist.get_tightbbox().width for artist in legends) / figure.dpi
     width, height = figure.get_size_inches()
-    figure.set_size_inches(width + room + 0.12, height)
+    figure.set_size_inches(width + legend_width + 0.12, height)

@@ -1,4 +1,4 @@
-"""Judged embeddings population by population: what is left of the batch, what is kept of the structure."""
+"""Plot judged embeddings by population: batch left and structure kept."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from scpareto._cells import read_records
 from scpareto._constants import JUDGE_KEY, UNS_KEY
 from scpareto.pl._finish import Finish
-from scpareto.pl._palette import CHOSEN, unchosen_color
+from scpareto.pl._palette import HIGHLIGHT, get_color
 from scpareto.pl._sources import is_cells
-from scpareto.pl._style import FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, new_axes, tidy
+from scpareto.pl._style import FAINT, INK, LABEL_SIZE, MUTED, NOTE_SIZE, make_axes, tidy
 
 if TYPE_CHECKING:
     import os
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _WIDTH = 7.2
-_ROW = 0.085
+_ROW_HEIGHT = 0.085
 """Height of one embedding of one population, in inches."""
 _GAP = 0.16
 _MARKERS = "osD^vPX*h<>p"
@@ -44,10 +44,10 @@ def judge_populations(
     save: str | os.PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw what :func:`scpareto.tl.judge` found in each population: a row per population, a mark per embedding.
+    """Draw the results of :func:`scpareto.tl.judge` by population: a row per population, a marker per embedding.
 
-    Rings mark populations that still hold more of the batch than others, or have lost structure against uncorrected
-    data. Short grey strokes are the structure that uncorrected data keep.
+    Rings mark populations with more batch left than others, or with less structure kept than in uncorrected data. Short
+    grey lines are the structure kept in uncorrected data.
 
     Parameters
     ----------
@@ -56,13 +56,13 @@ def judge_populations(
     use_rep
         Embeddings to draw; None for all.
     key
-        Where in ``adata.uns["scpareto"]`` the record is.
+        Key of the record in ``adata.uns["scpareto"]``.
     axes
         Two axes to draw in; by default a new figure.
     show
         Whether to show the figure and return None; by default that is left to the notebook.
     save
-        File to write the figure to, such as ``"populations.pdf"``; its folder is made.
+        File to write the figure to, such as ``"populations.pdf"``; its folder is created.
     return_fig
         Whether to return the figure instead of the axes.
 
@@ -73,7 +73,7 @@ def judge_populations(
     Raises
     ------
     TypeError
-        If ``adata`` is no AnnData.
+        If ``adata`` is not an AnnData.
     ValueError
         If ``save`` cannot be written, or there are not two ``axes``.
     KeyError
@@ -96,16 +96,16 @@ def judge_populations(
     if "populations" not in record:
         raise KeyError(f"adata.uns[{UNS_KEY!r}] holds no {key!r} with populations: run sp.tl.judge(adata, ...) first.")
     table: pd.DataFrame = record["populations"]
-    known = list(dict.fromkeys(table["embedding"]))
-    wanted = known if use_rep is None else [use_rep] if isinstance(use_rep, str) else list(use_rep)
-    for name in wanted:
-        if name not in known:
-            raise KeyError(f"use_rep={name!r} was not judged; judged were {', '.join(map(repr, known))}.")
-    # Embeddings without any value, such as graphs in the panel of the batch, keep their place and colour.
+    all_names = list(dict.fromkeys(table["embedding"]))
+    names = all_names if use_rep is None else [use_rep] if isinstance(use_rep, str) else list(use_rep)
+    for name in names:
+        if name not in all_names:
+            raise KeyError(f"use_rep={name!r} was not judged; judged were {', '.join(map(repr, all_names))}.")
+    # Embeddings without values, such as graphs in the panel of the batch, keep their position and colour.
     populations = table.drop_duplicates("population")
-    step = _GAP + _ROW * len(wanted)
+    step = _GAP + _ROW_HEIGHT * len(names)
     if axes is None:
-        panels = new_axes(1, 2, figsize=(_WIDTH, 0.9 + step * len(populations)))[1][0]
+        panels = make_axes(1, 2, figsize=(_WIDTH, 0.9 + step * len(populations)))[1][0]
     elif len(panels := np.asarray(axes, dtype=object).ravel()) != 2:
         raise ValueError(f"judge_populations draws in 2 axes, got {len(panels)}.")
     middle = np.arange(len(populations)) * step
@@ -114,50 +114,60 @@ def judge_populations(
         for row, population in enumerate(populations["population"]):
             if row % 2 == 0:
                 ax.axhspan(middle[row] - step / 2, middle[row] + step / 2, color=FAINT, alpha=0.25, lw=0, zorder=0)
-            own = table[table["population"] == population].set_index("embedding")
-            before = own["structure_of_reference"].iloc[0]
-            if column == "structure_kept" and np.isfinite(before):
+            rows_of_population = table[table["population"] == population].set_index("embedding")
+            reference = rows_of_population["structure_of_reference"].iloc[0]
+            if column == "structure_kept" and np.isfinite(reference):
                 ends = [middle[row] - step / 2 + 0.03, middle[row] + step / 2 - 0.03]
-                ax.plot([before, before], ends, color=MUTED, lw=1.2, zorder=1)[0].set_gid("reference")
-            if column == "batch_left" and population >= 0 and own[column].isna().all():
-                note = ax.annotate("no batch effect here", (0.5, middle[row]), xycoords=("axes fraction", "data"))
-                note.set(fontsize=NOTE_SIZE, color=MUTED, ha="center", va="center")
-            for place, name in enumerate(wanted):
-                if name not in own.index or not np.isfinite(own.at[name, column]):
+                ax.plot([reference, reference], ends, color=MUTED, lw=1.2, zorder=1)[0].set_gid("reference")
+            if column == "batch_left" and population >= 0 and rows_of_population[column].isna().all():
+                text = ax.annotate("no batch effect here", (0.5, middle[row]), xycoords=("axes fraction", "data"))
+                text.set(fontsize=NOTE_SIZE, color=MUTED, ha="center", va="center")
+            for position, name in enumerate(names):
+                if name not in rows_of_population.index or not np.isfinite(rows_of_population.at[name, column]):
                     continue
-                y = middle[row] + (place - (len(wanted) - 1) / 2) * _ROW
-                color = unchosen_color(known.index(name))
-                span = own.loc[name, [f"{column}_low", f"{column}_high"]].to_numpy(dtype=float)
-                ax.plot(span, [y, y], color=color, lw=0.9, zorder=2)[0].set_gid("interval")
-                mark = _MARKERS[known.index(name) % len(_MARKERS)]
-                ax.scatter(own.at[name, column], y, s=13, color=color, marker=mark, zorder=3).set_gid("embedding")
-                if bool(own.at[name, flag]):
+                y = middle[row] + (position - (len(names) - 1) / 2) * _ROW_HEIGHT
+                color = get_color(all_names.index(name))
+                interval_of_value = rows_of_population.loc[name, [f"{column}_low", f"{column}_high"]].to_numpy(
+                    dtype=float
+                )
+                ax.plot(interval_of_value, [y, y], color=color, lw=0.9, zorder=2)[0].set_gid("interval")
+                mark = _MARKERS[all_names.index(name) % len(_MARKERS)]
+                ax.scatter(rows_of_population.at[name, column], y, s=13, color=color, marker=mark, zorder=3).set_gid(
+                    "embedding"
+                )
+                if bool(rows_of_population.at[name, flag]):
                     ring = ax.scatter(
-                        own.at[name, column], y, s=52, facecolors="none", edgecolors=CHOSEN, lw=1.1, zorder=4
+                        rows_of_population.at[name, column],
+                        y,
+                        s=52,
+                        facecolors="none",
+                        edgecolors=HIGHLIGHT,
+                        lw=1.1,
+                        zorder=4,
                     )
                     ring.set_gid("flag")
         ax.set_ylim(middle[-1] + step / 2, middle[0] - step / 2)
         ax.set_yticks([])
         ax.set_xlabel(f"{label}   {direction}", fontsize=LABEL_SIZE)
-    _limits(panels, table[table["embedding"].isin(wanted)])
-    names = [_two_lines(name, n) for name, n in populations[["name", "n_cells"]].itertuples(index=False)]
-    panels[0].set_yticks(middle, names, fontsize=NOTE_SIZE)
+    _set_limits(panels, table[table["embedding"].isin(names)])
+    row_labels = [_format_name(name, n) for name, n in populations[["name", "n_cells"]].itertuples(index=False)]
+    panels[0].set_yticks(middle, row_labels, fontsize=NOTE_SIZE)
     panels[0].tick_params(axis="y", length=0)
     if axes is None:
-        _legend(panels, wanted, known)
+        _draw_legend(panels, names, all_names)
     return finish(panels)
 
 
-def _two_lines(name: str, n_cells: int) -> str:
-    """Return a name, and below it the genes that tell it from others of the same label, and the number of cells."""
+def _format_name(name: str, n_cells: int) -> str:
+    """Format the name of a population, and below it the distinguishing genes and the number of cells."""
     label, _, genes = name.partition(" (")
-    below = f"{genes.split(')')[0]}, " if genes else ""
-    first, second = (textwrap.shorten(text, _NAME_WIDTH, placeholder="...") for text in (label, below))
+    details = f"{genes.split(')')[0]}, " if genes else ""
+    first, second = (textwrap.shorten(text, _NAME_WIDTH, placeholder="...") for text in (label, details))
     return f"{first}\n{second} {n_cells:,} cells".replace("\n ", "\n")
 
 
-def _limits(axes: np.ndarray, table: pd.DataFrame) -> None:
-    """Show all values and their intervals, except wide ones far beyond what percentages mean."""
+def _set_limits(axes: np.ndarray, table: pd.DataFrame) -> None:
+    """Set limits that show all values and their intervals, except parts of wide intervals far outside 0 to 100 %."""
     for ax, column in zip(axes, _PANELS, strict=True):
         values = table[[column, f"{column}_low", f"{column}_high"]].to_numpy(dtype=float)
         if not np.isfinite(values[:, 0]).any():
@@ -170,15 +180,15 @@ def _limits(axes: np.ndarray, table: pd.DataFrame) -> None:
     axes[0].axvline(0, lw=0.6, color=MUTED, zorder=1)
 
 
-def _legend(axes: np.ndarray, wanted: list[str], known: list[str]) -> None:
-    """Name embeddings, strokes and rings above both panels."""
+def _draw_legend(axes: np.ndarray, names: list[str], all_names: list[str]) -> None:
+    """Draw a legend of embeddings, lines and rings above both panels."""
     figure = axes[0].figure
     handles = []
-    for name in wanted:
-        look = {"color": unchosen_color(known.index(name)), "marker": _MARKERS[known.index(name) % len(_MARKERS)]}
-        handles += axes[0].plot([], [], ls="", ms=3.6, label=name, **look)
+    for name in names:
+        style = {"color": get_color(all_names.index(name)), "marker": _MARKERS[all_names.index(name) % len(_MARKERS)]}
+        handles += axes[0].plot([], [], ls="", ms=3.6, label=name, **style)
     handles += axes[1].plot([], [], ls="", marker="|", ms=8, color=MUTED, label="uncorrected")
-    ring = {"mfc": "none", "mec": CHOSEN, "ms": 6.5, "marker": "o"}
+    ring = {"mfc": "none", "mec": HIGHLIGHT, "ms": 6.5, "marker": "o"}
     handles += axes[1].plot([], [], ls="", label="stands out", **ring)
     figure.legend(
         handles=handles, loc="outside upper center", ncols=min(len(handles), 5), fontsize=NOTE_SIZE, frameon=False,

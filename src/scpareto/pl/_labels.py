@@ -1,4 +1,4 @@
-"""Find places for labels that cover neither points nor each other."""
+"""Place labels such that they cover neither points nor each other."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def place_labels(
     marker_radius: float | np.ndarray = 3.5,
     **text_kwargs: Any,
 ) -> list[Annotation]:
-    """Write a text beside each point so that texts cover neither each other nor the points.
+    """Write a text beside each point such that texts cover neither each other nor the points.
 
-    Each text tries a few places around its point and takes the one that covers least; a text that had to go far gets a
-    thin leader. Places are measured on the page, so limits and layout should be final.
+    Of several positions around a point the one that covers least is chosen; a thin line joins distant texts with their
+    points. Positions are measured in pixels, so limits and layout must be final.
 
     Parameters
     ----------
     ax
-        Where to write.
+        Axes to write on.
     xy
         Points in data coordinates, shape `(n, 2)`.
     texts
         One text for each point; the longest are placed first.
     obstacles
-        Further places to keep free (line vertices, ends of error bars), shape `(m, 2)`.
+        Further positions to keep free (line vertices, ends of error bars), shape `(m, 2)`.
     boxes
         Rectangles to keep free (a legend), in pixels as `(left, bottom, right, top)`, shape `(k, 4)`.
     marker_radius
@@ -57,12 +57,12 @@ def place_labels(
     radius = np.full(len(centres), marker_radius, dtype=float)
     marks = np.column_stack([centres - radius[:, None], centres + radius[:, None]])
     if obstacles is not None and len(obstacles):
-        other = ax.transData.transform(np.asarray(obstacles, dtype=float)) / scale
-        marks = np.vstack([marks, np.column_stack([other - 0.8, other + 0.8])])
+        obstacle_xy = ax.transData.transform(np.asarray(obstacles, dtype=float)) / scale
+        marks = np.vstack([marks, np.column_stack([obstacle_xy - 0.8, obstacle_xy + 0.8])])
     frame = np.asarray(ax.get_window_extent().extents) / scale
 
-    taken = np.empty((0, 4)) if boxes is None else np.asarray(boxes, dtype=float).reshape(-1, 4) / scale
-    placed: dict[int, Annotation] = {}
+    occupied = np.empty((0, 4)) if boxes is None else np.asarray(boxes, dtype=float).reshape(-1, 4) / scale
+    annotations: dict[int, Annotation] = {}
     for i in sorted(range(len(texts)), key=lambda k: -len(texts[k])):
         probe = ax.text(0, 0, texts[i], **text_kwargs)
         box = probe.get_window_extent()
@@ -72,44 +72,44 @@ def place_labels(
         for r in _RADII:
             for angle in _ANGLES:
                 direction = np.array([np.cos(angle), np.sin(angle)])
-                # the near edge of the text, not its middle, lies `r` away from the point
+                # `r` is the distance from the point to the nearest edge of the text
                 offset = direction * (r - 1.0 + radius[i] / 2) + np.clip(direction * 2, -1, 1) * half
                 candidate = np.concatenate([centres[i] + offset - half, centres[i] + offset + half])
                 outside = (
                     np.maximum(frame[:2] - candidate[:2], 0).sum() + np.maximum(candidate[2:] - frame[2:], 0).sum()
                 )
-                # a text nearer to another point than to its own would be read as that point's
-                strangers = _gap(candidate, np.delete(centres, i, axis=0)) - radius[np.arange(len(radius)) != i]
-                own = _gap(candidate, centres[i : i + 1])[0] - radius[i]
-                stolen = np.clip(own + 1.0 - strangers, 0, None).sum()
-                cost = 8 * _overlap(candidate, taken) + 2 * _overlap(candidate, marks) + 20 * outside + 0.8 * r
-                cost += 3 * stolen
+                # a text that is nearer to another point would be read as the label of that point
+                to_others = _gap(candidate, np.delete(centres, i, axis=0)) - radius[np.arange(len(radius)) != i]
+                to_own = _gap(candidate, centres[i : i + 1])[0] - radius[i]
+                misread = np.clip(to_own + 1.0 - to_others, 0, None).sum()
+                cost = 8 * _overlap(candidate, occupied) + 2 * _overlap(candidate, marks) + 20 * outside + 0.8 * r
+                cost += 3 * misread
                 if cost < best_cost - 1e-9:
                     best, best_cost, best_box = offset, cost, candidate
-        far = np.linalg.norm(best - np.clip(best, -half, half)) > 8 + radius[i]
+        is_far = np.linalg.norm(best - np.clip(best, -half, half)) > 8 + radius[i]
         leader = {"arrowstyle": "-", "lw": 0.4, "color": "#8A8A8A", "shrinkA": 0, "shrinkB": float(radius[i])}
-        placed[i] = ax.annotate(
+        annotations[i] = ax.annotate(
             texts[i],
             (float(xy[i, 0]), float(xy[i, 1])),
             xytext=(float(best[0]), float(best[1])),
             textcoords="offset points",
             ha="center",
             va="center",
-            arrowprops=leader if far else None,
+            arrowprops=leader if is_far else None,
             **text_kwargs,
         )
-        taken = np.vstack([taken, best_box])
-    return [placed[i] for i in range(len(texts))]
+        occupied = np.vstack([occupied, best_box])
+    return [annotations[i] for i in range(len(texts))]
 
 
 def _gap(box: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Distances of a box to points, in points; 0 inside."""
-    beyond = np.maximum(np.maximum(box[:2] - points, points - box[2:]), 0)
-    return np.asarray(np.hypot(beyond[:, 0], beyond[:, 1]))
+    """Return the distances of a box to points, in typographic points; 0 inside."""
+    outside = np.maximum(np.maximum(box[:2] - points, points - box[2:]), 0)
+    return np.asarray(np.hypot(outside[:, 0], outside[:, 1]))
 
 
 def _overlap(box: np.ndarray, others: np.ndarray) -> float:
-    """Area that a box shares with others, in square points; boxes are `(left, bottom, right, top)`."""
+    """Return the area that a box shares with others, in square points; boxes are `(left, bottom, right, top)`."""
     width = np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0])
     height = np.minimum(box[3], others[:, 3]) - np.maximum(box[1], others[:, 1])
     return float((np.clip(width, 0, None) * np.clip(height, 0, None)).sum())

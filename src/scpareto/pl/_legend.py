@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from scpareto.pl._alarm import cross_entry
-from scpareto.pl._palette import CHOSEN
+from scpareto.pl._palette import HIGHLIGHT
 from scpareto.pl._style import FAINT, INK, MUTED, NOTE_SIZE
 
 if TYPE_CHECKING:
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
     from scpareto.pl._plane import Plane
 
-_MARKER = 5.1  # diameter, typographic points
-_COLUMN, _ROW = 1.1, 0.16  # of a legend below, inches
-_HANDLE, _LETTER = 0.42, 0.05  # mark and letter of an entry, inches
+_MARKER_SIZE = 5.1  # diameter, typographic points
+_COLUMN_WIDTH, _ROW_HEIGHT = 1.1, 0.16  # of a legend below, inches
+_HANDLE_WIDTH, _LETTER_WIDTH = 0.42, 0.05  # mark and letter of an entry, inches
 
 
-def entries_of(
-    planes: Sequence[Plane], chosen: Sequence[int | None], *, masks: Sequence[np.ndarray], nondominated: bool = True
+def make_entries(
+    planes: Sequence[Plane], selected: Sequence[int | None], *, masks: Sequence[np.ndarray], nondominated: bool = True
 ) -> list[Artist]:
-    """Make what explains the marks of fronts.
+    """Make the legend entries of fronts.
 
     Parameters
     ----------
     planes
         The fronts.
-    chosen
+    selected
         The selected point of each front, or None.
     masks
         Points of each front that are drawn.
@@ -44,7 +44,7 @@ def entries_of(
     -------
     Handles with labels: fronts with a name, then markers that occur.
     """
-    shown = [set(plane.table["point"][mask]) for plane, mask in zip(planes, masks, strict=True)]
+    points_shown = [set(plane.table["point"][mask]) for plane, mask in zip(planes, masks, strict=True)]
     named = [plane for plane in planes if plane.name is not None]
     entries: list[Artist] = [
         Line2D(
@@ -53,7 +53,7 @@ def entries_of(
             **plane.line,
             lw=0.9,
             marker=plane.markers[0],
-            ms=_MARKER,
+            ms=_MARKER_SIZE,
             mfc=plane.colors[0],
             mec=INK,
             mew=0.5,
@@ -65,55 +65,55 @@ def entries_of(
         entries.append(marker_entry("non-dominated", mfc=MUTED, mec=INK, mew=0.5))
     if nondominated and not all(plane.nondominated.all() for plane in planes):
         entries.append(marker_entry("dominated", mfc="white", mec=MUTED, mew=1.0))
-    if any(plane.told.recommended in points for plane, points in zip(planes, shown, strict=True)):
+    if any(plane.recommendation.recommended in points for plane, points in zip(planes, points_shown, strict=True)):
         entries.append(recommended_entry())
-    if any(point in points for point, points in zip(chosen, shown, strict=True)):
+    if any(point in points for point, points in zip(selected, points_shown, strict=True)):
         entries.append(selected_entry())
-    if any((plane.over & mask).any() for plane, mask in zip(planes, masks, strict=True)):
+    if any((plane.rings & mask).any() for plane, mask in zip(planes, masks, strict=True)):
         entries.append(cross_entry())
     return entries
 
 
 def recommended_entry() -> Line2D:
-    """Make what explains the ring of the recommended point."""
-    return marker_entry("recommended", mfc="none", mec=CHOSEN, mew=1.4, ms=6.6)
+    """Make the legend entry of the recommended point's ring."""
+    return marker_entry("recommended", mfc="none", mec=HIGHLIGHT, mew=1.4, ms=6.6)
 
 
 def selected_entry() -> Line2D:
-    """Make what explains the frame of the selected point."""
+    """Make the legend entry of the selected point's frame."""
     return marker_entry("selected", marker="s", mfc="none", mec=INK, mew=0.9, ms=7.0)
 
 
 def draw_legend(ax: Axes, entries: list[Artist], *, place: str = "best") -> None:
-    """Explain marks; nothing if there is nothing to explain.
+    """Draw a legend; nothing without entries.
 
     Parameters
     ----------
     ax
-        Where to write.
+        Axes to draw on.
     entries
-        What to explain.
+        Entries of the legend.
     place
-        A place of matplotlib, or `"above"` the axes.
+        A legend location of matplotlib, or `"above"` the axes.
     """
     if not entries:
         return
-    look: dict[str, Any] = {"loc": place, "framealpha": 0.9, "edgecolor": FAINT, "borderpad": 0.4}
+    style: dict[str, Any] = {"loc": place, "framealpha": 0.9, "edgecolor": FAINT, "borderpad": 0.4}
     if place == "above":
-        look = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": len(entries), "frameon": False}
-        look |= {"borderpad": 0.2, "borderaxespad": 0.0, "columnspacing": 1.0}
-    ax.legend(handles=entries, fontsize=NOTE_SIZE, handletextpad=0.5, labelspacing=0.35, **look)
+        style = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": len(entries), "frameon": False}
+        style |= {"borderpad": 0.2, "borderaxespad": 0.0, "columnspacing": 1.0}
+    ax.legend(handles=entries, fontsize=NOTE_SIZE, handletextpad=0.5, labelspacing=0.35, **style)
 
 
 def draw_legend_above(ax: Axes, entries: list[Artist]) -> None:
-    """Explain marks above the axes, in a figure that grows by the rows needed; nothing without entries."""
+    """Draw a legend above the axes, and enlarge the figure by its rows; nothing without entries."""
     figure = ax.get_figure(root=True)
     if not entries or figure is None:
         return
     width, height = figure.get_size_inches()
-    longest = max(len(str(entry.get_label())) for entry in entries)
-    n_columns = int(np.clip(width / (_HANDLE + _LETTER * longest), 1, len(entries)))
-    figure.set_size_inches(width, height + _ROW * -(-len(entries) // n_columns))
+    max_characters = max(len(str(entry.get_label())) for entry in entries)
+    n_columns = int(np.clip(width / (_HANDLE_WIDTH + _LETTER_WIDTH * max_characters), 1, len(entries)))
+    figure.set_size_inches(width, height + _ROW_HEIGHT * -(-len(entries) // n_columns))
     ax.legend(
         handles=entries,
         loc="lower left",
@@ -130,13 +130,13 @@ def draw_legend_above(ax: Axes, entries: list[Artist]) -> None:
 
 
 def draw_legend_below(ax: Axes, entries: list[Artist]) -> None:
-    """Explain marks below all panels of the figure of `ax`, which grows by the rows needed; nothing without entries."""
+    """Draw a legend below all panels, and enlarge the figure of `ax` by its rows; nothing without entries."""
     figure = ax.get_figure(root=True)
     if not entries or figure is None:
         return
     width, height = figure.get_size_inches()
-    n_columns = min(max(1, int(width / _COLUMN)), len(entries))
-    figure.set_size_inches(width, height + _ROW * -(-len(entries) // n_columns))
+    n_columns = min(max(1, int(width / _COLUMN_WIDTH)), len(entries))
+    figure.set_size_inches(width, height + _ROW_HEIGHT * -(-len(entries) // n_columns))
     figure.legend(
         handles=entries,
         loc="outside lower center",
@@ -150,17 +150,17 @@ def draw_legend_below(ax: Axes, entries: list[Artist]) -> None:
 
 
 def marker_entry(label: str, **style: object) -> Line2D:
-    """Make what explains a marker.
+    """Make the legend entry of a marker.
 
     Parameters
     ----------
     label
         Text.
     **style
-        Properties of the line that has the marker; by default a circle of the size of points.
+        Properties of the line with the marker; by default a circle of the size of points.
 
     Returns
     -------
-    A handle with a label.
+    The entry.
     """
-    return Line2D([], [], label=label, **{"ls": "", "marker": "o", "ms": _MARKER, **style})  # type: ignore[arg-type]
+    return Line2D([], [], label=label, **{"ls": "", "marker": "o", "ms": _MARKER_SIZE, **style})  # type: ignore[arg-type]

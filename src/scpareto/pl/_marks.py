@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.collections import LineCollection
 
 from scpareto.pl._alarm import draw_alarms
-from scpareto.pl._palette import CHOSEN
+from scpareto.pl._palette import HIGHLIGHT
 from scpareto.pl._style import INK
-from scpareto.pl._table import interval
+from scpareto.pl._table import get_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 #: area of a marker, square typographic points
 SIZE = 26.0
-RING: dict[str, Any] = {"facecolors": "none", "edgecolors": CHOSEN, "linewidths": 1.4}
-"""How the recommended point is marked."""
+RING: dict[str, Any] = {"facecolors": "none", "edgecolors": HIGHLIGHT, "linewidths": 1.4}
+"""Style of the ring around the recommended point."""
 FRAME: dict[str, Any] = {"marker": "s", "facecolors": "none", "edgecolors": INK, "linewidths": 0.9}
-"""How the selected point is marked: around the ring, if it is the same."""
+"""Style of the frame around the selected point; larger than the ring, if both mark the same point."""
 
 
-def draw_course(ax: Axes, plane: Plane) -> None:
-    """Draw the line of a front: through its points in order, or the border of the region that they dominate."""
-    line = ax.plot(*plane.course.T, lw=0.8, zorder=1.5, solid_joinstyle="miter", **plane.line)[0]
+def draw_line(ax: Axes, plane: Plane) -> None:
+    """Draw the line of a front through its points in order, or along the border of the dominated region."""
+    line = ax.plot(*plane.line_vertices.T, lw=0.8, zorder=1.5, solid_joinstyle="miter", **plane.line)[0]
     line.set_gid("course" if plane.judged else "border")
 
 
-def interval_ends(table: pd.DataFrame, columns: tuple[str, str], xy: np.ndarray) -> list[np.ndarray]:
+def get_error_bars(table: pd.DataFrame, columns: tuple[str, str], xy: np.ndarray) -> list[np.ndarray]:
     """Read the error bars of points in a plane.
 
     Parameters
@@ -46,13 +46,13 @@ def interval_ends(table: pd.DataFrame, columns: tuple[str, str], xy: np.ndarray)
 
     Returns
     -------
-    For each axis whose interval was measured the two ends of each bar, shape `(n, 2 ends, 2 coordinates)`.
+    For each axis with measured intervals the two ends of each bar, shape `(n, 2 ends, 2 coordinates)`.
     """
     bars = []
     for i, column in enumerate(columns):
-        ends = interval(table, column)
+        ends = get_interval(table, column)
         if ends is not None:
-            # not errorbar, which refuses an interval that leaves out its point
+            # not by errorbar, which refuses intervals that do not include their point
             bars.append(np.repeat(xy[:, None, :], 2, axis=1))
             bars[-1][:, :, i] = ends
     return bars
@@ -109,11 +109,11 @@ def draw_special(ax: Axes, plane: Plane, selected: int | None, mask: np.ndarray)
     mask
         Points that are drawn, shape `(n,)`.
     """
-    draw_alarms(ax, plane.xy[plane.over & mask])
-    for gid, number, size, look in (
-        ("recommended", plane.told.recommended, 4.2, RING),
+    draw_alarms(ax, plane.xy[plane.rings & mask])
+    for gid, number, size, style in (
+        ("recommended", plane.recommendation.recommended, 4.2, RING),
         ("selected", selected, 6.0, FRAME),
     ):
         rows = (plane.table["point"] == number).to_numpy() & mask
         if rows.any():
-            ax.scatter(plane.xy[rows, 0], plane.xy[rows, 1], s=size * SIZE, zorder=3.5, **look).set_gid(gid)
+            ax.scatter(plane.xy[rows, 0], plane.xy[rows, 1], s=size * SIZE, zorder=3.5, **style).set_gid(gid)

@@ -1,4 +1,4 @@
-"""Names of types written on their cells, where scanpy's ``legend_loc="on data"`` writes them."""
+"""Write names of types on their cells, as scanpy's ``legend_loc="on data"`` does."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ if TYPE_CHECKING:
 
 LegendLoc = Literal["right margin", "on data"]
 RIGHT_MARGIN: LegendLoc = "right margin"
-_ROUNDS = 200
-_SLACK = 0.25
-"""Pixels beyond what is needed, so that rounds come to an end."""
+_MAX_ROUNDS = 200
+_EXTRA_PIXELS = 0.25
+"""Extra shift in pixels, so that the iteration ends."""
 
 
-def places_of_legends(legend_loc: LegendLoc | Mapping[str, LegendLoc], names: Iterable[str]) -> dict[str, LegendLoc]:
-    """Read where each colouring is explained.
+def get_legend_locations(legend_loc: LegendLoc | Mapping[str, LegendLoc], names: Iterable[str]) -> dict[str, LegendLoc]:
+    """Return the legend location of each colouring.
 
     Parameters
     ----------
     legend_loc
-        A place for all, or by name of the colouring.
+        One location for all colourings, or one by name.
     names
         Names of the colourings.
 
     Returns
     -------
-    A place for each.
+    Location by name of the colouring.
 
     Raises
     ------
     ValueError
-        If there is no such place or colouring.
+        If a location or colouring does not exist.
     """
-    known = list(names)
-    given = dict(legend_loc) if isinstance(legend_loc, Mapping) else dict.fromkeys(known, legend_loc)
-    if unknown := [name for name in given if name not in known]:
-        raise ValueError(f"legend_loc names {unknown[0]!r}; colourings are {', '.join(map(repr, known))}.")
-    if bad := [place for place in given.values() if place not in get_args(LegendLoc)]:
+    valid_names = list(names)
+    locations = dict(legend_loc) if isinstance(legend_loc, Mapping) else dict.fromkeys(valid_names, legend_loc)
+    if unknown := [name for name in locations if name not in valid_names]:
+        raise ValueError(f"legend_loc names {unknown[0]!r}; colourings are {', '.join(map(repr, valid_names))}.")
+    if bad := [place for place in locations.values() if place not in get_args(LegendLoc)]:
         valid = ", ".join(map(repr, get_args(LegendLoc)))
         raise ValueError(f"legend_loc={bad[0]!r} is unknown; valid: {valid}.")
-    return {name: given.get(name, RIGHT_MARGIN) for name in known}
+    return {name: locations.get(name, RIGHT_MARGIN) for name in valid_names}
 
 
 def write_on_data(ax: Axes, xy: np.ndarray, values: pd.Series) -> None:
-    """Write the name of each category at the median of its cells, outlined in white; numbers have no names.
+    """Write the name of each category at the median of its cells, outlined in white; nothing for numbers.
 
-    Names that would cover each other are moved apart, up and down, and all stay inside the axes. Places are measured on
-    the page, so limits and layout should be final.
+    Names that would overlap are moved apart vertically, and all stay inside the axes. Positions are measured in pixels,
+    so limits and layout must be final.
 
     Parameters
     ----------
     ax
-        Where the cells are drawn.
+        Axes with the cells.
     xy
         Their coordinates, shape ``(n, 2)``.
     values
@@ -81,29 +81,29 @@ def write_on_data(ax: Axes, xy: np.ndarray, values: pd.Series) -> None:
         return
     boxes = np.array([text.get_window_extent().extents for text in texts])
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    places = centres + _moved_apart(
+    positions = centres + _move_apart(
         centres, np.ptp(boxes.reshape(-1, 2, 2), axis=1), np.asarray(ax.get_window_extent().extents)
     )
-    for text, place in zip(texts, ax.transData.inverted().transform(places), strict=True):
-        text.set_position(place)
+    for text, position in zip(texts, ax.transData.inverted().transform(positions), strict=True):
+        text.set_position(position)
 
 
-def _moved_apart(centres: np.ndarray, sizes: np.ndarray, frame: np.ndarray) -> np.ndarray:
-    """How far to move boxes so that they neither cover each other nor leave the frame, shape ``(n, 2)``.
+def _move_apart(centres: np.ndarray, sizes: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    """Return shifts of boxes such that they neither overlap nor leave the frame, shape ``(n, 2)``.
 
-    Each round moves every pair that overlaps half of the way apart; the upper one goes up.
+    Each round moves both boxes of every overlapping pair apart, the upper one up, by half of the overlap each.
     """
-    places = centres.copy()
+    positions = centres.copy()
     half = sizes / 2
-    for _ in range(_ROUNDS):
-        places = np.clip(places, frame[:2] + half, np.maximum(frame[2:] - half, frame[:2] + half))
-        apart = np.abs(places[:, None] - places[None])
-        gap = apart - (half[:, None] + half[None])
-        overlap = (gap < 0).all(axis=2) & ~np.eye(len(places), dtype=bool)
+    for _ in range(_MAX_ROUNDS):
+        positions = np.clip(positions, frame[:2] + half, np.maximum(frame[2:] - half, frame[:2] + half))
+        distance = np.abs(positions[:, None] - positions[None])
+        gap = distance - (half[:, None] + half[None])
+        overlap = (gap < 0).all(axis=2) & ~np.eye(len(positions), dtype=bool)
         if not overlap.any():
             break
-        rank = np.argsort(np.argsort(places[:, 1], kind="stable"))
-        up = np.where(rank[:, None] > rank[None], 1.0, -1.0)
-        step = np.where(overlap, -gap[:, :, 1] / 2 + _SLACK, 0.0) * up
-        places[:, 1] += step.sum(axis=1) / np.maximum(overlap.sum(axis=1), 1)
-    return places - centres
+        rank = np.argsort(np.argsort(positions[:, 1], kind="stable"))
+        direction = np.where(rank[:, None] > rank[None], 1.0, -1.0)
+        step = np.where(overlap, -gap[:, :, 1] / 2 + _EXTRA_PIXELS, 0.0) * direction
+        positions[:, 1] += step.sum(axis=1) / np.maximum(overlap.sum(axis=1), 1)
+    return positions - centres

@@ -1,4 +1,4 @@
-"""Draw other methods and embeddings beside a front."""
+"""Draw other methods and embeddings in the plot of a front."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgba
 
-from scpareto.pl._marks import SIZE, draw_intervals, interval_ends
+from scpareto.pl._marks import SIZE, draw_intervals, get_error_bars
 from scpareto.pl._table import is_number
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Others:
     """Error bars, each of shape `(n, 2, 2)`."""
 
 
-def others_of(others: pd.DataFrame | None, columns: tuple[str, str]) -> Others:
+def read_others(others: pd.DataFrame | None, columns: tuple[str, str]) -> Others:
     """Read the points of other methods.
 
     Parameters
@@ -39,7 +39,7 @@ def others_of(others: pd.DataFrame | None, columns: tuple[str, str]) -> Others:
     others
         One row for each method, indexed by its name; or None.
     columns
-        The axes.
+        Columns on the axes.
 
     Returns
     -------
@@ -48,9 +48,9 @@ def others_of(others: pd.DataFrame | None, columns: tuple[str, str]) -> Others:
     Raises
     ------
     TypeError
-        If `others` is no table.
+        If `others` is not a table.
     ValueError
-        If it lacks a column of numbers, or no method has both values.
+        If one of the columns is missing or not numeric, or no method has both values.
     """
     if others is None:
         return Others([], np.empty((0, 2)), [])
@@ -61,19 +61,23 @@ def others_of(others: pd.DataFrame | None, columns: tuple[str, str]) -> Others:
     if bad:
         raise ValueError(f"others has no numbers {', '.join(map(repr, bad))}; its columns: {', '.join(valid)}.")
     xy = others[list(columns)].to_numpy(dtype=float)
-    kept = np.isfinite(xy).all(axis=1)
-    if not kept.any():
+    has_values = np.isfinite(xy).all(axis=1)
+    if not has_values.any():
         raise ValueError(f"No method of others has both {columns[0]!r} and {columns[1]!r}.")
-    return Others([str(name) for name in others.index[kept]], xy[kept], interval_ends(others[kept], columns, xy[kept]))
+    return Others(
+        [str(name) for name in others.index[has_values]],
+        xy[has_values],
+        get_error_bars(others[has_values], columns, xy[has_values]),
+    )
 
 
 def draw_others(ax: Axes, others: Others, *, intervals: bool) -> None:
-    """Mark the points of other methods in grey; their names are written with those of the front.
+    """Draw the points of other methods in grey; :func:`write_names` writes their names.
 
     Parameters
     ----------
     ax
-        Where to draw.
+        Axes to draw on.
     others
         The points.
     intervals
@@ -83,7 +87,7 @@ def draw_others(ax: Axes, others: Others, *, intervals: bool) -> None:
         draw_intervals(ax, others.bars, np.tile(to_rgba(_COLOR), (len(others.xy), 1)))
     for i, xy in enumerate(others.xy):
         marker = _MARKERS[i % len(_MARKERS)]
-        dot = ax.scatter(
+        marks = ax.scatter(
             xy[0],
             xy[1],
             marker=marker,
@@ -93,4 +97,4 @@ def draw_others(ax: Axes, others: Others, *, intervals: bool) -> None:
             linewidths=0.5,
             zorder=2.8,
         )
-        dot.set_gid("other")
+        marks.set_gid("other")

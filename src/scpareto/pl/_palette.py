@@ -1,4 +1,4 @@
-"""One colour for each type, the same in every picture and in the explorer."""
+"""Colours of categories, the same in every plot and in the explorer."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from matplotlib.colors import ListedColormap, is_color_like, to_hex
 if TYPE_CHECKING:
     from anndata import AnnData
 
-CHOSEN = "#D55E00"
-MISSING = "#D9D9D9"
+HIGHLIGHT = "#D55E00"
+MISSING_COLOR = "#D9D9D9"
 
-# The first seven are Okabe & Ito's without black. The others were added greedily, each the farthest (CIE Lab and OKLab,
-# normal vision together with simulated protanopia and deuteranopia) from those before it, from white and from the grey
-# of missing values. None is darker than L* 38: small dots of two dark colours look alike.
+# The first seven are the colours of Okabe & Ito without black. The others were added greedily, each with the largest
+# distance (CIE Lab and OKLab, normal vision and simulated protanopia and deuteranopia) to the preceding ones, to white
+# and to the grey of missing values. None is darker than L* 38, because small dots of two dark colours look alike.
 PALETTE: tuple[str, ...] = (
     *("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#9900FF"),
     *("#AA0088", "#11DD66", "#775544", "#EE44FF", "#FF0066", "#BB0022", "#8877DD", "#336611"),
@@ -33,7 +33,7 @@ Palette = str | Sequence[str] | Mapping[Any, str]
 def category_colors(
     categories: Sequence[str], palette: Palette | None = None, *, name: str | None = None
 ) -> dict[str, str]:
-    """Give each category its colour.
+    """Assign a colour to each category.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def category_colors(
         A matplotlib colormap, a list of colours or a colour for each category; None for the colours of the package,
         beyond 32 categories those of scanpy.
     name
-        What the categories are of, for messages.
+        Name of the colouring, for messages.
 
     Returns
     -------
@@ -52,15 +52,15 @@ def category_colors(
     Raises
     ------
     ValueError
-        If a category gets no colour, or something is no colour.
+        If a category gets no colour, or a value is not a colour.
     TypeError
-        If `palette` is none of these.
+        If `palette` has another type.
     """
     if palette is None:
         return dict(zip(categories, _default_colors(len(categories)), strict=True))
     where = "palette" if name is None else f"palette[{name!r}]"
     if isinstance(palette, str):
-        colors = dict(zip(categories, _of_colormap(palette, len(categories), where), strict=True))
+        colors = dict(zip(categories, _take_from_colormap(palette, len(categories), where), strict=True))
     elif isinstance(palette, Mapping):
         colors = {str(category): color for category, color in palette.items()}
     elif isinstance(palette, Sequence):
@@ -77,14 +77,14 @@ def category_colors(
     return {category: colors[category] for category in categories}
 
 
-def by_coloring(palette: Palette | Mapping[str, Palette] | None, names: Iterable[str]) -> dict[str, Palette]:
-    """Read which palette each colouring gets.
+def assign_palettes(palette: Palette | Mapping[str, Palette] | None, colorings: Iterable[str]) -> dict[str, Palette]:
+    """Return the palette of each colouring.
 
     Parameters
     ----------
     palette
-        One for all; or one for each by its name, which a dict is of whose keys are among `names`.
-    names
+        One palette for all; or a dict by name of the colouring, if one of its keys is among `colorings`.
+    colorings
         Names of the colourings.
 
     Returns
@@ -93,14 +93,14 @@ def by_coloring(palette: Palette | Mapping[str, Palette] | None, names: Iterable
     """
     if not palette:
         return {}
-    known = list(names)
-    if isinstance(palette, Mapping) and any(name in known for name in palette):
-        return {name: own for name, own in palette.items() if name in known}
-    return dict.fromkeys(known, palette)  # type: ignore[arg-type]
+    colorings = list(colorings)
+    if isinstance(palette, Mapping) and any(name in colorings for name in palette):
+        return {name: palette_of_name for name, palette_of_name in palette.items() if name in colorings}
+    return dict.fromkeys(colorings, palette)  # type: ignore[arg-type]
 
 
-def colors_in_uns(adata: AnnData, key: str, categories: Sequence[str]) -> dict[str, str] | None:
-    """Read the colours that scanpy keeps of a column, ``adata.uns[f"{key}_colors"]``.
+def read_colors(adata: AnnData, key: str, categories: Sequence[str]) -> dict[str, str] | None:
+    """Read the colours that scanpy stores for a column, ``adata.uns[f"{key}_colors"]``.
 
     Parameters
     ----------
@@ -113,28 +113,28 @@ def colors_in_uns(adata: AnnData, key: str, categories: Sequence[str]) -> dict[s
 
     Returns
     -------
-    Colour of each category; None where there are none, or they do not fit the column.
+    Colour of each category; None if no colours are stored, or they do not fit the column.
     """
     stored = adata.uns.get(f"{key}_colors")
     column = adata.obs[key]
     if stored is None or column.dtype != "category":
         return None
-    known = [str(category) for category in column.cat.categories]
+    names = [str(category) for category in column.cat.categories]
     if isinstance(stored, Mapping):
         colors = {str(category): str(color) for category, color in stored.items()}
     else:
-        listed = [str(color) for color in np.atleast_1d(np.asarray(stored, dtype=object))]
-        # scanpy, too, makes new colours where categories were added
-        colors = dict(zip(known, listed, strict=False)) if len(listed) >= len(known) else {}
+        color_list = [str(color) for color in np.atleast_1d(np.asarray(stored, dtype=object))]
+        # like scanpy, ignore the stored colours if categories were added
+        colors = dict(zip(names, color_list, strict=False)) if len(color_list) >= len(names) else {}
     if any(category not in colors or not is_color_like(colors[category]) for category in categories):
         return None
     return {category: to_hex(colors[category]) for category in categories}
 
 
-def unchosen_color(number: int) -> str:
-    """Colour of the palette by its number, leaving out the colour of the chosen point."""
-    free = [color for color in PALETTE if color != CHOSEN]
-    return free[number % len(free)]
+def get_color(number: int) -> str:
+    """Return a colour of the palette by its number, without the colour of the recommended point."""
+    colors = [color for color in PALETTE if color != HIGHLIGHT]
+    return colors[number % len(colors)]
 
 
 def _default_colors(n: int) -> list[str]:
@@ -149,10 +149,10 @@ def _default_colors(n: int) -> list[str]:
     return [default_102[i % len(default_102)] for i in range(n)]
 
 
-def _of_colormap(palette: str, n: int, where: str) -> list[str]:
+def _take_from_colormap(palette: str, n: int, where: str) -> list[str]:
     if palette not in mpl.colormaps:
-        known = "'tab10', 'tab20', 'Set2', 'Dark2', 'Paired', 'viridis'"
-        raise ValueError(f"{where}={palette!r} is no colormap of matplotlib; valid are for example {known}.")
+        names = "'tab10', 'tab20', 'Set2', 'Dark2', 'Paired', 'viridis'"
+        raise ValueError(f"{where}={palette!r} is no colormap of matplotlib; valid are for example {names}.")
     colormap = mpl.colormaps[palette]
     if isinstance(colormap, ListedColormap) and colormap.N < 256:  # colours made to be told apart
         if n > colormap.N:

@@ -1,4 +1,4 @@
-"""What is left of the batch and kept of the structure within each population, along the points of a front."""
+"""Plot batch left and structure kept within each population, along the points of a front."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from scpareto.pareto import Front
-from scpareto.pl._alarm import alarmed, shade_alarm, shade_entry
+from scpareto.pl._alarm import find_alarmed, shade_alarm, shade_entry
 from scpareto.pl._finish import Finish
 from scpareto.pl._legend import draw_legend_below
-from scpareto.pl._palette import CHOSEN, PALETTE
-from scpareto.pl._sources import front_in
-from scpareto.pl._style import COLUMN_WIDTH, MUTED, NOTE_SIZE, new_axes, tidy
+from scpareto.pl._palette import HIGHLIGHT, PALETTE
+from scpareto.pl._recommendation import get_recommendation
+from scpareto.pl._sources import find_front
+from scpareto.pl._style import COLUMN_WIDTH, MUTED, NOTE_SIZE, make_axes, tidy
 from scpareto.pl._table import as_table
-from scpareto.pl._told import told_of
 
 if TYPE_CHECKING:
     import os
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     from scpareto.pl._sources import FrontSource
 
-_LOOKS = {"batch_left": (PALETTE[0], "o", "batch left"), "structure_kept": (PALETTE[2], "s", "structure kept")}
+_STYLES = {"batch_left": (PALETTE[0], "o", "batch left"), "structure_kept": (PALETTE[2], "s", "structure kept")}
 _LEFT, _KEPT = "populations", "populations_structure"
-_NONE = -1
-"""Number of the cells that belong to no population that batches share."""
-_PANEL = 1.3  # height, inches
-_LOWEST, _HIGHEST = -20.0, 120.0  # percent
+_NO_POPULATION = -1
+"""Number for cells in no shared population."""
+_PANEL_HEIGHT = 1.3  # height, inches
+_Y_MIN, _Y_MAX = -20.0, 120.0  # percent
 
 
 def front_populations(
@@ -49,33 +49,33 @@ def front_populations(
     save: str | os.PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw what is left of the batch and what is kept of the structure in each population, one small panel each.
+    """Draw the batch left and the structure kept in each population, with one small panel for each.
 
-    Populations are groups of cells that batches share, as the judge found them without labels; the largest come first,
-    and last the cells that belong to none. Where the judge used several resolutions, it is the middle one, in which
-    structure was measured. Bands are 95 % intervals, drawn from -20 to 120 %. A vertical line marks the recommended
-    point, a dashed one the selected; stretches of points whose alarm rings are hatched.
+    Populations are groups of cells that batches share, found by the judge without labels. The largest come first, and
+    cells without a population last. If the judge used several resolutions, the middle one is drawn, in which structure
+    was measured. Bands are 95 % intervals, drawn from -20 to 120 %. A vertical line marks the recommended point, a
+    dashed one the selected point; ranges in which the alarm rings are hatched.
 
     Parameters
     ----------
     front
-        A :class:`~scpareto.pareto.Front` that was judged, a model with one, or an AnnData that notes one.
+        A :class:`~scpareto.pareto.Front` that was judged, a model with one, or an AnnData that stores one.
     key
-        Of an AnnData that notes several fronts, which one: a name in ``adata.uns["scpareto"]``.
+        Key of the front in an AnnData that stores several, a name in ``adata.uns["scpareto"]``.
     selected
-        Number of the point to mark; by default the one that the model is in, unless it is the recommended one.
+        Number of the point to mark; by default the selected point of the model, unless it is the recommended one.
     n_populations
-        Panels at most; the largest populations are drawn.
+        Largest number of panels; the largest populations are drawn.
     n_columns
-        Panels beside each other.
+        Number of panels in a row.
     legend
-        Whether to explain the lines, below the panels of a new figure.
+        Whether to draw a legend of the lines, below the panels of a new figure.
     axes
-        Axes to draw in, one per population; by default a new figure.
+        Axes to draw on, one per population; by default of a new figure.
     show
         Whether to show the figure and return None; by default that is left to the notebook.
     save
-        File to write the figure to, such as ``"populations.pdf"``; its folder is made.
+        File to write the figure to, such as ``"populations.pdf"``; its folder is created.
     return_fig
         Whether to return the figure instead of the axes.
 
@@ -87,9 +87,9 @@ def front_populations(
     Raises
     ------
     TypeError
-        If ``front`` is no front, or a table.
+        If ``front`` is not a front, or is a table.
     KeyError
-        If an AnnData notes no front.
+        If an AnnData stores no front.
     ValueError
         If a model has no front yet, ``save`` cannot be written, no population was judged, ``selected`` is not a point,
         a number is less than 1, or ``axes`` are too few or too many.
@@ -118,52 +118,52 @@ def front_populations(
     ['population 0, 90 cells', 'population 1, 40 cells']
     """
     finish = Finish(show, save, return_fig)
-    found = front_in(front, key=key)
-    if not isinstance(found, Front):
-        raise TypeError(f"front must be a Front that was judged, got {type(found).__name__}.")
+    front_object = find_front(front, key=key)
+    if not isinstance(front_object, Front):
+        raise TypeError(f"front must be a Front that was judged, got {type(front_object).__name__}.")
     for name, number in (("n_populations", n_populations), ("n_columns", n_columns)):
         if number < 1:
             raise ValueError(f"{name}={number} must be at least 1.")
-    points, told = as_table(found), told_of(found)
+    points, recommendation = as_table(front_object), get_recommendation(front_object)
     numbers = [int(number) for number in points["point"]]
     if selected is not None and selected not in numbers:
         raise ValueError(f"selected={selected!r} is not a point of this front; points: {numbers}.")
-    selected = told.selected if selected is None else selected
-    judged = _found(found, numbers)
-    sizes = _sizes(judged).iloc[:n_populations]
-    panels = _new_panels(len(sizes), n_columns) if axes is None else np.asarray(axes, dtype=object).ravel()
+    selected = recommendation.selected if selected is None else selected
+    tables = _read_tables(front_object, numbers)
+    sizes = _count_cells(tables).iloc[:n_populations]
+    panels = _make_panels(len(sizes), n_columns) if axes is None else np.asarray(axes, dtype=object).ravel()
     if len(panels) != len(sizes):
         raise ValueError(f"{len(sizes)} populations need as many axes, got {len(panels)}.")
-    marked = {"recommended": told.recommended, "selected": selected}
-    over = alarmed(points)
+    marked_points = {"recommended": recommendation.recommended, "selected": selected}
+    rings = find_alarmed(points)
     for ax, (population, n_cells) in zip(panels, sizes.items(), strict=True):
-        edges = shade_alarm(ax, np.array(numbers, dtype=float), over)
-        for column, table in judged.items():
-            _draw(ax, table[table["population"] == population], column)
-        for gid, place in marked.items():
+        edges = shade_alarm(ax, np.array(numbers, dtype=float), rings)
+        for column, table in tables.items():
+            _draw_population(ax, table[table["population"] == population], column)
+        for gid, place in marked_points.items():
             if place is not None and place in numbers:
-                style = {"color": CHOSEN, "ls": "-"} if gid == "recommended" else {"color": MUTED, "ls": "--"}
+                style = {"color": HIGHLIGHT, "ls": "-"} if gid == "recommended" else {"color": MUTED, "ls": "--"}
                 ax.axvline(place, lw=0.9, zorder=1.2, **style).set_gid(gid)
         ax.axhline(0, lw=0.5, color=MUTED, zorder=0.8)
         ax.set_xlim(edges[0], edges[-1])
-        ax.set_ylim(_LOWEST, _HIGHEST)
+        ax.set_ylim(_Y_MIN, _Y_MAX)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
-        name = f"population {population}" if population != _NONE else "no shared population"
-        words = f"{name}, {n_cells:,} cells"
-        ax.set_title(words + _without_effect(judged, population), fontsize=NOTE_SIZE, loc="left", pad=3)
-    _name_axes(panels, n_columns)
+        name = f"population {population}" if population != _NO_POPULATION else "no shared population"
+        label = f"{name}, {n_cells:,} cells"
+        ax.set_title(label + _describe_missing_effect(tables, population), fontsize=NOTE_SIZE, loc="left", pad=3)
+    _label_axes(panels, n_columns)
     if legend and axes is None:
         _draw_legend(
-            panels[0], list(judged), {gid for gid, n in marked.items() if n in numbers}, rings=bool(over.any())
+            panels[0], list(tables), {gid for gid, n in marked_points.items() if n in numbers}, rings=bool(rings.any())
         )
     return finish(panels)
 
 
-def _found(front: Front, numbers: list[int]) -> dict[str, pd.DataFrame]:
-    """Tables by what they measure, with a column `point`."""
+def _read_tables(front: Front, numbers: list[int]) -> dict[str, pd.DataFrame]:
+    """Return the tables of batch left and structure kept, with a column `point`."""
     point_of = {f"point {number}": number for number in numbers}
-    found = {}
+    tables = {}
     for name, column in ((_LEFT, "batch_left"), (_KEPT, "structure_kept")):
         table = front.tables.get(name)
         if table is None or not len(table):
@@ -172,33 +172,33 @@ def _found(front: Front, numbers: list[int]) -> dict[str, pd.DataFrame]:
             resolutions = sorted(table["resolution"].unique())
             table = table[table["resolution"] == resolutions[len(resolutions) // 2]]
         table = table.assign(point=table["embedding"].map(point_of))
-        found[column] = table[table["point"].notna()].sort_values("point", kind="stable")
-    if not any(table[column].notna().any() for column, table in found.items()):
+        tables[column] = table[table["point"].notna()].sort_values("point", kind="stable")
+    if not any(table[column].notna().any() for column, table in tables.items()):
         raise ValueError("The front holds no judged populations; audit() judges them.")
-    return found
+    return tables
 
 
-def _sizes(found: dict[str, pd.DataFrame]) -> pd.Series:
-    """Cells of each population that was judged, the largest first."""
-    known = pd.concat([table[table[column].notna()] for column, table in found.items()])
-    sizes = known.groupby("population")["n_cells"].max().sort_values(ascending=False, kind="stable")
-    return pd.concat([sizes[sizes.index != _NONE], sizes[sizes.index == _NONE]])
+def _count_cells(tables: dict[str, pd.DataFrame]) -> pd.Series:
+    """Return the number of cells of each judged population, the largest first."""
+    judged_rows = pd.concat([table[table[column].notna()] for column, table in tables.items()])
+    sizes = judged_rows.groupby("population")["n_cells"].max().sort_values(ascending=False, kind="stable")
+    return pd.concat([sizes[sizes.index != _NO_POPULATION], sizes[sizes.index == _NO_POPULATION]])
 
 
-def _without_effect(found: dict[str, pd.DataFrame], population: object) -> str:
-    """Say that there is nothing to remove in a population; empty if there is."""
-    table = found.get("batch_left")
+def _describe_missing_effect(tables: dict[str, pd.DataFrame], population: object) -> str:
+    """Return a note if a population has no batch effect; otherwise an empty string."""
+    table = tables.get("batch_left")
     if table is None or "no_batch_effect" not in table:
         return ""
-    nothing = table["no_batch_effect"][table["population"] == population].astype(bool)
-    return "\nno batch effect" if len(nothing) and nothing.all() else ""
+    no_effect = table["no_batch_effect"][table["population"] == population].astype(bool)
+    return "\nno batch effect" if len(no_effect) and no_effect.all() else ""
 
 
-def _new_panels(n_panels: int, n_columns: int) -> np.ndarray:
+def _make_panels(n_panels: int, n_columns: int) -> np.ndarray:
     n_columns = min(n_columns, n_panels)
     n_rows = -(-n_panels // n_columns)
     width = {1: COLUMN_WIDTH, 2: 2 * COLUMN_WIDTH / 3}.get(n_columns, COLUMN_WIDTH / 2)
-    figure, grid = new_axes(n_rows, n_columns, figsize=(width * n_columns, _PANEL * n_rows + 0.15), share=True)
+    figure, grid = make_axes(n_rows, n_columns, figsize=(width * n_columns, _PANEL_HEIGHT * n_rows + 0.15), share=True)
     for ax in grid.flat[n_panels:]:
         figure.delaxes(ax)
     panels = np.asarray(grid.flat[:n_panels], dtype=object)
@@ -207,8 +207,8 @@ def _new_panels(n_panels: int, n_columns: int) -> np.ndarray:
     return panels
 
 
-def _draw(ax: Axes, table: pd.DataFrame, column: str) -> None:
-    color, marker, _ = _LOOKS[column]
+def _draw_population(ax: Axes, table: pd.DataFrame, column: str) -> None:
+    color, marker, _ = _STYLES[column]
     x = table["point"].to_numpy(dtype=float)
     ends = table[["low", "high"]].to_numpy(dtype=float)
     ax.fill_between(x, *ends.T, color=color, alpha=0.2, lw=0, zorder=1).set_gid("interval")
@@ -217,7 +217,7 @@ def _draw(ax: Axes, table: pd.DataFrame, column: str) -> None:
     line.set_gid(column)
 
 
-def _name_axes(panels: np.ndarray, n_columns: int) -> None:
+def _label_axes(panels: np.ndarray, n_columns: int) -> None:
     n_columns = min(n_columns, len(panels))
     for i, ax in enumerate(panels):
         ax.tick_params(labelbottom=i + n_columns >= len(panels))
@@ -227,14 +227,14 @@ def _name_axes(panels: np.ndarray, n_columns: int) -> None:
             ax.set_ylabel("%", fontsize=NOTE_SIZE)
 
 
-def _draw_legend(ax: Axes, columns: list[str], marked: set[str], *, rings: bool) -> None:
+def _draw_legend(ax: Axes, columns: list[str], marked_points: set[str], *, rings: bool) -> None:
     entries: list[Artist] = []
     for column in columns:
-        color, marker, words = _LOOKS[column]
-        entries.append(Line2D([], [], color=color, lw=0.9, marker=marker, ms=3.0, label=f"{words} (%)"))
-    if "recommended" in marked:
-        entries.append(Line2D([], [], color=CHOSEN, lw=0.9, label="recommended"))
-    if "selected" in marked:
+        color, marker, label = _STYLES[column]
+        entries.append(Line2D([], [], color=color, lw=0.9, marker=marker, ms=3.0, label=f"{label} (%)"))
+    if "recommended" in marked_points:
+        entries.append(Line2D([], [], color=HIGHLIGHT, lw=0.9, label="recommended"))
+    if "selected" in marked_points:
         entries.append(Line2D([], [], color=MUTED, lw=0.9, ls="--", label="selected"))
     if rings:
         entries.append(shade_entry())

@@ -1,4 +1,4 @@
-"""What pictures are drawn of: a front itself, the model that holds it, or the cells that it was noted in."""
+"""Find the front to plot: given directly, in a model, or stored in an AnnData."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ if TYPE_CHECKING:
     from mudata import MuData
 
     FrontSource: TypeAlias = FrontLike | WithFront | pd.DataFrame | AnnData | MuData
-    """A front, its table, a model with a front, or cells in which a front was noted."""
+    """A front, its table, a model with a front, or an AnnData or MuData that stores a front."""
 
-_HOW = (
+_HOW_TO_STORE = (
     "sp.tl.integrate(adata, batch_key=...), sp.tl.sweep(adata, ...) and the training of a model with a front on adata "
-    "note one; model.write_to(adata) notes it in another AnnData of the same cells"
+    "store one; model.write_to(adata) stores it in another AnnData of the same cells"
 )
 
 
 def is_cells(source: object) -> TypeGuard[AnnData]:
-    """Say whether something is an AnnData or a MuData."""
+    """Return whether an object is an AnnData or a MuData."""
     return hasattr(source, "uns") and hasattr(source, "obs")
 
 
-def front_in(source: FrontSource, *, key: str | None = None, name: str = "front") -> FrontLike | pd.DataFrame:
+def find_front(source: FrontSource, *, key: str | None = None, name: str = "front") -> FrontLike | pd.DataFrame:
     """Find the one front of a source.
 
     Parameters
@@ -57,9 +57,9 @@ def front_in(source: FrontSource, *, key: str | None = None, name: str = "front"
     source
         A front, its table, a model, or cells.
     key
-        Of cells, where in ``uns["scpareto"]`` the front is; by default the only one.
+        Key of the front in ``uns["scpareto"]`` of an AnnData; optional if it stores only one.
     name
-        What to call the source in messages.
+        Name of the source in messages.
 
     Returns
     -------
@@ -68,37 +68,37 @@ def front_in(source: FrontSource, *, key: str | None = None, name: str = "front"
     Raises
     ------
     TypeError
-        If it is none of them.
+        If the source has another type.
     ValueError
-        If a model has no front yet, or cells note several fronts and no ``key`` is given.
+        If a model has no front yet, or an AnnData stores several fronts and no ``key`` is given.
     KeyError
-        If cells note no front, or none of this name.
+        If an AnnData stores no front, or none under this key.
     """
     if not is_cells(source):
-        return _without_cells(source, key, name)
-    noted = fronts_noted(source)
-    if key is None and len(noted) > 1:
-        raise ValueError(f"{name} notes {len(noted)} fronts; choose one by key: {', '.join(map(repr, noted))}.")
-    return noted[_known_key(noted, key)]
+        return _find_front_without_cells(source, key, name)
+    fronts = find_fronts(source)
+    if key is None and len(fronts) > 1:
+        raise ValueError(f"{name} stores {len(fronts)} fronts; choose one by key: {', '.join(map(repr, fronts))}.")
+    return fronts[_choose_key(fronts, key)]
 
 
-def fronts_noted(adata: AnnData) -> dict[str, FrontLike | pd.DataFrame]:
-    """Read the fronts that cells note, by their keys in ``uns["scpareto"]``.
+def find_fronts(adata: AnnData) -> dict[str, FrontLike | pd.DataFrame]:
+    """Read the fronts that an AnnData or MuData stores, by their keys in ``uns["scpareto"]``.
 
     Raises
     ------
     KeyError
-        If there is none.
+        If it stores no front.
     """
-    # A record written by an earlier version has no tables, and its front recommends nothing.
-    noted = {
+    # A record of an earlier version has no tables; its front has no recommendation.
+    fronts = {
         name: front_from_record(record) if "tables" in record else record["front"]
         for name, record in _records(adata)
         if isinstance(record, Mapping) and isinstance(record.get("front"), pd.DataFrame)
     }
-    if not noted:
-        raise KeyError(f"adata.uns[{UNS_KEY!r}] holds no front. {_HOW}.")
-    return noted
+    if not fronts:
+        raise KeyError(f"adata.uns[{UNS_KEY!r}] holds no front. {_HOW_TO_STORE}.")
+    return fronts
 
 
 def _records(adata: AnnData) -> Iterator[tuple[str, Any]]:
@@ -107,15 +107,15 @@ def _records(adata: AnnData) -> Iterator[tuple[str, Any]]:
         yield from read_records(modality).items()
 
 
-def _known_key(noted: Mapping[str, Any], key: str | None) -> str:
+def _choose_key(fronts: Mapping[str, Any], key: str | None) -> str:
     if key is None:
-        return next(iter(noted))
-    if key not in noted:
-        raise KeyError(f"key={key!r} is no front in adata.uns[{UNS_KEY!r}]; there are {', '.join(map(repr, noted))}.")
+        return next(iter(fronts))
+    if key not in fronts:
+        raise KeyError(f"key={key!r} is no front in adata.uns[{UNS_KEY!r}]; there are {', '.join(map(repr, fronts))}.")
     return key
 
 
-def _without_cells(source: FrontSource, key: str | None, name: str) -> FrontLike | pd.DataFrame:
+def _find_front_without_cells(source: FrontSource, key: str | None, name: str) -> FrontLike | pd.DataFrame:
     if key is not None:
         raise ValueError(f"key={key!r} chooses among the fronts of an AnnData; {name} is a {type(source).__name__}.")
     if isinstance(source, pd.DataFrame | FrontLike):
@@ -126,5 +126,5 @@ def _without_cells(source: FrontSource, key: str | None, name: str) -> FrontLike
         return source.front
     raise TypeError(
         f"{name} must be a Front (or its table, a pandas DataFrame), a model with a front, such as ParetoVI, or an "
-        f"AnnData that notes one; got {type(source).__name__}."
+        f"AnnData that stores one; got {type(source).__name__}."
     )

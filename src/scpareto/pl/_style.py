@@ -1,4 +1,4 @@
-"""Colours, sizes and axes that all pictures of fronts share."""
+"""Colours, sizes and axes that all plots of fronts share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INK, MUTED, FAINT = "#222222", "#8A8A8A", "#D0D0D0"
 
 @dataclass(frozen=True)
 class FrontLook:
-    """How one of several fronts looks: colour, marker and line each tell it apart."""
+    """Colour, marker and line style of one of several fronts; each differs between fronts."""
 
     color: str
     marker: str
@@ -37,7 +37,7 @@ class FrontLook:
         return to_rgba(self.color)
 
 
-# without the colour of the chosen point
+# without the colour of the recommended point
 FRONT_LOOKS: tuple[FrontLook, ...] = (
     FrontLook("#0072B2", "o", "-"),
     FrontLook("#E69F00", "s", "--"),
@@ -69,7 +69,7 @@ def point_colors(points: np.ndarray) -> np.ndarray:
     return np.asarray(mpl.colormaps["viridis"](0.93 * share))
 
 
-def new_axes(
+def make_axes(
     n_rows: int = 1,
     n_columns: int = 1,
     *,
@@ -77,7 +77,7 @@ def new_axes(
     share: bool = False,
     heights: Sequence[float] | None = None,
 ) -> tuple[Figure, np.ndarray]:
-    """Make a figure that lays itself out, leaving matplotlib's settings alone.
+    """Make a figure with constrained layout, without changing matplotlib's settings.
 
     Parameters
     ----------
@@ -107,15 +107,15 @@ def new_axes(
 
 
 def tidy(ax: Axes) -> None:
-    """Use small type and draw two spines only."""
+    """Use small tick labels and only the left and bottom spine."""
     ax.tick_params(labelsize=TICK_SIZE, length=2.5, width=0.6)
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_linewidth(0.6)
 
 
-def settle(ax: Axes) -> None:
-    """Let the layout of the figure of `ax` settle, so that distances on the page can be measured."""
+def update_layout(ax: Axes) -> None:
+    """Compute the layout of the figure of `ax`, so that positions in pixels can be measured."""
     figure = ax.get_figure(root=True)
     if figure is not None:
         figure.draw_without_rendering()

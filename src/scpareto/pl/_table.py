@@ -1,4 +1,4 @@
-"""Take a front, a model, a table or noted cells as one table."""
+"""Read the table of a front, and choose its columns, names and markers for a plot."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pandas as pd
 
 from scpareto import pareto
 from scpareto._constants import BATCH_LEFT, GENERATIVE_LOSS, STRUCTURE_KEPT
-from scpareto.pl._sources import front_in
-from scpareto.pl._titles import LEFT, name_of_objective
+from scpareto.pl._sources import find_front
+from scpareto.pl._titles import LEFT_SUFFIX, get_objective_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -28,23 +28,23 @@ def as_table(front: FrontSource, *, name: str = "front") -> pd.DataFrame:
     Parameters
     ----------
     front
-        What :func:`front_in` takes.
+        A front, its table, a model or an AnnData, see :func:`find_front`.
     name
-        What to call it in messages.
+        Name of the source in messages.
 
     Returns
     -------
-    A copy, ordered by point number, with a fresh index.
+    A copy, ordered by point number, with a new index.
 
     Raises
     ------
     TypeError
-        If `front` is none of these.
+        If `front` has another type.
     ValueError
         If there are no rows or no column `point`.
     """
-    found = front_in(front, name=name)
-    table = found if isinstance(found, pd.DataFrame) else found.to_dataframe()
+    found_front = find_front(front, name=name)
+    table = found_front if isinstance(found_front, pd.DataFrame) else found_front.to_dataframe()
     if "point" not in table.columns:
         if table.index.name != "point":
             raise ValueError(f"The table of {name} needs a column 'point'; it has {list(table.columns)}.")
@@ -54,8 +54,8 @@ def as_table(front: FrontSource, *, name: str = "front") -> pd.DataFrame:
     return table.sort_values("point", kind="stable").reset_index(drop=True)
 
 
-def objectives_of(table: pd.DataFrame) -> list[str]:
-    """Name the objectives of a table, the generative loss first.
+def get_objectives(table: pd.DataFrame) -> list[str]:
+    """Return the objectives of a table, the generative loss first.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ def objectives_of(table: pd.DataFrame) -> list[str]:
     return [GENERATIVE_LOSS, *(name for name in names if name != GENERATIVE_LOSS)]
 
 
-def measures(table: pd.DataFrame) -> list[str]:
-    """List the columns that can be an axis: numbers that measure a point.
+def list_measures(table: pd.DataFrame) -> list[str]:
+    """List the columns that can be drawn: numbers that measure a point.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def measures(table: pd.DataFrame) -> list[str]:
 
 
 def is_number(values: pd.Series) -> bool:
-    """Say whether a column holds numbers, which truth values are not.
+    """Return whether a column holds numbers other than True and False.
 
     Parameters
     ----------
@@ -104,30 +104,30 @@ def is_number(values: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 
-def require(table: pd.DataFrame, columns: Iterable[str], *, valid: list[str] | None = None) -> None:
-    """Refuse columns that cannot be drawn.
+def check_columns(table: pd.DataFrame, columns: Iterable[str], *, valid: list[str] | None = None) -> None:
+    """Raise an error if columns cannot be drawn.
 
     Parameters
     ----------
     table
         Table of a front.
     columns
-        Names asked for.
+        Names of columns.
     valid
-        Names allowed; by default :func:`measures`.
+        Valid names; by default :func:`list_measures`.
 
     Raises
     ------
     ValueError
-        Naming the bad columns and listing the valid ones.
+        If a column is not valid; the message lists the valid ones.
     """
-    allowed = measures(table) if valid is None else valid
+    allowed = list_measures(table) if valid is None else valid
     bad = [column for column in columns if column not in allowed]
     if bad:
         raise ValueError(f"{', '.join(map(repr, bad))} cannot be drawn; valid columns: {', '.join(allowed)}.")
 
 
-def judged_plane(*tables: pd.DataFrame) -> tuple[str, str] | None:
+def find_judged_plane(*tables: pd.DataFrame) -> tuple[str, str] | None:
     """Find the plane in which fronts were judged.
 
     Parameters
@@ -137,19 +137,25 @@ def judged_plane(*tables: pd.DataFrame) -> tuple[str, str] | None:
 
     Returns
     -------
-    What is left of the batch, or of another nuisance (`<nuisance>_left`), and `structure_kept`; None unless every table
-    has a point with both.
+    `batch_left`, or `<nuisance>_left` of another nuisance, and `structure_kept`; None unless every table has a point
+    with both.
     """
 
     def is_in_all(columns: list[str]) -> bool:
-        return all(set(columns) <= set(measures(t)) and t[columns].notna().all(axis=1).any() for t in tables)
+        return all(set(columns) <= set(list_measures(t)) and t[columns].notna().all(axis=1).any() for t in tables)
 
-    left = [name for name in measures(tables[0]) if name.endswith(LEFT) and is_in_all([name, STRUCTURE_KEPT])]
-    return (BATCH_LEFT if BATCH_LEFT in left else left[0], STRUCTURE_KEPT) if left else None
+    nuisance_columns = [
+        name for name in list_measures(tables[0]) if name.endswith(LEFT_SUFFIX) and is_in_all([name, STRUCTURE_KEPT])
+    ]
+    return (
+        (BATCH_LEFT if BATCH_LEFT in nuisance_columns else nuisance_columns[0], STRUCTURE_KEPT)
+        if nuisance_columns
+        else None
+    )
 
 
-def default_plane(*tables: pd.DataFrame) -> tuple[str, str]:
-    """Choose the plane of fronts: what is left against what is kept or, unless judged, what leaks against its cost.
+def choose_default_plane(*tables: pd.DataFrame) -> tuple[str, str]:
+    """Choose the plane of fronts: batch left and structure kept or, unless judged, leakage and generative loss.
 
     Parameters
     ----------
@@ -158,25 +164,25 @@ def default_plane(*tables: pd.DataFrame) -> tuple[str, str]:
 
     Returns
     -------
-    The columns of :func:`judged_plane`; else `leakage_mean`, or the first nuisance objective on test cells, and the
-    generative loss.
+    The columns of :func:`find_judged_plane`; otherwise `leakage_mean`, or the first nuisance objective on test cells,
+    and the generative loss.
     """
-    judged = judged_plane(*tables)
+    judged = find_judged_plane(*tables)
     if judged is not None:
         return judged
-    names = measures(tables[0])
-    nuisance = ["leakage_mean", *(f"{name}_test" for name in objectives_of(tables[0])[1:])]
+    names = list_measures(tables[0])
+    nuisance = ["leakage_mean", *(f"{name}_test" for name in get_objectives(tables[0])[1:])]
     x = next((name for name in nuisance if name in names), nuisance[0])
     return x, f"{GENERATIVE_LOSS}_test"
 
 
 def is_percent(column: str) -> bool:
-    """Say whether a column is in percent of what there is to remove or to keep."""
-    return column == STRUCTURE_KEPT or column.endswith(LEFT)
+    """Return whether a column is in percent of the nuisance left or the structure kept."""
+    return column == STRUCTURE_KEPT or column.endswith(LEFT_SUFFIX)
 
 
 def is_higher_better(table: pd.DataFrame, column: str, *, higher_is_better: Collection[str] = ()) -> bool:
-    """Say whether larger values of a column are better.
+    """Return whether larger values of a column are better.
 
     Parameters
     ----------
@@ -189,12 +195,12 @@ def is_higher_better(table: pd.DataFrame, column: str, *, higher_is_better: Coll
 
     Returns
     -------
-    True for retention, for what is kept of the structure, for scores of scib-metrics and for declared columns.
+    True for retention, structure kept, scores of scib-metrics and declared columns.
     """
-    return column in higher_is_better or pareto.is_higher_better(column, objectives_of(table))
+    return column in higher_is_better or pareto.is_higher_better(column, get_objectives(table))
 
 
-def interval(table: pd.DataFrame, column: str) -> np.ndarray | None:
+def get_interval(table: pd.DataFrame, column: str) -> np.ndarray | None:
     """Read the interval of a column.
 
     Parameters
@@ -206,7 +212,7 @@ def interval(table: pd.DataFrame, column: str) -> np.ndarray | None:
 
     Returns
     -------
-    Lower and upper ends, shape `(n, 2)`, or None when they were not measured.
+    Lower and upper ends, shape `(n, 2)`; None if they were not measured.
     """
     ends = [f"{column}_low", f"{column}_high"]
     if not set(ends) <= set(table.columns):
@@ -215,7 +221,7 @@ def interval(table: pd.DataFrame, column: str) -> np.ndarray | None:
     return values if np.isfinite(values).any() else None
 
 
-def names_of_extremes(table: pd.DataFrame) -> dict[int, str]:
+def name_extremes(table: pd.DataFrame) -> dict[int, str]:
     """Name the extreme points.
 
     Parameters
@@ -225,8 +231,8 @@ def names_of_extremes(table: pd.DataFrame) -> dict[int, str]:
 
     Returns
     -------
-    Name by point number: the first is "uncorrected"; the other is "strongest", or, with several objectives, each is
-    the strongest in the objective that it prefers.
+    Name by point number. The first point is "uncorrected"; the other extreme is "strongest", or, with several
+    objectives, "strongest <objective>" for the objective with the largest preference.
     """
     if "kind" not in table.columns:
         return {}
@@ -240,15 +246,15 @@ def names_of_extremes(table: pd.DataFrame) -> dict[int, str]:
         elif len(extremes) <= 2 and row["point"] == last:
             name = "strongest"
         elif preferences:
-            favourite = max(preferences, key=lambda c: float(row[c]))
-            name = f"strongest {name_of_objective(str(favourite).removeprefix('preference_'))}"
+            strongest = max(preferences, key=lambda c: float(row[c]))
+            name = f"strongest {get_objective_name(str(strongest).removeprefix('preference_'))}"
         else:
             name = "extreme"
         names[int(row["point"])] = name
     return names
 
 
-def markers_of(table: pd.DataFrame) -> np.ndarray:
+def choose_markers(table: pd.DataFrame) -> np.ndarray:
     """Choose the marker of each point, the same in every plot.
 
     Parameters
@@ -260,6 +266,6 @@ def markers_of(table: pd.DataFrame) -> np.ndarray:
     -------
     Matplotlib markers, shape `(n,)`: a square for the uncorrected extreme, a diamond for the others, else a circle.
     """
-    names = names_of_extremes(table)
+    names = name_extremes(table)
     shapes = {None: "o", "uncorrected": "s"}
     return np.array([shapes.get(names.get(int(point)), "D") for point in table["point"]])

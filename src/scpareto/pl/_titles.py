@@ -7,15 +7,15 @@ import textwrap
 
 from scpareto._constants import GENERATIVE_LOSS
 
-LEFT = "_left"
-"""How a column ends that holds what is left of a nuisance, in %."""
+LEFT_SUFFIX = "_left"
+"""Suffix of columns with the share of a nuisance that is left, in %."""
 
 _SPLITS = {"train": "training cells", "validation": "validation cells", "test": "test cells"}
 _IN_SAMPLE = "_in_sample"
 _NATS = re.compile(r"mine.*|smile.*|classifier.*|total_correlation.*|dv.*")
 _CODES = {"mean": "posterior mean", "sample": "samples"}
 _INFORMATION = re.compile(r"(?P<kind>leakage|nn)_((?P<before>.+)_)?(?P<codes>mean|sample)(_(?P<after>.+))?")
-_KINDS = {"leakage": ("leakage", " of "), "nn": ("nearest-neighbour information", " about ")}
+_INFORMATION_KINDS = {"leakage": ("leakage", " of "), "nn": ("nearest-neighbour information", " about ")}
 _TITLES = {
     "point": "point along the front",
     "retention": "neighbourhood retention",
@@ -62,8 +62,8 @@ _OBJECTIVES = {
 }
 
 
-def title_of(column: str) -> str:
-    """Write a column in the words of the field, with its unit.
+def get_title(column: str) -> str:
+    """Return the title of a column, with its unit.
 
     Parameters
     ----------
@@ -77,47 +77,49 @@ def title_of(column: str) -> str:
     if column in _TITLES:
         return _TITLES[column]
     if column.endswith(_IN_SAMPLE):
-        return title_of(column.removesuffix(_IN_SAMPLE)).replace(" (%)", ", all cells (%)")
-    if column.endswith(LEFT):
-        return f"{_spaced(column)} (%)"
+        return get_title(column.removesuffix(_IN_SAMPLE)).replace(" (%)", ", all cells (%)")
+    if column.endswith(LEFT_SUFFIX):
+        return f"{_replace_underscores(column)} (%)"
     if column.startswith("preference_"):
-        return f"preference for {name_of_objective(column.removeprefix('preference_'))}"
+        return f"preference for {get_objective_name(column.removeprefix('preference_'))}"
     if column.startswith("scib_"):
         metric = column.removeprefix("scib_")
-        return f"scIB {_SCIB.get(metric.lower(), _spaced(metric))}"
+        return f"scIB {_SCIB.get(metric.lower(), _replace_underscores(metric))}"
     information = _INFORMATION.fullmatch(column)
     if information is not None:
-        kind, link = _KINDS[information["kind"]]
+        kind, link = _INFORMATION_KINDS[information["kind"]]
         nuisance = information["before"] or information["after"]
-        return f"{kind}{link + _spaced(nuisance) if nuisance else ''}, {_CODES[information['codes']]} (nats)"
+        return (
+            f"{kind}{link + _replace_underscores(nuisance) if nuisance else ''}, {_CODES[information['codes']]} (nats)"
+        )
     objective, _, split = column.rpartition("_")
     if split not in _SPLITS:
-        return _spaced(column)
+        return _replace_underscores(column)
     unit = " (nats per cell)" if objective == GENERATIVE_LOSS else " (nats)" if _NATS.fullmatch(objective) else ""
-    return f"{name_of_objective(objective)}, {_SPLITS[split]}{unit}"
+    return f"{get_objective_name(objective)}, {_SPLITS[split]}{unit}"
 
 
-def broken_title(column: str, longest: int) -> str:
-    """Write a column in lines of limited length, broken after a comma where there is one.
+def wrap_title(column: str, max_characters: int) -> str:
+    """Return the title of a column in lines of limited length, broken after a comma if there is one.
 
     Parameters
     ----------
     column
         Name of a column.
-    longest
+    max_characters
         Characters that fit into a line.
 
     Returns
     -------
     Text for an axis.
     """
-    title = title_of(column)
-    parts = [title] if len(title) <= longest else title.rsplit(", ", 1)
-    return ",\n".join(textwrap.fill(part, longest) for part in parts)
+    title = get_title(column)
+    lines = [title] if len(title) <= max_characters else title.rsplit(", ", 1)
+    return ",\n".join(textwrap.fill(part, max_characters) for part in lines)
 
 
-def axis_words(column: str, *, higher: bool, longest: int) -> str:
-    """Write a column and which direction along its axis is better.
+def make_axis_label(column: str, *, higher: bool, max_characters: int) -> str:
+    """Return the title of a column and the better direction along its axis.
 
     Parameters
     ----------
@@ -125,22 +127,22 @@ def axis_words(column: str, *, higher: bool, longest: int) -> str:
         Name of a column.
     higher
         Whether larger values are better.
-    longest
+    max_characters
         Characters that fit into a line.
 
     Returns
     -------
     Text along an axis.
     """
-    # along a vertical axis the words are turned, and the arrow with them
+    # along a vertical axis matplotlib rotates the text, and the arrow with it
     better = "better \N{RIGHTWARDS ARROW}" if higher else "better \N{LEFTWARDS ARROW}"
-    title = broken_title(column, longest)
-    is_short = "\n" not in title and len(title) + len(better) + 3 <= longest
+    title = wrap_title(column, max_characters)
+    is_short = "\n" not in title and len(title) + len(better) + 3 <= max_characters
     return f"{title}   {better}" if is_short else f"{title}\n{better}"
 
 
-def name_of_objective(name: str) -> str:
-    """Write an objective in the words of the field.
+def get_objective_name(name: str) -> str:
+    """Return the title of an objective.
 
     Parameters
     ----------
@@ -151,8 +153,8 @@ def name_of_objective(name: str) -> str:
     -------
     Text for a sentence.
     """
-    return _OBJECTIVES.get(name, _spaced(name))
+    return _OBJECTIVES.get(name, _replace_underscores(name))
 
 
-def _spaced(name: str) -> str:
+def _replace_underscores(name: str) -> str:
     return name.replace("_", " ")

@@ -1,3 +1,5 @@
+"""Choose cells, encode them at every place of the slider, and embed their codes."""
+
 from __future__ import annotations
 
 from contextlib import contextmanager
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ModelWithFront(Protocol):
-    """What the explorer asks of a model."""
+    """The methods of a model that the explorer uses."""
 
     @property
     def front(self) -> Front | None:
@@ -30,11 +32,11 @@ class ModelWithFront(Protocol):
 
     @property
     def selected(self) -> int | None:
-        """Number of the point that the model is in."""
+        """Number of the selected point."""
         ...
 
     def at(self, which: Any = None, *, preference: Any = None) -> AbstractContextManager[Any]:
-        """Put the model at a point or a place for the length of a block."""
+        """Load a point, or a place between points, for a block."""
         ...
 
     def get_latent_representation(self) -> np.ndarray:
@@ -44,7 +46,7 @@ class ModelWithFront(Protocol):
 
 @dataclass
 class StoredCodes:
-    """A front that keeps the codes of its points, in the place of a model."""
+    """A front that stores the codes of its points, with the methods of a model."""
 
     front: Front
     selected: int | None = None
@@ -56,19 +58,19 @@ class StoredCodes:
 
     @contextmanager
     def at(self, which: Any = None, *, preference: Any = None) -> Iterator[StoredCodes]:
-        """Be at a point for the length of a block."""
-        before, self.selected = self.selected, self.front.find(which)
+        """Select a point for a block."""
+        previous, self.selected = self.selected, self.front.find(which)
         try:
             yield self
         finally:
-            self.selected = before
+            self.selected = previous
 
     def get_latent_representation(self) -> np.ndarray:
-        """Codes of the point, shape `(n, d)`."""
+        """Codes of the selected point, shape `(n, d)`."""
         return self.front.codes[0 if self.selected is None else self.selected]
 
 
-def front_of(model: ModelWithFront) -> Front:
+def get_front(model: ModelWithFront) -> Front:
     """Return the front of a model.
 
     Parameters
@@ -85,7 +87,7 @@ def front_of(model: ModelWithFront) -> Front:
     TypeError
         If the model cannot have a front.
     ValueError
-        If it has none yet.
+        If the model has no front yet.
     """
     if isinstance(model, StoredCodes) and not model.front.codes:
         raise TypeError("The front keeps no codes: give the model that it was learnt with, or a front of sp.tl.sweep.")
@@ -96,23 +98,24 @@ def front_of(model: ModelWithFront) -> Front:
     return model.front
 
 
-def stratified(strata: np.ndarray | None, n: int, max_cells: int, seed: int) -> np.ndarray:
-    """Choose cells so that every stratum keeps its share, and return them in random order.
+def sample_stratified(strata: np.ndarray | None, n: int, max_cells: int, seed: int) -> np.ndarray:
+    """Sample cells such that every stratum keeps its share, in random order.
 
     Parameters
     ----------
     strata
-        Stratum of each cell, shape `(n,)`; None for a single one.
+        Stratum of each cell, shape `(n,)`; None for a single stratum.
     n
         Number of cells.
     max_cells
-        Number of cells to choose at most; each stratum keeps at least one cell where there is room for all strata.
+        Largest number of cells; each stratum keeps at least one cell if there are not more strata than this.
     seed
         Equal seeds choose equal cells.
 
     Returns
     -------
-    Indices, shape `(min(n, max_cells),)`, shuffled: cells are drawn in this order, and no batch should cover another.
+    Indices, shape `(min(n, max_cells),)`, shuffled, because cells are drawn in this order and no batch should cover
+    another.
     """
     rng = np.random.default_rng(seed)
     order = rng.permutation(n)
@@ -121,7 +124,7 @@ def stratified(strata: np.ndarray | None, n: int, max_cells: int, seed: int) -> 
     if strata is None:
         return order[:max_cells]
     counts = np.unique(strata, return_counts=True)[1]
-    # place of each cell within its stratum, as a share: the smallest shares of all strata together are proportional
+    # rank of each cell within its stratum, as a share: the cells with the smallest shares are proportional to strata
     shuffled = strata[order]
     by_stratum = np.argsort(shuffled, kind="stable")
     within = np.concatenate([np.arange(count) for count in counts])
@@ -132,10 +135,10 @@ def stratified(strata: np.ndarray | None, n: int, max_cells: int, seed: int) -> 
     return order[np.sort(np.argsort(share, kind="stable")[:max_cells])]
 
 
-def codes_along_front(
+def encode_along_front(
     model: ModelWithFront, places: Sequence[int | float], adata: AnnData, cells: np.ndarray
 ) -> dict[int | float, np.ndarray]:
-    """Encode cells with every place on the front; the model stays where it is.
+    """Encode cells at every place on the front; the model keeps its selected point.
 
     Parameters
     ----------
@@ -158,7 +161,7 @@ def codes_along_front(
         If the model encodes other cells.
     """
     codes: dict[int | float, np.ndarray] = {}
-    rows = _rows_in(model, adata)
+    rows = _match_rows(model, adata)
     for place in places:
         with model.at(place) if isinstance(place, int) else model.at(preference=place):
             latent = np.asarray(model.get_latent_representation())
@@ -169,21 +172,21 @@ def codes_along_front(
     return codes
 
 
-def _rows_in(model: ModelWithFront, adata: AnnData) -> np.ndarray | None:
-    """Row of each cell among those of the model, by its name; None where they are the same, or it tells no names."""
-    own = getattr(model, "adata", None)
-    if own is None or own is adata:
+def _match_rows(model: ModelWithFront, adata: AnnData) -> np.ndarray | None:
+    """Return the row of each cell in the model's data, by its name; None if they are the same or have no names."""
+    model_adata = getattr(model, "adata", None)
+    if model_adata is None or model_adata is adata:
         return None
-    names = list(adata.obs_names), list(own.obs_names)
+    obs_names = list(adata.obs_names), list(model_adata.obs_names)
     return rows_by_name(
-        *names, of="adata", within="the data of the model", some=True, old_names="model.adata.obs_names"
+        *obs_names, of="adata", within="the data of the model", some=True, old_names="model.adata.obs_names"
     )
 
 
-def coordinates(
+def embed_codes(
     codes: Mapping[int | float, np.ndarray], *, basis: Any = "umap", n_epochs: int = 200, seed: int = 0
 ) -> dict[int | float, np.ndarray]:
-    """Embed codes with :func:`scpareto.pl.embed`, also where there are fewer cells than its usual neighbourhood.
+    """Embed codes with :func:`scpareto.pl.embed`, with smaller neighbourhoods if there are few cells.
 
     Parameters
     ----------
@@ -196,13 +199,13 @@ def coordinates(
     -------
     Aligned coordinates by place, each of shape `(m, 2)`.
     """
-    m = len(next(iter(codes.values())))
-    in_order = dict(enumerate(codes.values()))
-    placed = embed(in_order, basis=basis, seed=seed, n_epochs=n_epochs, n_neighbors=min(15, m - 1))
-    return dict(zip(codes, placed.values(), strict=True))
+    n_cells = len(next(iter(codes.values())))
+    codes_by_index = dict(enumerate(codes.values()))
+    embedded = embed(codes_by_index, basis=basis, seed=seed, n_epochs=n_epochs, n_neighbors=min(15, n_cells - 1))
+    return dict(zip(codes, embedded.values(), strict=True))
 
 
-def checked_coordinates(
+def check_coordinates(
     embeddings: Mapping[Any, ArrayLike], places: Sequence[int | float], n: int, cells: np.ndarray
 ) -> dict[int | float, np.ndarray]:
     """Check coordinates that the user computed.
@@ -229,10 +232,10 @@ def checked_coordinates(
     """
     if sorted(embeddings) != sorted(places):
         raise ValueError(f"embeddings has points {sorted(embeddings)}; the front has {sorted(places)}.")
-    chosen = {}
+    checked = {}
     for point in places:
         xy = np.asarray(embeddings[point], dtype=float)
         if xy.shape != (n, 2) or not np.isfinite(xy).all():
             raise ValueError(f"embeddings[{point}] must be finite and of shape ({n}, 2), got shape {xy.shape}.")
-        chosen[point] = xy[cells]
-    return chosen
+        checked[point] = xy[cells]
+    return checked

@@ -1,3 +1,5 @@
+"""Encode columns and genes as colourings of the cells."""
+
 from __future__ import annotations
 
 import difflib
@@ -8,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scpareto._cells import format_names, get_matrix
-from scpareto.pl._palette import category_colors, colors_in_uns
+from scpareto.pl._palette import category_colors, read_colors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,14 +18,14 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 MISSING_CODE = 255
-_MOST_CATEGORIES = 254
-_INTEGERS_AS_CATEGORIES = 32
+_MAX_CATEGORIES = 254
+_MAX_INTEGER_CATEGORIES = 32
 _TARGET_SUM = 1e4
 
 
 @dataclass(frozen=True)
 class Coloring:
-    """Values of the cells as bytes, and what the bytes mean."""
+    """Values of the cells as bytes, and the meaning of the bytes."""
 
     name: str
     kind: str
@@ -37,7 +39,7 @@ class Coloring:
 
 
 def check_names(adata: AnnData, color: Sequence[str], genes: Sequence[str]) -> None:
-    """Refuse unknown columns and genes.
+    """Raise an error if columns or genes do not exist.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ def check_names(adata: AnnData, color: Sequence[str], genes: Sequence[str]) -> N
     TypeError
         If a single string is given for a list.
     ValueError
-        If there is nothing to colour by, or a name is unknown; the message lists valid ones.
+        If neither columns nor genes are given, or a name is unknown; the message lists valid ones.
     """
     for argument, names in (("color", color), ("genes", genes)):
         if isinstance(names, str):
@@ -62,19 +64,19 @@ def check_names(adata: AnnData, color: Sequence[str], genes: Sequence[str]) -> N
     for name in color:
         if name not in adata.obs.columns:
             raise ValueError(f"color={name!r} is not in adata.obs. Available: {columns}.")
-    known = {str(gene) for gene in adata.var_names}
+    valid_genes = {str(gene) for gene in adata.var_names}
     for name in genes:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=3) or [str(gene) for gene in adata.var_names[:3]]
+        if name not in valid_genes:
+            similar = difflib.get_close_matches(name, valid_genes, n=3) or [str(gene) for gene in adata.var_names[:3]]
             raise ValueError(
                 f"genes: {name!r} is not among the {adata.n_vars:,} names in adata.var_names, "
-                f"such as {', '.join(map(repr, close))}."
+                f"such as {', '.join(map(repr, similar))}."
             )
     if not len(color) and not len(genes):
         raise ValueError(f"Nothing to colour by: give color, of {columns}, or genes.")
 
 
-def of_column(name: str, adata: AnnData, cells: np.ndarray) -> Coloring:
+def color_by_column(name: str, adata: AnnData, cells: np.ndarray) -> Coloring:
     """Turn a column of obs into bytes.
 
     Parameters
@@ -82,9 +84,9 @@ def of_column(name: str, adata: AnnData, cells: np.ndarray) -> Coloring:
     name
         Name of the column.
     adata
-        The cells. Strings, categories, truth values and integers of at most 32 different values are
-        categories, in the colours of `adata.uns["<column>_colors"]` where there are any; other numbers are shown
-        between their 1st and 99th percentile.
+        The cells. Strings, categories, booleans and integers of at most 32 different values are categories, in the
+        colours of `adata.uns["<column>_colors"]` if they exist; other numbers are shown between their 1st and 99th
+        percentile.
     cells
         Indices of the cells wanted, shape `(m,)`.
 
@@ -99,21 +101,21 @@ def of_column(name: str, adata: AnnData, cells: np.ndarray) -> Coloring:
     """
     column = adata.obs[name].iloc[cells].reset_index(drop=True)
     numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    integers = pd.api.types.is_integer_dtype(column) and column.nunique() <= _INTEGERS_AS_CATEGORIES
+    integers = pd.api.types.is_integer_dtype(column) and column.nunique() <= _MAX_INTEGER_CATEGORIES
     if numeric and not integers:
         values = column.to_numpy(dtype=float, na_value=np.nan)
         values = np.where(np.isfinite(values), values, np.nan)
-        known = np.isfinite(values).any()
-        low, high = np.nanpercentile(values, [1, 99]) if known else (0.0, 1.0)
-        return Coloring(name, "numbers", _bytes(values, low, high), low=float(low), high=float(high))
+        has_values = np.isfinite(values).any()
+        low, high = np.nanpercentile(values, [1, 99]) if has_values else (0.0, 1.0)
+        return Coloring(name, "numbers", _to_bytes(values, low, high), low=float(low), high=float(high))
     categorical = column.astype("category").cat.remove_unused_categories()
     categories = tuple(str(category) for category in categorical.cat.categories)
-    if len(categories) > _MOST_CATEGORIES:
-        raise ValueError(f"color={name!r} has {len(categories):,} categories; at most {_MOST_CATEGORIES} can be shown.")
+    if len(categories) > _MAX_CATEGORIES:
+        raise ValueError(f"color={name!r} has {len(categories):,} categories; at most {_MAX_CATEGORIES} can be shown.")
     codes = categorical.cat.codes.to_numpy(dtype=np.int64)
-    # categories of unlike types may be written alike, so that they are not coloured by name
+    # colours are assigned by number, because categories of different types may have the same name as text
     numbers = [str(i) for i in range(len(categories))]
-    stored = colors_in_uns(adata, name, categories)
+    stored = read_colors(adata, name, categories)
     colors = tuple(
         category_colors(numbers).values() if stored is None or len(stored) < len(categories) else stored.values()
     )
@@ -122,7 +124,7 @@ def of_column(name: str, adata: AnnData, cells: np.ndarray) -> Coloring:
     )
 
 
-def of_genes(adata: AnnData, genes: Sequence[str], layer: str | None, cells: np.ndarray) -> list[Coloring]:
+def color_by_genes(adata: AnnData, genes: Sequence[str], layer: str | None, cells: np.ndarray) -> list[Coloring]:
     """Turn the expression of genes into bytes: log(1 + counts per 10,000), from 0 to the largest value.
 
     Parameters
@@ -143,7 +145,7 @@ def of_genes(adata: AnnData, genes: Sequence[str], layer: str | None, cells: np.
     Raises
     ------
     ValueError
-        If there is no such layer.
+        If the layer does not exist.
     """
     if not len(genes):
         return []
@@ -158,11 +160,11 @@ def of_genes(adata: AnnData, genes: Sequence[str], layer: str | None, cells: np.
         column = column.toarray() if hasattr(column, "toarray") else column
         values = np.log1p(np.asarray(column, dtype=float).ravel()[cells] * scale)
         high = float(values.max())
-        colorings.append(Coloring(gene, "gene", _bytes(values, 0.0, high), low=0.0, high=high))
+        colorings.append(Coloring(gene, "gene", _to_bytes(values, 0.0, high), low=0.0, high=high))
     return colorings
 
 
-def _bytes(values: np.ndarray, low: float, high: float) -> np.ndarray:
+def _to_bytes(values: np.ndarray, low: float, high: float) -> np.ndarray:
     span = high - low if high > low else 1.0
     scaled = np.rint(np.clip((values - low) / span, 0.0, 1.0) * (MISSING_CODE - 1))
     return np.where(np.isnan(values), MISSING_CODE, scaled).astype(np.uint8)

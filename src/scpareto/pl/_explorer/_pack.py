@@ -1,3 +1,5 @@
+"""Pack coordinates and colourings into few bytes."""
+
 from __future__ import annotations
 
 import zlib
@@ -14,13 +16,13 @@ _STEPS = 65535
 
 
 def pack(
-    coordinates: Mapping[Any, np.ndarray], colorings: Sequence[Coloring], facts: Mapping[str, Any]
+    coordinates: Mapping[Any, np.ndarray], colorings: Sequence[Coloring], description: Mapping[str, Any]
 ) -> tuple[dict[str, Any], bytes]:
     """Write coordinates and colourings as few bytes.
 
-    Coordinates take two bytes each: 65,536 steps between the ends of each axis over all points, which is finer than
-    any screen. Each axis of each point lies in one piece (all x, then all y), little-endian; colourings follow, one
-    byte for each cell. Everything is compressed by zlib.
+    Coordinates take two bytes each: 65,536 steps over the range of each axis over all points, which is finer than any
+    screen. Each axis of each point is contiguous (all x, then all y), little-endian; colourings follow, with one byte
+    for each cell. All bytes are compressed by zlib.
 
     Parameters
     ----------
@@ -28,20 +30,20 @@ def pack(
         Coordinates by place, each of shape `(m, 2)`.
     colorings
         Colourings of the same cells.
-    facts
+    description
         Further entries of the header, in plain values.
 
     Returns
     -------
     Header, in plain values, and the compressed bytes.
     """
-    everything = np.stack(list(coordinates.values()))
-    low, high = everything.min(axis=(0, 1)), everything.max(axis=(0, 1))
+    all_coordinates = np.stack(list(coordinates.values()))
+    low, high = all_coordinates.min(axis=(0, 1)), all_coordinates.max(axis=(0, 1))
     span = np.where(high > low, high - low, 1.0)
-    steps = np.rint((everything - low) / span * _STEPS).astype("<u2")
+    steps = np.rint((all_coordinates - low) / span * _STEPS).astype("<u2")
     header = {
-        **facts,
-        "n_cells": everything.shape[1],
+        **description,
+        "n_cells": all_coordinates.shape[1],
         "low": low.tolist(),
         "high": (low + span).tolist(),
         "colorings": [

@@ -1,3 +1,5 @@
+"""Write the explorer as one HTML page."""
+
 from __future__ import annotations
 
 import base64
@@ -9,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The page may run its own code and show its own pictures; whatever would need the network is refused by the browser.
-# The scatter library compiles its drawing calls, hence unsafe-eval.
+# The page may run its own code and show its own pictures; the browser blocks all network access. The scatter library
+# compiles its drawing calls, which needs unsafe-eval.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
 
 _PAGE = """<!doctype html>
@@ -60,7 +62,7 @@ def static_file(name: str) -> str:
 
 
 def write_page(header: Mapping[str, Any], data: bytes, pictures: Mapping[str, str]) -> str:
-    """Write everything into one page that needs nothing else.
+    """Write one self-contained page.
 
     Parameters
     ----------
@@ -93,7 +95,7 @@ def write_page(header: Mapping[str, Any], data: bytes, pictures: Mapping[str, st
 
 
 def as_json(header: Mapping[str, Any]) -> str:
-    """Write plain values so that they can stand inside a page whatever the names in them are.
+    """Write plain values as JSON that is safe inside a page, whatever names they contain.
 
     Parameters
     ----------

@@ -1,3 +1,5 @@
+"""Draw static pictures for print and for browsers without WebGL."""
+
 from __future__ import annotations
 
 import base64
@@ -19,13 +21,13 @@ if TYPE_CHECKING:
     from scpareto.pareto import Front
     from scpareto.pl._explorer._colorings import Coloring
 
-_MOST_POINTS, _MOST_COLORINGS = 4, 2
+_MAX_POINTS, _MAX_COLORINGS = 4, 2
 
 
 def static_pictures(
     front: Front, selected: int | None, coordinates: Mapping[int, np.ndarray], colorings: Sequence[Coloring]
 ) -> dict[str, str]:
-    """Draw what paper and browsers without WebGL can show.
+    """Draw static pictures for print and for browsers without WebGL.
 
     Parameters
     ----------
@@ -40,34 +42,36 @@ def static_pictures(
 
     Returns
     -------
-    Address of each picture with its bytes (`data:image/png;base64,...`), by name: `panels`, the cells at up to four
-    points, and `front`, unless no point has both coordinates of its plane.
+    Data URL of each picture (`data:image/png;base64,...`), by name: `panels`, the cells at up to four points, and
+    `front`, unless no point has values on both axes.
     """
     numbers = sorted(coordinates)
-    places = np.unique(np.rint(np.linspace(0, len(numbers) - 1, _MOST_POINTS)).astype(int))
-    shown = {numbers[place]: coordinates[numbers[place]] for place in places}
-    drawn = list(colorings[:_MOST_COLORINGS])
-    palette = {c.name: dict(zip(c.categories, c.colors, strict=True)) for c in drawn if c.kind == "categories"}
-    axes = front_embedding(shown, {c.name: _values(c) for c in drawn}, palette=palette)
-    pictures = {"panels": _address(axes.flat[0].get_figure(root=True))}
+    places = np.unique(np.rint(np.linspace(0, len(numbers) - 1, _MAX_POINTS)).astype(int))
+    shown_coordinates = {numbers[place]: coordinates[numbers[place]] for place in places}
+    drawn_colorings = list(colorings[:_MAX_COLORINGS])
+    palette = {
+        c.name: dict(zip(c.categories, c.colors, strict=True)) for c in drawn_colorings if c.kind == "categories"
+    }
+    axes = front_embedding(shown_coordinates, {c.name: _values(c) for c in drawn_colorings}, palette=palette)
+    pictures = {"panels": _encode_figure(axes.flat[0].get_figure(root=True))}
     try:
-        pictures["front"] = _address(draw_front(front, selected=selected).get_figure(root=True))
+        pictures["front"] = _encode_figure(draw_front(front, selected=selected).get_figure(root=True))
     except ValueError:
-        # No point has both losses: the table says so.
+        # No point has values on both axes; the table shows that.
         pass
     return pictures
 
 
 def _values(coloring: Coloring) -> np.ndarray:
-    known = coloring.codes != MISSING_CODE
+    has_value = coloring.codes != MISSING_CODE
     if coloring.kind == "categories":
         names = np.array([*coloring.categories, None], dtype=object)
-        return names[np.where(known, coloring.codes, len(coloring.categories))]
+        return names[np.where(has_value, coloring.codes, len(coloring.categories))]
     share = coloring.codes / (MISSING_CODE - 1)
-    return np.where(known, coloring.low + share * (coloring.high - coloring.low), np.nan)
+    return np.where(has_value, coloring.low + share * (coloring.high - coloring.low), np.nan)
 
 
-def _address(figure: Figure | None) -> str:
+def _encode_figure(figure: Figure | None) -> str:
     assert figure is not None  # axes that were just drawn have one
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=170, bbox_inches="tight")

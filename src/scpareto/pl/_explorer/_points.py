@@ -1,3 +1,5 @@
+"""Describe the points of a front in plain values."""
+
 from __future__ import annotations
 
 import re
@@ -6,31 +8,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scpareto.pareto import sweep_record, value_in_words
-from scpareto.pl._plane import non_dominated_in
+from scpareto.pl._plane import find_non_dominated
 from scpareto.pl._table import (
     as_table,
-    default_plane,
-    interval,
+    choose_default_plane,
+    find_judged_plane,
+    get_interval,
+    get_objectives,
     is_higher_better,
     is_percent,
-    judged_plane,
-    measures,
-    names_of_extremes,
-    objectives_of,
+    list_measures,
+    name_extremes,
 )
-from scpareto.pl._titles import title_of
+from scpareto.pl._titles import get_title
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from scpareto.pareto import Front
 
-_NOT_SHOWN = re.compile(
+_HIDDEN_COLUMNS = re.compile(
     r".*_(train|validation|in_sample)|n_(epochs|cells)|information|composition_erased|structure_lost|value|seconds"
 )
 
 _ONE_DIGIT_BELOW = 20.0
-"""Range of percent along a front that needs a decimal."""
+"""If the range of a percentage along the front is smaller, values get one decimal."""
 
 
 def describe_front(front: Front, selected: int | None, recommended: int | None) -> dict[str, Any]:
@@ -41,43 +43,47 @@ def describe_front(front: Front, selected: int | None, recommended: int | None) 
     front
         The front.
     selected
-        Number of the point that the model is in.
+        Number of the model's selected point.
     recommended
-        Number of the point that the whole front recommends.
+        Number of the recommended point of the whole front.
 
     Returns
     -------
-    Plain values, None where unknown: `points` (number, name, preference), `selected` and `recommended` (places of these
-    points), `metrics` (title, values, interval ends along the front, decimals worth writing; what is left and kept
-    first, the alarm last), `plane` (the metrics on the axes, and which points no other dominates, as
+    Plain values, None if unknown: `points` (number, name, preference), `selected` and `recommended` (indices of these
+    points), `metrics` (title, values, interval ends along the front, number of decimals; batch left and structure kept
+    first, the alarm last), `plane` (the metrics on the axes, and the mask of non-dominated points, as
     :func:`scpareto.pl.front` draws them) and `alarm` (one number in [0, 1] for each point; empty if not measured).
     """
     table = as_table(front)
-    names = names_of_extremes(table)
+    names = name_extremes(table)
     numbers = [int(point) for point in table["point"]]
-    first = judged_plane(table) or ()
-    columns = [column for column in measures(table) if not _NOT_SHOWN.fullmatch(column) and column not in first]
-    columns = [*first, *sorted(columns, key=lambda column: column == "alarm")]
+    plane_columns = find_judged_plane(table) or ()
+    columns = [
+        column
+        for column in list_measures(table)
+        if not _HIDDEN_COLUMNS.fullmatch(column) and column not in plane_columns
+    ]
+    columns = [*plane_columns, *sorted(columns, key=lambda column: column == "alarm")]
     return {
         "points": [
             {
                 "number": number,
                 "name": names.get(number, ""),
-                "preference": value_in_words(front, number) or _preference(table, row),
+                "preference": value_in_words(front, number) or _describe_preference(table, row),
             }
-            | _line(front, number)
+            | _make_code_line(front, number)
             for row, number in enumerate(numbers)
         ],
         "selected": numbers.index(selected) if selected in numbers else 0,
         "recommended": numbers.index(recommended) if recommended in numbers else None,
-        "metrics": [_metric(table, column) for column in columns],
-        "plane": _plane(table, columns),
-        "alarm": _plain(table["alarm"].to_numpy(dtype=float)) if "alarm" in columns else [],
+        "metrics": [_describe_metric(table, column) for column in columns],
+        "plane": _describe_plane(table, columns),
+        "alarm": _to_plain(table["alarm"].to_numpy(dtype=float)) if "alarm" in columns else [],
     }
 
 
-def _line(front: Front, number: int) -> dict[str, str]:
-    """Line of Python that takes a point, where no model is asked for it."""
+def _make_code_line(front: Front, number: int) -> dict[str, str]:
+    """Return the line of Python that reads a point of a sweep; empty for fronts with a model."""
     record = sweep_record(front)
     if record is None:
         return {}
@@ -85,43 +91,43 @@ def _line(front: Front, number: int) -> dict[str, str]:
     return {"line": f'adata.obsm["{key}"] = front.codes[{number}]' if record["key"] else f'adata.obsm["{key}"]'}
 
 
-def _metric(table: pd.DataFrame, column: str) -> dict[str, Any]:
-    values, ends = table[column].to_numpy(dtype=float), interval(table, column)
+def _describe_metric(table: pd.DataFrame, column: str) -> dict[str, Any]:
+    values, ends = table[column].to_numpy(dtype=float), get_interval(table, column)
     return {
         "key": column,
-        "title": title_of(column),
+        "title": get_title(column),
         "higher": is_higher_better(table, column),
-        "digits": _digits(column, values),
-        "values": _plain(values),
-        "low": None if ends is None else _plain(ends[:, 0]),
-        "high": None if ends is None else _plain(ends[:, 1]),
+        "digits": _count_decimals(column, values),
+        "values": _to_plain(values),
+        "low": None if ends is None else _to_plain(ends[:, 0]),
+        "high": None if ends is None else _to_plain(ends[:, 1]),
     }
 
 
-def _digits(column: str, values: np.ndarray) -> int:
-    """Decimals that tell the points apart: three digits of the range along the front; of percent no more than one."""
+def _count_decimals(column: str, values: np.ndarray) -> int:
+    """Return the number of decimals: three digits of the range along the front, at most one for percentages."""
     span = float(np.nanmax(values) - np.nanmin(values))
-    known = values[np.isfinite(values)]
-    if (known == np.rint(known)).all():
+    finite = values[np.isfinite(values)]
+    if (finite == np.rint(finite)).all():
         return 0
     if is_percent(column):
         return int(span < _ONE_DIGIT_BELOW)
     return int(np.clip(2 - np.floor(np.log10(span)), 0, 4)) if span > 0 else 3
 
 
-def _plane(table: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
-    x, y = default_plane(table)
+def _describe_plane(table: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
+    x, y = choose_default_plane(table)
     if x not in columns or y not in columns:
         return {"x": None, "y": None, "kept": [False] * len(table)}
-    kept = non_dominated_in(table, (x, y), (is_higher_better(table, x), is_higher_better(table, y)))
-    return {"x": columns.index(x), "y": columns.index(y), "kept": kept.tolist()}
+    is_non_dominated = find_non_dominated(table, (x, y), (is_higher_better(table, x), is_higher_better(table, y)))
+    return {"x": columns.index(x), "y": columns.index(y), "kept": is_non_dominated.tolist()}
 
 
-def _preference(table: pd.DataFrame, row: int) -> str:
-    objectives = [name for name in objectives_of(table)[1:] if f"preference_{name}" in table.columns]
+def _describe_preference(table: pd.DataFrame, row: int) -> str:
+    objectives = [name for name in get_objectives(table)[1:] if f"preference_{name}" in table.columns]
     values = {name: float(table[f"preference_{name}"].iloc[row]) for name in objectives}
-    return ", ".join(f"{title_of(f'preference_{k}')} {v:.3g}" for k, v in values.items() if np.isfinite(v))
+    return ", ".join(f"{get_title(f'preference_{k}')} {v:.3g}" for k, v in values.items() if np.isfinite(v))
 
 
-def _plain(values: np.ndarray) -> list[float | None]:
+def _to_plain(values: np.ndarray) -> list[float | None]:
     return [float(value) if np.isfinite(value) else None for value in values]

@@ -1,3 +1,5 @@
+"""Show the explorer as a widget in a notebook."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -9,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def require_anywidget() -> None:
-    """Refuse early, before anything long is computed.
+    """Raise an error early, before long computations.
 
     Raises
     ------
@@ -26,7 +28,7 @@ def require_anywidget() -> None:
 
 
 def make_widget(header: Mapping[str, Any], data: bytes, pictures: Mapping[str, str]) -> Any:
-    """Show the same view in a notebook.
+    """Make a widget with the same view for a notebook.
 
     Parameters
     ----------
@@ -35,12 +37,12 @@ def make_widget(header: Mapping[str, Any], data: bytes, pictures: Mapping[str, s
     data
         Compressed coordinates and colourings.
     pictures
-        Addresses of the static pictures, by name.
+        Data URLs of the static pictures, by name.
 
     Returns
     -------
-    An `anywidget.AnyWidget`; its `point` is the number of the point that is shown, or the preference between points,
-    and can be set.
+    An `anywidget.AnyWidget`; its `point` is the number of the shown point, or a preference between points, and can be
+    set.
     """
     import anywidget
     import traitlets
@@ -56,7 +58,7 @@ def make_widget(header: Mapping[str, Any], data: bytes, pictures: Mapping[str, s
         point = traitlets.Union([traitlets.Int(), traitlets.Float()]).tag(sync=True)
 
         @traitlets.validate("point")
-        def _known(self, proposal: Any) -> int | float:
+        def _check_point(self, proposal: Any) -> int | float:
             if proposal["value"] not in numbers:
                 raise traitlets.TraitError(f"point={proposal['value']} is not on this front; points: {numbers}.")
             return numbers[numbers.index(proposal["value"])]
