@@ -25,7 +25,7 @@ from scipy import sparse
 from typer.testing import CliRunner
 
 from scpareto.cli import app
-from scpareto.cli._data import variable_genes
+from scpareto.cli._data import keep_variable_genes
 from scpareto.datasets import simulate_batches
 from scpareto.front import _options
 from scpareto.model import ParetoVI
@@ -474,7 +474,7 @@ def test_audit_prints_scores_and_redraws_the_pictures(finished, tmp_path, no_uma
 def test_control_genes_are_selected_in_any_case_and_judged(data, tmp_path, no_umap):
     output = tmp_path / "results"
     cells = anndata.read_h5ad(data)
-    varies = variable_genes(cells, {"batch_key": "batch", "layer": None, "n_top_genes": 40}).var_names
+    varies = keep_variable_genes(cells, {"batch_key": "batch", "layer": None, "n_top_genes": 40}).var_names
     rare = str(cells.var_names.difference(varies)[0])
     options = ["--batch-key", "batch", "--n-top-genes", "40", "--objective", "mine", *SHORT]
     result = invoke("fit", data, *options, "--control-genes", rare, "--output", output)
@@ -508,9 +508,9 @@ def test_batches_of_every_type_have_variable_genes(tmp_path, column):
         column
     ]
     arguments = {"n_top_genes": 20, "layer": None, "batch_key": "batch"}
-    chosen = variable_genes(adata, arguments)
+    chosen = keep_variable_genes(adata, arguments)
     adata.obs["batch"] = np.where(second, "a", "b")
-    assert chosen.var_names.tolist() == variable_genes(adata, arguments).var_names.tolist()
+    assert chosen.var_names.tolist() == keep_variable_genes(adata, arguments).var_names.tolist()
 
 
 @pytest.mark.parametrize(
@@ -555,7 +555,7 @@ def test_files_that_cannot_be_read_or_written_are_refused(data, tmp_path, monkey
         assert result.exit_code == 2, words
         assert words in said(result)
         assert len(result.output.strip().splitlines()) == 1
-    monkeypatch.setattr("scpareto.cli._commands.read", lambda path: spoilt(anndata.read_h5ad(path)))
+    monkeypatch.setattr("scpareto.cli._commands.read_h5ad", lambda path: spoilt(anndata.read_h5ad(path)))
     result = invoke("fit", data, *OPTIONS, "--output", tmp_path / "out")
     assert result.exit_code == 2
     assert "anndata cannot write adata.uns" in said(result)
@@ -570,7 +570,7 @@ def test_what_fails_after_training_is_no_wrong_argument_and_keeps_the_model(data
     def fail(*args):
         raise ValueError("no picture")
 
-    monkeypatch.setattr("scpareto.cli._commands.draw", fail)
+    monkeypatch.setattr("scpareto.cli._commands.draw_results", fail)
     result = invoke("fit", data, *OPTIONS, "--output", tmp_path / "out")
     assert result.exit_code == 1
     assert "Failed: no picture (see log.txt). Finished parts are kept; add --resume to go on." in said(result)

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 import scpareto as sp
 from scpareto.cli import app
-from scpareto.cli._judge_data import opened
+from scpareto.cli._judge_data import open_cells
 
 pytestmark = pytest.mark.compat  # files are written by anndata of one version and read by that of another
 
@@ -107,7 +107,7 @@ def test_a_large_file_stays_on_disk_and_a_sample_is_judged(data, tmp_path, monke
     def refused(path):
         raise AssertionError(f"{path} was read whole")
 
-    monkeypatch.setattr("scpareto.cli._judge_data.read", refused)
+    monkeypatch.setattr("scpareto.cli._judge_data.read_h5ad", refused)
     output = tmp_path / "judged"
     result = run(
         data, "--use-rep", "X_types", "--batch-key", "batch", "--max-cells", 200, "--seed", 1, "--output", output
@@ -132,7 +132,7 @@ def test_names_that_pandas_3_writes_are_read(data, tmp_path):
             group.attrs.update({"encoding-type": "nullable-string-array", "encoding-version": "0.1.0"})
             io.write_elem(group, "values", names)
             io.write_elem(group, "mask", np.zeros(len(names), dtype=bool))
-    with opened(path, most=100) as cells:
+    with open_cells(path, max_cells=100) as cells:
         assert cells.n_obs == 400
         assert cells.obs_names[0] == anndata.read_h5ad(data).obs_names[0]
 
@@ -144,14 +144,14 @@ def test_matrices_of_a_large_file_are_left_in_it(data, tmp_path):
     whole.uns["knn"] = {"connectivities_key": "near"}
     whole.obsm["X_frame"] = pd.DataFrame(whole.obsm["X_types"], index=whole.obs_names, columns=["a", "b", "c"])
     whole.write_h5ad(tmp_path / "large.h5ad")
-    with opened(tmp_path / "large.h5ad", most=100) as adata:
+    with open_cells(tmp_path / "large.h5ad", max_cells=100) as adata:
         held = [adata.X, adata.layers["counts"], adata.obsm["X_types"], adata.obsp["near"]]
         assert not any(isinstance(matrix, np.ndarray) or sparse.issparse(matrix) for matrix in held)
         options = {"batch_key": "batch", "neighbors_key": "knn", "layer": "counts", "n_bootstrap": 10, "max_cells": 200}
         table = sp.tl.judge(adata, ["X_types", "X_frame"], **options)
         assert table.loc["X_types", "structure_kept"] == table.loc["X_frame", "structure_kept"]
         assert table.loc["knn", "graph_mixing"] > 0
-    with opened(tmp_path / "large.h5ad", most=400) as adata:
+    with open_cells(tmp_path / "large.h5ad", max_cells=400) as adata:
         assert sparse.issparse(adata.X)
 
 

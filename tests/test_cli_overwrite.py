@@ -136,8 +136,8 @@ def test_results_of_another_command_and_the_data_are_not_overwritten(data, tmp_p
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
 def test_a_terminal_that_takes_nothing_ends_no_work():
     script = (
-        "from scpareto.cli._run_folder import console, reported_errors\n"
-        "with reported_errors():\n"
+        "from scpareto.cli._run_folder import console, report_errors\n"
+        "with report_errors():\n"
         "    console.print('α' * 9000)\n"
         "    print('more', flush=True)\n"
     )

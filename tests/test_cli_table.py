@@ -10,8 +10,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from scpareto.cli._results import place_to_try, point_roles
-from scpareto.cli._table import alarm_in_short, as_table
+from scpareto.cli._results import name_points, suggest_place
+from scpareto.cli._table import make_table, summarize_alarm
 from scpareto.pareto import Front, WeightPath, preference_at
 
 LEFT, KEPT, ALARM = [40.0, 21.0, 3.0, 2.0], [99.0, 98.0, 97.0, 60.0], [0.0, 0.0, 0.0, 1.0]
@@ -61,7 +61,7 @@ def printed(table):
 
 
 def test_a_line_says_what_is_left_kept_and_lost():
-    text = printed(as_table(judged(), 1))
+    text = printed(make_table(judged(), 1))
     lines = [line for line in text.splitlines() if line.startswith("│")]
     assert "21 (20 to 22)" in lines[1]
     assert "selected" in lines[1]
@@ -77,33 +77,33 @@ def test_what_was_not_judged_is_unknown():
     for point, share in enumerate((0.0, 1.0)):
         row = {"point": point, "preference_generative_loss": 1 - share, "preference_mine": share}
         front.add(row, {"w": torch.tensor([share])})
-    assert alarm_in_short(front, 0) == "unknown"
-    assert printed(as_table(front, 0)).count("unknown") == 6
-    assert place_to_try(front) == "preference=0.5"
+    assert summarize_alarm(front, 0) == "unknown"
+    assert printed(make_table(front, 0)).count("unknown") == 6
+    assert suggest_place(front) == "preference=0.5"
 
 
 @pytest.mark.parametrize("path", [True, False])
 def test_the_place_to_try_is_reached_and_less_corrected(path):
     front = judged(path=path)
-    assert place_to_try(front) == "batch_left=22"  # half way from 40 at point 0 to 3 at the recommended point
+    assert suggest_place(front) == "batch_left=22"  # half way from 40 at point 0 to 3 at the recommended point
     assert front.resolve(batch_left=22).number == 1
 
 
 def test_a_narrow_front_still_has_a_place_to_try():
     front = judged(left=[0.4, 0.3, 0.2, 0.1])
-    assert place_to_try(front) in ("batch_left=0.2", "batch_left=0.3")
+    assert suggest_place(front) in ("batch_left=0.2", "batch_left=0.3")
     front.resolve(batch_left=0.2)
 
 
 def test_a_place_to_try_lies_on_the_curve_by_which_it_is_looked_up():
     front = judged()
     front.tables["curve"]["batch_left"] = [15.04, 10.0, 3.0, 2.0]
-    assert place_to_try(front) == "batch_left=15"
+    assert suggest_place(front) == "batch_left=15"
     front.metadata["on_axis"] = False
-    assert place_to_try(front) == "preference=0.5"
+    assert suggest_place(front) == "preference=0.5"
 
 
 def test_the_pictures_show_each_point_once_with_all_that_it_is():
     front = judged()
-    assert point_roles(front, 2) == {0: ["uncorrected"], 2: ["recommended"], 3: ["strongest"]}
-    assert point_roles(front, 0) == {0: ["uncorrected", "selected"], 2: ["recommended"], 3: ["strongest"]}
+    assert name_points(front, 2) == {0: ["uncorrected"], 2: ["recommended"], 3: ["strongest"]}
+    assert name_points(front, 0) == {0: ["uncorrected", "selected"], 2: ["recommended"], 3: ["strongest"]}

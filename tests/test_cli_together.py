@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from scpareto.cli import app
-from scpareto.cli._together import hardware_of
+from scpareto.cli._processes import get_trainer_arguments
 from scpareto.datasets import simulate_batches
 from scpareto.model import ParetoVI
 
@@ -35,16 +35,16 @@ def refused(data, *arguments):
 
 
 def test_hardware_is_checked_before_the_data_are_read(data, monkeypatch):
-    assert hardware_of("cpu", 1, 1, overwrite=True) == {"accelerator": "cpu"}
+    assert get_trainer_arguments("cpu", 1, 1, overwrite=True) == {"accelerator": "cpu"}
     together = {"accelerator": "cpu", "devices": 2, "num_nodes": 1, "strategy": "ddp"}
-    assert hardware_of("cpu", 2, 1, overwrite=True) == together
+    assert get_trainer_arguments("cpu", 2, 1, overwrite=True) == together
     assert "Invalid value for '--devices'" in refused(data, "--devices", "0")
     assert "accelerator='tpu' is not there" in refused(data, "--accelerator", "tpu", "--devices", "2")
     assert "start the command on every machine, with srun or torchrun, 4 processes on each" in refused(
         data, "--accelerator", "cpu", "--devices", "4", "--num-nodes", "2"
     )
     monkeypatch.setenv("RANK", "0")
-    assert hardware_of("cpu", 4, 2, overwrite=False) == together | {"devices": 4, "num_nodes": 2}
+    assert get_trainer_arguments("cpu", 4, 2, overwrite=False) == together | {"devices": 4, "num_nodes": 2}
     told = refused(data, "--accelerator", "cpu", "--devices", "2", "--overwrite")
     assert "--overwrite: processes that start together cannot agree on the folder" in told
 

@@ -216,11 +216,11 @@ def _thinned(adata: AnnData) -> Any:
 
 
 def _selected(adata: AnnData) -> Any:
-    from scpareto.cli._data import check_data, variable_genes
+    from scpareto.cli._data import check_data, keep_variable_genes
 
     arguments = {"layer": None, "batch_key": "batch", "labels_key": None, "n_top_genes": 15}
     check_data(adata, arguments)
-    variable_genes(adata, arguments)
+    keep_variable_genes(adata, arguments)
     return adata.var["highly_variable"].to_numpy()
 
 

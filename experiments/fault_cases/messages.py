@@ -399,7 +399,7 @@ def _failure(folder: Path) -> None:
     def fail(*args: Any) -> None:
         raise ValueError("the picture cannot be drawn")
 
-    commands.draw = fail
+    commands.draw_results = fail
     result = command("fit", _file(folder), "--batch-key", "batch", *CLI_SHORT, "--output", folder / "out")
     assert result.exit_code == 1, result.exit_code
     assert (folder / "out" / "model" / "model.pt").exists(), "the model is lost"

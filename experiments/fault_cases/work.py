@@ -322,13 +322,13 @@ def _add_disks() -> None:
         path = _file(folder)
         import scpareto.cli._commands as commands
 
-        draw = commands.draw
+        draw = commands.draw_results
 
         def full(*args: Any) -> None:
             draw(*args)
             _full_after(100)
 
-        commands.draw = full
+        commands.draw_results = full
         result = command("fit", path, "--batch-key", "batch", *CLI_SHORT, "--output", folder / "out")
         _enough()
         assert result.exit_code == 1, f"{result.exit_code} {result.exception!r}"
@@ -336,7 +336,7 @@ def _add_disks() -> None:
         assert "Traceback" not in result.output, result.output[-300:]
         assert sp.model.ParetoVI.load(folder / "out" / "model", cells()).front is not None
         assert not (folder / "out" / "adata.h5ad").exists(), "half a file is left behind"
-        commands.draw = draw
+        commands.draw_results = draw
         again = command("fit", path, "--batch-key", "batch", *CLI_SHORT, "--output", folder / "out", "--resume")
         assert again.exit_code == 0, again.output[-300:]
 
@@ -451,14 +451,14 @@ def _add_names() -> None:
         path = _file(folder, adata)
         import scpareto.cli._commands as commands
 
-        read = commands.read
+        read = commands.read_h5ad
 
         def spoilt(path: Path) -> AnnData:
             found = read(path)
             spoil(found)
             return found
 
-        commands.read = spoilt
+        commands.read_h5ad = spoilt
         arguments = ["fit", path, "--batch-key", "batch", *CLI_SHORT, "--output", folder / "out"]
         cli_refused(folder, *words, arguments=arguments)
 

@@ -1,4 +1,4 @@
-"""The commands: learn a front from a file, or from simulated cells, leave everything in one folder, and explore it."""
+"""The commands that learn a front from a file or from simulated cells, audit it and explore it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from scpareto.cli._data import (
     check_file,
     check_options,
     check_writable,
-    names,
-    read,
-    sha256,
-    variable_genes,
+    compute_sha256,
+    keep_variable_genes,
+    read_h5ad,
+    split_names,
 )
-from scpareto.cli._one_line import OneLine
-from scpareto.cli._results import draw, print_control_genes, print_files, print_recommendation
-from scpareto.cli._run_folder import CHECKPOINTS, UsageError, console, reported_errors, run_folder
-from scpareto.cli._table import as_table
-from scpareto.cli._together import hardware_of, others_started
+from scpareto.cli._processes import get_trainer_arguments, start_other_processes
+from scpareto.cli._results import draw_results, print_control_genes, print_files, print_recommendation
+from scpareto.cli._run_folder import CHECKPOINTS, UsageError, console, prepare_folder, report_errors
+from scpareto.cli._short_errors import ShortErrorGroup
+from scpareto.cli._table import make_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer(
-    cls=OneLine,
+    cls=ShortErrorGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for all results.")]
-NPoints = Annotated[int, typer.Option(help="Points of the front, its two ends included.")]
+NPoints = Annotated[int, typer.Option(help="Points of the front, its two extremes included.")]
 METHODS = ("conditional", "epo", "mgda", "pareto_mtl", "scalarization", "tchebycheff")
 OBJECTIVES = (
     "classifier",
@@ -53,7 +53,7 @@ OBJECTIVES = (
     "smile",
     "total_correlation",
 )
-"""Names that the help lists, which is to be there before the registers are imported; a test compares them."""
+"""Names for the help, written here so that the help needs no import of the registers; a test compares them."""
 Method = Annotated[
     str | None, typer.Option(help=f"Solver; the recommended one unless given. One of {', '.join(METHODS)}.")
 ]
@@ -68,21 +68,21 @@ Seed = Annotated[int, typer.Option(help="Seed of the whole run.")]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace an earlier run in the folder once this one is finished.")
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run of the same arguments.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run with the same arguments.")]
 MaxEpochs = Annotated[int | None, typer.Option(help="Longest training of one model in epochs, shared start included.")]
-Pretrain = Annotated[int | None, typer.Option("--max-epochs-pretrain", help="Epochs of it for the shared start.")]
+Pretrain = Annotated[int | None, typer.Option("--max-epochs-pretrain", help="Epochs of the shared start among these.")]
 
 
-def _say_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         print(f"scpareto {version('scpareto')}")
         raise typer.Exit
 
 
 @app.callback()
 def scpareto(
-    shows_version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Learn the whole trade-off curve between batch correction and biology."""
@@ -127,7 +127,7 @@ def fit(
         "labels_key": labels_key,
         "layer": layer,
         "n_top_genes": n_top_genes,
-        "control_genes": list(dict.fromkeys(names(control_genes))),
+        "control_genes": list(dict.fromkeys(split_names(control_genes))),
         "preset": preset,
         "seed": seed,
         "training": {
@@ -139,18 +139,18 @@ def fit(
             "batch_size": batch_size,
         },
     }
-    with reported_errors(output, resumes=True):
-        trainer = hardware_of(accelerator, devices, num_nodes, overwrite=overwrite)
+    with report_errors(output, resumes=True):
+        trainer = get_trainer_arguments(accelerator, devices, num_nodes, overwrite=overwrite)
         check_options(arguments)
         check_file(data)
-        # The data are read and checked before a folder is made or emptied.
-        adata = read(data)
-        check_data(adata, arguments)  # what it warns of is said by the registration, which checks once more
+        # Read and check the data before a folder is made or emptied.
+        adata = read_h5ad(data)
+        check_data(adata, arguments)  # warnings are ignored here, because setup_anndata checks and warns again
         check_writable(adata)
-        counts = variable_genes(adata, arguments)
-        facts = arguments | {"input_sha256": sha256(data)}
-        folder = run_folder(output, facts, data=data, resume=resume, overwrite=overwrite)
-        with folder as place, others_started(devices):
+        counts = keep_variable_genes(adata, arguments)
+        record = arguments | {"input_sha256": compute_sha256(data)}
+        folder = prepare_folder(output, record, data=data, resume=resume, overwrite=overwrite)
+        with folder as place, start_other_processes(devices):
             model = _learn(adata, counts, arguments, place, trainer)
         print_files(output, model, subset=counts.n_vars < adata.n_vars)
 
@@ -182,9 +182,9 @@ def demo(
             "batch_size": 128,
         },
     }
-    with reported_errors(output, resumes=True):
+    with report_errors(output, resumes=True):
         check_options(arguments)
-        with run_folder(output, arguments, resume=resume, overwrite=overwrite) as place:
+        with prepare_folder(output, arguments, resume=resume, overwrite=overwrite) as place:
             model = _demo(arguments, place)
         print_files(output, model, subset=False)
 
@@ -199,24 +199,24 @@ def explore(
         list[str] | None, typer.Option(help="Further columns of obs, repeated or separated by commas.")
     ] = None,
     genes: Annotated[list[str] | None, typer.Option(help="Genes, repeated or separated by commas.")] = None,
-    max_cells: Annotated[int, typer.Option(help="Cells shown at most; batches keep their shares.")] = 50_000,
+    max_cells: Annotated[int, typer.Option(help="Largest number of cells; batches keep their shares.")] = 50_000,
     seed: Seed = 0,
 ) -> None:
     """Write one interactive page in which a slider moves the cells along the front."""
-    with reported_errors():
+    with report_errors():
         from scpareto import pl
 
         if output is not None and output.exists() and output.suffix.lower() not in (".html", ".htm"):
             raise UsageError(f"{output} exists and is no .html page; it is not overwritten. Choose another --output.")
-        adata, model, arguments = finished(results)
-        columns = [arguments["batch_key"], arguments["labels_key"], *names(color)]
+        adata, model, arguments = read_finished_run(results)
+        columns = [arguments["batch_key"], arguments["labels_key"], *split_names(color)]
         with console.status("Embedding the cells at every point"):
             page = pl.explorer(
                 adata,
                 model,
                 results / "front.html" if output is None else output,
                 color=[column for column in columns if column is not None],
-                genes=names(genes),
+                genes=split_names(genes),
                 batch_key=arguments["batch_key"],
                 layer=arguments["layer"],
                 max_cells=max_cells,
@@ -236,18 +236,18 @@ def audit(
     ] = None,
     seed: Seed = 0,
 ) -> None:
-    """Judge every point of a finished run once more, by labels and positive controls, and say which to take."""
-    with reported_errors():
-        _, model, arguments = finished(results)
+    """Judge every point of a finished run again, with labels and control genes, and recommend one."""
+    with report_errors():
+        _, model, arguments = read_finished_run(results)
         labels_key = labels_key or arguments["labels_key"]
-        genes = names(control_genes) or arguments.get("control_genes", [])
+        genes = split_names(control_genes) or arguments.get("control_genes", [])
         table = model.audit(labels_key, control_genes=genes, seed=seed)
         model.save(results / "model", overwrite=True)
         _write_tables(table, results)
-        draw(model, model.adata, [k for k in (arguments["batch_key"], labels_key) if k is not None], results)
+        draw_results(model, model.adata, [k for k in (arguments["batch_key"], labels_key) if k is not None], results)
         front = model.front
         assert front is not None  # it was just audited
-        console.print(as_table(front, model.selected))
+        console.print(make_table(front, model.selected))
         print_control_genes(front)
         console.print(front.explain(), markup=False, highlight=False)
         console.print("front.png and umap.png are drawn anew.", highlight=False)
@@ -259,7 +259,7 @@ def main() -> None:
 
     Examples
     --------
-    What the command says of a file that is not there:
+    The message for a file that does not exist:
 
     >>> from typer.testing import CliRunner
     >>> from scpareto.cli import app
@@ -285,7 +285,7 @@ def _demo(arguments: dict[str, Any], output: Path) -> ParetoVI:
 def _learn(
     adata: AnnData, counts: AnnData, arguments: dict[str, Any], output: Path, trainer: dict[str, Any]
 ) -> ParetoVI:
-    """Train on ``counts``, then write tables, pictures, data and model, in the first of several processes."""
+    """Train on ``counts``, then write tables, plots, data and model; of several processes only the first one writes."""
     from scpareto._constants import latent_key
     from scpareto._runtime import is_first_process
     from scpareto.model import ParetoVI
@@ -313,14 +313,14 @@ def _learn(
     table = front.to_dataframe()
     _write_tables(table, output)
     model.save(output / "model", overwrite=True)
-    draw(model, counts, [k for k in (batch_key, labels_key) if k is not None], output)
+    draw_results(model, counts, [k for k in (batch_key, labels_key) if k is not None], output)
     adata.obsm["X_umap"] = counts.obsm["X_umap"]
     adata.strings_to_categoricals()  # as adata.write_h5ad does
     from anndata import io
 
     with write_hdf5_atomically(output / "adata.h5ad") as file:
         io.write_elem(file, "/", adata)
-    console.print(as_table(front, model.selected))
+    console.print(make_table(front, model.selected))
     print_control_genes(front)
     if front.missing:
         console.print(f"[yellow]Points {front.missing} diverged and are missing; see log.txt.[/]")
@@ -329,17 +329,17 @@ def _learn(
 
 
 def _write_tables(table: pd.DataFrame, output: Path) -> None:
-    """Write the whole table, and what the audit found of each point."""
+    """Write the whole table, and a table of the audit columns."""
     with write_atomically(output / "front.csv") as file:
         table.to_csv(file, index=False)
-    losses = tuple(f"_{part}" for part in ("train", "validation", "test"))
-    found = [c for c in map(str, table) if not c.endswith(losses) and not c.startswith("preference_")]
-    shown = [c for c in found if c not in ("non_dominated", "seed", "n_epochs")]
+    losses = tuple(f"_{split}" for split in ("train", "validation", "test"))
+    audit_columns = [c for c in map(str, table) if not c.endswith(losses) and not c.startswith("preference_")]
+    written_columns = [c for c in audit_columns if c not in ("non_dominated", "seed", "n_epochs")]
     with write_atomically(output / "audit.csv") as file:
-        table[shown].to_csv(file, index=False)
+        table[written_columns].to_csv(file, index=False)
 
 
-def finished(results: Path) -> tuple[AnnData, ParetoVI, dict[str, Any]]:
+def read_finished_run(results: Path) -> tuple[AnnData, ParetoVI, dict[str, Any]]:
     """Read data, model and arguments of a finished run."""
     from scpareto.model import ParetoVI
 
@@ -347,7 +347,7 @@ def finished(results: Path) -> tuple[AnnData, ParetoVI, dict[str, Any]]:
     if missing:
         raise UsageError(f"{results} holds no finished run: {', '.join(missing)} missing.")
     arguments = json.loads((results / "run.json").read_text())["arguments"]
-    adata = read(results / "adata.h5ad")
+    adata = read_h5ad(results / "adata.h5ad")
     n_top = arguments["n_top_genes"]
-    chosen = adata.var["highly_variable"].to_numpy() if n_top and n_top < adata.n_vars else slice(None)
-    return adata, ParetoVI.load(results / "model", adata[:, chosen].copy()), arguments
+    genes = adata.var["highly_variable"].to_numpy() if n_top and n_top < adata.n_vars else slice(None)
+    return adata, ParetoVI.load(results / "model", adata[:, genes].copy()), arguments

@@ -1,4 +1,4 @@
-"""The command that puts other integration methods beside a front."""
+"""The command that compares integration methods with a front."""
 
 from __future__ import annotations
 
@@ -12,13 +12,21 @@ from rich.table import Table
 
 from scpareto._runtime import write_atomically
 from scpareto.cli._commands import Output, Overwrite, Resume, app
-from scpareto.cli._data import check_data, check_file, check_options, names, read, sha256, variable_genes
-from scpareto.cli._run_folder import console, reported_errors, run_folder
+from scpareto.cli._data import (
+    check_data,
+    check_file,
+    check_options,
+    compute_sha256,
+    keep_variable_genes,
+    read_h5ad,
+    split_names,
+)
+from scpareto.cli._run_folder import console, prepare_folder, report_errors
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SHOWN = {
+_COLUMNS = {
     "leakage_mean": "leakage",
     "retention": "retention",
     "scib_batch": "batch",
@@ -26,7 +34,7 @@ _SHOWN = {
     "scib_total": "total",
     "seconds": "seconds",
 }
-_TRAINED = "max_epochs"
+_EPOCHS_OPTION = "max_epochs"
 INTEGRATORS = (
     "combat",
     "desc",
@@ -47,7 +55,7 @@ INTEGRATORS = (
     "seurat_cca",
     "sysvi",
 )
-"""Names that the help lists, which is to be there before the register is imported; a test compares them."""
+"""Names for the help, written here so that the help needs no import of the register; a test compares them."""
 
 
 @app.command()
@@ -65,12 +73,12 @@ def compare(
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Splits and initial weights.")] = 1,
-    sweeps: Annotated[bool, typer.Option("--sweeps", help="Turn the knob of every method that has one.")] = False,
+    sweeps: Annotated[bool, typer.Option("--sweeps", help="Vary the knob of every method that has one.")] = False,
     max_epochs: Annotated[
         int | None,
         typer.Option(help="Longest training, in epochs; the points of a front get half of them, after a shared start."),
     ] = None,
-    n_points: Annotated[int, typer.Option(help="Points of the front, its two ends included.")] = 12,
+    n_points: Annotated[int, typer.Option(help="Points of the front, its two extremes included.")] = 12,
     n_top_genes: Annotated[int, typer.Option(help="Variable genes to select, batch-aware; 0 keeps all genes.")] = 2000,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -81,31 +89,31 @@ def compare(
         "batch_key": batch_key,
         "labels_key": labels_key,
         "layer": layer,
-        "methods": names(methods),
+        "methods": split_names(methods),
         "seeds": seeds,
         "sweeps": sweeps,
         "max_epochs": max_epochs,
         "n_points": n_points,
         "n_top_genes": n_top_genes,
     }
-    with reported_errors(output, resumes=True):
+    with report_errors(output, resumes=True):
         training = {"n_points": n_points, "max_epochs": max_epochs}
         check_options({"n_top_genes": n_top_genes, "preset": None, "seed": None, "training": training})
         check_file(data)
-        everything = read(data)
-        doubts = check_data(everything, arguments)
-        adata = variable_genes(everything, arguments)
-        del everything  # the genes that are left out
-        facts = arguments | {"input_sha256": sha256(data)}
-        with run_folder(output, facts, data=data, resume=resume, overwrite=overwrite) as place:
-            for doubt in doubts:
-                warnings.warn(doubt, UserWarning, stacklevel=1)
+        adata_all_genes = read_h5ad(data)
+        messages = check_data(adata_all_genes, arguments)
+        adata = keep_variable_genes(adata_all_genes, arguments)
+        del adata_all_genes  # frees the memory of the other genes
+        record = arguments | {"input_sha256": compute_sha256(data)}
+        with prepare_folder(output, record, data=data, resume=resume, overwrite=overwrite) as place:
+            for message in messages:
+                warnings.warn(message, UserWarning, stacklevel=1)
             _compare(adata, arguments, place)
         console.print(f"Results are in [bold]{escape(str(output))}/[/]: benchmark.csv, benchmark.png")
 
 
 def _compare(adata: Any, arguments: dict[str, Any], output: Path) -> None:
-    """Run what is missing, then write table and picture."""
+    """Run everything that has not finished yet, then write table and plot."""
     import importlib.util
 
     from scpareto.bench import Benchmark
@@ -113,23 +121,23 @@ def _compare(adata: Any, arguments: dict[str, Any], output: Path) -> None:
     scib = importlib.util.find_spec("scib_metrics") is not None
     if arguments["labels_key"] is not None and not scib:
         console.print("scib-metrics is not installed: its scores are left out (pip install scib-metrics).")
-    chosen = arguments["methods"] or None
+    methods = arguments["methods"] or None
     bench = Benchmark(
         adata,
         batch_key=arguments["batch_key"],
         labels_key=arguments["labels_key"],
         layer=arguments["layer"],
-        methods=chosen,
+        methods=methods,
         seeds=arguments["seeds"],
         sweeps=arguments["sweeps"],
-        options=_options(chosen, arguments),
+        options=_options(methods, arguments),
         scib=scib,
         path=output / "benchmark.csv",
-        check=False,  # the whole data have been
+        check=False,  # check_data has checked all genes before
     )
     bench.run()
     table = bench.to_dataframe()
-    console.print(_as_table(table))
+    console.print(_make_table(table))
     for _, row in table[table["status"] == "failed"].iterrows():
         console.print(f"[red]{row['method']} {escape(row['setting'])} failed:[/] {escape(row['reason'])}")
     if (table["status"] == "finished").sum() == 0:
@@ -137,53 +145,53 @@ def _compare(adata: Any, arguments: dict[str, Any], output: Path) -> None:
     _draw(bench, table, output)
 
 
-def _options(chosen: list[str] | None, arguments: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Options of the methods that train networks, and of the front."""
+def _options(methods: list[str] | None, arguments: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return options of the methods that train networks, and of the front."""
     import inspect
 
     from scpareto.bench import get_method, select_methods
 
     epochs = arguments["max_epochs"]
     options: dict[str, dict[str, Any]] = {}
-    for name in select_methods(chosen, labels=arguments["labels_key"] is not None):
+    for name in select_methods(methods, labels=arguments["labels_key"] is not None):
         method = get_method(name)
         if method.returns == "front":
             options[name] = {"n_points": arguments["n_points"]}
             if epochs is not None:
-                options[name] |= {_TRAINED: epochs + max(1, epochs // 2), "max_epochs_pretrain": epochs}
-        elif epochs is not None and _TRAINED in inspect.signature(method.run).parameters:
-            options[name] = {_TRAINED: epochs}
+                options[name] |= {_EPOCHS_OPTION: epochs + max(1, epochs // 2), "max_epochs_pretrain": epochs}
+        elif epochs is not None and _EPOCHS_OPTION in inspect.signature(method.run).parameters:
+            options[name] = {_EPOCHS_OPTION: epochs}
     return options
 
 
-def _as_table(table: pd.DataFrame) -> Table:
-    """One line per method, setting and point, means over seeds; failed methods say so."""
-    shown = Table(title="Integration methods (test cells; leakage in nats)", padding=(0, 1), pad_edge=False)
-    shown.add_column("method", overflow="fold")
-    columns = {key: heading for key, heading in _SHOWN.items() if key in table and table[key].notna().any()}
+def _make_table(table: pd.DataFrame) -> Table:
+    """Return a table with one row per method, setting and point, averaged over seeds; failed methods are marked."""
+    printed = Table(title="Integration methods (test cells; leakage in nats)", padding=(0, 1), pad_edge=False)
+    printed.add_column("method", overflow="fold")
+    columns = {key: heading for key, heading in _COLUMNS.items() if key in table and table[key].notna().any()}
     for heading in columns.values():
-        shown.add_column(heading, justify="right")
+        printed.add_column(heading, justify="right")
     for (method, setting, point), rows in table.groupby(["method", "setting", "point"], sort=False, dropna=False):
         name = f"{method} {setting}".strip() + ("" if point != point else f", point {point:.0f}")
-        own = rows[rows["status"] == "finished"]
-        if own.empty:
-            shown.add_row(name, "failed", *[""] * (len(columns) - 1), style="red")
+        finished_rows = rows[rows["status"] == "finished"]
+        if finished_rows.empty:
+            printed.add_row(name, "failed", *[""] * (len(columns) - 1), style="red")
             continue
-        values = [float(own[key].mean()) for key in columns]
+        values = [float(finished_rows[key].mean()) for key in columns]
         cells = [
             "" if value != value else f"{value:.1f}" if key == "seconds" else f"{value:.3f}"
             for key, value in zip(columns, values, strict=True)
         ]
-        shown.add_row(name, *cells)
-    return shown
+        printed.add_row(name, *cells)
+    return printed
 
 
 def _draw(bench: Any, table: pd.DataFrame, output: Path) -> None:
-    """Leakage and retention, and beside them the two aggregates of scib-metrics where there are labels."""
+    """Plot leakage and retention, and with labels also the two aggregates of scib-metrics."""
     import matplotlib.pyplot as plt
 
     planes = [("leakage_mean", "retention"), ("scib_batch", "scib_bio")]
-    planes = [p for p in planes if all(c in table and table[c].notna().any() for c in p)]
+    planes = [plane for plane in planes if all(column in table and table[column].notna().any() for column in plane)]
     figure, axes = plt.subplots(1, len(planes), figsize=(5.2 * len(planes), 4.4), squeeze=False, layout="constrained")
     for ax, (x, y) in zip(axes[0], planes, strict=True):
         bench.plot(x=x, y=y, ax=ax)

@@ -1,4 +1,4 @@
-"""The data of a command: read, checked, and reduced to the genes that vary."""
+"""Read and check the data of a command, and select variable genes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def check_data(adata: AnnData, arguments: dict[str, Any]) -> list[str]:
-    """Check counts and columns before a folder is made; return what there is to warn of once it is."""
+    """Check counts and columns before a folder is made; return the warnings to show afterwards."""
     from scpareto._cells import check_anndata, check_genes
 
     labels = [] if arguments["labels_key"] is None else [arguments["labels_key"]]
     check_genes(arguments.get("control_genes", ()), adata.var_names, "--control-genes")
-    with warnings.catch_warnings(record=True) as noted:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         check_anndata(
             adata,
@@ -33,13 +33,13 @@ def check_data(adata: AnnData, arguments: dict[str, Any]) -> list[str]:
             labels_key=None,
             need_batches=True,
         )
-    return [str(warning.message) for warning in noted if warning.category is UserWarning]
+    return [str(warning.message) for warning in caught if warning.category is UserWarning]
 
 
 def check_writable(adata: AnnData) -> None:
-    """Refuse cells that anndata can read but not write, which would be found after the training.
+    """Raise an error for an AnnData that can be read but not written, which would otherwise fail after the training.
 
-    All but the matrices is written to memory.
+    Everything except the matrices is written to memory.
     """
     import anndata
     import h5py
@@ -48,36 +48,36 @@ def check_writable(adata: AnnData) -> None:
     tables = anndata.AnnData(obs=adata.obs, var=adata.var, uns=dict(adata.uns), obsm=dict(adata.obsm))
     with h5py.File("unwritten.h5ad", "w", driver="core", backing_store=False) as file:
         for name in ("obs", "var", "uns", "obsm"):
-            part = getattr(tables, name)
+            element = getattr(tables, name)
             try:
-                io.write_elem(file, name, part if name in ("obs", "var") else dict(part))
+                io.write_elem(file, name, element if name in ("obs", "var") else dict(element))
             except Exception as error:
                 notes = " ".join(getattr(error, "__notes__", []))
-                told = " ".join(f"{error} {notes}".split())
-                raise UsageError(f"anndata cannot write adata.{name}: {told[:300]} Mend or drop it first.") from error
+                text = " ".join(f"{error} {notes}".split())
+                raise UsageError(f"anndata cannot write adata.{name}: {text[:300]} Mend or drop it first.") from error
 
 
-def variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:
-    """Copy of checked data with the batch-aware variable genes, which are also noted in ``adata.var``."""
-    from scpareto.pp import variable_genes as chosen_genes
+def keep_variable_genes(adata: AnnData, arguments: dict[str, Any]) -> AnnData:
+    """Return a copy of checked data with the batch-aware variable genes, and mark these in ``adata.var``."""
+    from scpareto.pp import variable_genes as select_variable_genes
 
     n_top, layer = arguments["n_top_genes"], arguments["layer"]
     always = arguments.get("control_genes", ())
     if not n_top or n_top >= adata.n_vars:
         return adata.copy()
     try:
-        chosen = chosen_genes(adata, n_top, batch_key=arguments["batch_key"], layer=layer, always=always)
+        mask = select_variable_genes(adata, n_top, batch_key=arguments["batch_key"], layer=layer, always=always)
     except ValueError as error:
         raise UsageError(str(error).replace("n_top_genes", "--n-top-genes")) from error
-    adata.var["highly_variable"] = chosen
-    told = f"Selected {chosen.sum():,} of {adata.n_vars:,} genes that vary within batches (--n-top-genes)"
-    forced = f", {', '.join(always)} among them (--control-genes)" if always else ""
-    console.print(f"{told}{forced}.", markup=False, highlight=False)
-    return adata[:, chosen].copy()
+    adata.var["highly_variable"] = mask
+    text = f"Selected {mask.sum():,} of {adata.n_vars:,} genes that vary within batches (--n-top-genes)"
+    suffix = f", {', '.join(always)} among them (--control-genes)" if always else ""
+    console.print(f"{text}{suffix}.", markup=False, highlight=False)
+    return adata[:, mask].copy()
 
 
 def check_options(arguments: dict[str, Any]) -> None:
-    """Check what does not depend on the data, before these are read."""
+    """Check the options that do not depend on the data, before these are read."""
     from scpareto._runtime import check_whole_number
     from scpareto.front import FrontOptions
 
@@ -86,24 +86,24 @@ def check_options(arguments: dict[str, Any]) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Refuse a path that is no file."""
+    """Raise an error if a path is not a file."""
     if path.is_dir():
         raise UsageError(f"{path} is a folder; give an .h5ad file.")
     if not path.is_file():
         raise UsageError(f"{path} does not exist.")
 
 
-def read(path: Path) -> AnnData:
-    """Read a file, or say why it cannot be read."""
+def read_h5ad(path: Path) -> AnnData:
+    """Read a file; raise a UsageError with the reason if it cannot be read."""
     import anndata
 
-    with readable(path):
+    with report_read_errors(path):
         return anndata.read_h5ad(path)
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Say of a file that cannot be read why it cannot."""
+def report_read_errors(path: Path) -> Iterator[None]:
+    """Turn errors of reading a file into a UsageError with the reason."""
     try:
         yield
     except MemoryError:
@@ -111,17 +111,17 @@ def readable(path: Path) -> Iterator[None]:
     except Exception as error:
         reason = str(error.args[0] if error.args else error).strip().split("\n")[0]
         if type(error).__name__ == "IORegistryError":
-            # anndata of one version writes kinds of elements that those before it do not know.
+            # Newer versions of anndata write elements that older ones cannot read.
             reason = f"it was written by a newer anndata than {version('anndata')}; upgrade anndata ({reason})"
         raise UsageError(f"{path} is not a readable {path.suffix} file: {reason}") from error
 
 
-def names(given: list[str] | None) -> list[str]:
-    """Split what is separated by commas in repeated options."""
-    return [name.strip() for entry in given or [] for name in entry.split(",") if name.strip()]
+def split_names(values: list[str] | None) -> list[str]:
+    """Split the values of a repeated option at commas."""
+    return [name.strip() for entry in values or [] for name in entry.split(",") if name.strip()]
 
 
-def sha256(path: Path) -> str:
-    """Hash of a file."""
+def compute_sha256(path: Path) -> str:
+    """Return the hash of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,11 +1,11 @@
-"""Files of cells to judge: small ones are read, of large ones the matrices stay in the file."""
+"""Open files of cells to judge: small ones are read; the matrices of large ones stay in the file."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from scpareto.cli._data import read, readable
+from scpareto.cli._data import read_h5ad, report_read_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,51 +16,51 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened(path: Path, *, most: int) -> Iterator[AnnData | MuData]:
-    """Open a file for as long as it is judged.
+def open_cells(path: Path, *, max_cells: int) -> Iterator[AnnData | MuData]:
+    """Open a file while it is judged.
 
     Parameters
     ----------
     path
         An ``.h5ad`` file, or ``.h5mu`` with several modalities.
-    most
-        Cells up to which an ``.h5ad`` file is read whole. Of a larger one counts, layers, embeddings and graphs stay in
-        the file; of ``.h5mu`` files the matrix ``X`` of each modality does.
+    max_cells
+        ``.h5ad`` files with more cells are not read whole: counts, layers, embeddings and graphs stay in the file. For
+        ``.h5mu`` files the matrix ``X`` of each modality always stays in the file.
     """
     import h5py
 
     if path.suffix == ".h5mu":
         import mudata
 
-        with readable(path):
+        with report_read_errors(path):
             cells = mudata.read_h5mu(path, backed="r")
         yield cells
         return
-    with ExitStack() as kept_open:
+    with ExitStack() as stack:
         large = False
-        with readable(path):
+        with report_read_errors(path):
             if h5py.is_hdf5(path):
-                file = kept_open.enter_context(h5py.File(path, "r"))
-                large = _n_cells(file) > most
-                cells = _in_file(file) if large else None
+                file = stack.enter_context(h5py.File(path, "r"))
+                large = _n_cells(file) > max_cells
+                cells = _open_in_file(file) if large else None
         if not large:
-            kept_open.close()
-            cells = read(path)
+            stack.close()
+            cells = read_h5ad(path)
         yield cells
 
 
 def _n_cells(file: Any) -> int:
-    """Cells of a file; 0 where it is of a kind that only a whole reading understands."""
+    """Return the number of cells of a file; 0 for older formats, which must be read whole."""
     obs = file.get("obs")
     if obs is None or "encoding-type" not in obs.attrs or "encoding-type" not in file.attrs:
         return 0
     names = obs[obs.attrs["_index"]]
-    # Text that may be missing is a group of values and a mask: what pandas 3 makes of names.
+    # With pandas 3 names are nullable text, which is stored as a group of values and a mask.
     return int((names if hasattr(names, "shape") else names["values"]).shape[0])
 
 
-def _in_file(file: Any) -> AnnData:
-    """Cells whose tables are in memory and whose matrices are in the file."""
+def _open_in_file(file: Any) -> AnnData:
+    """Return cells whose tables are in memory and whose matrices are in the file."""
     from anndata import AnnData
     from anndata.io import read_elem
 
@@ -79,10 +79,10 @@ def _in_file(file: Any) -> AnnData:
 
 
 def _matrix(element: Any) -> Any:
-    """Sparse or dense matrix of a file, of which rows are read; anything else is read."""
+    """Return a CSR or dense matrix that stays in the file; anything else is read."""
     from anndata.io import read_elem, sparse_dataset
 
-    kind = element.attrs.get("encoding-type", "")
-    if kind == "csr_matrix":
+    encoding = element.attrs.get("encoding-type", "")
+    if encoding == "csr_matrix":
         return sparse_dataset(element)
-    return element if kind == "array" else read_elem(element)
+    return element if encoding == "array" else read_elem(element)

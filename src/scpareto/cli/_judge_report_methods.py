@@ -1,4 +1,4 @@
-"""What was done, in the words of a methods section, with what to cite."""
+"""Write a paragraph for a methods section, and its references."""
 
 from __future__ import annotations
 
@@ -48,41 +48,43 @@ _REFERENCES = (
 )
 
 
-def methods(record: dict[str, Any]) -> str:
-    """Return the paragraph."""
+def write_methods(record: dict[str, Any]) -> str:
+    """Return the paragraph for a methods section."""
     arguments = record["arguments"]
     reference = arguments["reference"]
-    blind = "uncorrected principal components of log-normalised counts"
-    told = _BASE.format(
+    default_reference = "uncorrected principal components of log-normalised counts"
+    text = _BASE.format(
         n_cells=int(arguments["n_cells"]),
         version=record["version"],
-        reference=blind if reference == "components" else f"the dimensions of the uncorrected embedding {reference}",
+        reference=default_reference
+        if reference == "components"
+        else f"the dimensions of the uncorrected embedding {reference}",
     )
     if "lost" in record:
-        told += _STRUCTURE
+        text += _STRUCTURE
     if "protected" in record:
         design = _CONDITION.get(record["protected"]["design"], "")
-        told += design.format(key=record["protected"]["key"])
+        text += design.format(key=record["protected"]["key"])
     if "control_genes" in record:
-        told += _GENES.format(genes=arguments["control_genes"])
+        text += _GENES.format(genes=arguments["control_genes"])
     if arguments["labels_key"]:
-        told += _LABELS.format(key=arguments["labels_key"])
-    by_sample = record["interval_of"] == "samples"
-    return told + _INTERVALS.format(interval_of="the samples" if by_sample else "the cells that were judged")
+        text += _LABELS.format(key=arguments["labels_key"])
+    over_samples = record["interval_of"] == "samples"
+    return text + _INTERVALS.format(interval_of="the samples" if over_samples else "the cells that were judged")
 
 
-def references(record: dict[str, Any]) -> list[str]:
-    """Return what the paragraph cites, numbered as there, and the package."""
+def list_references(record: dict[str, Any]) -> list[str]:
+    """Return the references of the paragraph, in its numbering, and the package."""
     cited = list(_REFERENCES if record["arguments"]["labels_key"] else _REFERENCES[:4])
     return [*cited, f"scpareto, version {record['version']}."]
 
 
-def versions() -> str:
-    """Return the versions of Python and of the packages that compute."""
-    found = [f"Python {platform.python_version()}"]
+def describe_versions() -> str:
+    """Return the versions of Python and of the packages used."""
+    texts = [f"Python {platform.python_version()}"]
     for name in _PACKAGES:
         try:
-            found.append(f"{name} {version(name)}")
+            texts.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             continue
-    return ", ".join(found)
+    return ", ".join(texts)

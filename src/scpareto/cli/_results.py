@@ -1,4 +1,4 @@
-"""What a finished run draws, and the words that it ends in."""
+"""Draw the plots of a finished run, and print its recommendation and files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from scpareto.pareto import Front
 
 _N_SENTENCES = 3
-"""Sentences of the reasons that are printed; the alarm is in the table already."""
+"""Number of sentences of the explanation to print; the alarm is in the table."""
 
 
-def draw(model: ParetoVI, counts: AnnData, keys: list[str], output: Path) -> None:
-    """Front, and UMAPs of the uncorrected, the recommended and the strongest point."""
+def draw_results(model: ParetoVI, counts: AnnData, keys: list[str], output: Path) -> None:
+    """Draw the front, and UMAPs of the uncorrected, the recommended and the strongest point."""
     import matplotlib.pyplot as plt
 
     from scpareto import pl
@@ -31,10 +31,10 @@ def draw(model: ParetoVI, counts: AnnData, keys: list[str], output: Path) -> Non
     front, selected = model.front, model.selected
     assert front is not None  # a trained model always has a front
     assert selected is not None  # and a selected point
-    roles = point_roles(front, selected)
+    roles = name_points(front, selected)
     points = sorted(roles)
     if len(points) < 3:
-        # The recommended point is an extreme: show the middle of the front beside the two ends.
+        # The recommended point is an extreme: also show the middle of the front.
         points = sorted({*points, front.numbers[len(front) // 2]})
     with console.status("Drawing"):
         figure = pl.front(front, selected=selected).get_figure(root=True)
@@ -46,8 +46,8 @@ def draw(model: ParetoVI, counts: AnnData, keys: list[str], output: Path) -> Non
             with model.at(point):
                 codes[point] = model.get_latent_representation()
         embeddings = pl.embed(codes, seed=model.seed)
-        told = {point: f": {', '.join(roles[point])}" if point in roles else "" for point in points}
-        titles = {point: f"point {point}{role}" for point, role in told.items()}
+        suffixes = {point: f": {', '.join(roles[point])}" if point in roles else "" for point in points}
+        titles = {point: f"point {point}{role}" for point, role in suffixes.items()}
         panels = pl.front_embedding(embeddings, {key: counts.obs[key] for key in keys}, titles=titles)
         with write_atomically(output / "umap.png") as file:
             panels.flat[0].figure.savefig(file, dpi=200, bbox_inches="tight")
@@ -55,48 +55,52 @@ def draw(model: ParetoVI, counts: AnnData, keys: list[str], output: Path) -> Non
     counts.obsm["X_umap"] = embeddings[selected]
 
 
-def point_roles(front: Front, selected: int) -> dict[int, list[str]]:
-    """Points that a reader wants to see, and what each of them is."""
+def name_points(front: Front, selected: int) -> dict[int, list[str]]:
+    """Return the points to draw and their roles, such as ``"recommended"``."""
     roles: dict[int, list[str]] = {}
-    named = [(front.numbers[0], "uncorrected"), (front.numbers[-1], "strongest"), (front.recommended, "recommended")]
+    named_points = [
+        (front.numbers[0], "uncorrected"),
+        (front.numbers[-1], "strongest"),
+        (front.recommended, "recommended"),
+    ]
     if selected != front.recommended:
-        named.append((selected, "selected"))
-    for point, role in named:
+        named_points.append((selected, "selected"))
+    for point, role in named_points:
         roles.setdefault(point, []).append(role)
     return roles
 
 
 def print_recommendation(front: Front) -> None:
-    """Say which point is recommended, and what lies within reach."""
+    """Print which point is recommended, and the attainable range."""
     from scpareto.pareto import advice_on_composition, range_in_words
 
     advice = advice_on_composition(front)
-    reach = range_in_words(front)
-    reason = front.explain().removesuffix(advice).strip().removesuffix(reach).strip()
+    attainable_text = range_in_words(front)
+    reason = front.explain().removesuffix(advice).strip().removesuffix(attainable_text).strip()
     sentences = re.split(r"(?<=\.) (?=[A-Z])", reason)
     console.print(" ".join(sentences[:_N_SENTENCES]), markup=False, highlight=False)
-    if reach:
-        console.print(reach, markup=False, highlight=False)
+    if attainable_text:
+        console.print(attainable_text, markup=False, highlight=False)
     if advice:
         console.print(advice, markup=False, highlight=False)
 
 
 def print_control_genes(front: Front) -> None:
-    """Say of each control gene how much of its pattern is kept, and where it is lost."""
+    """Print how much of the pattern of each control gene is kept, and at which points it is lost."""
     if "control_genes" not in front.tables:
         return
     for gene, rows in front.tables["control_genes"].groupby("gene", sort=False):
         number = rows["embedding"].str.removeprefix("point ").astype(int)
         kept, lost = dict(zip(number, rows["kept"], strict=True)), sorted(number[rows["alarm"].astype(bool)])
-        # The least corrected point is what the others are measured against.
+        # The least corrected point is the reference of the others.
         kept = {front.numbers[0]: 100.0} | kept
-        parts = [f"{_percent(kept[point])} at {_what(front, point)}" for point in _ends(front)]
-        where = f"lost at point{'s' * (len(lost) > 1)} {', '.join(map(str, lost))}" if lost else "lost at no point"
-        told = f"Control gene {gene}: pattern kept {', '.join(parts)}; {where}."
-        console.print(told, markup=False, highlight=False, style="yellow" if front.recommended in lost else None)
+        kept_at = [f"{_percent(kept[point])} at {_describe_point(front, point)}" for point in _points_to_report(front)]
+        lost_text = f"lost at point{'s' * (len(lost) > 1)} {', '.join(map(str, lost))}" if lost else "lost at no point"
+        text = f"Control gene {gene}: pattern kept {', '.join(kept_at)}; {lost_text}."
+        console.print(text, markup=False, highlight=False, style="yellow" if front.recommended in lost else None)
 
 
-def _ends(front: Front) -> list[int]:
+def _points_to_report(front: Front) -> list[int]:
     return list(dict.fromkeys([front.recommended, front.numbers[-1]]))
 
 
@@ -104,23 +108,23 @@ def _percent(value: float) -> str:
     return f"{value:.0f} %" if value == value else "unknown"
 
 
-def _what(front: Front, number: int) -> str:
+def _describe_point(front: Front, number: int) -> str:
     return f"the recommended point {number}" if number == front.recommended else f"point {number}"
 
 
 def print_files(output: Path, model: ParetoVI, *, subset: bool) -> None:
-    """Name the files, and print the lines that take another place."""
+    """Print the names of the files, and the Python lines that select another place."""
     front = model.front
     assert front is not None  # it was just learnt
     files = "front.png, umap.png, front.csv, audit.csv, adata.h5ad, model/"
     console.print(f"Results are in [bold]{escape(str(output))}/[/]: {files}")
-    read = 'adata[:, adata.var["highly_variable"]].copy()' if subset else "adata"
+    load_expression = 'adata[:, adata.var["highly_variable"]].copy()' if subset else "adata"
     data, saved = (repr(str(output / name)) for name in ("adata.h5ad", "model"))
-    # Lines of code: nothing in them is markup, and none may be wrapped.
+    # Lines of code, printed without markup and without wrapping.
     console.print(
         f"Point {model.selected} is selected. To take another place:\n"
         f"  import scanpy as sc, scpareto as sp; adata = sc.read_h5ad({data})\n"
-        f"  model = sp.model.ParetoVI.load({saved}, {read}); model.select({place_to_try(front)}); "
+        f"  model = sp.model.ParetoVI.load({saved}, {load_expression}); model.select({suggest_place(front)}); "
         'adata.obsm["X_paretovi"] = model.get_latent_representation()',
         highlight=False,
         markup=False,
@@ -128,24 +132,24 @@ def print_files(output: Path, model: ParetoVI, *, subset: bool) -> None:
     )
 
 
-def place_to_try(front: Front) -> str:
-    """Return an argument of ``select`` that names a place between the uncorrected and the recommended point."""
+def suggest_place(front: Front) -> str:
+    """Return an argument of ``select`` for a place between the uncorrected and the recommended point."""
     from scpareto.pareto import attainable_range
 
-    ends = attainable_range(front)
-    if ends is None or _reached(front, ends[1]) is None:
+    attainable = attainable_range(front)
+    if attainable is None or _nearest_attainable(front, attainable[1]) is None:
         return "preference=0.5"
-    most, least = ends
+    largest, smallest = attainable
     recommended = front.to_dataframe().set_index("point")["batch_left"][front.recommended]
-    middle = (most + (recommended if least < recommended < most else least)) / 2
-    value = round(middle) if least <= round(middle) <= most else round(middle, 1)
-    return f"batch_left={_reached(front, value):g}"
+    middle = (largest + (recommended if smallest < recommended < largest else smallest)) / 2
+    value = round(middle) if smallest <= round(middle) <= largest else round(middle, 1)
+    return f"batch_left={_nearest_attainable(front, value):g}"
 
 
-def _reached(front: Front, value: float) -> float | None:
-    """Return the nearest value that the front reaches; None where it is not on the axis of what is left."""
+def _nearest_attainable(front: Front, value: float) -> float | None:
+    """Return the nearest attainable value of ``batch_left``; None if the front has no such axis."""
     if "curve" in front.tables and "batch_left_fit" in (curve := front.curve()):
-        # Places along a path are looked up on the curve, which was judged apart from the points.
+        # Places along a path are looked up on the curve, which was judged separately from the points.
         low, high = curve["batch_left_fit"].min(), curve["batch_left_fit"].max()
         value = value if low <= value <= high else round(min(max(value, low), high), 1)
     try:

@@ -1,4 +1,4 @@
-"""The command that says which findings hold at every strength of correction."""
+"""The command that tests which findings hold at every strength of correction."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import typer
 from rich.table import Table
 
 from scpareto._runtime import write_atomically, write_hdf5_atomically
-from scpareto.cli._commands import Seed, app, finished
-from scpareto.cli._data import names
-from scpareto.cli._run_folder import console, reported_errors
+from scpareto.cli._commands import Seed, app, read_finished_run
+from scpareto.cli._data import split_names
+from scpareto.cli._run_folder import console, report_errors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,52 +45,52 @@ def survives(
     seed: Seed = 0,
 ) -> None:
     """Say which clusters, markers and shifts hold at every strength of correction of a finished run."""
-    with reported_errors():
+    with report_errors():
         from anndata import io
 
         import scpareto as sp
 
-        adata, model, arguments = finished(results)
+        adata, model, arguments = read_finished_run(results)
         sp.tl.survives(
             model,
             adata,
             groupby=groupby,
-            contrast=None if contrast is None else names([contrast]),
+            contrast=None if contrast is None else split_names([contrast]),
             sample_key=sample_key,
             block_key=block_key,
             batch_key=arguments["batch_key"],
             layer=arguments["layer"],
-            kinds=names(kinds) or None,
+            kinds=split_names(kinds) or None,
             resolution=resolution,
             test=test,
             fdr=fdr,
             seed=seed,
         )
         record = adata.uns["scpareto"]["survives"]
-        for name, file in _TABLES.items():
-            with write_atomically(results / file) as unfinished:
-                record[name].to_csv(unfinished, index=False)
-        with write_atomically(results / "survives.txt") as unfinished:
-            unfinished.write_text(f"{record['sentence']}\n\n{record['methods']}\n", encoding="utf-8")
-        # `explore` shows what is noted here.
+        for name, file_name in _TABLES.items():
+            with write_atomically(results / file_name) as file:
+                record[name].to_csv(file, index=False)
+        with write_atomically(results / "survives.txt") as file:
+            file.write_text(f"{record['sentence']}\n\n{record['methods']}\n", encoding="utf-8")
+        # `explore` reads the record from this file.
         with write_hdf5_atomically(results / "adata.h5ad") as file:
             io.write_elem(file, "/", adata)
         written = [*_TABLES.values(), "survives.txt"]
         if len(record["findings"]):
             sp.pl.survives(adata, save=results / "survives.png")
             written.append("survives.png")
-        console.print(_as_table(record["findings"], record["clusters"]))
+        console.print(_make_table(record["findings"], record["clusters"]))
         console.print(record["sentence"], markup=False, highlight=False)
         console.print(f"{', '.join(written)} are in {results}.", markup=False, highlight=False, soft_wrap=True)
 
 
-def _as_table(findings: pd.DataFrame, clusters: pd.DataFrame) -> Table:
-    """One line for each kind: how many findings hold."""
-    shown = Table(title="Findings along the front", padding=(0, 1), pad_edge=False)
-    shown.add_column("kind")
+def _make_table(findings: pd.DataFrame, clusters: pd.DataFrame) -> Table:
+    """Return a table with one row per kind of finding: the number of each call."""
+    printed = Table(title="Findings along the front", padding=(0, 1), pad_edge=False)
+    printed.add_column("kind")
     for heading in _HEADINGS:
-        shown.add_column(heading, justify="right")
-    for kind, own in [("clusters", clusters), *findings.groupby("kind", sort=False)]:
-        counts = own["call"].value_counts()
-        shown.add_row(str(kind), *(str(counts.get(heading, 0)) for heading in _HEADINGS))
-    return shown
+        printed.add_column(heading, justify="right")
+    for kind, rows in [("clusters", clusters), *findings.groupby("kind", sort=False)]:
+        counts = rows["call"].value_counts()
+        printed.add_row(str(kind), *(str(counts.get(heading, 0)) for heading in _HEADINGS))
+    return printed

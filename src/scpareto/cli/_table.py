@@ -1,4 +1,4 @@
-"""The points of a front in the terminal: what is left, what is kept, and what is lost."""
+"""Table of the points of a front for the terminal: batch left, structure kept and losses."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from scpareto.pareto import Front
 
 SCIB = ("scib_bio", "scib_batch", "scib_total")
-"""Scores that labels add to a table."""
+"""Columns that need labels."""
 _N_GENES = 3
 
 
-def as_table(front: Front, selected: int | None) -> Table:
-    """Return one line for each point; losses and information in nats are in ``front.csv``.
+def make_table(front: Front, selected: int | None) -> Table:
+    """Return a table with one row per point; losses and information in nats are in ``front.csv``.
 
     Parameters
     ----------
@@ -30,36 +30,36 @@ def as_table(front: Front, selected: int | None) -> Table:
         Number of the selected point.
     """
     record = front.metadata.get("judged", {})
-    left = str(record.get("column", BATCH_LEFT))
+    left_column = str(record.get("column", BATCH_LEFT))
     cells = "held-out cells" if record.get("held_out", True) else "all cells, those that trained the model included"
     caption = "* not dominated; alarm: genes of lost differences between cells"
-    shown = Table(title=f"Pareto front ({cells}, 95 % intervals)", caption=caption, padding=(0, 1), pad_edge=False)
-    for heading in ("point", f"{left.replace('_', ' ')} (%)", "structure kept (%)"):
-        shown.add_column(heading, justify="right")
-    shown.add_column("alarm", overflow="fold")
+    printed = Table(title=f"Pareto front ({cells}, 95 % intervals)", caption=caption, padding=(0, 1), pad_edge=False)
+    for heading in ("point", f"{left_column.replace('_', ' ')} (%)", "structure kept (%)"):
+        printed.add_column(heading, justify="right")
+    printed.add_column("alarm", overflow="fold")
     table = front.to_dataframe()
     scores = [name for name in SCIB if name in table and table[name].notna().any()]
     for name in scores:
-        shown.add_column(name.replace("_", " "), justify="right")
-    shown.add_column("", overflow="fold")
+        printed.add_column(name.replace("_", " "), justify="right")
+    printed.add_column("", overflow="fold")
     recommended = front.recommended
     for _, row in table.iterrows():
         number = int(row["point"])
         marks = {"recommended": number == recommended, "selected": number == selected}
-        shown.add_row(
+        printed.add_row(
             ("*" if row["non_dominated"] else "") + f" {number}",
-            _with_interval(row, left),
-            _with_interval(row, STRUCTURE_KEPT),
-            escape(alarm_in_short(front, number)),
-            *(score(row[name]) for name in scores),
-            ", ".join(name for name, is_so in marks.items() if is_so),
+            _format_with_interval(row, left_column),
+            _format_with_interval(row, STRUCTURE_KEPT),
+            escape(summarize_alarm(front, number)),
+            *(format_score(row[name]) for name in scores),
+            ", ".join(name for name, applies in marks.items() if applies),
             style="bold" if number == selected else None,
         )
-    return shown
+    return printed
 
 
-def alarm_in_short(front: Front, number: int) -> str:
-    """Return up to three genes of what a point has lost, ``"-"`` where the alarm does not ring.
+def summarize_alarm(front: Front, number: int) -> str:
+    """Return up to three marker genes of the lost differences of a point, ``"-"`` if the alarm is silent.
 
     Parameters
     ----------
@@ -75,13 +75,13 @@ def alarm_in_short(front: Front, number: int) -> str:
     if value < ALARM_FROM:
         return "-"
     lost = front.lost(number) if "lost" in front.tables else table.iloc[:0]
-    sides = [row[side] for _, row in lost.iterrows() for side in ("markers_first", "markers_second")]
-    genes = list(dict.fromkeys(gene for side in sides if side for gene in side.split(", ")))
+    marker_lists = [row[side] for _, row in lost.iterrows() for side in ("markers_first", "markers_second")]
+    genes = list(dict.fromkeys(gene for side in marker_lists if side for gene in side.split(", ")))
     return ", ".join(genes[:_N_GENES]) if genes else "rings"
 
 
-def score(value: float) -> str:
-    """Return a score between 0 and 1 as text, empty where there is none.
+def format_score(value: float) -> str:
+    """Return a score between 0 and 1 as text, empty for NaN.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def score(value: float) -> str:
     return f"{value:.3f}" if value == value else ""
 
 
-def _with_interval(row: pd.Series, column: str) -> str:
+def _format_with_interval(row: pd.Series, column: str) -> str:
     if column not in row or row[column] != row[column]:
         return "unknown"
     low, high = (row.get(f"{column}_{end}", float("nan")) for end in ("low", "high"))

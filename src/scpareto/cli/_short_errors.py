@@ -1,4 +1,4 @@
-"""Wrong options in one line, as everything else that is refused."""
+"""Report wrong options in one line, like all other errors."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typer.core import TyperGroup
 
 from scpareto.cli._run_folder import console
 
-# typer brings its own click, or takes the one that is installed.
+# typer uses its own copy of click, or the installed one.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
-class OneLine(TyperGroup):
+class ShortErrorGroup(TyperGroup):
     """Commands whose usage errors are one line instead of a box."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
-        """Run a command; say of an option that is missing, unknown or of the wrong type what it should be."""
+        """Run a command; report an option that is missing, unknown or of the wrong type in one line."""
         try:
             code = super().main(*args, standalone_mode=False, **kwargs)  # type: ignore[misc]
         except _UsageError as error:
@@ -28,10 +28,10 @@ class OneLine(TyperGroup):
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()
             else:
-                told = " ".join(error.format_message().split())
+                text = " ".join(error.format_message().split())
                 path = error.ctx.command_path if error.ctx is not None else "scpareto"
-                told = f"[bold red]Error:[/] {escape(told)} See {path} --help."
-                console.print(told, highlight=False, soft_wrap=True)
+                text = f"[bold red]Error:[/] {escape(text)} See {path} --help."
+                console.print(text, highlight=False, soft_wrap=True)
             sys.exit(error.exit_code)
         except typer.Abort:
             sys.exit(1)
