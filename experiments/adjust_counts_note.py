@@ -46,21 +46,21 @@ def main() -> None:
 
 def estimate(adata: AnnData, method: str, seed: int) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
     """Log effects and log means of raw counts, genes by batches, and what is known of the way there."""
-    from scpareto.pp._donors import donor_weights
-    from scpareto.pp._features import matching_features, unit_length
+    from scpareto.pp._donors import find_donors
+    from scpareto.pp._features import compute_features, scale_to_unit_length
     from scpareto.pp._multiplicative_model import VARIANTS
-    from scpareto.pp._pseudobulk import pseudobulk
+    from scpareto.pp._pseudobulk import compute_pseudobulk
     from scpareto.pp._strata import assign_strata
 
     batch = adata.obs["batch"].cat.codes.to_numpy().astype(np.int64)
     projected = adata.X @ np.random.default_rng(seed).standard_normal((adata.n_vars, 5))
-    scores = matching_features(
+    scores = compute_features(
         adata.X, batch, features="rp_resid", n_components=5, n_top_genes=adata.n_vars, control=None, seed=seed
     )
-    unit = unit_length(scores)
+    unit = scale_to_unit_length(scores)
     stratum = assign_strata(scores, unit, strata="sign_hash", n_strata=None, seed=seed)
-    donors = donor_weights(unit, batch, n_neighbors=3, n_mutual=None, weights="softmax", approximate=None, seed=seed)
-    sums, _ = pseudobulk(adata.X, np.ones(adata.n_obs), batch, stratum, donors)
+    donors = find_donors(unit, batch, n_neighbors=3, n_mutual=None, weights="softmax", approximate=None, seed=seed)
+    sums, _ = compute_pseudobulk(adata.X, np.ones(adata.n_obs), batch, stratum, donors)
     log_means = np.log(sums.by_batch / np.bincount(batch))
     known = {
         "projection_batch_before": with_batch(projected, batch),

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scpareto.pp._donors import donor_weights
-from scpareto.pp._weights import WEIGHTS, entropy_weights, softmax_weights
+from scpareto.pp._donors import find_donors
+from scpareto.pp._weights import WEIGHTS, compute_entropy_weights, compute_softmax_weights
 
 
 def find(points, batch, **options):
     defaults = {"n_neighbors": 2, "n_mutual": None, "weights": "softmax", "approximate": None, "seed": 0}
-    pairs = donor_weights(np.asarray(points, float), np.asarray(batch), **{**defaults, **options})
+    pairs = find_donors(np.asarray(points, float), np.asarray(batch), **{**defaults, **options})
     return {(query, donor): weights.toarray() for query, donor, weights in pairs}
 
 
@@ -55,14 +55,14 @@ def test_approximate_neighbours_agree_with_exact_ones():
 
 
 def test_softmax_of_squared_distances():
-    found = softmax_weights(np.array([[1.0, 2.0, np.inf], [np.inf, np.inf, np.inf]]))
+    found = compute_softmax_weights(np.array([[1.0, 2.0, np.inf], [np.inf, np.inf, np.inf]]))
     np.testing.assert_allclose(found[0], np.array([1, np.exp(-3), 0]) / (1 + np.exp(-3)))
     np.testing.assert_array_equal(found[1], 0)
 
 
 def test_entropy_weights_have_the_sum_of_umap():
     distance = np.array([[0.5, 0.8, 1.0, 3.0, 9.0], [1.0, 1.5, 1.6, np.inf, np.inf]])
-    found = entropy_weights(distance)
+    found = compute_entropy_weights(distance)
     # Relative to the nearest, weights sum to log2 of the number of donors.
     np.testing.assert_allclose((found / found[:, :1]).sum(axis=1), np.log2([5, 3]), rtol=1e-6)
     assert (np.diff(found, axis=1) <= 0).all()
@@ -70,12 +70,12 @@ def test_entropy_weights_have_the_sum_of_umap():
 
 @pytest.mark.parametrize("distance", [[[1.0, 2.0]], [[1.0, np.inf]]])
 def test_entropy_weights_of_few_donors_take_the_nearest(distance):
-    np.testing.assert_allclose(entropy_weights(np.array(distance)), [[1, 0]], atol=1e-12)
+    np.testing.assert_allclose(compute_entropy_weights(np.array(distance)), [[1, 0]], atol=1e-12)
 
 
 def test_donors_at_no_distance_share_equally():
-    np.testing.assert_allclose(entropy_weights(np.zeros((1, 4))), 0.25)
-    np.testing.assert_allclose(softmax_weights(np.zeros((1, 4))), 0.25)
+    np.testing.assert_allclose(compute_entropy_weights(np.zeros((1, 4))), 0.25)
+    np.testing.assert_allclose(compute_softmax_weights(np.zeros((1, 4))), 0.25)
 
 
 def test_a_caliper_leaves_cells_without_a_counterpart_without_donors():

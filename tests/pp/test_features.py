@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from scpareto.datasets import simulate_multiplicative
-from scpareto.pp._features import FEATURES, centred_representation, matching_features, unit_length
+from scpareto.pp._features import FEATURES, compute_features, rotate_to_principal_axes, scale_to_unit_length
 from scpareto.pp._strata import STRATA, assign_strata
 
 
@@ -17,7 +17,7 @@ def cells():
 
 def features(counts, batch, name="pca_centered", **options):
     defaults = {"n_components": None, "n_top_genes": 2000, "control": None, "seed": 0}
-    return matching_features(counts, batch, features=name, **{**defaults, **options})
+    return compute_features(counts, batch, features=name, **{**defaults, **options})
 
 
 def batch_correlation(scores: np.ndarray, batch: np.ndarray) -> float:
@@ -103,18 +103,18 @@ def test_components_of_control_genes_are_regressed_out(cells):
 
 def test_given_coordinates_keep_their_distances():
     values = np.random.default_rng(0).normal(size=(50, 4)) * [1, 5, 2, 3]
-    found = centred_representation(values)
+    found = rotate_to_principal_axes(values)
     np.testing.assert_allclose(
         np.linalg.norm(found[:10, None] - found, axis=2), np.linalg.norm(values[:10, None] - values, axis=2)
     )
     assert (np.diff(found.std(axis=0)) < 0).all()
-    np.testing.assert_allclose(np.linalg.norm(unit_length(found), axis=1), 1)
-    np.testing.assert_array_equal(unit_length(np.zeros((1, 3))), 0)
+    np.testing.assert_allclose(np.linalg.norm(scale_to_unit_length(found), axis=1), 1)
+    np.testing.assert_array_equal(scale_to_unit_length(np.zeros((1, 3))), 0)
 
 
 def test_signs_of_the_first_coordinates_make_the_strata():
     scores = np.random.default_rng(0).normal(size=(500, 9))
-    found = assign_strata(scores, unit_length(scores), strata="sign_hash", n_strata=8, seed=0)
+    found = assign_strata(scores, scale_to_unit_length(scores), strata="sign_hash", n_strata=8, seed=0)
     assert len(np.unique(found)) == 8
     for stratum in range(8):
         assert len(np.unique(scores[found == stratum, :3] > 0, axis=0)) == 1
@@ -123,6 +123,6 @@ def test_signs_of_the_first_coordinates_make_the_strata():
 @pytest.mark.parametrize("strata", STRATA)
 def test_strata_are_numbered_without_gaps(strata):
     scores = np.random.default_rng(0).normal(size=(100, 2))
-    found = assign_strata(scores, unit_length(scores), strata=strata, n_strata=None, seed=0)
+    found = assign_strata(scores, scale_to_unit_length(scores), strata=strata, n_strata=None, seed=0)
     assert np.unique(found).tolist() == list(range(len(np.unique(found))))
     assert len(np.unique(found)) == {"sign_hash": 4, "kmeans": 3}[strata]

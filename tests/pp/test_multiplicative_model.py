@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scpareto.pp._multiplicative_model import VARIANTS, centred
+from scpareto.pp._multiplicative_model import VARIANTS, center_effects
 from scpareto.pp._pseudobulk import Pseudobulk
 
 
@@ -125,7 +125,7 @@ def test_free_counterfactuals_say_nothing_at_convergence():
     sums = random_sums(np.random.default_rng(0))
     share = np.full(3, 1 / 3)
     free, two_way = (
-        centred(fit(sums, name, prior=0.0, max_iter=5000).log_effect, sums.by_batch, share)
+        center_effects(fit(sums, name, prior=0.0, max_iter=5000).log_effect, sums.by_batch, share)
         for name in ("note_code", "two_way")
     )
     np.testing.assert_allclose(free, two_way, atol=1e-6)
@@ -179,7 +179,7 @@ def test_effects_are_bounded():
 
 def test_centring_is_weighted_and_leaves_absent_genes_out():
     log_effect, share = np.array([[1.0, 3.0, 9.0], [1.0, 3.0, 9.0]]), np.array([0.5, 0.25, 0.25])
-    found = centred(log_effect, np.array([[5.0, 5.0, 5.0], [5.0, 5.0, 0.0]]), share)
+    found = center_effects(log_effect, np.array([[5.0, 5.0, 5.0], [5.0, 5.0, 0.0]]), share)
     np.testing.assert_allclose(found[0] @ share, 0, atol=1e-15)
     np.testing.assert_allclose(np.diff(found[0]), [2, 6])
     np.testing.assert_allclose(found[1], [-2 / 3, 4 / 3, 0])

@@ -1,4 +1,4 @@
-"""Simulators whose truth is known."""
+"""Simulators with known ground truth."""
 
 from scpareto.datasets._simulate_batches import simulate_batches
 from scpareto.datasets._simulate_branches import simulate_branches

@@ -1,4 +1,4 @@
-"""Drawing negative-binomial counts as a sparse matrix."""
+"""Draw negative-binomial counts as a sparse matrix."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Cells drawn at a time: the dense intermediate stays small, however many cells are asked for.
-# The random stream depends on it, so changing it changes every simulated data set.
+# Number of cells drawn at once, which keeps the dense intermediate array small.
+# The random stream depends on this number: changing it changes every simulated data set.
 _CELLS_PER_BLOCK = 1024
 
 
-def negative_binomial_counts(
+def draw_negative_binomial(
     log_profile: Callable[[slice], NDArray[np.float64]],
     library_size: NDArray[np.float64],
     dispersion: NDArray[np.float64],
@@ -40,7 +40,7 @@ def negative_binomial_counts(
     -------
     scipy.sparse.csr_matrix
         Integer counts as float32, shape ``(n_cells, n_genes)``. A cell that would be empty gets one count in its most
-        expressed gene, because models and normalisation cannot take cells without counts.
+        expressed gene, because models and normalisation need cells with counts.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Drawing what makes types and batches differ: proportions and log fold changes."""
+"""Draw the differences between types and batches: proportions and log fold changes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def draw_composition(
         shares = drawn if composition == "unequal" else np.full((n_batches, n_types), 1 / n_types)
         for u in range(unique_types):
             column = n_types - 1 - u
-            home = u % n_batches
-            shares[np.arange(n_batches) != home, column] = 0.0
-            # A unique type is there to be lost or kept; a rare draw would leave nothing to see.
-            shares[home, column] = max(shares[home, column], 1 / n_types)
+            own_batch = u % n_batches
+            shares[np.arange(n_batches) != own_batch, column] = 0.0
+            # A unique type needs enough cells to test whether it is kept, so its share is not smaller than 1 / n_types.
+            shares[own_batch, column] = max(shares[own_batch, column], 1 / n_types)
     else:
         if unique_types:
             raise ValueError("`unique_types` goes with a drawn composition; put the zeros into the given matrix.")
@@ -46,8 +46,8 @@ def draw_type_effects(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
     """Draw effects ``(n_types, n_genes)``, state loadings ``(n_lineages, n_genes)`` and the group each gene marks.
 
-    A fifth of the genes marks lineages and a fifth types, each gene one group at most. Their number is capped, since
-    a type with hundreds of markers is separated beyond any doubt, which real ones are not.
+    A fifth of the genes marks lineages and a fifth types, each gene at most one group. Their number is limited, because
+    types with hundreds of markers would be separated more clearly than real ones.
     """
     n_lineages = int(lineage_of.max()) + 1
     order = rng.permutation(n_genes)
@@ -83,6 +83,6 @@ def draw_batch_effects(
     sd = 0.5 * strength * affected
     shared = np.sqrt(1 - type_specific) * sd * rng.standard_normal((n_batches, n_genes))
     # Half of the types of each batch (rounded up); the factor 2 keeps the mean variance over types.
-    hit = rng.permuted(np.tile(np.arange(n_types) % 2 == 0, (n_batches, 1)), axis=1)
-    own = np.sqrt(2 * type_specific) * sd * rng.standard_normal((n_batches, n_types, n_genes))
-    return shared, shared[:, None] + hit[:, :, None] * own, affected
+    is_affected = rng.permuted(np.tile(np.arange(n_types) % 2 == 0, (n_batches, 1)), axis=1)
+    type_specific_effects = np.sqrt(2 * type_specific) * sd * rng.standard_normal((n_batches, n_types, n_genes))
+    return shared, shared[:, None] + is_affected[:, :, None] * type_specific_effects, affected

@@ -1,4 +1,4 @@
-"""Gamma-Poisson counts around given means, cell by cell, as a sparse matrix."""
+"""Draw gamma-Poisson counts with given means as a sparse matrix."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# The random stream depends on it: changing it changes every simulated data set.
+# The random stream depends on this number: changing it changes every simulated data set.
 _CELLS_PER_BLOCK = 1024
 
 
-def gamma_poisson_counts(
+def draw_gamma_poisson(
     moments: Callable[[slice], tuple[NDArray[np.float64], NDArray[np.float64]]],
     n_cells: int,
     rng: np.random.Generator,
@@ -42,9 +42,9 @@ def gamma_poisson_counts(
     blocks = []
     for start in range(0, n_cells, _CELLS_PER_BLOCK):
         mean, excess = moments(slice(start, min(start + _CELLS_PER_BLOCK, n_cells)))
-        safe = np.where(excess > 0, excess, 1.0)
-        scale = np.where(mean > 0, safe / np.where(mean > 0, mean, 1.0), 1.0)
-        rate = np.where(excess > 0, scale * rng.standard_gamma(mean**2 / safe), mean)
+        positive_excess = np.where(excess > 0, excess, 1.0)
+        scale = np.where(mean > 0, positive_excess / np.where(mean > 0, mean, 1.0), 1.0)
+        rate = np.where(excess > 0, scale * rng.standard_gamma(mean**2 / positive_excess), mean)
         counts = rng.poisson(rate)
         empty = np.flatnonzero(counts.sum(axis=1) == 0)
         counts[empty, mean[empty].argmax(axis=1)] = 1

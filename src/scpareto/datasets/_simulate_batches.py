@@ -1,4 +1,4 @@
-"""Batches of related cell types, with the true batch effect on record."""
+"""Simulate batches of related cell types with known batch effects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from scpareto.datasets._counts import negative_binomial_counts
+from scpareto.datasets._counts import draw_negative_binomial
 from scpareto.datasets._effects import draw_batch_effects, draw_composition, draw_type_effects
 
 if TYPE_CHECKING:
@@ -35,14 +35,14 @@ def simulate_batches(
 ) -> AnnData:
     r"""Simulate counts of several batches that share related cell types.
 
-    Types come in lineages (two types each) and are told apart by lineage markers and weaker type markers; inside a
-    lineage a continuous state adds variation that no label explains. A batch multiplies a share of the genes, partly
-    in some types only, and has its own depth and its own type proportions.
+    Types belong to lineages (two types each) and differ by lineage markers and weaker type markers; within a lineage a
+    continuous state adds variation that labels do not explain. A batch multiplies the expression of a share of the
+    genes, partly in some types only, and has its own depth and type proportions.
 
     Parameters
     ----------
     n_cells
-        Cells in all; batches are of equal size, up to one cell.
+        Total number of cells; the sizes of batches differ by one cell at most.
     n_genes
         Genes.
     n_batches
@@ -59,7 +59,7 @@ def simulate_batches(
     composition
         Type proportions: ``"unequal"`` draws them for each batch from a Dirichlet distribution, ``"equal"`` gives all
         types the same share, and a matrix of shape ``(n_batches, n_types)`` sets them (rows are rescaled to sum to 1;
-        zeros say what is missing where).
+        types with a zero are missing in that batch).
     concentration
         Dirichlet parameter of ``composition="unequal"``; larger is more even.
     affected_genes
@@ -67,15 +67,15 @@ def simulate_batches(
     type_specific
         Share of the variance of the batch effect, in [0, 1], that acts only in half of the types, drawn per batch.
     state_shift
-        Standard deviations by which the mean of the continuous state rises from one batch to the next. Removing what
-        tells batches apart then takes the state with it.
+        Standard deviations by which the mean of the continuous state rises from one batch to the next. Removing all
+        differences between batches then also removes part of the state.
     counts_per_gene
         Median depth of a cell divided by ``n_genes``. The default gives 80 to 90 % zeros.
     equal_depth
         Give all batches the same distribution of depth. ``batch_strength=0, composition="equal", equal_depth=True``
         makes batches exchangeable: the null case for tests.
     seed
-        Seed. Equal arguments, equal bits.
+        Seed. Equal arguments give equal data.
 
     Returns
     -------
@@ -157,7 +157,7 @@ def simulate_batches(
 
     shares = draw_composition(composition, n_batches, n_types, unique_types, concentration, rng)
     batch: NDArray[np.int64] = rng.permutation(np.arange(n_cells) % n_batches)
-    # Inverse of the cumulative proportions of each cell's batch; the last edge is 1 up to rounding and never needed.
+    # Invert the cumulative proportions of each cell's batch; the last edge, 1 up to rounding, is not needed.
     edges = shares.cumsum(axis=1)[batch, :-1]
     cell_type = np.count_nonzero(rng.random(n_cells)[:, None] > edges, axis=1)
     state = rng.standard_normal(n_cells) + state_shift * (batch - (n_batches - 1) / 2)
@@ -177,7 +177,7 @@ def simulate_batches(
         b, t = batch[cells], cell_type[cells]
         return base + type_effect[t] + state[cells, None] * loading[lineage_of[t]] + batch_effect[b, t]
 
-    counts = negative_binomial_counts(log_profile, library_size, dispersion, rng)
+    counts = draw_negative_binomial(log_profile, library_size, dispersion, rng)
     obs = pd.DataFrame(
         {
             "batch": pd.Categorical(np.array(batches)[batch], batches),
@@ -218,7 +218,7 @@ def simulate_batches(
 
 
 def _check(**arguments: float) -> None:
-    """Refuse arguments out of range, by name."""
+    """Raise an error for arguments out of range."""
     positive = {"n_batches": 1, "n_types": 1, "n_cells": arguments["n_batches"], "n_genes": 2 * arguments["n_types"]}
     for name, minimum in positive.items():
         if int(arguments[name]) != arguments[name] or arguments[name] < minimum:

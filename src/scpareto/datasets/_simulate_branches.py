@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from scpareto.datasets._gamma_poisson import gamma_poisson_counts
+from scpareto.datasets._gamma_poisson import draw_gamma_poisson
 from scpareto.datasets._simulator_arguments import check_counts, check_not_negative, check_positive, check_shares
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ def simulate_branches(
     n_cells, n_genes
         Size of the data.
     n_branches
-        Branches in all, the root branch included; 3, 4 and 5 were published.
+        Total number of branches, with the root branch; 3, 4 and 5 were published.
     n_programs
         Expression programs: smooth random walks along each branch that many genes follow.
     program_strength
-        Standard deviation that programs reach at the end of a branch, about.
+        Approximate standard deviation of programs at the end of a branch.
     active_share
         Share of the programs, in [0, 1], that act on a gene; contributions are drawn from a gamma distribution.
     base_scale
@@ -59,7 +59,7 @@ def simulate_branches(
     library_scale
         Standard deviation of the log library size.
     seed
-        Seed. Equal arguments, equal bits.
+        Seed. Equal arguments give equal data.
 
     Returns
     -------
@@ -84,9 +84,9 @@ def simulate_branches(
 
     Notes
     -----
-    Programs :math:`w_k(t)` start at 0, move with an autocorrelated velocity and go on from the branch point into every
-    branch, so that expression is continuous there. With contributions :math:`h_{kg} \ge 0`, base level :math:`a_g` and
-    library size :math:`\ell_i`,
+    Programs :math:`w_k(t)` start at 0, move with an autocorrelated velocity and continue from the branch point into
+    every branch, so that expression is continuous there. With contributions :math:`h_{kg} \ge 0`, base level
+    :math:`a_g` and library size :math:`\ell_i`,
 
     .. math::
         \mu_{ig} = \ell_i \frac{a_g \exp(\sum_k w_k(t_i) h_{kg})}{\sum_{g'} a_{g'} \exp(\sum_k w_k(t_i) h_{kg'})},
@@ -116,7 +116,7 @@ def simulate_branches(
     )
     check_positive(counts_per_gene=counts_per_gene)
     rng = np.random.default_rng(seed)
-    programs = np.stack([_walk(n_programs, program_strength, rng) for _ in range(n_branches)])
+    programs = np.stack([_draw_walk(n_programs, program_strength, rng) for _ in range(n_branches)])
     programs[1:] += programs[0, -1]
     contribution = rng.gamma(2.0, 0.5, (n_programs, n_genes)) * (rng.random((n_programs, n_genes)) < active_share)
     base = rng.lognormal(0.0, base_scale, n_genes)
@@ -138,7 +138,7 @@ def simulate_branches(
         mean = profile * (library_size[cells] / profile.sum(axis=1))[:, None]
         return mean, excess_quadratic * mean**2 + excess_linear * mean
 
-    counts = gamma_poisson_counts(moments, n_cells, rng)
+    counts = draw_gamma_poisson(moments, n_cells, rng)
     branches = [f"branch_{b}" for b in range(n_branches)]
     obs = pd.DataFrame(
         {
@@ -161,8 +161,8 @@ def simulate_branches(
     return AnnData(counts, obs=obs, var=var, varm=varm, uns={"simulation": record})
 
 
-def _walk(n_programs: int, strength: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Smooth walks from 0 whose end has standard deviation ``strength``, ``(n_times, n_programs)``."""
+def _draw_walk(n_programs: int, strength: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw smooth walks that start at 0 and end with standard deviation ``strength``, ``(n_times, n_programs)``."""
     velocity = np.zeros((_N_TIMES, n_programs))
     noise = rng.standard_normal((_N_TIMES, n_programs))
     velocity[0] = noise[0]

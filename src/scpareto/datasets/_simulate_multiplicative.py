@@ -1,4 +1,4 @@
-"""Counts with multiplicative batch effects, with and without confounding by composition."""
+"""Simulate counts with multiplicative batch effects, with and without confounding by composition."""
 
 from __future__ import annotations
 
@@ -25,51 +25,51 @@ _CONCENTRATION = 0.35
 
 @dataclass(frozen=True)
 class _Scenario:
-    """How batches differ beside their gene effects."""
+    """Differences between batches besides their effects on genes."""
 
     n_batches: int
     weights: Callable[[NDArray[np.int64], NDArray[np.float64], np.random.Generator], NDArray[np.float64]]
     discrete: bool = False
 
 
-def _same_composition(
+def _keep_composition(
     batch: NDArray[np.int64], weights: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Weights as drawn."""
+    """Return the weights unchanged."""
     return weights
 
 
-def _continuous_shift(
+def _shift_composition(
     batch: NDArray[np.int64], weights: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """More of the first factor in the first batch, in every cell."""
+    """Increase the first factor in every cell of the first batch."""
     shifted = weights.copy()
     shifted[batch == 0, 0] *= _SHIFT
     return shifted
 
 
-def _reversed_types(
+def _reverse_types(
     batch: NDArray[np.int64], weights: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """One factor a cell, common in the first batch where it is rare in the last."""
+    """Draw one factor per cell; factors that are common in the first batch are rare in the last."""
     n_types = weights.shape[1]
-    # The five published shares, stretched or thinned out for another number of types.
+    # The five published shares, interpolated for another number of types.
     shares = np.interp(np.linspace(0, 4, n_types), np.arange(5), _COMMON_TO_RARE)
     mixing = np.linspace(0, 1, batch.max() + 1)[:, None]
     proportions = (1 - mixing) * shares + mixing * shares[::-1]
-    return _one_type(proportions, batch, weights, rng)
+    return _draw_one_type(proportions, batch, weights, rng)
 
 
-def _drawn_types(
+def _draw_types(
     batch: NDArray[np.int64], weights: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """One factor a cell, in shares that are drawn for each batch."""
+    """Draw one factor per cell, in shares that are drawn for each batch."""
     n_types = weights.shape[1]
     proportions = rng.dirichlet(np.full(n_types, _CONCENTRATION), batch.max() + 1)
-    return _one_type(proportions, batch, weights, rng)
+    return _draw_one_type(proportions, batch, weights, rng)
 
 
-def _one_type(
+def _draw_one_type(
     proportions: NDArray[np.float64], batch: NDArray[np.int64], weights: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
     edges = (proportions / proportions.sum(axis=1, keepdims=True)).cumsum(axis=1)[batch, :-1]
@@ -78,11 +78,11 @@ def _one_type(
 
 
 _SCENARIOS = {
-    "S0": _Scenario(2, _same_composition),
-    "S1": _Scenario(2, _continuous_shift),
-    "S2": _Scenario(2, _reversed_types, discrete=True),
-    "S3": _Scenario(3, _same_composition),
-    "S4": _Scenario(3, _drawn_types, discrete=True),
+    "S0": _Scenario(2, _keep_composition),
+    "S1": _Scenario(2, _shift_composition),
+    "S2": _Scenario(2, _reverse_types, discrete=True),
+    "S3": _Scenario(3, _keep_composition),
+    "S4": _Scenario(3, _draw_types, discrete=True),
 }
 
 
@@ -99,7 +99,7 @@ def simulate_multiplicative(
 ) -> AnnData:
     r"""Simulate Poisson counts whose batches multiply the expression of every gene.
 
-    Cells mix a few factors of expression. The scenarios differ in what else tells the batches apart:
+    Each cell is a mixture of a few factors of expression. The scenarios differ in the composition of the batches:
 
     ========  =======  ========================================================================================
     scenario  batches  composition
@@ -116,7 +116,7 @@ def simulate_multiplicative(
     Parameters
     ----------
     n_cells
-        Cells in all. The batch of each is drawn with equal probability, as in the note.
+        Total number of cells. The batch of each is drawn with equal probability, as in the note.
     n_genes
         Genes.
     scenario
@@ -129,10 +129,10 @@ def simulate_multiplicative(
     effect_strength
         Standard deviation over genes of the log batch effect.
     mean_count
-        Mean count that all rates are scaled to; None leaves the rates as drawn (5 factors: about 8, hardly a zero).
-        Sparse data of cells need 0.1 or so.
+        Mean count to which all rates are scaled; None keeps the rates as drawn (5 factors: about 8, almost no zeros).
+        Sparse single-cell data need about 0.1.
     seed
-        Seed. Equal arguments, equal bits.
+        Seed. Equal arguments give equal data.
 
     Returns
     -------
@@ -164,8 +164,8 @@ def simulate_multiplicative(
         Y_{jg} \sim \mathrm{Poisson}\Big(\delta_{g b(j)} \sum_t \beta_{gt} \theta_{jt}\Big), \qquad
         \delta_{gk} = \exp(\mathrm{strength} \cdot W_{gk}) .
 
-    S0 is the generator of the note on batch correction in asapR (Park), the others confound it. A continuous shift of
-    composition inside cells of the same kind (S1) cannot be told from a batch effect by matching cells.
+    S0 is the generator of the note on batch correction in asapR (Park); the others add confounding. Matching of cells
+    cannot separate a continuous shift of composition within cells (S1) from a batch effect.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Cell types under drugs, with a knob for how far the response depends on the type."""
+"""Simulate cell types under drugs whose effects partly depend on the type."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from scpareto.datasets._counts import negative_binomial_counts
+from scpareto.datasets._counts import draw_negative_binomial
 from scpareto.datasets._simulator_arguments import check_counts, check_not_negative, check_positive, check_shares
 
 if TYPE_CHECKING:
@@ -30,17 +30,17 @@ def simulate_perturbations(
     library_scale: float = 0.3,
     seed: int = 0,
 ) -> AnnData:
-    r"""Simulate every combination of cell type and drug; combinations are held out by leaving their cells away.
+    r"""Simulate every combination of cell type and drug; leave out the cells of a combination to hold it out.
 
     Parameters
     ----------
     n_cells, n_genes
-        Size of the data. Combinations are of equal size, up to one cell.
+        Size of the data. The sizes of combinations differ by one cell at most.
     n_types, n_drugs
-        Cell types and drugs; ``drug_0`` is the vehicle, which changes nothing.
+        Cell types and drugs; ``drug_0`` is the vehicle, without effect.
     interaction
-        Share of the variance of the drug effects, in [0, 1], that each type has for itself. With 0 latent arithmetic
-        could be exact; with 1 nothing is learned about a type from the others.
+        Share of the variance of the drug effects, in [0, 1], that is specific to each type. With 0 latent arithmetic
+        can be exact; with 1 other types carry no information about a type.
     type_strength
         Standard deviation of the log fold changes between types, on a third of the genes.
     drug_strength
@@ -55,7 +55,7 @@ def simulate_perturbations(
     library_scale
         Standard deviation of the log library size.
     seed
-        Seed. Equal arguments, equal bits; the interaction changes the type-specific part only.
+        Seed. Equal arguments give equal data; ``interaction`` changes only the weights of shared and specific effects.
 
     Returns
     -------
@@ -114,8 +114,8 @@ def simulate_perturbations(
     strength = drug_strength * np.linspace(1 / 3, 5 / 3, n_drugs - 1)
     affected = rng.random((n_drugs - 1, n_genes)) < affected_genes
     shared = rng.standard_normal((n_drugs - 1, n_genes))
-    own = rng.standard_normal((n_types, n_drugs - 1, n_genes))
-    response = np.sqrt(1 - interaction) * shared + np.sqrt(interaction) * own
+    type_specific = rng.standard_normal((n_types, n_drugs - 1, n_genes))
+    response = np.sqrt(1 - interaction) * shared + np.sqrt(interaction) * type_specific
     drug_effect = np.zeros((n_types, n_drugs, n_genes))
     drug_effect[:, 1:] = strength[:, None] * affected * response
 
@@ -128,7 +128,7 @@ def simulate_perturbations(
         t, d = cell_type[cells], drug[cells]
         return base + type_effect[t] + state[cells, None] * loading + drug_effect[t, d]
 
-    counts = negative_binomial_counts(log_profile, library_size, dispersion, rng)
+    counts = draw_negative_binomial(log_profile, library_size, dispersion, rng)
     types, drugs = [f"type_{t}" for t in range(n_types)], [f"drug_{d}" for d in range(n_drugs)]
     obs = pd.DataFrame(
         {

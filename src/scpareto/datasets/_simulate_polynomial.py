@@ -1,4 +1,4 @@
-"""Points in the plane, seen through nine polynomial features."""
+"""Simulate points in the plane and nine polynomial features of them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _N_BIG, _N_SMALL, _N_OUTLIERS, _N_CLUSTERS = 1000, 200, 200, 5
 def simulate_polynomial(seed: int = 0) -> AnnData:
     r"""Draw clusters and outliers in the plane and map them to nine features.
 
-    A large round cluster of 1,000 points on the left, five small ones of 200 close together on the right, and 200
-    points anywhere. An embedding in two dimensions can be compared with the plane that the features come from.
+    There are a large round cluster of 1,000 points on the left, five small ones of 200 points each close together on
+    the right, and 200 uniform outliers. A two-dimensional embedding can be compared with the original plane.
 
     Parameters
     ----------

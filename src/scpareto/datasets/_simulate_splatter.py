@@ -1,4 +1,4 @@
-"""Batches, paths and steps as in Splatter, with every factor of variation on record."""
+"""Simulate batches, paths and steps as in Splatter, with known factors of variation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from scpareto.datasets._gamma_poisson import gamma_poisson_counts
+from scpareto.datasets._gamma_poisson import draw_gamma_poisson
 from scpareto.datasets._simulator_arguments import check_counts, check_not_negative, check_positive, check_shares
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def simulate_splatter(
 ) -> AnnData:
     r"""Simulate cells that move along paths in several batches, following the model of Splatter.
 
-    Batch, path, step and library size are drawn independently of each other and uniformly (library size log-normally):
-    four known factors of variation.
+    The four known factors of variation, batch, path, step and library size, are drawn independently, the first three
+    uniformly and library size log-normally.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ def simulate_splatter(
         Levels of the factors.
     step
         ``"linear"``: expression lies on the straight line from the common start to the end of the path.
-        ``"nonlinear"``: it strays from that line by a Brownian bridge.
+        ``"nonlinear"``: it deviates from that line by a Brownian bridge.
     nonlinear_share, nonlinear_sigma
-        Share of genes that stray, in [0, 1], and the standard deviation of the log factor by which they do half-way,
-        times two. Used with ``step="nonlinear"`` only.
+        Share of genes that deviate, in [0, 1], and twice the standard deviation of the log factor half-way. Used with
+        ``step="nonlinear"`` only.
     mean_shape, mean_rate
         Gamma distribution of the mean expression of genes.
     outlier_probability, outlier_location, outlier_scale
@@ -74,7 +74,7 @@ def simulate_splatter(
     library_scale
         Standard deviation of the log library size.
     seed
-        Seed. Equal arguments, equal bits.
+        Seed. Equal arguments give equal data.
 
     Returns
     -------
@@ -144,11 +144,11 @@ def simulate_splatter(
     factor = rng.lognormal(outlier_location, outlier_scale, n_genes)
     base = np.where(outlier, np.median(base) * factor, base)
     batch_factor = rng.lognormal(batch_location, batch_scale, (n_batches, n_genes))
-    path_factor = _path_factors(n_paths, n_genes, path_probability, path_location, path_scale, rng)
+    path_factor = _draw_path_factors(n_paths, n_genes, path_probability, path_location, path_scale, rng)
     along = np.linspace(0, 1, n_steps)
-    # Drawn with a linear step too, so that the choice changes the bridges and nothing else.
+    # Also drawn with a linear step, so that ``step`` changes nothing else in the random stream.
     strays = rng.random((n_paths, n_genes)) < nonlinear_share
-    bridges = _brownian_bridges(n_paths, n_steps, n_genes, rng) * nonlinear_sigma * strays[:, None]
+    bridges = _draw_brownian_bridges(n_paths, n_steps, n_genes, rng) * nonlinear_sigma * strays[:, None]
     bridges *= step == "nonlinear"
     chi = np.sqrt(_DEGREES_OF_FREEDOM / rng.chisquare(_DEGREES_OF_FREEDOM, n_genes))
 
@@ -160,10 +160,10 @@ def simulate_splatter(
         b, p, s = batch[cells], path[cells], position[cells]
         profile = base * batch_factor[b] * (1 + along[s, None] * (path_factor[p] - 1)) * np.exp(bridges[p, s])
         mean = profile * (library_size[cells] / profile.sum(axis=1))[:, None]
-        # The excess variance B^2 mu^2, without dividing by a mean of zero.
+        # The excess variance B^2 mu^2, without a division by a mean of zero.
         return mean, (biological_variation * mean + np.sqrt(mean)) ** 2 * chi**2
 
-    counts = gamma_poisson_counts(moments, n_cells, rng)
+    counts = draw_gamma_poisson(moments, n_cells, rng)
     batches, paths = ([f"{name}_{i}" for i in range(n)] for name, n in (("batch", n_batches), ("path", n_paths)))
     obs = pd.DataFrame(
         {
@@ -190,17 +190,17 @@ def simulate_splatter(
     return AnnData(counts, obs=obs, var=var, varm=varm, uns={"simulation": record})
 
 
-def _path_factors(
+def _draw_path_factors(
     n_paths: int, n_genes: int, probability: float, location: float, scale: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Factor of each gene at the end of each path, ``(n_paths, n_genes)``."""
+    """Draw the factor of each gene at the end of each path, ``(n_paths, n_genes)``."""
     factor = rng.lognormal(location, scale, (n_paths, n_genes))
     factor = np.where(rng.random(factor.shape) < 0.5, 1 / factor, factor)
     return np.where(rng.random(factor.shape) < probability, factor, 1.0)
 
 
-def _brownian_bridges(n_paths: int, n_steps: int, n_genes: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Bridges from 0 to 0 with variance ``u (1 - u)`` at ``u`` in [0, 1], ``(n_paths, n_steps, n_genes)``."""
+def _draw_brownian_bridges(n_paths: int, n_steps: int, n_genes: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw bridges from 0 to 0 with variance ``u (1 - u)`` at ``u`` in [0, 1], ``(n_paths, n_steps, n_genes)``."""
     walk = rng.normal(0.0, np.sqrt(1 / (n_steps - 1)), (n_paths, n_steps, n_genes))
     walk[:, 0] = 0.0
     walk = walk.cumsum(axis=1)

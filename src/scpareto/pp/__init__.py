@@ -1,4 +1,4 @@
-"""Preparing counts before modelling: shared genes, gene lengths, batch effects of genes, and what ScInfoVAE wants."""
+"""Prepare counts before modelling: shared genes, gene lengths, batch effects of genes, and input of ScInfoVAE."""
 
 from scpareto.pp._adjust_counts import adjust_counts
 from scpareto.pp._counterfactual_counts import counterfactual_counts

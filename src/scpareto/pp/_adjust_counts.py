@@ -1,4 +1,4 @@
-"""Multiplicative batch effects of genes, estimated by matching cells across batches, and counts without them."""
+"""Estimate multiplicative batch effects of genes by matching cells across batches, and remove them from counts."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from scipy import sparse
 
 from scpareto._cells import parse_key, write_record
 from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY
-from scpareto.pp._check import at_least, batches_of, choose, counts_of
-from scpareto.pp._donors import donor_weights
-from scpareto.pp._features import FEATURES, centred_representation, matching_features, unit_length
-from scpareto.pp._inputs import control_of, representation_of, size_factors_of
-from scpareto.pp._multiplicative_model import VARIANTS, centred
-from scpareto.pp._overlap import comparable_share, donor_shares, linked_batches
-from scpareto.pp._pseudobulk import pseudobulk
-from scpareto.pp._rescale import rescaled
+from scpareto.pp._check import check_choice, check_minimum, get_batches, get_counts
+from scpareto.pp._donors import find_donors
+from scpareto.pp._features import FEATURES, compute_features, rotate_to_principal_axes, scale_to_unit_length
+from scpareto.pp._inputs import get_control_mask, get_representation, get_size_factors
+from scpareto.pp._multiplicative_model import VARIANTS, center_effects
+from scpareto.pp._overlap import compute_comparable_share, compute_donor_shares, find_linked_batches
+from scpareto.pp._pseudobulk import compute_pseudobulk
+from scpareto.pp._rescale import rescale_counts
 from scpareto.pp._strata import STRATA, assign_strata
-from scpareto.pp._support import Support
+from scpareto.pp._support import DonorSupport
 from scpareto.pp._weights import WEIGHTS
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-_LITTLE_OVERLAP = 0.5
-_FEW_CELLS = 5
+_MIN_COMPARABLE = 0.5
+_MIN_SUPPORT = 5
 
 
 def adjust_counts(
@@ -60,10 +60,10 @@ def adjust_counts(
     approximate: bool | None = None,
     seed: int = 0,
 ) -> None:
-    r"""Estimate what each batch multiplies each gene by, and write counts without it to a new layer.
+    r"""Estimate the factor of each batch on each gene, and write counts without it to a new layer.
 
     Cells are compared with similar cells of other batches, their donors, within strata of similar cells. Raw counts
-    are left alone.
+    do not change.
 
     Parameters
     ----------
@@ -74,67 +74,68 @@ def adjust_counts(
     layer
         Layer of the counts; None for ``adata.X``.
     use_rep
-        Key of ``adata.obsm`` with coordinates to match cells in, in place of ``features``. They are taken as they are,
-        up to the mean over all cells and the length of each: batches should already be comparable in them.
+        Key of ``adata.obsm`` with coordinates to match cells in, instead of ``features``. They are only centred over
+        all cells and scaled to unit length for each cell: batches should already be comparable in them.
     n_neighbors
-        Donors of a cell in each other batch, at most.
+        Largest number of donors of a cell in each other batch.
     variant
         ========================  ==========================================================================
         ``"tied"``                donors are observations of their batch in the stratum of the cell; default
         ``"two_way"``             no donors: a log-linear model of strata and batches
         ``"note_code"``           donors have a free factor in each stratum, as in the note's code; at convergence
-                                  the same as ``"two_way"``, as that factor takes up all that donors say
+                                  the same as ``"two_way"``, as that factor absorbs all information of donors
         ``"gamma_prior"``         the same with Gamma(1, 1) priors
         ========================  ==========================================================================
     key_added
         Layer of the adjusted counts, and first part of the columns of ``adata.obs``.
     n_mutual
-        A donor is accepted only if the cell is among so many nearest of it in turn; None accepts all. Where a
-        population has fewer cells than this in a batch, donors of another population may be accepted.
+        A donor is accepted only if the cell is among this number of the donor's nearest cells in turn; None accepts
+        all. If a population has fewer cells than this in a batch, donors of another population may be accepted.
     n_rounds
-        Times that cells are matched where batches differ in composition, that is, where a batch shares less than half
-        of the cells of both with any other. The first time the mean of each batch is taken off, which lays the types of
-        a batch that is mostly one type onto those of others; afterwards cells are matched by the counts that the
-        previous round has adjusted. One round elsewhere, for given coordinates, projections, and other variants.
+        Number of rounds of matching if batches differ in composition, that is, if a batch shares less than half of the
+        cells of both with any other. The first round subtracts the mean of each batch, which moves the types of a batch
+        with mostly one type onto those of others. Later rounds match cells by the counts that the previous round has
+        adjusted. There is only one round for other data, given coordinates, projections, and other variants.
     caliper
-        From the second round on, and for given coordinates, a donor must lie within so many times the distance of
-        neighbours at home: that to the ``n_neighbors``-th nearest cell of the own batch, of the cell or of the donor,
-        whichever is smaller. Cells without a counterpart then have no donors. None accepts any distance.
+        From the second round on, and for given coordinates, the distance of a donor must not exceed this multiple of
+        the distance within batches: that of the cell, or of the donor, to the ``n_neighbors``-th nearest cell of its
+        own batch, whichever is smaller. Cells without a counterpart then have no donors. None accepts any distance.
     weights
-        Weights of donors: ``"softmax"`` of minus squared distance, or ``"entropy"``, as sharp as their number allows.
+        Weights of donors: ``"softmax"`` of the negative squared distance, or ``"entropy"``, whose sharpness depends on
+        the number of donors.
     discount
-        Weight of a donor against an observed cell in ``"tied"``, in (0, 1].
+        Weight of a donor relative to an observed cell in ``"tied"``, in (0, 1].
     features
         Coordinates to match cells in: ``"pca_centered"``, principal components of log expression less the mean of each
         batch; ``"rp_resid"``, random projections of counts less the mean of each batch, as in the note; ``"rp_cpm"``,
-        random projections of relative counts, in which batches stay apart.
+        random projections of relative counts, which do not align batches.
     n_components
-        Coordinates; None for 20 principal components, or 5 projections.
+        Number of coordinates; None for 20 principal components, or 5 projections.
     n_top_genes
-        Variable genes that principal components are computed from. Effects are estimated for all genes.
+        Number of variable genes for the principal components. Effects are estimated for all genes.
     strata
         ``"sign_hash"``, by the signs of the first coordinates, or ``"kmeans"``.
     n_strata
-        Strata; None for 32 by signs, or one for each 30 cells (1,000 at most) by K-means.
+        Number of strata; None for 32 by signs, or one for each 30 cells (1,000 at most) by K-means.
     size_factors
-        ``"total"``, the counts of a cell divided by their median; a column of ``adata.obs``; None gives all cells the
-        same, as in the note, so that depth becomes part of the effects.
+        ``"total"``, the counts of a cell divided by their median; or a column of ``adata.obs``; or None for equal size
+        factors, as in the note, so that depth becomes part of the effects.
     control_genes
         Genes without biological variation (names, or a boolean column of ``adata.var``): their components are
         regressed out of the coordinates.
     prior
-        Shape and rate of the Gamma priors of all parameters; None for what the variant has (1e-4, 0 or 1).
+        Shape and rate of the Gamma priors of all parameters; None for the default of the variant (1e-4, 0 or 1).
     max_iter, tol
-        Iterations at most, and the relative change of the likelihood at which they end.
+        Largest number of iterations, and the relative change of the likelihood at which they stop.
     approximate
-        Whether neighbours are sought by nearest-neighbour descent; None does so above 20,000 cells. Exact neighbours do
+        Whether to search neighbours by nearest-neighbour descent; None does so above 20,000 cells. Exact neighbours do
         not depend on the order of cells.
     seed
-        Of random projections, K-means and nearest-neighbour descent.
+        Seed of random projections, K-means and nearest-neighbour descent.
 
     Returns
     -------
-    None. Written into ``adata``:
+    None. Writes to ``adata``:
 
     ===============================================  ===================================================================
     ``layers[key_added]``                            counts divided by the effects; sparse where the counts are
@@ -156,14 +157,14 @@ def adjust_counts(
     KeyError
         If a key, layer or gene does not exist.
     ValueError
-        If counts are NaN, infinite or negative, cells are empty, batches are missing, fewer than two or smaller than
-        ``n_neighbors``, the representation is not finite, or an option is out of range.
+        If counts are NaN, infinite or negative, cells are empty, batches are missing, there are fewer than two or one
+        is smaller than ``n_neighbors``, the representation is not finite, or an option is out of range.
 
     Warns
     -----
     UserWarning
         If counts are fractional, a batch has hardly any cells comparable to those of others, batches share no
-        strata, a gene is absent from some batches only (its effect there is 1), or iterations ended early.
+        strata, a gene is absent from some batches only (its effect there is 1), or the iterations did not converge.
 
     Notes
     -----
@@ -180,7 +181,7 @@ def adjust_counts(
         \delta_{gk} = \frac{a + \sum_s T_{gsk}}{a + \sum_s \mu_{gs} N_{sk}} ,
 
     where :math:`N_{sk}` sums the size factors in the same way. Only contrasts are identified: :math:`\log \delta_{gk}`
-    is centred over batches, weighted by their cells. A factor common to all genes of a batch cannot be told from depth.
+    is centred over batches, weighted by their cells. A factor common to all genes of a batch is confounded with depth.
     Differences of composition *within* strata, such as a continuous shift, stay in the effects.
 
     References
@@ -210,39 +211,39 @@ def adjust_counts(
         discount,
         prior,
     )
-    at_least("tol", tol, 0, integer=False)
+    check_minimum("tol", tol, 0, integer=False)
     if caliper is not None:
-        at_least("caliper", caliper, 0, integer=False)
+        check_minimum("caliper", caliper, 0, integer=False)
     batch_key = parse_key(batch_key, "batch_key") or ""
-    batch, names = batches_of(adata, batch_key, n_neighbors=n_neighbors)
-    counts = counts_of(adata, layer)
-    representation = representation_of(adata, use_rep)
-    control = control_of(adata, control_genes)
-    depth = size_factors_of(adata, size_factors, counts)
+    batch, names = get_batches(adata, batch_key, n_neighbors=n_neighbors)
+    counts = get_counts(adata, layer)
+    representation = get_representation(adata, use_rep)
+    control = get_control_mask(adata, control_genes)
+    depth = get_size_factors(adata, size_factors, counts)
 
     by_cell = sparse.csr_matrix(counts)
-    chosen = VARIANTS[variant]
-    refined = representation is None and FEATURES[features].is_refined and chosen.learns_from_donors
+    model_variant = VARIANTS[variant]
+    repeats_matching = representation is None and FEATURES[features].is_refined and model_variant.learns_from_donors
     effect = np.ones((adata.n_vars, len(names)))
-    for number in range(n_rounds):
+    for round_number in range(n_rounds):
         if representation is not None:
-            scores = centred_representation(representation)
+            scores = rotate_to_principal_axes(representation)
         else:
-            scores = matching_features(
-                by_cell if number == 0 else rescaled(by_cell, batch, 1 / effect),
-                # What is known of the batches by then is in the counts already.
-                batch if number == 0 else np.zeros_like(batch),
+            scores = compute_features(
+                by_cell if round_number == 0 else rescale_counts(by_cell, batch, 1 / effect),
+                # Later rounds use adjusted counts, from which batch effects are already removed.
+                batch if round_number == 0 else np.zeros_like(batch),
                 features=features,
                 n_components=n_components,
                 n_top_genes=n_top_genes,
                 control=control,
                 seed=seed,
             )
-        if number == 0:
-            comparable = comparable_share(scores, batch, seed)
-        unit = unit_length(scores)
+        if round_number == 0:
+            comparable = compute_comparable_share(scores, batch, seed)
+        unit = scale_to_unit_length(scores)
         stratum = assign_strata(scores, unit, strata=strata, n_strata=n_strata, seed=seed)
-        donors = donor_weights(
+        donors = find_donors(
             unit,
             batch,
             n_neighbors=n_neighbors,
@@ -250,25 +251,26 @@ def adjust_counts(
             weights=weights,
             approximate=approximate,
             seed=seed,
-            caliper=caliper if number > 0 or representation is not None else None,
+            caliper=caliper if round_number > 0 or representation is not None else None,
         )
-        support = Support(batch)
-        data, has_donors = pseudobulk(by_cell, depth, batch, stratum, support.noted(donors))
-        fit = chosen.fit(data, discount, chosen.prior if prior is None else prior, max_iter, tol)
-        effect = np.exp(centred(fit.log_effect, data.by_batch, np.bincount(batch) / len(batch)))
-        # Where batches hold the same cells their means are no confounder, and matching anew adds the errors of effects.
-        # Seen from either: all cells of a batch may be like some of another one, whose mean is that of more types.
-        if not refined or (_best(np.minimum(comparable, comparable.T)) >= _LITTLE_OVERLAP).all():
+        support = DonorSupport(batch)
+        data, has_donors = compute_pseudobulk(by_cell, depth, batch, stratum, support.record(donors))
+        fit = model_variant.fit(data, discount, model_variant.prior if prior is None else prior, max_iter, tol)
+        effect = np.exp(center_effects(fit.log_effect, data.by_batch, np.bincount(batch) / len(batch)))
+        # If batches hold the same populations, their means are no confounders, and matching again would only add the
+        # errors of the effects. The overlap must hold in both directions: all cells of a batch may resemble some cells
+        # of another batch, whose mean is over more types.
+        if not repeats_matching or (_largest_share(np.minimum(comparable, comparable.T)) >= _MIN_COMPARABLE).all():
             break
     del by_cell
 
-    donor_share, by_stratum = donor_shares(has_donors, batch, stratum)
-    group = linked_batches(data.exposure + data.donated_exposure)
+    donor_share, by_stratum = compute_donor_shares(has_donors, batch, stratum)
+    group = find_linked_batches(data.exposure + data.donated_exposure)
     absent = (data.by_batch == 0) & (data.by_batch > 0).any(axis=1, keepdims=True)
-    held = support.table(names, has_donors)
-    _warn(names, comparable, held, group, absent, adata, fit.converged, max_iter)
+    support_table = support.table(names, has_donors)
+    _warn(names, comparable, support_table, group, absent, adata, fit.converged, max_iter)
 
-    adata.layers[key_added] = rescaled(counts, batch, 1 / effect)
+    adata.layers[key_added] = rescale_counts(counts, batch, 1 / effect)
     adata.varm[BATCH_EFFECT_KEY] = pd.DataFrame(effect, index=adata.var_names, columns=names)
     adata.obs[f"{key_added}_stratum"] = pd.Categorical(stratum.astype(str), np.arange(stratum.max() + 1).astype(str))
     adata.obs[f"{key_added}_donors"] = has_donors.sum(axis=1) / (len(names) - 1)
@@ -279,7 +281,7 @@ def adjust_counts(
             "batch_key": batch_key,
             "key_added": key_added,
             "variant": variant,
-            "n_rounds": number + 1,
+            "n_rounds": round_number + 1,
             "n_neighbors": int(n_neighbors),
             **({} if layer is None else {"layer": layer}),
             **({"features": features} if use_rep is None else {"use_rep": use_rep}),
@@ -291,13 +293,13 @@ def adjust_counts(
             "comparable_share": comparable,
             "batch_group": group,
             "n_genes_absent": absent.sum(axis=0),
-            "support": held,
+            "support": support_table,
         },
     )
 
 
 def _check_options(names: dict[str, str], numbers: dict[str, int | None], discount: float, prior: float | None) -> None:
-    """Refuse options out of range, by name."""
+    """Raise an error for options out of range."""
     registries: dict[str, Collection[str]] = {
         "variant": VARIANTS,
         "weights": WEIGHTS,
@@ -305,46 +307,46 @@ def _check_options(names: dict[str, str], numbers: dict[str, int | None], discou
         "strata": STRATA,
     }
     for name, value in names.items():
-        choose(name, value, registries[name])
+        check_choice(name, value, registries[name])
     for name, number in numbers.items():
         if number is not None:
-            at_least(name, number, 1)
+            check_minimum(name, number, 1)
     if not 0 < discount <= 1:
         raise ValueError(f"discount={discount} is out of range; give a number above 0, at most 1.")
     if prior is not None:
-        at_least("prior", prior, 0, integer=False)
+        check_minimum("prior", prior, 0, integer=False)
 
 
-def _best(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Largest share of each batch with any other, from a table of batches by batches."""
+def _largest_share(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the largest share of each batch with any other, from a table of batches by batches."""
     return np.where(np.eye(len(shares), dtype=bool), 0.0, shares).max(axis=1)
 
 
 def _warn(
     names: list[str],
     comparable: NDArray[np.float64],
-    held: pd.DataFrame,
+    support_table: pd.DataFrame,
     group: NDArray[np.int64],
     absent: NDArray[np.bool_],
     adata: AnnData,
     converged: bool,
     max_iter: int,
 ) -> None:
-    """Say what makes estimates doubtful."""
-    best = _best(np.maximum(comparable, comparable.T))
+    """Warn of everything that makes estimates unreliable."""
+    best = _largest_share(np.maximum(comparable, comparable.T))
     messages = []
-    alone = [f"{names[b]!r} ({best[b]:.0%})" for b in np.flatnonzero(best < _LITTLE_OVERLAP)]
-    if alone:
+    isolated = [f"{names[b]!r} ({best[b]:.0%})" for b in np.flatnonzero(best < _MIN_COMPARABLE)]
+    if isolated:
         messages.append(
-            f"Hardly any cells of other batches are comparable to those of {', '.join(alone)}: composition or cell "
+            f"Hardly any cells of other batches are comparable to those of {', '.join(isolated)}: composition or cell "
             "types differ, and effects may hold biology."
         )
-    n_half, n_cells = held["n_half"].tolist(), held["n_cells"].tolist()
-    few = [f"{names[b]!r} ({n_half[b]} of {n_cells[b]})" for b in range(len(names)) if n_half[b] < _FEW_CELLS]
-    if few:
+    n_half, n_cells = support_table["n_half"].tolist(), support_table["n_cells"].tolist()
+    with_few = [f"{names[b]!r} ({n_half[b]} of {n_cells[b]})" for b in range(len(names)) if n_half[b] < _MIN_SUPPORT]
+    if with_few:
         messages.append(
             f"Few cells have a counterpart in other batches: half of what a batch lends to others rests on "
-            f"very few in {', '.join(few)}. See "
+            f"very few in {', '.join(with_few)}. See "
             'adata.uns["scpareto"]["adjust_counts"]["support"].'
         )
     if group.max() > 0:

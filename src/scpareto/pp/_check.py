@@ -1,4 +1,4 @@
-"""What is asked of counts, batches and names, said before any work."""
+"""Check counts, batches and options before any work."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def counts_of(adata: AnnData, layer: str | None, *, empty_cells: bool = False) -> Any:
-    """Return the matrix of counts, shape ``(n_cells, n_genes)``, checked and in order; not copied unless it has to be.
+def get_counts(adata: AnnData, layer: str | None, *, empty_cells: bool = False) -> Any:
+    """Return the checked matrix of counts, shape ``(n_cells, n_genes)``; it is copied only if necessary.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ def counts_of(adata: AnnData, layer: str | None, *, empty_cells: bool = False) -
     Raises
     ------
     KeyError
-        If there is no such layer.
+        If the layer does not exist.
     ValueError
-        If values are missing, infinite or negative, or a cell has none and must have some.
+        If values are missing, infinite or negative, or a cell without counts is not allowed.
 
     Warns
     -----
@@ -58,7 +58,7 @@ def counts_of(adata: AnnData, layer: str | None, *, empty_cells: bool = False) -
         raise ValueError(f"{where} holds NaN or infinite values; raw counts are needed.")
     if any((piece < 0).any() for piece in pieces):
         raise ValueError(f"{where} holds negative values, down to {values.min():.3g}; raw counts are needed.")
-    empty = np.flatnonzero(totals(counts) == 0)
+    empty = np.flatnonzero(compute_totals(counts) == 0)
     if len(empty) and not empty_cells:
         raise ValueError(
             f"{len(empty)} cells have no counts in {where}; the first is {adata.obs_names[empty[0]]!r}. Remove them: "
@@ -74,20 +74,20 @@ def counts_of(adata: AnnData, layer: str | None, *, empty_cells: bool = False) -
     return counts
 
 
-def totals(counts: Any) -> NDArray[np.float64]:
-    """Sum of each cell."""
+def compute_totals(counts: Any) -> NDArray[np.float64]:
+    """Return the total counts of each cell."""
     return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
 
 
-def batches_of(adata: AnnData, batch_key: str, *, n_neighbors: int) -> tuple[NDArray[np.int64], list[str]]:
+def get_batches(adata: AnnData, batch_key: str, *, n_neighbors: int) -> tuple[NDArray[np.int64], list[str]]:
     """Return the batch number of each cell and the names of the batches, in the order of their categories.
 
     Raises
     ------
     KeyError
-        If there is no such column.
+        If the column does not exist.
     ValueError
-        If batches are missing, there is one only, or one has fewer cells than ``n_neighbors``.
+        If batches are missing, there is only one, or one has fewer cells than ``n_neighbors``.
     """
     check_annotated(adata)
     if batch_key not in adata.obs:
@@ -113,14 +113,14 @@ def batches_of(adata: AnnData, batch_key: str, *, n_neighbors: int) -> tuple[NDA
     return category.codes.astype(np.int64), names
 
 
-def choose(name: str, value: str, valid: Collection[str]) -> None:
-    """Refuse a value that is not one of the valid ones."""
+def check_choice(name: str, value: str, valid: Collection[str]) -> None:
+    """Raise an error if a value is not one of the valid ones."""
     if value not in valid:
         raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(map(repr, valid))}.")
 
 
-def at_least(name: str, value: float, minimum: float, *, integer: bool = True) -> None:
-    """Refuse a number below its minimum, or one that is not an integer where it must be."""
+def check_minimum(name: str, value: float, minimum: float, *, integer: bool = True) -> None:
+    """Raise an error if a number is below its minimum, or is not an integer."""
     if not np.isfinite(value) or value < minimum or (integer and int(value) != value):
         kind = "an integer" if integer else "a number"
         raise ValueError(f"{name}={value} is out of range; give {kind} of at least {minimum}.")

@@ -1,4 +1,4 @@
-"""Every cell as if it had been measured in one batch."""
+"""Compute the counts of every cell as if it had been measured in one batch."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pandas as pd
 
 from scpareto._cells import get_matrix, read_records
 from scpareto._constants import ADJUST_COUNTS_KEY, BATCH_EFFECT_KEY
-from scpareto.pp._check import choose
-from scpareto.pp._rescale import rescaled
+from scpareto.pp._check import check_choice
+from scpareto.pp._rescale import rescale_counts
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -22,7 +22,7 @@ def counterfactual_counts(adata: AnnData, batch: str, *, key_added: str | None =
     Parameters
     ----------
     adata
-        Data that :func:`adjust_counts` has been run on; its counts, batches and effects are used.
+        Data processed by :func:`adjust_counts`; its counts, batches and effects are used.
     batch
         The batch. Its own cells keep their counts.
     key_added
@@ -30,12 +30,12 @@ def counterfactual_counts(adata: AnnData, batch: str, *, key_added: str | None =
 
     Returns
     -------
-    None. Writes ``layers[key_added]``, expected counts of the kind of the raw ones; sparse where these are.
+    None. Writes ``layers[key_added]``, expected counts; sparse if the raw counts are.
 
     Raises
     ------
     KeyError
-        If :func:`adjust_counts` has not been run, or its counts or batches are gone.
+        If :func:`adjust_counts` has not been run, or its counts or batches do not exist any more.
     ValueError
         If the batch is unknown, or cells are of a batch that has no effects.
 
@@ -58,16 +58,16 @@ def counterfactual_counts(adata: AnnData, batch: str, *, key_added: str | None =
     if record is None or BATCH_EFFECT_KEY not in adata.varm:
         raise KeyError("adata holds no batch effects; run sp.pp.adjust_counts(adata, batch_key=...) first.")
     effect: pd.DataFrame = adata.varm[BATCH_EFFECT_KEY]
-    choose("batch", str(batch), list(effect.columns))
+    check_choice("batch", str(batch), list(effect.columns))
     key, layer = str(record["batch_key"]), record.get("layer")
-    for name, where, what in ((key, adata.obs, "obs"), (layer, adata.layers, "layers")):
+    for name, where, attribute in ((key, adata.obs, "obs"), (layer, adata.layers, "layers")):
         if name is not None and name not in where:
-            raise KeyError(f"{name!r} is no longer in adata.{what}, where adjust_counts found it.")
-    of_cell = pd.Categorical(adata.obs[key].astype(str), list(effect.columns)).codes.astype(np.int64)
-    if (of_cell < 0).any():
-        unknown = adata.obs[key].astype(str)[of_cell < 0].iloc[0]
+            raise KeyError(f"{name!r} is no longer in adata.{attribute}, where adjust_counts found it.")
+    batch_of_cell = pd.Categorical(adata.obs[key].astype(str), list(effect.columns)).codes.astype(np.int64)
+    if (batch_of_cell < 0).any():
+        unknown = adata.obs[key].astype(str)[batch_of_cell < 0].iloc[0]
         raise ValueError(f"cells of batch {unknown!r} have no effects; known batches: {', '.join(map(repr, effect))}.")
     delta = effect.to_numpy()
     target = effect[str(batch)].to_numpy()[:, None]
     counts = get_matrix(adata, layer)
-    adata.layers[key_added or f"counterfactual_{batch}"] = rescaled(counts, of_cell, target / delta)
+    adata.layers[key_added or f"counterfactual_{batch}"] = rescale_counts(counts, batch_of_cell, target / delta)

@@ -1,4 +1,4 @@
-"""Donors: cells of other batches that stand in for a cell, had it been measured there."""
+"""Find donors: similar cells of other batches, which show what a cell would look like if measured there."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAX_EXACT_CELLS = 20_000
-# A batch so small is searched exactly in no time, however many cells ask.
+# An exact search in a batch of this size is fast, for any number of queries.
 _MAX_EXACT_BATCH = 4_096
 
 
-def donor_weights(
+def find_donors(
     unit: NDArray[np.float64],
     batch: NDArray[np.int64],
     *,
@@ -40,55 +40,60 @@ def donor_weights(
     batch
         Batch number of each cell.
     n_neighbors
-        A cell's nearest so many cells of each other batch are its candidates.
+        Number of nearest cells of each other batch that are candidates for a cell.
     n_mutual
-        A candidate is accepted if the cell is among so many nearest of it in turn; None accepts all.
+        A candidate is accepted if the cell is among this number of its nearest cells in turn; None accepts all.
     weights
         Key of :data:`scpareto.pp._weights.WEIGHTS`.
     approximate
         Whether to search by nearest-neighbour descent; None does so above 20,000 cells.
     seed
-        Of the approximate search.
+        Seed of the approximate search.
     caliper
-        A donor is accepted only within so many times the distance at which cells of its kind lie at home: the distance
-        to the ``n_neighbors``-th nearest cell of the own batch, of the cell or of the donor, whichever is smaller.
-        None accepts any distance.
+        A donor is accepted only within this multiple of the distance within batches: that of the cell, or of the donor,
+        to the ``n_neighbors``-th nearest cell of its own batch, whichever is smaller. None accepts any distance.
 
     Yields
     ------
-    Batch of the cells, batch of their donors, and the weights: CSR of shape ``(cells of the one, cells of the other)``
-    in the order of the data, whose rows sum to one, or are empty where no donor was accepted.
+    Batch of the cells, batch of their donors, and the weights: a CSR matrix of shape
+    ``(cells of the first batch, cells of the second batch)`` in the order of the data. Rows sum to one, or are empty if
+    no donor was accepted.
     """
     cells = [np.flatnonzero(batch == b) for b in range(batch.max() + 1)]
-    descent = len(batch) > _MAX_EXACT_CELLS if approximate is None else approximate
+    approximate_search = len(batch) > _MAX_EXACT_CELLS if approximate is None else approximate
     searches = [
-        _search(unit[own], descent and (approximate is True or len(own) > _MAX_EXACT_BATCH), seed) for own in cells
+        _search(unit[rows], approximate_search and (approximate is True or len(rows) > _MAX_EXACT_BATCH), seed)
+        for rows in cells
     ]
-    reach = max(n_neighbors, n_mutual or 0)
-    at_home = (
+    n_searched = max(n_neighbors, n_mutual or 0)
+    home_distances = (
         None
         if caliper is None
-        else [_at_home(s, unit[own], n_neighbors) for s, own in zip(searches, cells, strict=True)]
+        else [_compute_home_distances(s, unit[rows], n_neighbors) for s, rows in zip(searches, cells, strict=True)]
     )
     for first in range(len(cells)):
         for second in range(first):
-            forth = _query(searches[second], unit[cells[first]], min(reach, len(cells[second])))
-            back = _query(searches[first], unit[cells[second]], min(reach, len(cells[first])))
+            forward = _query(searches[second], unit[cells[first]], min(n_searched, len(cells[second])))
+            backward = _query(searches[first], unit[cells[second]], min(n_searched, len(cells[first])))
             sizes = len(cells[first]), len(cells[second])
-            for query, donor, there, returned, shape in (
-                (first, second, forth, back[0], sizes),
-                (second, first, back, forth[0], sizes[::-1]),
+            for query, donor, result, reverse_neighbors, shape in (
+                (first, second, forward, backward[0], sizes),
+                (second, first, backward, forward[0], sizes[::-1]),
             ):
-                near, distance = there[0][:, :n_neighbors], there[1][:, :n_neighbors]
-                accepted = np.isfinite(distance) if n_mutual is None else _answered(near, returned[:, :n_mutual])
-                if caliper is not None and at_home is not None:
-                    usual = np.minimum(at_home[query][:, None], at_home[donor][near])
-                    accepted &= distance <= caliper * usual
-                yield query, donor, _weighted(near, distance, accepted, weights, shape)
+                neighbors, distance = result[0][:, :n_neighbors], result[1][:, :n_neighbors]
+                accepted = (
+                    np.isfinite(distance)
+                    if n_mutual is None
+                    else _is_mutual(neighbors, reverse_neighbors[:, :n_mutual])
+                )
+                if caliper is not None and home_distances is not None:
+                    home_distance = np.minimum(home_distances[query][:, None], home_distances[donor][neighbors])
+                    accepted &= distance <= caliper * home_distance
+                yield query, donor, _make_weights(neighbors, distance, accepted, weights, shape)
 
 
-def _search(points: NDArray[np.float64], descent: bool, seed: int) -> Any:
-    if not descent:
+def _search(points: NDArray[np.float64], approximate_search: bool, seed: int) -> Any:
+    if not approximate_search:
         return NearestNeighbors(algorithm="brute").fit(points)
     # Slow to import, and rarely needed.
     from pynndescent import NNDescent
@@ -99,29 +104,29 @@ def _search(points: NDArray[np.float64], descent: bool, seed: int) -> Any:
 
 
 def _query(search: Any, points: NDArray[np.float64], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Nearest cells, in order, and their distances; both of shape ``(n_points, k)``."""
+    """Return the nearest cells, in order, and their distances; both of shape ``(n_points, k)``."""
     if isinstance(search, NearestNeighbors):
-        distance, near = search.kneighbors(points, k)
+        distance, neighbors = search.kneighbors(points, k)
     else:
-        near, distance = search.query(points.astype(np.float32), k=k)
-    return near.astype(np.int32), distance.astype(np.float32)
+        neighbors, distance = search.query(points.astype(np.float32), k=k)
+    return neighbors.astype(np.int32), distance.astype(np.float32)
 
 
-def _at_home(search: Any, points: NDArray[np.float64], k: int) -> NDArray[np.float32]:
-    """Distance of each cell to its k-th nearest of the own batch, or to the last one."""
+def _compute_home_distances(search: Any, points: NDArray[np.float64], k: int) -> NDArray[np.float32]:
+    """Return the distance of each cell to the k-th nearest cell of its own batch, or to the last one."""
     return _query(search, points, min(k + 1, len(points)))[1][:, -1]
 
 
-def _answered(near: NDArray[np.int32], returned: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Which of the listed donors list the cell in turn; shape of ``near``."""
-    n = np.int64(len(near))
-    asked = near.astype(np.int64) * n + np.arange(n)[:, None]
-    answers = np.arange(len(returned), dtype=np.int64)[:, None] * n + returned
-    return np.isin(asked, answers, kind="sort")
+def _is_mutual(neighbors: NDArray[np.int32], reverse_neighbors: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return the mask of donors that have the cell among their neighbours; shape of ``neighbors``."""
+    n = np.int64(len(neighbors))
+    pairs = neighbors.astype(np.int64) * n + np.arange(n)[:, None]
+    reverse_pairs = np.arange(len(reverse_neighbors), dtype=np.int64)[:, None] * n + reverse_neighbors
+    return np.isin(pairs, reverse_pairs, kind="sort")
 
 
-def _weighted(
-    near: NDArray[np.int32],
+def _make_weights(
+    neighbors: NDArray[np.int32],
     distance: NDArray[np.float32],
     accepted: NDArray[np.bool_],
     weights: str,
@@ -129,4 +134,4 @@ def _weighted(
 ) -> sparse.csr_matrix:
     weight = WEIGHTS[weights](np.where(accepted, distance.astype(np.float64), np.inf))
     indptr = np.concatenate([[0], accepted.sum(axis=1).cumsum()])
-    return sparse.csr_matrix((weight[accepted], near[accepted], indptr), shape=shape)
+    return sparse.csr_matrix((weight[accepted], neighbors[accepted], indptr), shape=shape)

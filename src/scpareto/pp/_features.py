@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, svds
 
-from scpareto.pp._check import totals
+from scpareto.pp._check import compute_totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _COUNTS_PER_CELL = 1e4
-# Variable genes are chosen on at most so many cells: more do not change the choice, and cost memory.
+# Variable genes are selected on at most this number of cells: more cost memory without changing the selection.
 _CELLS_FOR_GENES = 20_000
 _CONTROL_COMPONENTS = 5
 _ROWS_PER_BLOCK = 4096
@@ -25,14 +25,14 @@ _ROWS_PER_BLOCK = 4096
 
 @dataclass(frozen=True)
 class Features:
-    """A way to compute coordinates, how many unless told otherwise, and whether adjusted counts improve them."""
+    """A way to compute coordinates, their default number, and whether adjusted counts improve them."""
 
     compute: Callable[..., NDArray[np.float64]]
     n_components: int
     is_refined: bool = False
 
 
-def matching_features(
+def compute_features(
     counts: sparse.csr_matrix,
     batch: NDArray[np.int64],
     *,
@@ -53,39 +53,39 @@ def matching_features(
     features
         Key of :data:`FEATURES`.
     n_components
-        Coordinates; None for the usual number.
+        Number of coordinates; None for the default.
     n_top_genes
-        Variable genes that principal components are computed from.
+        Number of variable genes for principal components.
     control
-        Genes that carry no biology, shape ``(n_genes,)``: their leading components are regressed out, and they are not
-        used otherwise.
+        Mask of genes without biological variation, shape ``(n_genes,)``: their leading components are regressed out,
+        and they are not used otherwise.
     seed
-        Of random projections and of the start of the decomposition.
+        Seed of random projections and of the start of the decomposition.
 
     Returns
     -------
     Coordinates, shape ``(n_cells, at most n_components)``.
     """
     entry = FEATURES[features]
-    kept = counts if control is None else counts[:, ~control]
+    biological_counts = counts if control is None else counts[:, ~control]
     rng = np.random.default_rng(seed)
-    size = totals(counts)
-    scores = entry.compute(kept, batch, size, n_components or entry.n_components, n_top_genes, rng)
+    size = compute_totals(counts)
+    scores = entry.compute(biological_counts, batch, size, n_components or entry.n_components, n_top_genes, rng)
     if control is None:
         return scores
-    logged = _logged(counts[:, control], size)
-    nuisance = _centred_components(logged, batch, min(_CONTROL_COMPONENTS, int(control.sum())), rng)
+    log_counts = _log_normalise(counts[:, control], size)
+    nuisance = _centred_components(log_counts, batch, min(_CONTROL_COMPONENTS, int(control.sum())), rng)
     return _residual(scores, nuisance)
 
 
-def centred_representation(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotate given coordinates to their principal axes, which changes no distance."""
+def rotate_to_principal_axes(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rotate given coordinates to their principal axes, which does not change distances."""
     centred = values - values.mean(axis=0)
     left, singular, right = np.linalg.svd(centred, full_matrices=False)
-    return _signed(left * singular, right)
+    return _fix_signs(left * singular, right)
 
 
-def unit_length(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def scale_to_unit_length(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Scale each cell to length one; a cell at the origin stays there."""
     length = np.linalg.norm(scores, axis=1, keepdims=True)
     return scores / np.where(length > 0, length, 1.0)
@@ -99,10 +99,10 @@ def _pca_centered(
     n_top_genes: int,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Principal components of log expression within batches."""
+    """Compute principal components of log expression, centred within batches."""
     if counts.shape[1] > n_top_genes:
         counts = counts[:, _variable_genes(counts, batch, size, n_top_genes, rng)]
-    return _centred_components(_logged(counts, size), batch, n_components, rng)
+    return _centred_components(_log_normalise(counts, size), batch, n_components, rng)
 
 
 def _rp_resid(
@@ -113,10 +113,10 @@ def _rp_resid(
     n_top_genes: int,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Random projections of the counts, less the mean of each batch, as in the note."""
+    """Compute random projections of the counts, centred within batches, as in the note."""
     projected = counts @ rng.standard_normal((counts.shape[1], n_components))
     sums = np.stack([np.bincount(batch, column) for column in projected.T], axis=1)
-    return centred_representation(projected - (sums / np.bincount(batch)[:, None])[batch])
+    return rotate_to_principal_axes(projected - (sums / np.bincount(batch)[:, None])[batch])
 
 
 def _rp_cpm(
@@ -127,9 +127,9 @@ def _rp_cpm(
     n_top_genes: int,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Random projections of the composition of each cell; differences between batches stay in."""
+    """Compute random projections of relative counts; differences between batches are kept."""
     projected = counts @ rng.standard_normal((counts.shape[1], n_components))
-    return centred_representation(projected * (_COUNTS_PER_CELL / size)[:, None])
+    return rotate_to_principal_axes(projected * (_COUNTS_PER_CELL / size)[:, None])
 
 
 FEATURES: dict[str, Features] = {
@@ -139,8 +139,8 @@ FEATURES: dict[str, Features] = {
 }
 
 
-def _logged(counts: sparse.csr_matrix, size: NDArray[np.float64]) -> sparse.csr_matrix:
-    """Log of one plus counts per 10,000; shares the index arrays of ``counts``."""
+def _log_normalise(counts: sparse.csr_matrix, size: NDArray[np.float64]) -> sparse.csr_matrix:
+    """Return the log of one plus counts per 10,000; shares the index arrays of ``counts``."""
     values = counts.data.astype(np.float64)
     scale = _COUNTS_PER_CELL / size
     # In blocks: a factor for every count at once would be as large as the matrix.
@@ -157,7 +157,7 @@ def _variable_genes(
     n_top_genes: int,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Genes whose expression varies most within batches, in the order of the matrix."""
+    """Return the genes whose expression varies most within batches, in the order of the matrix."""
     # scanpy is slow to import.
     import scanpy as sc
     from anndata import AnnData
@@ -165,24 +165,24 @@ def _variable_genes(
     cells = np.arange(len(batch))
     if len(cells) > _CELLS_FOR_GENES:
         cells = np.sort(rng.choice(cells, _CELLS_FOR_GENES, replace=False))
-    some = AnnData(_logged(counts[cells], size[cells]))
-    some.obs["batch"] = batch[cells].astype(str)
-    some.obs["batch"] = some.obs["batch"].astype("category")
-    sc.pp.highly_variable_genes(some, n_top_genes=n_top_genes, batch_key="batch")
-    return np.flatnonzero(some.var["highly_variable"].to_numpy())
+    adata = AnnData(_log_normalise(counts[cells], size[cells]))
+    adata.obs["batch"] = batch[cells].astype(str)
+    adata.obs["batch"] = adata.obs["batch"].astype("category")
+    sc.pp.highly_variable_genes(adata, n_top_genes=n_top_genes, batch_key="batch")
+    return np.flatnonzero(adata.var["highly_variable"].to_numpy())
 
 
 def _centred_components(
     matrix: sparse.csr_matrix, batch: NDArray[np.int64], n_components: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Principal component scores after the mean of each batch is taken off, without a dense copy."""
+    """Compute principal component scores, centred within batches, without a dense copy."""
     n_cells, n_genes = matrix.shape
     members = sparse.csr_matrix((np.ones(n_cells), (batch, np.arange(n_cells))))
     means = np.asarray((members @ matrix).todense()) / np.bincount(batch)[:, None]
     n_components = min(n_components, min(matrix.shape))
     if min(matrix.shape) <= n_components + 1:
         left, singular, right = np.linalg.svd(matrix.toarray() - means[batch], full_matrices=False)
-        return _signed(left * singular, right)[:, :n_components]
+        return _fix_signs(left * singular, right)[:, :n_components]
 
     def forward(vectors: Any) -> Any:
         return matrix @ vectors - (means @ vectors)[batch]
@@ -196,11 +196,11 @@ def _centred_components(
     start = rng.standard_normal(min(n_cells, n_genes))
     left, singular, right = svds(operator, k=n_components, v0=start)
     order = np.argsort(-singular)
-    return _signed(left[:, order] * singular[order], right[order])
+    return _fix_signs(left[:, order] * singular[order], right[order])
 
 
-def _signed(scores: NDArray[np.float64], axes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Fix the sign of each component by the largest entry of its axis, which no order of cells changes."""
+def _fix_signs(scores: NDArray[np.float64], axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fix the sign of each component by the largest entry of its axis, which does not depend on the order of cells."""
     largest = np.abs(axes).argmax(axis=1)
     return scores * np.where(axes[np.arange(len(axes)), largest] < 0, -1.0, 1.0)
 

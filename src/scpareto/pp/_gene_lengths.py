@@ -1,4 +1,4 @@
-"""Full-length counts without the advantage of long genes."""
+"""Normalise counts of full-length protocols by gene length."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from scpareto.pp._check import choose, counts_of
+from scpareto.pp._check import check_choice, get_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ Rounding = Literal["truncate", "nearest", "none"]
 Missing = Literal["drop", "error"]
 
 _ROUND: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
-    # A product that is whole on paper may fall just short of it in floating point.
+    # Rounding errors may put a whole product slightly below the whole number.
     "truncate": lambda values: np.floor(values * (1 + 1e-12)),
     "nearest": np.rint,
     "none": lambda values: values,
@@ -38,8 +38,8 @@ def normalize_gene_lengths(
 ) -> AnnData:
     r"""Divide the counts of each gene by its length, in units of the mean length.
 
-    Reads of full-length protocols such as Smart-seq2 grow with the length of a gene, molecules of droplet protocols do
-    not. Do this to the full-length cells alone, before the two are joined.
+    In full-length protocols such as Smart-seq2 the number of reads grows with the length of a gene; in droplet
+    protocols the number of molecules does not. Apply this to the full-length cells only, before joining the two.
 
     Parameters
     ----------
@@ -51,20 +51,20 @@ def normalize_gene_lengths(
         Layer of the counts; None for ``adata.X``.
     rounding
         ``"truncate"`` drops the fractions, as published, so that the result can be modelled as counts; ``"nearest"``
-        rounds; ``"none"`` leaves them.
+        rounds; ``"none"`` keeps fractions.
     missing
-        What becomes of genes without a known length: ``"drop"``, or ``"error"``.
+        How to treat genes without a known length: ``"drop"``, or ``"error"``.
 
     Returns
     -------
-    A new AnnData of the genes with a length, with the result where the counts were; other layers keep their values.
+    A new AnnData of the genes with a length, with the result in place of the counts; other layers keep their values.
 
     Raises
     ------
     KeyError
         If the layer or the column does not exist.
     ValueError
-        If a length is not a positive number or given twice, no gene has one, some gene has none and ``missing`` is
+        If a length is not a positive number or given twice, no gene has a length, a gene has none and ``missing`` is
         ``"error"``, counts are negative or not finite, or an option is unknown.
 
     Notes
@@ -77,7 +77,7 @@ def normalize_gene_lengths(
 
     References
     ----------
-    Treatment of the Smart-seq2 cells in :cite:p:`Li2022`.
+    As for the Smart-seq2 cells in :cite:p:`Li2022`.
 
     Examples
     --------
@@ -90,23 +90,23 @@ def normalize_gene_lengths(
     >>> scaled.to_df().iloc[0].to_dict()  # 4 * 2000 / 1000, and 4 * 2000 / 3000 without its fraction
     {'short': 8.0, 'long': 2.0}
     """
-    choose("rounding", rounding, get_args(Rounding))
-    choose("missing", missing, get_args(Missing))
-    counts = counts_of(adata, layer, empty_cells=True)
+    check_choice("rounding", rounding, get_args(Rounding))
+    check_choice("missing", missing, get_args(Missing))
+    counts = get_counts(adata, layer, empty_cells=True)
     length = _length_of_genes(adata, lengths)
-    known = np.isfinite(length)
-    if not known.any():
+    has_length = np.isfinite(length)
+    if not has_length.any():
         raise ValueError(
             f"none of the {adata.n_vars} genes has a length. Names must agree, also in case; the first gene is "
             f"{adata.var_names[0]!r}."
         )
-    if missing == "error" and not known.all():
+    if missing == "error" and not has_length.all():
         raise ValueError(
-            f"{int((~known).sum())} genes have no length, the first is {adata.var_names[int(np.argmin(known))]!r}; "
-            "give their lengths, or missing='drop'."
+            f"{int((~has_length).sum())} genes have no length, the first is "
+            f"{adata.var_names[int(np.argmin(has_length))]!r}; give their lengths, or missing='drop'."
         )
-    scaled = adata[:, known].copy()
-    values = _scaled(counts[:, known], length[known].mean() / length[known], rounding)
+    scaled = adata[:, has_length].copy()
+    values = _scale_counts(counts[:, has_length], length[has_length].mean() / length[has_length], rounding)
     if layer is None:
         scaled.X = values
     else:
@@ -115,18 +115,18 @@ def normalize_gene_lengths(
 
 
 def _length_of_genes(adata: AnnData, lengths: pd.Series | Mapping[str, float] | str) -> NDArray[np.float64]:
-    """Length of each gene, NaN where it is not known."""
+    """Return the length of each gene, NaN if unknown."""
     if isinstance(lengths, str):
         if lengths not in adata.var:
             available = ", ".join(map(repr, adata.var)) or "none"
             raise KeyError(f"lengths={lengths!r} is not in adata.var; available: {available}.")
         length = adata.var[lengths].to_numpy(dtype=np.float64)
     elif isinstance(lengths, pd.Series | Mapping):
-        given = pd.Series(lengths, dtype=np.float64)
-        mine = given[given.index.isin(adata.var_names)]
-        if mine.index.has_duplicates:
-            raise ValueError(f"lengths holds {mine.index[mine.index.duplicated()][0]!r} more than once.")
-        length = mine.reindex(adata.var_names).to_numpy()
+        all_lengths = pd.Series(lengths, dtype=np.float64)
+        own_lengths = all_lengths[all_lengths.index.isin(adata.var_names)]
+        if own_lengths.index.has_duplicates:
+            raise ValueError(f"lengths holds {own_lengths.index[own_lengths.index.duplicated()][0]!r} more than once.")
+        length = own_lengths.reindex(adata.var_names).to_numpy()
     else:
         raise TypeError(f"lengths is a {type(lengths).__name__}; give a Series, a mapping or a column of adata.var.")
     bad = np.isinf(length) | (length <= 0)
@@ -136,8 +136,8 @@ def _length_of_genes(adata: AnnData, lengths: pd.Series | Mapping[str, float] | 
     return length
 
 
-def _scaled(counts: Any, factor: NDArray[np.float64], rounding: Rounding) -> Any:
-    """Multiply counts by the factor of each gene, in double precision, and keep their kind."""
+def _scale_counts(counts: Any, factor: NDArray[np.float64], rounding: Rounding) -> Any:
+    """Multiply counts by the factor of each gene, in double precision; the result has the type of the counts."""
     dtype = counts.dtype if counts.dtype in (np.float32, np.float64) else np.dtype(np.float32)
     if not sparse.issparse(counts):
         return _ROUND[rounding](np.asarray(counts, dtype=np.float64) * factor).astype(dtype)

@@ -1,4 +1,4 @@
-"""What a user names: coordinates, control genes and size factors."""
+"""Read the coordinates, control genes and size factors that a user names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from scpareto._cells import check_genes, check_numbers, to_canonical
-from scpareto.pp._check import totals
+from scpareto.pp._check import compute_totals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def representation_of(adata: AnnData, use_rep: str | None) -> NDArray[np.float64] | None:
-    """Return the coordinates that a user names, shape ``(n_cells, n_components)``, finite."""
+def get_representation(adata: AnnData, use_rep: str | None) -> NDArray[np.float64] | None:
+    """Return the finite coordinates ``adata.obsm[use_rep]``, shape ``(n_cells, n_components)``."""
     if use_rep is None:
         return None
     if use_rep not in adata.obsm:
@@ -36,8 +36,8 @@ def representation_of(adata: AnnData, use_rep: str | None) -> NDArray[np.float64
     return values
 
 
-def control_of(adata: AnnData, control_genes: str | Sequence[str] | None) -> NDArray[np.bool_] | None:
-    """Return which genes are controls, shape ``(n_genes,)``; some, and not all."""
+def get_control_mask(adata: AnnData, control_genes: str | Sequence[str] | None) -> NDArray[np.bool_] | None:
+    """Return the mask of control genes, shape ``(n_genes,)``; some genes, but not all."""
     if control_genes is None:
         return None
     if isinstance(control_genes, str):
@@ -53,12 +53,12 @@ def control_of(adata: AnnData, control_genes: str | Sequence[str] | None) -> NDA
     return control
 
 
-def size_factors_of(adata: AnnData, size_factors: str | None, counts: Any) -> NDArray[np.float64]:
+def get_size_factors(adata: AnnData, size_factors: str | None, counts: Any) -> NDArray[np.float64]:
     """Return the size factor of each cell, shape ``(n_cells,)``, positive, with median 1."""
     if size_factors is None:
         return np.ones(adata.n_obs)
     if size_factors == "total":
-        size = totals(counts)
+        size = compute_totals(counts)
     elif size_factors in adata.obs:
         check_numbers(adata.obs[size_factors], size_factors, size_factor=True)
         size = adata.obs[size_factors].to_numpy(dtype=np.float64, na_value=np.nan)

@@ -1,4 +1,4 @@
-"""The genes that several datasets have in common."""
+"""Select the genes that several datasets have in common."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from scpareto.pp._check import counts_of
+from scpareto.pp._check import get_counts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,14 +27,14 @@ def intersect_genes(
     layer
         Layer of the counts; None for ``adata.X``.
     upper_case
-        Whether names are compared and returned in upper case, for datasets that write the same symbols differently.
+        Whether to compare and return names in upper case, for datasets that write the same symbols differently.
     drop_empty
-        Whether a gene without counts in one of the datasets is dropped. It would tell the datasets apart whatever the
-        cells are.
+        Whether to drop genes without counts in one of the datasets. Such a gene separates the datasets, independently
+        of the types of cells.
 
     Returns
     -------
-    New AnnData objects with all their cells, of the genes that all have, in the order of the first.
+    New AnnData objects with all cells and the common genes, in the order of the first dataset.
 
     Raises
     ------
@@ -69,37 +69,38 @@ def intersect_genes(
         if not isinstance(adata, AnnData):
             raise TypeError(f"adatas[{number}] is a {type(adata).__name__}; give a list of AnnData objects.")
         names.append(adata.var_names.str.upper() if upper_case else adata.var_names)
-    kept = [
-        np.flatnonzero(_with_counts(adata, layer) if drop_empty else np.ones(adata.n_vars, dtype=bool))
+    kept_genes = [
+        np.flatnonzero(_has_counts(adata, layer) if drop_empty else np.ones(adata.n_vars, dtype=bool))
         for adata in adatas
     ]
-    for number, (own, genes) in enumerate(zip(names, kept, strict=True)):
-        _refuse_duplicates(own[genes], number, upper_case)
-    common = names[0][kept[0]]
-    for own, genes in zip(names[1:], kept[1:], strict=True):
-        common = common[common.isin(own[genes])]
+    for number, (gene_names, genes) in enumerate(zip(names, kept_genes, strict=True)):
+        _check_duplicates(gene_names[genes], number, upper_case)
+    common = names[0][kept_genes[0]]
+    for gene_names, genes in zip(names[1:], kept_genes[1:], strict=True):
+        common = common[common.isin(gene_names[genes])]
     if not len(common):
         firsts = ", ".join(
-            repr(own[genes][0]) if len(genes) else "none" for own, genes in zip(names, kept, strict=True)
+            repr(gene_names[genes][0]) if len(genes) else "none"
+            for gene_names, genes in zip(names, kept_genes, strict=True)
         )
         raise ValueError(f"the {len(adatas)} datasets have no gene in common; their first genes are {firsts}.")
-    found = []
-    for adata, own, genes in zip(adatas, names, kept, strict=True):
-        part = adata[:, genes[pd.Index(own[genes]).get_indexer(common)]].copy()
-        part.var_names = common
-        found.append(part)
-    return found
+    results = []
+    for adata, gene_names, genes in zip(adatas, names, kept_genes, strict=True):
+        subset = adata[:, genes[pd.Index(gene_names[genes]).get_indexer(common)]].copy()
+        subset.var_names = common
+        results.append(subset)
+    return results
 
 
-def _with_counts(adata: AnnData, layer: str | None) -> NDArray[np.bool_]:
-    return np.asarray(counts_of(adata, layer, empty_cells=True).sum(axis=0)).ravel() > 0
+def _has_counts(adata: AnnData, layer: str | None) -> NDArray[np.bool_]:
+    return np.asarray(get_counts(adata, layer, empty_cells=True).sum(axis=0)).ravel() > 0
 
 
-def _refuse_duplicates(names: pd.Index, number: int, upper_case: bool) -> None:
+def _check_duplicates(names: pd.Index, number: int, upper_case: bool) -> None:
     if names.has_duplicates:
-        twice = names[names.duplicated()].unique()
-        listed = ", ".join(map(repr, twice[:3])) + (", ..." if len(twice) > 3 else "")
+        repeated = names[names.duplicated()].unique()
+        listed = ", ".join(map(repr, repeated[:3])) + (", ..." if len(repeated) > 3 else "")
         raise ValueError(
-            f"adatas[{number}] names {len(twice)} genes more than once{' in upper case' if upper_case else ''}: "
+            f"adatas[{number}] names {len(repeated)} genes more than once{' in upper case' if upper_case else ''}: "
             f"{listed}. Keep one of each, or add their counts up."
         )

@@ -1,4 +1,4 @@
-"""Whether batches hold comparable cells at all, without which no contrast between them is causal."""
+"""Measure whether batches hold comparable cells, without which contrasts between batches are not causal."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from scipy.spatial import cKDTree
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# With many coordinates noise makes all cells equally far from each other, and any batch comparable.
+# With many coordinates, noise makes all distances similar, and any batch would seem comparable.
 _N_COMPONENTS = 5
 _RANK = 20
 _CELLS_PER_BATCH = 1000
 
 
-def comparable_share(scores: NDArray[np.float64], batch: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
-    """Share of cells that have a cell of another batch as near as their 20th nearest at home.
+def compute_comparable_share(scores: NDArray[np.float64], batch: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
+    """Compute the share of cells with a cell of another batch as near as their 20th nearest in their own batch.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def comparable_share(scores: NDArray[np.float64], batch: NDArray[np.int64], seed
     batch
         Batch number of each cell.
     seed
-        Of a draw of 1,000 cells from each batch that has more.
+        Seed of the sample of 1,000 cells from each larger batch.
 
     Returns
     -------
@@ -38,24 +38,26 @@ def comparable_share(scores: NDArray[np.float64], batch: NDArray[np.int64], seed
     points = leading / np.maximum(np.linalg.norm(leading, axis=1, keepdims=True), 1e-12)
     rng = np.random.default_rng(seed)
     n_batches = int(batch.max()) + 1
-    some = []
+    samples = []
     for b in range(n_batches):
-        own = np.flatnonzero(batch == b)
-        some.append(points[own if len(own) <= _CELLS_PER_BATCH else rng.choice(own, _CELLS_PER_BATCH, replace=False)])
-    trees = [cKDTree(cells) for cells in some]
+        rows = np.flatnonzero(batch == b)
+        samples.append(
+            points[rows if len(rows) <= _CELLS_PER_BATCH else rng.choice(rows, _CELLS_PER_BATCH, replace=False)]
+        )
+    trees = [cKDTree(cells) for cells in samples]
     share = np.ones((n_batches, n_batches))
-    for b, cells in enumerate(some):
-        at_home = trees[b].query(cells, k=[min(_RANK + 1, len(cells))])[0][:, 0]
+    for b, cells in enumerate(samples):
+        home_distance = trees[b].query(cells, k=[min(_RANK + 1, len(cells))])[0][:, 0]
         for other in range(n_batches):
             if other != b:
-                share[b, other] = (trees[other].query(cells, k=1)[0] <= at_home).mean()
+                share[b, other] = (trees[other].query(cells, k=1)[0] <= home_distance).mean()
     return share
 
 
-def donor_shares(
+def compute_donor_shares(
     has_donors: NDArray[np.bool_], batch: NDArray[np.int64], stratum: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Shares of cells with accepted donors.
+    """Compute the shares of cells with accepted donors.
 
     Parameters
     ----------
@@ -80,7 +82,7 @@ def donor_shares(
         return by_batch, (matched / size).reshape(-1, n_batches)
 
 
-def linked_batches(exposure: NDArray[np.float64]) -> NDArray[np.int64]:
+def find_linked_batches(exposure: NDArray[np.float64]) -> NDArray[np.int64]:
     """Find the groups of batches that share strata, directly or through others.
 
     Parameters

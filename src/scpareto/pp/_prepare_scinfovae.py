@@ -1,4 +1,4 @@
-"""Cells, genes and size factors as ScInfoVAE wants them."""
+"""Select cells and genes and compute size factors for ScInfoVAE."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def prepare_scinfovae(
     min_genes: float = 0.01,
     reference: AnnData | None = None,
 ) -> AnnData:
-    r"""Filter cells and genes, find size factors from all genes, and keep the most variable ones.
+    r"""Filter cells and genes, compute size factors from all genes, and keep the most variable genes.
 
     Parameters
     ----------
@@ -41,17 +41,17 @@ def prepare_scinfovae(
     layer
         Layer of the counts; None for ``adata.X``.
     n_top_genes
-        Variable genes to keep; all of them where there are fewer.
+        Number of variable genes to keep; all genes if there are fewer.
     gene_selection
         ``"dispersion"``, normalised by that of genes of similar mean, or plain ``"variance"``, both of
         :math:`\log(1 + x / l)`.
     min_cells
         Share of cells in which a gene must be detected.
     min_genes
-        Share of the genes left that must be detected in a cell.
+        Share of the remaining genes that must be detected in a cell.
     reference
-        What this function returned for the cells of a model: new cells get its genes, in its order, and its scale of
-        the size factors. Cells are kept as they are, the other options are not used.
+        Result of this function for the cells of a model: new cells get its genes, in its order, and its scale of the
+        size factors. All cells are kept, and the other options are not used.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def prepare_scinfovae(
     KeyError
         If the layer does not exist, or genes of the reference are missing.
     ValueError
-        If counts are negative or not finite, a number is out of range, no cell or gene is left, or the reference was
+        If counts are negative or not finite, a number is out of range, no cell or gene remains, or the reference was
         not made by this function.
 
     Notes
@@ -90,21 +90,21 @@ def prepare_scinfovae(
             raise ValueError(f"{name}={share} must be a share, in [0, 1].")
     if n_top_genes < 1:
         raise ValueError(f"n_top_genes={n_top_genes} must be at least 1.")
-    counts = _counts(adata, layer)
+    counts = _read_counts(adata, layer)
     totals = np.asarray(counts.sum(axis=1)).ravel()
     if reference is not None:
-        return _like(adata, counts, totals, reference)
+        return _apply_reference(adata, counts, totals, reference)
     detected = counts > 0
     genes = np.flatnonzero(np.asarray(detected.sum(axis=0)).ravel() >= max(min_cells * adata.n_obs, 1))
-    found = np.asarray(detected[:, genes].sum(axis=1)).ravel()
-    cells = np.flatnonzero((found >= max(min_genes * len(genes), 1)) & (totals > 0))
+    n_detected = np.asarray(detected[:, genes].sum(axis=1)).ravel()
+    cells = np.flatnonzero((n_detected >= max(min_genes * len(genes), 1)) & (totals > 0))
     if not len(genes) or not len(cells):
         raise ValueError(
             f"min_cells={min_cells} leaves {len(genes)} genes and min_genes={min_genes} then {len(cells)} cells."
         )
     median = float(np.median(totals[cells]))
     size_factors = totals[cells] / median
-    chosen = genes[_most_variable(counts[cells][:, genes], size_factors, n_top_genes, gene_selection)]
+    selected = genes[_select_variable_genes(counts[cells][:, genes], size_factors, n_top_genes, gene_selection)]
     record = {
         "median_total": median,
         "gene_selection": gene_selection,
@@ -113,11 +113,11 @@ def prepare_scinfovae(
         "n_cells_given": int(adata.n_obs),
         "n_genes_given": int(adata.n_vars),
     }
-    return _part(adata, counts, cells, chosen, size_factors, record)
+    return _make_adata(adata, counts, cells, selected, size_factors, record)
 
 
-def _like(adata: AnnData, counts: sparse.csr_matrix, totals: NDArray[Any], reference: AnnData) -> AnnData:
-    """Give new cells the genes and the scale of a reference."""
+def _apply_reference(adata: AnnData, counts: sparse.csr_matrix, totals: NDArray[Any], reference: AnnData) -> AnnData:
+    """Apply the genes and the size-factor scale of a reference to new cells."""
     record = read_records(reference).get(_RECORD)
     if record is None:
         raise ValueError("reference holds no record of prepare_scinfovae: give what it returned for the model's cells.")
@@ -128,10 +128,10 @@ def _like(adata: AnnData, counts: sparse.csr_matrix, totals: NDArray[Any], refer
         raise ValueError(f"{int((totals == 0).sum())} cells of adata have no counts. Remove them.")
     genes = adata.var_names.get_indexer(reference.var_names)
     cells = np.arange(adata.n_obs)
-    return _part(adata, counts, cells, genes, totals / record["median_total"], dict(record))
+    return _make_adata(adata, counts, cells, genes, totals / record["median_total"], dict(record))
 
 
-def _part(
+def _make_adata(
     adata: AnnData,
     counts: sparse.csr_matrix,
     cells: NDArray[Any],
@@ -139,18 +139,18 @@ def _part(
     size_factors: NDArray[Any],
     record: dict[str, Any],
 ) -> AnnData:
-    part = AnnData(
+    result = AnnData(
         counts[cells][:, genes],
         obs=adata.obs.iloc[cells].copy(),
         var=adata.var.iloc[genes].copy(),
         layers={name: get_matrix(adata, name)[cells][:, genes].copy() for name in adata.layers if name is not None},
         uns={UNS_KEY: {_RECORD: record}},
     )
-    part.obs[SCINFOVAE_SIZE_FACTOR_KEY] = size_factors
-    return part
+    result.obs[SCINFOVAE_SIZE_FACTOR_KEY] = size_factors
+    return result
 
 
-def _counts(adata: AnnData, layer: str | None) -> sparse.csr_matrix:
+def _read_counts(adata: AnnData, layer: str | None) -> sparse.csr_matrix:
     if layer is not None and layer not in adata.layers:
         raise KeyError(f"layer={layer!r} is not in adata.layers. Available: {format_names(adata.layers)}.")
     counts = sparse.csr_matrix(get_matrix(adata, layer), dtype=np.float32)
@@ -163,21 +163,23 @@ def _counts(adata: AnnData, layer: str | None) -> sparse.csr_matrix:
     return counts
 
 
-def _most_variable(
+def _select_variable_genes(
     counts: sparse.csr_matrix, size_factors: NDArray[Any], n_top_genes: int, selection: str
 ) -> NDArray[np.int64]:
-    """Genes that vary most in log-normalised counts, in their own order."""
+    """Return the genes that vary most in log-normalised counts, in the order of the matrix."""
     if n_top_genes >= counts.shape[1]:
         return np.arange(counts.shape[1])
-    u = sparse.csr_matrix(sparse.diags(1 / size_factors) @ counts)
-    u.data = np.log1p(u.data)
+    normalised = sparse.csr_matrix(sparse.diags(1 / size_factors) @ counts)
+    normalised.data = np.log1p(normalised.data)
     if selection == "dispersion":
-        found = sc.pp.highly_variable_genes(AnnData(u), n_top_genes=n_top_genes, flavor="seurat", inplace=False)
-        score = found["dispersions_norm"].to_numpy(dtype=float)
+        table = sc.pp.highly_variable_genes(
+            AnnData(normalised), n_top_genes=n_top_genes, flavor="seurat", inplace=False
+        )
+        score = table["dispersions_norm"].to_numpy(dtype=float)
     else:
-        squares = u.copy()
+        squares = normalised.copy()
         squares.data = squares.data**2
-        score = np.asarray(squares.mean(axis=0)).ravel() - np.asarray(u.mean(axis=0)).ravel() ** 2
-    # Ties at the limit would otherwise change the number of genes.
+        score = np.asarray(squares.mean(axis=0)).ravel() - np.asarray(normalised.mean(axis=0)).ravel() ** 2
+    # A stable sort keeps the number of genes fixed if scores are tied.
     order = np.argsort(-np.nan_to_num(score, nan=-np.inf), kind="stable")
     return np.sort(order[:n_top_genes])

@@ -1,4 +1,4 @@
-"""Sums of counts over strata and batches: all that the models need of the data."""
+"""Sum counts over strata and batches, the sufficient statistics of the models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Pseudobulk:
     exposure
         Summed size factors, shape ``(n_strata, n_batches)``.
     donated_by_stratum, donated_by_batch, donated_exposure
-        The same of the donors of each cell, in the stratum of the cell and the batch of the donors.
+        The same for the donors of each cell, in the stratum of the cell and the batch of the donors.
     """
 
     by_stratum: NDArray[np.float64]
@@ -36,7 +36,7 @@ class Pseudobulk:
     donated_exposure: NDArray[np.float64]
 
 
-def pseudobulk(
+def compute_pseudobulk(
     counts: sparse.csr_matrix,
     size_factor: NDArray[np.float64],
     batch: NDArray[np.int64],
@@ -50,9 +50,9 @@ def pseudobulk(
     counts
         Counts, shape ``(n_cells, n_genes)``.
     size_factor, batch, stratum
-        Of each cell, shape ``(n_cells,)``.
+        Size factor, batch and stratum of each cell, shape ``(n_cells,)``.
     donors
-        What :func:`scpareto.pp._donors.donor_weights` yields; gone through once.
+        From :func:`scpareto.pp._donors.find_donors`; iterated once.
 
     Returns
     -------
@@ -61,12 +61,12 @@ def pseudobulk(
     n_batches, n_strata = int(batch.max()) + 1, int(stratum.max()) + 1
     n_genes = counts.shape[1]
     cells = [np.flatnonzero(batch == b) for b in range(n_batches)]
-    own = sparse.csr_matrix(
+    membership = sparse.csr_matrix(
         (np.ones(len(batch)), (stratum * n_batches + batch, np.arange(len(batch)))),
         shape=(n_strata * n_batches, len(batch)),
     )
-    exposure = (own @ size_factor).reshape(n_strata, n_batches)
-    by_both = np.asarray((own @ counts).todense(), dtype=np.float64).reshape(n_strata, n_batches, n_genes)
+    exposure = (membership @ size_factor).reshape(n_strata, n_batches)
+    by_both = np.asarray((membership @ counts).todense(), dtype=np.float64).reshape(n_strata, n_batches, n_genes)
     by_stratum, by_batch = by_both.sum(axis=1).T, by_both.sum(axis=0).T
     del by_both
 
@@ -74,16 +74,17 @@ def pseudobulk(
     donated_exposure = np.zeros((n_strata, n_batches))
     has_donors = np.zeros((len(batch), n_batches), dtype=bool)
     for query, donor, weights in donors:
-        asking = cells[query]
-        has_donors[asking, donor] = np.diff(weights.indptr) > 0
+        query_cells = cells[query]
+        has_donors[query_cells, donor] = np.diff(weights.indptr) > 0
         rows = sparse.csr_matrix(
-            (np.ones(len(asking)), (stratum[asking], np.arange(len(asking)))), shape=(n_strata, len(asking))
+            (np.ones(len(query_cells)), (stratum[query_cells], np.arange(len(query_cells)))),
+            shape=(n_strata, len(query_cells)),
         )
-        # Donor counts of single cells are never formed: strata by donors, then strata by genes.
-        lent = rows @ weights
-        sums = np.asarray((lent @ counts[cells[donor]]).todense(), dtype=np.float64)
+        # To save memory, sum the weights of donors by stratum first, then multiply by their counts.
+        donor_weights_by_stratum = rows @ weights
+        sums = np.asarray((donor_weights_by_stratum @ counts[cells[donor]]).todense(), dtype=np.float64)
         donated_by_stratum += sums.T
         donated_by_batch[:, donor] += sums.sum(axis=0)
-        donated_exposure[:, donor] += lent @ size_factor[cells[donor]]
+        donated_exposure[:, donor] += donor_weights_by_stratum @ size_factor[cells[donor]]
     sums_of_data = Pseudobulk(by_stratum, by_batch, exposure, donated_by_stratum, donated_by_batch, donated_exposure)
     return sums_of_data, has_donors

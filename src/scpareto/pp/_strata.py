@@ -1,4 +1,4 @@
-"""Groups of similar cells, the pseudo-bulk samples of the model."""
+"""Assign cells to strata, groups of similar cells that are the pseudo-bulk samples of the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAX_STRATA = 1000
 def _sign_hash(
     scores: NDArray[np.float64], unit: NDArray[np.float64], n_strata: int | None, seed: int
 ) -> NDArray[np.int64]:
-    """One bit for the sign of each of the first coordinates."""
+    """Assign strata by the signs of the first coordinates, one bit for each."""
     n_bits = min(5 if n_strata is None else int(np.ceil(np.log2(n_strata))), scores.shape[1])
     return (scores[:, :n_bits] > 0) @ (2 ** np.arange(n_bits))
 
@@ -27,7 +27,7 @@ def _sign_hash(
 def _kmeans(
     scores: NDArray[np.float64], unit: NDArray[np.float64], n_strata: int | None, seed: int
 ) -> NDArray[np.int64]:
-    """K-means on the sphere that neighbours are sought on."""
+    """Assign strata by K-means on coordinates at unit length, in which neighbours are searched too."""
     n_clusters = n_strata or int(np.clip(len(unit) // _CELLS_PER_STRATUM, 1, _MAX_STRATA))
     return KMeans(min(n_clusters, len(unit)), n_init=1, random_state=seed).fit_predict(unit)
 
@@ -38,7 +38,7 @@ STRATA: dict[str, Callable[..., NDArray[np.int64]]] = {"sign_hash": _sign_hash, 
 def assign_strata(
     scores: NDArray[np.float64], unit: NDArray[np.float64], *, strata: str, n_strata: int | None, seed: int
 ) -> NDArray[np.int64]:
-    """Give each cell the number of its stratum.
+    """Return the number of the stratum of each cell.
 
     Parameters
     ----------
@@ -49,10 +49,10 @@ def assign_strata(
     strata
         Key of :data:`STRATA`.
     n_strata
-        Strata; None for 32 (``"sign_hash"``) or one for each 30 cells, 1,000 at most (``"kmeans"``). Sign hashing takes
-        the next power of two.
+        Number of strata; None for 32 (``"sign_hash"``) or one for each 30 cells, 1,000 at most (``"kmeans"``). Sign
+        hashing uses the next power of two.
     seed
-        Of K-means.
+        Seed of K-means.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""On how many cells an estimate rests."""
+"""Count the cells on which an estimate is based."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 
-class Support:
-    """Adds up what each cell lends to cells of other batches.
+class DonorSupport:
+    """Sum the weights of each cell as a donor for cells of other batches.
 
     Parameters
     ----------
@@ -25,14 +25,14 @@ class Support:
 
     def __init__(self, batch: NDArray[np.int64]) -> None:
         self._cells = [np.flatnonzero(batch == b) for b in range(batch.max() + 1)]
-        self._lent = np.zeros(len(batch))
+        self._total_weight = np.zeros(len(batch))
 
-    def noted(
+    def record(
         self, donors: Iterable[tuple[int, int, sparse.csr_matrix]]
     ) -> Iterator[tuple[int, int, sparse.csr_matrix]]:
-        """Pass donors on, and note their weights."""
+        """Yield donors unchanged, and record their weights."""
         for query, donor, weights in donors:
-            self._lent[self._cells[donor]] += np.asarray(weights.sum(axis=0)).ravel()
+            self._total_weight[self._cells[donor]] += np.asarray(weights.sum(axis=0)).ravel()
             yield query, donor, weights
 
     def table(self, names: list[str], has_donors: NDArray[np.bool_]) -> pd.DataFrame:
@@ -48,15 +48,15 @@ class Support:
         Returns
         -------
         One row a batch: ``n_cells``; ``n_matched``, those with donors in any other batch; ``share_matched``;
-        ``n_donors``, those that stand in for cells of other batches; ``n_half``, the fewest of them that carry half of
-        the weight of all.
+        ``n_donors``, those that are donors for cells of other batches; ``n_half``, the smallest number of donors with
+        half of the total weight.
         """
         rows = []
         for name, cells in zip(names, self._cells, strict=True):
-            lent = np.sort(self._lent[cells])[::-1]
+            weights = np.sort(self._total_weight[cells])[::-1]
             matched = int(has_donors[cells].any(axis=1).sum())
-            total = lent.sum()
-            half = int(np.searchsorted(lent.cumsum(), total / 2) + 1) if total > 0 else 0
-            rows.append((name, len(cells), matched, matched / len(cells), int((lent > 0).sum()), half))
+            total = weights.sum()
+            half = int(np.searchsorted(weights.cumsum(), total / 2) + 1) if total > 0 else 0
+            rows.append((name, len(cells), matched, matched / len(cells), int((weights > 0).sum()), half))
         columns = ["batch", "n_cells", "n_matched", "share_matched", "n_donors", "n_half"]
         return pd.DataFrame(rows, columns=columns)

@@ -1,4 +1,4 @@
-"""Genes that vary within batches, found without touching the cells that are given."""
+"""Select genes that vary within batches, without changing the input."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def variable_genes(
     adata
         Cells with raw counts; not changed.
     n_top_genes
-        How many; None or 0 for all.
+        Number of genes; None or 0 for all.
     batch_key
         Column of ``adata.obs`` with the batches.
     layer
         Layer of the counts; None for ``adata.X``.
     always
-        Names of genes that are taken in any case, beside those that vary most.
+        Names of genes that are always selected, in addition to those that vary most.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def variable_genes(
     Raises
     ------
     ValueError
-        If the number makes no sense, or a cell has no counts in these genes.
+        If the number is not valid, or a cell has no counts in these genes.
     """
     if n_top_genes is not None:
         check_whole_number("n_top_genes", n_top_genes, least=0)
@@ -51,7 +51,7 @@ def variable_genes(
         return np.ones(adata.n_vars, dtype=bool)
     stored = adata.X if layer is None else adata.layers[layer]
     counts = get_matrix(adata, layer) if is_in_memory(stored) else read_rows(as_row_matrix(stored), slice(None))
-    # As text: scanpy takes categories only, and trips over those that no cell has.
+    # Convert to text and back: scanpy needs categories, and fails on unused ones.
     batch = pd.Categorical(adata.obs[batch_key].astype(str))
     normalised = AnnData(counts.copy(), obs=pd.DataFrame({"batch": batch}, index=np.arange(adata.n_obs).astype(str)))
     with keep_torch_threads():

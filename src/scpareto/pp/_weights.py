@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _BISECTIONS = 60
 
 
-def softmax_weights(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+def compute_softmax_weights(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     r"""Weights proportional to :math:`\exp(-d^2)`.
 
     Parameters
@@ -27,10 +27,10 @@ def softmax_weights(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     Weights that sum to one over the donors of each cell; zero where there are none.
     """
     square = distance**2
-    return _normalised(np.exp(-(square - _nearest(square))))
+    return _normalise(np.exp(-(square - _nearest(square))))
 
 
-def entropy_weights(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+def compute_entropy_weights(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     r"""Weights proportional to :math:`\exp(-\lambda_j (d - d_{\min}))`, as sharp as the number of donors allows.
 
     Parameters
@@ -56,12 +56,12 @@ def entropy_weights(distance: NDArray[np.float64]) -> NDArray[np.float64]:
         middle = (low + high) / 2
         above = np.exp(-middle[:, None] * excess).sum(axis=1) > target
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return _normalised(np.exp(-high[:, None] * excess))
+    return _normalise(np.exp(-high[:, None] * excess))
 
 
 WEIGHTS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
-    "softmax": softmax_weights,
-    "entropy": entropy_weights,
+    "softmax": compute_softmax_weights,
+    "entropy": compute_entropy_weights,
 }
 
 
@@ -70,6 +70,6 @@ def _nearest(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(nearest), nearest, 0.0)
 
 
-def _normalised(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _normalise(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     total = weights.sum(axis=1, keepdims=True)
     return weights / np.where(total > 0, total, 1.0)
