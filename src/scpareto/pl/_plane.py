@@ -120,12 +120,12 @@ def name_fronts(
         return {name: front for name, front in stored.items()}  # noqa: C416 - the keys may also be None
     else:
         return {None: find_front(fronts, key=key)}
-    found: dict[str | None, FrontLike | pd.DataFrame] = {}
+    tables_by_name: dict[str | None, FrontLike | pd.DataFrame] = {}
     for name, front in named.items():
-        found[name] = find_front(front, key=key if is_cells(front) else None, name=name)
-    if not found:
+        tables_by_name[name] = find_front(front, key=key if is_cells(front) else None, name=name)
+    if not tables_by_name:
         raise ValueError("front is empty: give at least one front.")
-    return found
+    return tables_by_name
 
 
 def make_planes(
