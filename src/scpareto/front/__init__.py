@@ -1,4 +1,4 @@
-"""The story of a front: shared start, critics, points along one path or apart, one judge."""
+"""Learn a front: shared start, critics, points along one path or trained apart, one judge."""
 
 from scpareto._cells import Split, stratified_split
 from scpareto.front._apply import apply_point, load_selection

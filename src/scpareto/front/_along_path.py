@@ -1,4 +1,4 @@
-"""The other strategy of a front: one training of all preferences, as a path of weights, whose places are judged."""
+"""Strategy ``"conditional"``: train one path of weights for all preferences, then judge places on it."""
 
 from __future__ import annotations
 
@@ -26,48 +26,48 @@ if TYPE_CHECKING:
     from scpareto.train import Start
 
 _UNFINISHED = "path_training"
-"""Part of the store that keeps what the finished pieces of the training have come to."""
+"""Entry of the store with the state after the finished pieces of the training."""
 
 
 def train_along_path(run: FrontRun, start: Start, progress: FrontProgress) -> bool:
-    """Train the path and judge the points on it, the ends first.
+    """Train the path and judge the points on it, the extremes first.
 
     Returns
     -------
-    Whether the path stands; if not, the store is ready for points that are trained apart.
+    Whether the path is kept; if not, the store is ready for points that are trained separately.
     """
     spec, on_path = run.spec, _with_places(run)
-    with_places = add_critics(on_path, start, progress)
+    with_critics = add_critics(on_path, start, progress)
     progress.stage("all preferences", spec.max_epochs)
-    if (part := run.store.get("path")) is None:
-        part = broadcast_from_first(_train_path(on_path, with_places, progress))
-        run.store.put("path", part)
+    if (result := run.store.get("path")) is None:
+        result = broadcast_from_first(_train_path(on_path, with_critics, progress))
+        run.store.put("path", result)
     run.store.discard(_UNFINISHED)
-    run.metadata["training_scaler"] = run.metadata["scaler"] = part["scaler"]
+    run.metadata["training_scaler"] = run.metadata["scaler"] = result["scaler"]
     if (curve := run.store.get(CURVE)) is None:
         with progress.judge("judging the path", 0.4):
-            curve = judge_path(run, WeightPath.from_plain(part["path"])) if computes_for_all() else {}
+            curve = judge_path(run, WeightPath.from_plain(result["path"])) if computes_for_all() else {}
             curve = broadcast_from_first(curve)
         run.store.put(CURVE, curve)
     run = run.current()
     if not curve:
-        _judge_places(run, part, spec.extremes, progress)
+        _judge_places(run, result, spec.extremes, progress)
     if is_given_up(run, curve, start, progress):
         return False
-    _judge_places(run, part, list(range(spec.n_front)), progress)
+    _judge_places(run, result, list(range(spec.n_front)), progress)
     return True
 
 
 def _with_places(run: FrontRun) -> FrontRun:
-    """Return the same run with objectives whose critics are shown the place of a cell on the path."""
-    # Seeded for the sake of the caller's generator: every training draws the weights of its twins anew.
+    """Return the same run with objectives whose critics also read the place of a cell on the path."""
+    # Seeded to leave the caller's generator unchanged: every training draws new weights for its copies.
     with seeded(run.seed(_seeds.PATH)):
-        twins = tuple(objective.along_path(run.spec.n_objectives) for objective in run.problem.objectives)
-    return replace(run, problem=replace(run.problem, objectives=twins))
+        objectives = tuple(objective.along_path(run.spec.n_objectives) for objective in run.problem.objectives)
+    return replace(run, problem=replace(run.problem, objectives=objectives))
 
 
 def _train_path(run: FrontRun, start: Start, progress: FrontProgress) -> dict[str, Any]:
-    """Train the path, in pieces that are kept; return what is kept of the whole."""
+    """Train the path in pieces, each of which is stored; return the result of the whole training."""
     seed, n_pieces = run.seed(_seeds.PATH), run.problem.recipe.n_pieces
     scaler = broadcast_from_first(_scaler(run, start, seed))
     training = Training(
@@ -100,20 +100,20 @@ def _train_path(run: FrontRun, start: Start, progress: FrontProgress) -> dict[st
 
 
 def _scaler(run: FrontRun, start: Start, seed: int) -> Scaler:
-    """Find the scales of the losses at the start, where there are no extremes yet."""
+    """Compute the scaler of the losses at the start, where no extremes are trained yet."""
     with seeded(seed):
         objectives, cells = load_start(run.problem, start), torch.from_numpy(run.cells.split.train)
         return scaler_of_start(objectives, *encode_for_critics(run), cells, run.problem.recipe.least_cost)
 
 
-def _judge_places(run: FrontRun, part: dict[str, Any], numbers: list[int], progress: FrontProgress) -> None:
-    """Judge the path at those points of the grid that the store does not hold."""
-    spec, path = run.spec, WeightPath.from_plain(part["path"])
+def _judge_places(run: FrontRun, result: dict[str, Any], numbers: list[int], progress: FrontProgress) -> None:
+    """Judge the path at the points that the store does not hold yet."""
+    spec, path = run.spec, WeightPath.from_plain(result["path"])
     missing = [number for number in numbers if run.result(number) is None]
     states = ((number, path.state(spec.preference(number))) for number in missing)
     for number, judgement in judge_points(run.cells, states, run.current_judging, say=progress.say):
         is_extreme = number in spec.extremes and bool(spec.preference(number).max() == 1.0)
         kind = "extreme" if is_extreme else "conditional"
         point = Point(number, kind, spec.preference(number), spec.seed)
-        found = make_result(point, run.problem.names, part["n_epochs"], judgement, part.get("dead", []))
-        run.store.put(f"point_{number}", broadcast_from_first(found))
+        record = make_result(point, run.problem.names, result["n_epochs"], judgement, result.get("dead", []))
+        run.store.put(f"point_{number}", broadcast_from_first(record))

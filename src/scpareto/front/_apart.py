@@ -1,4 +1,4 @@
-"""One strategy of a front: the extremes, then a training for each preference."""
+"""Strategy of separate points: train the extremes, then one training for each preference."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ logger = logging.getLogger("scpareto")
 
 
 def train_apart(run: FrontRun, start: Start, progress: FrontProgress) -> None:
-    """Train and judge every point by itself.
+    """Train and judge every point separately.
 
-    A point whose training diverges is left out, noted in ``run.failures`` and logged; the others go on.
+    A point whose training diverges is left out, recorded in ``run.failures`` and logged; the others continue.
 
     Raises
     ------
@@ -39,8 +39,8 @@ def train_apart(run: FrontRun, start: Start, progress: FrontProgress) -> None:
     start = add_critics(run, start, progress)
     extremes = [plan_extreme(run, which, start) for which in range(spec.n_objectives)]
     _train_points(run, extremes, progress)
-    parts = [part for number in spec.extremes if (part := run.result(number)) is not None]
-    scalers = scalers_of_extremes(parts, run.problem.names, run.problem.objectives, run.problem.recipe)
+    results = [result for number in spec.extremes if (result := run.result(number)) is not None]
+    scalers = scalers_of_extremes(results, run.problem.names, run.problem.objectives, run.problem.recipe)
     run.metadata["training_scaler"], run.metadata["scaler"] = (scaler.to_plain() for scaler in scalers)
     for number, error in _train_candidates(run, start, scalers, progress).items():
         run.failures[number] = str(error)
@@ -50,7 +50,7 @@ def train_apart(run: FrontRun, start: Start, progress: FrontProgress) -> None:
 
 
 def train_alone(run: FrontRun, start: Start, progress: FrontProgress) -> None:
-    """Train and judge the one point of a front in which nothing is traded: the generative loss by itself."""
+    """Train and judge the single point of a front that trades nothing: the generative loss alone."""
     training = Training("point_0", run.seed(0), start, Fixed((1.0,)), run.spec.max_epochs)
     description = "the generative loss: one batch"
     point = Point(0, "extreme", run.spec.preference(0), run.spec.seed, (training,), description)
@@ -61,9 +61,8 @@ def plan_extreme(run: FrontRun, which: int, start: Start) -> Point:
     """Plan one extreme: the generative loss alone, or one other objective alone followed by a refit of the decoder."""
     spec, recipe = run.spec, run.problem.recipe
     number, p = spec.extremes[which], spec.n_objectives
-    # No best state away from the generative loss: such an extreme is the end of the road, not the state that best
-    # fooled its critic.
-    own = Training(
+    # Other extremes keep their last state: the best validation state would be the one that best fooled its critic.
+    training = Training(
         name=f"point_{number}",
         seed=run.seed(number),
         start=start,
@@ -81,9 +80,9 @@ def plan_extreme(run: FrontRun, which: int, start: Start) -> Point:
         max_epochs=spec.max_epochs,
         frozen=True,
     )
-    told = "extreme: " + ("uncorrected" if which == 0 else f"strongest {run.problem.names[which]}")
-    trainings = (own,) if which == 0 else (own, refit)
-    return Point(number, "extreme", spec.preference(number), spec.seed, trainings, told)
+    description = "extreme: " + ("uncorrected" if which == 0 else f"strongest {run.problem.names[which]}")
+    trainings = (training,) if which == 0 else (training, refit)
+    return Point(number, "extreme", spec.preference(number), spec.seed, trainings, description)
 
 
 def plan_candidate(run: FrontRun, number: int, start: Start, scalers: tuple[Scaler, Scaler]) -> Point:
@@ -107,45 +106,45 @@ def plan_candidate(run: FrontRun, number: int, start: Start, scalers: tuple[Scal
         learning_rate=recipe.lr_front,
         epochs_before=spec.max_epochs_pretrain,
     )
-    told = f"point {number} of {len(spec.preferences)}"
-    return Point(number, "candidate", spec.preference(number), spec.seed, (training,), told)
+    description = f"point {number} of {len(spec.preferences)}"
+    return Point(number, "candidate", spec.preference(number), spec.seed, (training,), description)
 
 
 def _train_candidates(
     run: FrontRun, start: Start, scalers: tuple[Scaler, Scaler], progress: FrontProgress
 ) -> dict[int, TrainingDiverged]:
-    """Train the candidates; return the errors of those that diverged."""
+    """Train the points between the extremes; return the errors of those that diverged."""
     numbers = run.spec.candidates
     if run.spec.warm_start != "path":
         return _train_points(run, [plan_candidate(run, number, start, scalers) for number in numbers], progress)
     diverged: dict[int, TrainingDiverged] = {}
     for number in numbers:
         before = (run.result(n) for n in range(number - 1, -1, -1))
-        state = next(part["module"] for part in before if part is not None)
+        state = next(result["module"] for result in before if result is not None)
         point = plan_candidate(run, number, Start(state, start.objectives), scalers)
         diverged |= _train_points(run, [point], progress)
     return diverged
 
 
 def _train_points(run: FrontRun, points: Sequence[Point], progress: FrontProgress) -> dict[int, TrainingDiverged]:
-    """Train and judge the points that the store lacks, here or elsewhere; return the errors of those that diverged."""
+    """Train and judge points that are not stored yet, here or by the executor; return errors of diverged ones."""
     diverged: dict[int, TrainingDiverged] = {}
     shared = (run.problem, run.cells, run.judging)
 
-    def take(point: Point, found: dict[str, Any] | TrainingDiverged) -> None:
-        if isinstance(found, TrainingDiverged):
+    def store(point: Point, result: dict[str, Any] | TrainingDiverged) -> None:
+        if isinstance(result, TrainingDiverged):
             if point.kind == "extreme":
-                raise found
-            diverged[point.number] = found
+                raise result
+            diverged[point.number] = result
         else:
-            run.store.put(f"point_{point.number}", broadcast_from_first(found))
+            run.store.put(f"point_{point.number}", broadcast_from_first(result))
 
     missing = [point for point in points if run.result(point.number) is None]
     if run.executor is not None and missing:
         run.cells.expression  # noqa: B018 - computed once here, not by every worker
-        run.executor.map(train_and_judge, shared, missing, take, progress)
+        run.executor.map(train_and_judge, shared, missing, store, progress)
     for point in points:
         progress.stage(point.description, point.n_epochs)
         if run.result(point.number) is None and point.number not in diverged:
-            take(point, catch_divergence(train_and_judge, *shared, point, progress))
+            store(point, catch_divergence(train_and_judge, *shared, point, progress))
     return diverged

@@ -1,4 +1,4 @@
-"""Put a point of a front, or a place between its points, into a model."""
+"""Load a point of a front, or a place between its points, into a model."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def apply_point(
     which
         A point: its number, a rule, or limits on columns, see :meth:`scpareto.pareto.Front.find`.
     batch_left
-        A place instead: what may be left of the batch, in %, see :meth:`scpareto.pareto.Front.resolve`.
+        Instead of a point, a place with this much of the batch left, in %, see :meth:`scpareto.pareto.Front.resolve`.
     preference
-        A place instead: a float in [0, 1], or one number per objective. It is taken exactly where all preferences were
-        trained at once, otherwise the nearest point is, see :meth:`scpareto.pareto.Front.resolve`.
+        Instead of a point, a place: a float in [0, 1], or one number per objective. It is exact if all preferences
+        were trained at once; otherwise the nearest point is taken, see :meth:`scpareto.pareto.Front.resolve`.
     allow_alarm
-        Whether limits may take a point whose over-correction alarm rings.
+        Whether limits may choose a point whose over-correction alarm is on.
 
     Returns
     -------
-    Number of the point, of the nearest one where the place lies between points.
+    Number of the point, or of the nearest one for a place between points.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def apply_point(
 
 
 def load_selection(model: BaseModelClass, selection: Selection) -> int:
-    """Load what :meth:`scpareto.pareto.Front.resolve` found, and return the number of the point."""
+    """Load the result of :meth:`scpareto.pareto.Front.resolve`, and return the number of the point."""
     model.module.load_state_dict(selection.state)
     model.module.eval()
     model.is_trained_ = True

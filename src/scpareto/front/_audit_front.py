@@ -38,11 +38,11 @@ def audit_front(
     seed: int | None = None,
     progress: bool = True,
 ) -> None:
-    """Judge every point of a front on its test cells and write what is found into its table, in place.
+    """Judge every point of a front on its test cells and write the columns into its table, in place.
 
-    Of more than 100,000 cells the sample is judged that was judged after training.
+    Of more than 100,000 cells, the sample that was judged after training is judged.
 
-    The model's module is put back into the state that it was in.
+    The state of the model's module is restored afterwards.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def audit_front(
     >>> sp.front.audit_front(model, front, labels=adata.obs["cell_type"], scib=False, n_bootstrap=10, progress=False)
     >>> {"batch_left", "structure_kept", "leakage_sample", "nmi", "alarm"} <= set(front.table)
     True
-    >>> bool(front.table["leakage_mean"].max() < 1.1)  # what is known of three batches is at most log 3
+    >>> bool(front.table["leakage_mean"].max() < 1.1)  # information about three batches is at most log 3
     True
     """
     cells = get_judged_cells(model, front, control_genes)
@@ -103,11 +103,13 @@ def audit_front(
     if labels is not None:
         n_cells = model.adata_manager.adata.n_obs
         labels = values_by_name(labels, model.adata_manager.adata.obs_names, "labels")
-        if len(given := np.asarray(labels, dtype=object)) != n_cells:
-            raise ValueError(f"labels has {len(given)} entries but {n_cells} are needed, one for each cell.")
+        if len(values := np.asarray(labels, dtype=object)) != n_cells:
+            raise ValueError(f"labels has {len(values)} entries but {n_cells} are needed, one for each cell.")
         levels = cells.levels(BATCH if target is None else target)
-        by_labels = LabelJudge(cells.take(given), levels, cells.split.test, cells.expression, scib=scib, seed=seeds[0])
-        judging = replace(judging, labels=by_labels)
+        label_judge = LabelJudge(
+            cells.take(values), levels, cells.split.test, cells.expression, scib=scib, seed=seeds[0]
+        )
+        judging = replace(judging, labels=label_judge)
     before = {key: value.clone() for key, value in model.module.state_dict().items()}
     states = ((number, front.state(number)) for number in front.numbers)
     codes = {}
@@ -136,26 +138,26 @@ def get_judged_cells(model: BaseModelClass, front: Front, control_genes: Sequenc
 
 
 def load_split(model: BaseModelClass, front: Front) -> Split:
-    """Return the cells of each part of a front's split among those that the model has now: they follow their names."""
-    known = front.metadata.get("cell_names")
-    return split_by_name(Split.from_plain(front.metadata["indices"]), known, model.adata_manager.adata.obs_names)
+    """Return the split of a front as rows of the model's present data, matched by the names of cells."""
+    names = front.metadata.get("cell_names")
+    return split_by_name(Split.from_plain(front.metadata["indices"]), names, model.adata_manager.adata.obs_names)
 
 
 def judging_seed(front: Front) -> int:
-    """Return the seed that the points of a front were judged with; equal codes then have equal numbers."""
+    """Return the seed that the points of a front were judged with, so that equal codes get equal numbers."""
     return child_seed(front.metadata.get("seed", 0), _seeds.JUDGING)
 
 
 def _log_normalised(manager: Any, gene: str) -> NDArray[np.float64]:
-    """Log-normalised expression of one gene, shape ``(n_cells,)``."""
+    """Return log-normalised expression of one gene, shape ``(n_cells,)``."""
     names = manager.get_state_registry(REGISTRY_KEYS.X_KEY)["column_names"]
-    found = np.flatnonzero(np.asarray(names) == gene)
-    if not len(found):
+    columns = np.flatnonzero(np.asarray(names) == gene)
+    if not len(columns):
         raise KeyError(f"{gene!r} is not among the {len(names)} genes of the model.")
     parts = []
     for _, counts in row_blocks(manager.get_from_registry(REGISTRY_KEYS.X_KEY)):
         depth = np.asarray(counts.sum(axis=1)).ravel()
-        column = counts[:, int(found[0])]
+        column = counts[:, int(columns[0])]
         values = column.toarray() if hasattr(column, "toarray") else np.asarray(column)
         parts.append(np.log1p(1e4 * values.ravel().astype(np.float64) / depth))
     return np.concatenate(parts)

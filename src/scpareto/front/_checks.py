@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from scpareto.front._options import FrontOptions
     from scpareto.pareto import Solver
 
-_LEAST_OF = {"training": 3, "validation": 2, "test": 5}
-"""Cells of a part below which nothing can be learned, chosen or judged; probes are cross-fitted in five parts."""
+_MIN_CELLS = {"training": 3, "validation": 2, "test": 5}
+"""Smallest number of cells of each part of a split; probes are cross-fitted in five folds."""
 
 
 def check_preferences(
     solver: type[Solver], n_points: int, preferences: ArrayLike | None, n_objectives: int
 ) -> NDArray[np.float64]:
-    """Preferences as a matrix, from uncorrected to strongest; the solver's own where none are given."""
+    """Return preferences as a matrix, from uncorrected to strongest; by default those of the solver."""
     if preferences is None:
         return solver.default_preferences(n_points - n_objectives, n_objectives)
     grid = np.asarray(preferences, dtype=float)
@@ -40,7 +40,7 @@ def check_preferences(
 
 
 def make_split(options: FrontOptions, batch: NDArray[Any], seed: int, names: Sequence[Any]) -> Split:
-    """Return the split that the arguments of a front describe, checked."""
+    """Return the checked split that the arguments of a front ask for."""
     given = options.split
     if given is None and options.external_indexing is not None:
         given = _three_parts(options.external_indexing, batch, seed, names)
@@ -57,7 +57,7 @@ def make_split(options: FrontOptions, batch: NDArray[Any], seed: int, names: Seq
 def _three_parts(
     external: Sequence[ArrayLike | None], batch: NDArray[Any], seed: int, names: Sequence[Any]
 ) -> list[ArrayLike]:
-    """Return parts by rows; where no test cells are named, two thirds of the held-out cells are for the test."""
+    """Return the rows of each part; if no test cells are given, two thirds of the held-out cells become test cells."""
     given = [part for part in external if part is not None and len(np.asarray(part))]
     if len(given) == 3:
         return given
@@ -71,7 +71,7 @@ def _three_parts(
 
 
 def check_loader_kwargs(loader_kwargs: dict[str, Any], n_train: int, batch_size: int) -> dict[str, Any]:
-    """Return the arguments of the data loaders, unless they leave no minibatch to train on."""
+    """Return the arguments of the data loaders; refuse them if they leave no minibatch to train on."""
     if loader_kwargs.get("drop_last") and n_train < batch_size:
         raise ValueError(
             f"drop_last=True leaves no minibatch: there are {n_train} training cells and batch_size={batch_size}."
@@ -82,25 +82,25 @@ def check_loader_kwargs(loader_kwargs: dict[str, Any], n_train: int, batch_size:
 def check_split(
     split: Sequence[ArrayLike] | None, batch: NDArray[Any], seed: int, *, names: Sequence[Any] | None = None
 ) -> Split:
-    """Return the given split, by rows, masks or names of cells, or one that is stratified by batch."""
+    """Return a split given by rows, masks or names of cells, by default one that is stratified by batch."""
     if split is None:
         return stratified_split(np.asarray(batch).ravel(), seed=child_seed(seed, _seeds.SPLIT))
     if len(split) != 3:
         raise ValueError(f"split has {len(split)} parts: give the indices of training, validation and test cells.")
     parts = [_rows_of_part(part, len(batch), names) for part in split]
-    together = np.concatenate(parts)
-    if len(together) and (together.min() < 0 or together.max() >= len(batch)):
-        raise ValueError(f"split has indices from {together.min()} to {together.max()}, for {len(batch)} cells.")
-    for (name, least), part in zip(_LEAST_OF.items(), parts, strict=True):
+    all_rows = np.concatenate(parts)
+    if len(all_rows) and (all_rows.min() < 0 or all_rows.max() >= len(batch)):
+        raise ValueError(f"split has indices from {all_rows.min()} to {all_rows.max()}, for {len(batch)} cells.")
+    for (name, least), part in zip(_MIN_CELLS.items(), parts, strict=True):
         if len(part) < least:
             raise ValueError(f"split: {len(part)} {name} cells are too few; give at least {least}.")
-    if len(np.unique(together)) != len(together):
+    if len(np.unique(all_rows)) != len(all_rows):
         raise ValueError("split: the three parts must share no cell.")
     return Split(*parts)
 
 
 def _rows_of_part(part: ArrayLike, n_cells: int, names: Sequence[Any] | None) -> NDArray[np.int64]:
-    """Rows of the cells of a part, from rows, a mask or names."""
+    """Return the rows of the cells of a part that is given by rows, a mask or names."""
     given = np.asarray(part)
     if given.ndim != 1:
         raise ValueError(f"split: a part has shape {given.shape}; give a list of rows, a mask or names of cells.")

@@ -1,4 +1,4 @@
-"""Whether levels of a nuisance hold unlike cells."""
+"""Test whether levels of a nuisance differ in their cell composition."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _Z = 1.96
-_MOST_WITHOUT = 0.25
-"""Share of cells without a counterpart from which it is doubtful that all of them have none: a strong effect of the
-batch hides matches as well (human against mouse: 35 to 57 %), and what is not matched would stay unmixed."""
+_MAX_WITHOUT_COUNTERPART = 0.25
+"""Largest share of cells without a counterpart at which matches are trusted. A strong batch effect hides matches too
+(human against mouse: 35 to 57 %), and unmatched cells would stay unmixed."""
 
 
 @dataclass(frozen=True)
 class Composition:
-    """What the population of a cell tells about its level of a nuisance.
+    """Information that the population of a cell holds about its level of a nuisance.
 
     Parameters
     ----------
     information, information_low
-        Mutual information of population and level in nats, less what chance adds, and its lower 95 % limit.
+        Mutual information of population and level in nats, corrected for chance, and its lower 95 % limit.
     entropy
         Entropy of the level in nats.
     without_counterpart
@@ -39,15 +39,15 @@ class Composition:
 
     @property
     def is_unlike(self) -> bool:
-        """Whether levels differ in the cells that they hold, beyond chance and beyond what does no harm."""
+        """Whether levels differ in composition beyond chance and beyond a harmless amount."""
         return (
             self.without_counterpart > MIN_UNMATCHED_SHARE or self.information_low > COMPOSITION_MARGIN * self.entropy
         )
 
     @property
     def is_matched(self) -> bool:
-        """Whether levels differ, and so few cells lack a counterpart that the matches can be relied on."""
-        return self.is_unlike and self.without_counterpart <= _MOST_WITHOUT
+        """Whether levels differ, and few enough cells lack a counterpart for the matches to be trusted."""
+        return self.is_unlike and self.without_counterpart <= _MAX_WITHOUT_COUNTERPART
 
     def to_plain(self) -> dict[str, Any]:
         """Return all fields and the verdicts as plain types, for records."""
@@ -55,7 +55,7 @@ class Composition:
 
 
 def measure_composition(labels: NDArray[np.int64], level: NDArray[np.int64]) -> Composition:
-    r"""Measure what populations tell about levels.
+    r"""Measure the information of populations about levels.
 
     Parameters
     ----------
@@ -71,17 +71,17 @@ def measure_composition(labels: NDArray[np.int64], level: NDArray[np.int64]) -> 
     :math:`\log p(c, s) / p(c) p(s)` over cells.
     """
     inside = labels >= 0
-    alone = float((labels < 0).mean())
-    everyone = np.bincount(level) / len(level)
-    entropy = float(-(everyone[everyone > 0] * np.log(everyone[everyone > 0])).sum())
+    without_counterpart = float((labels < 0).mean())
+    level_share = np.bincount(level) / len(level)
+    entropy = float(-(level_share[level_share > 0] * np.log(level_share[level_share > 0])).sum())
     if not inside.any():
-        return Composition(0.0, 0.0, entropy, alone)
+        return Composition(0.0, 0.0, entropy, without_counterpart)
     counts = np.zeros((labels.max() + 1, level.max() + 1))
     np.add.at(counts, (labels[inside], level[inside]), 1)
     n, rows, columns = counts.sum(), counts.sum(axis=1), counts.sum(axis=0)
-    told = np.log(counts * n / np.outer(rows, columns), out=np.zeros_like(counts), where=counts > 0)
+    log_ratio = np.log(counts * n / np.outer(rows, columns), out=np.zeros_like(counts), where=counts > 0)
     share = counts / n
-    information = float((share * told).sum())
-    error = float(np.sqrt((share * (told - information) ** 2).sum() / n))
+    information = float((share * log_ratio).sum())
+    error = float(np.sqrt((share * (log_ratio - information) ** 2).sum() / n))
     information -= float((np.count_nonzero(rows) - 1) * (np.count_nonzero(columns) - 1) / (2 * n))
-    return Composition(information, information - _Z * error, entropy, alone)
+    return Composition(information, information - _Z * error, entropy, without_counterpart)

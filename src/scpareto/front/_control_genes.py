@@ -1,4 +1,4 @@
-"""Positive controls of a front: genes whose pattern across cells a correction must not erase."""
+"""Positive controls of a front: genes whose pattern across cells a correction must keep."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 def measure_control_genes(
     frame: JudgedFrame, codes: Mapping[str, NDArray[np.floating]], genes: Mapping[str, NDArray[np.float64]]
 ) -> pd.DataFrame:
-    """Measure how much of the pattern of control genes places keep, against the least corrected one.
+    """Measure how much of the pattern of control genes each place keeps, relative to the least corrected one.
 
     Parameters
     ----------
     frame
-        What codes are judged by.
+        Frame by which codes are judged.
     codes
         Posterior means of all judged cells by name of the place, the least corrected one first.
     genes
@@ -47,20 +47,20 @@ def measure_control_genes(
 
 
 def add_control_genes(columns: dict[str, dict[str, Any]], table: pd.DataFrame) -> None:
-    """Write what places keep of control genes into their columns; a gene that is lost rings their alarm, too.
+    """Add columns of control genes in place; a lost control gene also sets the alarm of a place.
 
     Adds ``<gene>_kept`` in %. The least corrected place has 100.
     """
     first = next(iter(columns))
     for gene, rows in table.groupby("gene", sort=False):
-        kept = rows.set_index("embedding")
+        gene_rows = rows.set_index("embedding")
         columns[first][f"{gene}_kept"] = 100.0
-        for name, row in kept.iterrows():
-            own = columns[str(name)]
-            own[f"{gene}_kept"] = float(row["kept"])
+        for name, row in gene_rows.iterrows():
+            column = columns[str(name)]
+            column[f"{gene}_kept"] = float(row["kept"])
             if not bool(row["alarm"]):
                 continue
             share = 1 - float(row["kept"]) / 100
-            if own.get("alarm", 0.0) < 1 or share > own["structure_lost"]:
-                own |= {"structure_lost": share, "structure_lost_most": f"control gene {gene}"}
-            own["alarm"] = 1.0
+            if column.get("alarm", 0.0) < 1 or share > column["structure_lost"]:
+                column |= {"structure_lost": share, "structure_lost_most": f"control gene {gene}"}
+            column["alarm"] = 1.0

@@ -1,4 +1,4 @@
-"""The judged curve of a path: what is left and kept along it, and the places of the points."""
+"""Judge a path: batch_left and structure_kept along it, and the places of the points."""
 
 from __future__ import annotations
 
@@ -22,43 +22,45 @@ if TYPE_CHECKING:
     from scpareto.front._judge_front import FrontJudgement
     from scpareto.pareto import WeightPath
 
-_MOST_ADDED = 8
-"""Places that are added at most where the curve bends."""
+_MAX_ADDED_PLACES = 8
+"""Largest number of places that are added where the curve bends."""
 
 
 def judge_path(run: FrontRun, path: WeightPath) -> dict[str, Any]:
-    """Judge a path along its way and choose the places of the points.
+    """Judge places along a path and choose the places of the points.
 
     Returns
     -------
-    What is kept: ``table``, plain, of the judged places; ``preferences`` of the points, one row each, empty where the
-    default places stay; ``falls``, whether what is left falls along the way; and ``lowest``, the least that is left.
-    Empty where nothing can be judged.
+    Plain types: ``table`` of the judged places; ``preferences`` of the points, one row each, empty to keep the default
+    places; ``falls``, whether batch_left decreases along the path; and ``lowest``, its lowest value. Empty if nothing
+    can be judged.
     """
     target = run.judging.target
     frame = run.cells.frame(target) if run.is_on_axis and target is not None else None
     if frame is None or not frame.frame.populations:
         return {}
-    judge = _Judge(run, path, frame)
+    judge = _PathJudge(run, path, frame)
     first = judge(FIRST_PLACES)
     if first.record["no_batch_effect"]:
         nothing = {"preferences": [], "falls": False, "nothing_to_remove": True}
         return nothing | {"table": table_to_plain(judge.table())}
-    place, left = judge.known()
-    fall, margin = is_reduced(judge.names(place), left, first.tables["differences"]), float(first.record["margin"])
+    place, left = judge.left_by_place()
+    decreases, margin = is_reduced(judge.names(place), left, first.tables["differences"]), float(first.record["margin"])
     n_points = run.spec.n_front
-    if fall and (added := choose_added_places(place, left, find_last_place(left, margin), n_points, _MOST_ADDED)):
+    if decreases and (
+        added := choose_added_places(place, left, find_last_place(left, margin), n_points, _MAX_ADDED_PLACES)
+    ):
         judge(added)
-        place, left = judge.known()
-    kept = {"table": table_to_plain(judge.table()), "falls": fall, "lowest": float(left.min())}
-    if not fall or run.spec.grid_given:
-        return kept | {"preferences": []}
+        place, left = judge.left_by_place()
+    curve = {"table": table_to_plain(judge.table()), "falls": decreases, "lowest": float(left.min())}
+    if not decreases or run.spec.grid_given:
+        return curve | {"preferences": []}
     places = choose_equal_steps(place, left, find_last_place(left, margin), n_points)
-    return kept | {"preferences": [preference_at([1 - s, s]).tolist() for s in places]}
+    return curve | {"preferences": [preference_at([1 - s, s]).tolist() for s in places]}
 
 
-class _Judge:
-    """Judge of places that remembers what it has seen."""
+class _PathJudge:
+    """Judge places of a path, and collect codes and table rows."""
 
     def __init__(self, run: FrontRun, path: WeightPath, frame: Any) -> None:
         self._run, self._path, self._frame = run, path, frame
@@ -82,25 +84,25 @@ class _Judge:
         column = self._run.judging.column
         codes = {_name(place): self._codes[_name(place)] for place in places}
         n_bootstrap = self._run.judging.n_bootstrap
-        found = judge_places(self._frame, codes, column=column, full=False, n_bootstrap=n_bootstrap)
+        judgement = judge_places(self._frame, codes, column=column, full=False, n_bootstrap=n_bootstrap)
         for place in places:
-            own = found.columns[_name(place)]
-            ends = [f"{name}{end}" for name in (column, STRUCTURE_KEPT) for end in ("", "_low", "_high")]
-            self._rows[place] |= {name: own[name] for name in ends if name in own}
-        return found
+            scores = judgement.columns[_name(place)]
+            names = [f"{name}{end}" for name in (column, STRUCTURE_KEPT) for end in ("", "_low", "_high")]
+            self._rows[place] |= {name: scores[name] for name in names if name in scores}
+        return judgement
 
-    def known(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Judged places, ascending, and what is left there."""
+    def left_by_place(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the judged places, ascending, and what is left of the nuisance at each."""
         table = self.table()
         return table["place"].to_numpy(), table[self._run.judging.column].to_numpy()
 
     def table(self) -> pd.DataFrame:
-        """One row per judged place, along the way."""
+        """Return one row per judged place, in order along the path."""
         return pd.DataFrame([self._rows[place] for place in sorted(self._rows)])
 
     @staticmethod
     def names(places: NDArray[np.float64]) -> list[str]:
-        """Names of places."""
+        """Return the names of places."""
         return [_name(place) for place in places]
 
 

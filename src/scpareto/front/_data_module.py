@@ -1,4 +1,4 @@
-"""A data module's side of a front: what the registry of its model says, and cells of it that are held."""
+"""Fronts of data modules: read the registry of the model, and register the cells that are held in memory."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def check_registry(model: BaseModelClass) -> Mapping[str, Any]:
     Raises
     ------
     ValueError
-        If it holds cells of its own, or reads size factors.
+        If the model holds an AnnData, or reads size factors.
     TypeError
-        If it is of another family.
+        If the model is of another family.
     """
     if not isinstance(model, SCVI):
         raise TypeError(
@@ -60,7 +60,7 @@ def _state(registry: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _names(mapping: Any) -> list[str]:
-    """Levels in the order of their codes; some data modules give codes by level."""
+    """Return levels in the order of their codes; some data modules map levels to codes."""
     if hasattr(mapping, "keys"):
         return [str(level) for level, _ in sorted(mapping.items(), key=lambda item: item[1])]
     return [str(level) for level in ([] if mapping is None else mapping)]
@@ -78,12 +78,12 @@ def read_minibatch_format(registry: Mapping[str, Any]) -> MinibatchFormat:
 
 
 def register_held_cells(registry: Mapping[str, Any], held: HeldCells) -> AnnDataManager:
-    """Register held cells as an AnnData of them would be, with the levels that the model knows.
+    """Register cells that are held in memory as an AnnData, with the levels in the model's registry.
 
     Raises
     ------
     ValueError
-        If they hold no counts.
+        If the cells hold no counts.
     """
     counts = held.fields[REGISTRY_KEYS.X_KEY]
     names = np.arange(counts.shape[0]) if held.rows is None else held.rows
@@ -113,7 +113,7 @@ def register_held_cells(registry: Mapping[str, Any], held: HeldCells) -> AnnData
         setup_method_args={},
     )
     with warnings.catch_warnings():
-        # A batch may have few cells among those that are held.
+        # A batch may have few cells in the sample that is held.
         warnings.filterwarnings("ignore", message=".*has fewer than 3 cells", category=UserWarning)
         manager.register_fields(adata)
     return manager

@@ -1,4 +1,4 @@
-"""Documentation of an argument, written once and shown by every function that takes it."""
+"""Copy the documentation of an argument into every function that takes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MARK = re.compile(r"^( *)\{options: ([^}]*)\}$", re.M)
 
 
 def fill_docstring(owner: type) -> Callable[[F], F]:
-    """Fill ``{options: a, b}`` in the docstring of a function with what ``owner`` says of the parameters a and b.
+    """Replace ``{options: a, b}`` in the docstring of a function by ``owner``'s documentation of a and b.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def fill_docstring(owner: type) -> Callable[[F], F]:
 
 
 def split_parameters(docstring: str) -> dict[str, str]:
-    r"""Blocks of the section of parameters, by the names on their first line.
+    r"""Split the section of parameters into blocks, by the names on their first line.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Work for the points of a front on a Ray cluster."""
+"""Train the points of a front on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 EXECUTORS = ("ray",)
-"""Places besides this process where points can be trained."""
+"""Names of executors, besides this process, that can train points."""
 _RETRIES = 3
 
 
 class RayExecutor:
-    """Runs a function for each of several items in the workers of a Ray cluster.
+    """Run a function for each of several items in the workers of a Ray cluster.
 
-    This process is connected to the cluster, or connects. A worker gets what all items share once and works as this
-    process would, with as many threads, so that on CPUs the results are the same to the last bit. An item whose worker
-    dies is done again.
+    This process connects to the cluster if it is not connected. Each worker receives the shared arguments once and uses
+    as many threads as this process, so that results on CPUs are identical. An item whose worker dies is run again.
 
     Parameters
     ----------
@@ -61,17 +60,17 @@ class RayExecutor:
         Parameters
         ----------
         function
-            What is called in the workers.
+            Function to call in the workers.
         shared
-            Its first arguments, which travel once and are only read.
+            First arguments of the function, sent once and read only.
         items
-            What it is called for.
+            Items to call it for.
         take
-            Called here with each item and its result, or the error of one that diverged, as they come.
+            Called here with each item and its result, or with the error if it diverged, in order of completion.
         progress
-            Told how many items are done.
+            Shows how many items are done.
         """
-        # Ray would put another print in the place of Python's, which numba, and with it UMAP, cannot compile.
+        # Ray would replace Python's print by one that numba, and with it UMAP, cannot compile.
         os.environ.setdefault("RAY_TQDM_PATCH_PRINT", "0")
         import ray
 
@@ -80,30 +79,30 @@ class RayExecutor:
         threads = torch.get_num_threads()
         options: Any = {"num_cpus": threads, "max_retries": _RETRIES} | self.options
         work = ray.remote(**options)(_in_worker)
-        there = ray.put((function, shared))
-        left = {work.remote(there, item, threads): item for item in items}
+        reference = ray.put((function, shared))
+        pending = {work.remote(reference, item, threads): item for item in items}
         try:
-            while left:
-                progress.say(f"on Ray: {len(items) - len(left)} of {len(items)} done")
-                (done,), _ = ray.wait(list(left), num_returns=1)
-                take(left.pop(done), ray.get(done))
+            while pending:
+                progress.say(f"on Ray: {len(items) - len(pending)} of {len(items)} done")
+                (done,), _ = ray.wait(list(pending), num_returns=1)
+                take(pending.pop(done), ray.get(done))
         finally:
-            for unfinished in left:
+            for unfinished in pending:
                 ray.cancel(unfinished, force=True)
 
 
-def _in_worker(there: tuple[Callable[..., Any], tuple[Any, ...]], item: Any, threads: int) -> Any:
-    """Do one item; return its result, or the error of one that diverged."""
-    # What Ray hands over without copying is for reading only, and is only read.
+def _in_worker(reference: tuple[Callable[..., Any], tuple[Any, ...]], item: Any, threads: int) -> Any:
+    """Run the function for one item; return its result, or the error if it diverged."""
+    # Ray passes read-only arrays without copying; they are only read here.
     warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-    function, shared = there
+    function, shared = reference
     torch.set_num_threads(threads)
     with FrontProgress(1, show=False) as progress:
         return catch_divergence(function, *shared, item, progress)
 
 
 def catch_divergence(function: Callable[..., T], *arguments: Any) -> T | TrainingDiverged:
-    """Call a function; return its result, or the error of a training that diverged."""
+    """Call a function; return its result, or the error if its training diverged."""
     try:
         return function(*arguments)
     except TrainingDiverged as error:
@@ -111,5 +110,5 @@ def catch_divergence(function: Callable[..., T], *arguments: Any) -> T | Trainin
 
 
 def is_on_gpu(accelerator: str) -> bool:
-    """Whether an accelerator, in Lightning's words, is a GPU here."""
+    """Whether Lightning's name of an accelerator means a GPU on this machine."""
     return accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available())

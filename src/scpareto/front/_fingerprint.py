@@ -1,4 +1,4 @@
-"""What a resumed run is recognised by: its data, its model and untrained network, and how it is trained."""
+"""Fingerprint of a run, compared when it is resumed: data, model, untrained network and training settings."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
     from scpareto._cells import Split
 
 
-_OF_THE_RUN = ("accelerator", "devices", "num_nodes", "strategy")
-"""Arguments of the Trainer that say where a front is trained: results differ by rounding, which is warned of."""
-_NO_MATTER = ("callbacks", "logger", "profiler", "default_root_dir", "log_every_n_steps")
-"""Arguments of the Trainer that change no result, and those that begin with ``enable_``."""
+_HARDWARE = ("accelerator", "devices", "num_nodes", "strategy")
+"""Trainer arguments that choose the hardware: results differ by rounding only, so a change gives a warning."""
+_WITHOUT_EFFECT = ("callbacks", "logger", "profiler", "default_root_dir", "log_every_n_steps")
+"""Trainer arguments that change no result; so do those that begin with ``enable_``."""
 
 
-def data_hash(manager: AnnDataManager, split: Split, further: list[NDArray[Any]]) -> str:
-    """Hash of all registered data, split and further arrays: a resumed run must see the same."""
+def data_hash(manager: AnnDataManager, split: Split, other_arrays: list[NDArray[Any]]) -> str:
+    """Return a hash of all registered data, the split and further arrays; a resumed run must have the same."""
     digest = hashlib.sha256()
     for _, block in row_blocks(manager.get_from_registry(REGISTRY_KEYS.X_KEY)):
-        _feed(digest, block)
+        _update_digest(digest, block)
     for key in sorted(set(manager.data_registry) - {REGISTRY_KEYS.X_KEY}):
         digest.update(key.encode())
-        _feed(digest, manager.get_from_registry(key))
-    for array in [*further, *(index for _, index in split.items())]:
-        _feed(digest, array)
+        _update_digest(digest, manager.get_from_registry(key))
+    for array in [*other_arrays, *(index for _, index in split.items())]:
+        _update_digest(digest, array)
     return digest.hexdigest()[:16]
 
 
-def _feed(digest: Any, values: Any) -> None:
+def _update_digest(digest: Any, values: Any) -> None:
     """Add a matrix, a table or a string to a hash."""
     if isinstance(values, str):
         digest.update(values.encode())
@@ -54,20 +54,20 @@ def _feed(digest: Any, values: Any) -> None:
 
 
 def model_settings(model: BaseModelClass) -> dict[str, Any]:
-    """Class and arguments of a model, as plain types: what is not in its weights, such as dropout, matters too."""
+    """Return class and arguments of a model as plain types; they hold settings that weights lack, such as dropout."""
     arguments = {"class": type(model).__name__} | model.init_params_
     return json.loads(json.dumps(arguments, default=str))
 
 
 def trainer_settings(trainer_kwargs: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
-    """Arguments of the Trainer that change results, and those that say where it runs; others do not matter."""
-    told = {name: str(value) for name, value in trainer_kwargs.items() if not name.startswith("enable_")}
-    changing = {name: value for name, value in told.items() if name not in (*_OF_THE_RUN, *_NO_MATTER)}
-    return changing, {name: told[name] for name in _OF_THE_RUN if name in told}
+    """Return the Trainer arguments that change results, and those that choose the hardware."""
+    texts = {name: str(value) for name, value in trainer_kwargs.items() if not name.startswith("enable_")}
+    changing = {name: value for name, value in texts.items() if name not in (*_HARDWARE, *_WITHOUT_EFFECT)}
+    return changing, {name: texts[name] for name in _HARDWARE if name in texts}
 
 
 def state_hash(module: nn.Module) -> str:
-    """Hash of an untrained module: architecture and initial weights."""
+    """Return a hash of an untrained module: architecture and initial weights."""
     digest = hashlib.sha256()
     for name, tensor in module.state_dict().items():
         digest.update(name.encode())

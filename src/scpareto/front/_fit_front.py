@@ -64,11 +64,11 @@ def fit_front(
 ) -> Front:
     """Learn the front between the generative loss of a model and an objective of its codes.
 
-    The generative loss is the negative ELBO of each cell in nats, or a baseline's published error. From one shared,
-    pretrained start one training learns all preferences (``method="conditional"``); other methods train the two
+    The generative loss is the negative ELBO of each cell in nats, or a baseline's published error. From a shared,
+    pretrained start one training learns all preferences (``method="conditional"``). Other methods train the two
     extremes (the generative loss alone; the objective alone, followed by a refit of the decoder), then one point for
-    each preference. Every point is judged on test cells by probes and critics trained from scratch. The model's module
-    is left in the state of the last trained point: choose one with :func:`apply_point`.
+    each preference. Probes and critics trained from scratch judge every point on test cells. The model's module keeps
+    the state of the last trained point: choose a point with :func:`apply_point`.
 
     Parameters
     ----------
@@ -86,8 +86,8 @@ def fit_front(
 
     Returns
     -------
-    The front. Points whose training diverged are in ``front.missing``. A model that keeps fronts, such as
-    :class:`scpareto.model.ScInfoVAE`, has it in ``model.front`` too, for its ``select`` and ``save``.
+    The front. ``front.missing`` lists points whose training diverged. Models that keep fronts, such as
+    :class:`scpareto.model.ScInfoVAE`, also store it as ``model.front``, for ``select`` and ``save``.
 
     Raises
     ------
@@ -95,13 +95,13 @@ def fit_front(
         If an argument is not valid, ``checkpoint_dir`` holds points of another run, or no cluster can be mixed because
         each has one level of the nuisance.
     KeyError
-        If ``given`` names nothing.
+        If ``given`` does not exist.
     TypeError
         If the model is of an unsupported family.
     RuntimeError
         If every candidate diverged.
     KeyboardInterrupt
-        If interrupted, or ended by a signal of a scheduler. The finished points are then in ``model.front`` or, where a
+        If interrupted, or ended by a signal of a scheduler. The finished points are then in ``model.front`` or, if the
         model keeps no fronts, in the attribute ``front`` of the exception.
 
     References
@@ -125,17 +125,17 @@ def fit_front(
     2      2  conditional            0.67
     3      3      extreme            1.00
     """
-    given = dict(locals())
-    return learn_front(given.pop("model"), FrontOptions(**given))
+    arguments = dict(locals())
+    return learn_front(arguments.pop("model"), FrontOptions(**arguments))
 
 
 def learn_front(model: BaseModelClass, options: FrontOptions) -> Front:
-    """Learn the front that the options describe; a model that keeps fronts is handed it, also if it is interrupted.
+    """Learn the front that the options describe, and store it in models that keep fronts, even if interrupted.
 
     Parameters
     ----------
     model
-        As for :func:`fit_front`. One with a method ``store_front`` keeps fronts.
+        As for :func:`fit_front`. A model with a method ``store_front`` keeps fronts.
     options
         All arguments.
     """
@@ -143,29 +143,29 @@ def learn_front(model: BaseModelClass, options: FrontOptions) -> Front:
 
 
 def finish_front(run: FrontRun, model: BaseModelClass) -> Front:
-    """Train what is missing of a front; hand it to its model and to the user's loggers and callbacks."""
+    """Train the missing points of a front; pass it to its model and to the user's loggers and callbacks."""
     try:
         with raise_on_signals():
             train_front(run)
     except BaseException as error:
         front = assemble_front(run)
         if is_first_process():
-            what = "Interrupted" if isinstance(error, KeyboardInterrupt) else f"Ended by {type(error).__name__}"
-            logger.warning("%s. Finished points: %s; missing: %s.", what, front.numbers or "none", front.missing)
-        _hand_over(model, front)
+            reason = "Interrupted" if isinstance(error, KeyboardInterrupt) else f"Ended by {type(error).__name__}"
+            logger.warning("%s. Finished points: %s; missing: %s.", reason, front.numbers or "none", front.missing)
+        _store_in_model(model, front)
         if len(front) and not hasattr(model, "store_front"):
             error.front = front  # type: ignore[attr-defined]
             error.add_note(f"Finished points {front.numbers} are kept: import sys; front = sys.last_value.front")
         raise
     front = assemble_front(run)
-    _hand_over(model, front)
+    _store_in_model(model, front)
     if is_first_process():
         warn_of_dead_critics(front)
         report(front, front.recommended, run.problem.trainer_kwargs)
     return front
 
 
-def _hand_over(model: BaseModelClass, front: Front) -> None:
+def _store_in_model(model: BaseModelClass, front: Front) -> None:
     store_front = getattr(model, "store_front", None)
     if store_front is not None and len(front):
         store_front(front)

@@ -1,4 +1,4 @@
-"""A front that is ready to be trained, or on its way: what every part of the story is handed."""
+"""The state of a front in training, which every step receives."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ if TYPE_CHECKING:
     from scpareto.train import Problem
 
 COLLAPSE, APART_INSTEAD = "collapse", "scalarization"
-"""Part of the store that records which objectives a path does not lower, and the method that takes its place then."""
+"""Entry of the store that records which objectives a path does not lower, and the method that replaces it then."""
 CURVE = "curve"
-"""Part of the store that records what was judged along a path, and where its points lie."""
+"""Entry of the store with the judged curve of a path and the places of its points."""
 
 
 @dataclass(frozen=True)
 class FrontRun:
-    """A front that is checked and ready to be trained, or on its way.
+    """A front whose arguments are checked, before or during its training.
 
     Parameters
     ----------
     problem
         Model, cells, objectives and recipe, which all trainings share.
     spec
-        What the front is made of.
+        Specification of the front.
     cells, judging
-        The cells that points are judged on, and how.
+        Cells that points are judged on, and how they are judged.
     store
-        Keeps finished parts.
+        Keeps finished results.
     metadata
-        What the front records of itself; parts of the story add to it.
+        Metadata of the front; each step adds to it.
     clusterings
         Clusters that objectives are conditioned on.
     executor
-        Trains points elsewhere; None for this process.
+        Trains points on other machines; None for this process.
     show_progress
-        Whether a bar is drawn.
+        Whether to show a progress bar.
     failures
-        Why points are missing whose training diverged, by number.
+        Errors of points whose training diverged, by number.
     on_collapse
-        What is done where nothing falls along a path: ``"keep"`` it, or train the points ``"apart"``.
+        What to do if nothing decreases along a path: ``"keep"`` it, or train the points ``"apart"``.
     """
 
     problem: Problem
@@ -68,21 +68,21 @@ class FrontRun:
     on_collapse: str = "keep"
 
     def seed(self, index: int) -> int:
-        """Seed of a part of the front; see :mod:`scpareto.front._seeds`."""
+        """Return the seed of a step of the front; see :mod:`scpareto.front._seeds`."""
         return child_seed(self.spec.seed, index)
 
     def result(self, number: int) -> dict[str, Any] | None:
-        """Return what is kept of a finished point."""
+        """Return the stored result of a finished point; None if there is none."""
         return self.store.get(f"point_{number}")
 
     @property
     def has_collapsed(self) -> bool:
-        """Whether one training of all preferences was found to change nothing."""
+        """Whether the one training of all preferences changed nothing."""
         verdict = self.store.get(COLLAPSE) if self.spec.along_path else None
         return verdict is not None and bool(verdict["apart"])
 
     def current(self) -> FrontRun:
-        """Return this run with the places of its points, or where its path was given up the one that trains apart."""
+        """Return this run with its chosen places, or the run that trains apart if its path was given up."""
         if self.has_collapsed:
             return self.apart()
         curve = self.store.get(CURVE) if self.spec.along_path else None
@@ -92,7 +92,7 @@ class FrontRun:
 
     @property
     def current_judging(self) -> Judging:
-        """How points are judged; along a path, information that probes read is not read by critics as well."""
+        """How points are judged; along a path, critics skip information that probes already measure."""
         target = self.judging.target
         if not (self.spec.along_path and self.is_on_axis) or target is None:
             return self.judging
@@ -103,10 +103,10 @@ class FrontRun:
 
     @property
     def is_on_axis(self) -> bool:
-        """Whether what is left of one nuisance with levels is what the front trades."""
+        """Whether the front trades what is left of one categorical nuisance."""
         objectives = self.problem.objectives
         return len(objectives) == 1 and objectives[0].needs_nuisance and self.judging.target == objectives[0].target
 
     def apart(self) -> FrontRun:
-        """Return the run that trains the same points apart."""
+        """Return the run that trains the same points separately."""
         return replace(self, spec=self.spec.apart(APART_INSTEAD))

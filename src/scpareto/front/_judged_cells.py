@@ -1,4 +1,4 @@
-"""The cells that points are judged on, and how a model encodes them."""
+"""The cells that points are judged on, and their codes."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 
 class JudgedCells:
-    """Cells of a fixed split, in the state that a model's module is in.
+    """Judged cells of a fixed split, encoded by the present state of a model's module.
 
-    Of many cells (:data:`scpareto._cells.MOST_JUDGED`) a sample is judged, the same one for every point.
+    Above :data:`scpareto._cells.MOST_JUDGED` cells, a sample is judged, the same one for every point.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class JudgedCells:
     split
         Training, validation and test cells.
     control_genes
-        Log-normalised expression of genes whose pattern must survive, by name, each of shape ``(n_cells,)``.
+        Log-normalised expression of genes whose pattern must be kept, by name, each of shape ``(n_cells,)``.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class JudgedCells:
         return self._components(self.rows)
 
     def components_of_all(self) -> NDArray[np.float64]:
-        """Principal components of all cells, judged or not."""
+        """Return principal components of all cells, judged or not."""
         return self.expression if self.rows is None else self._components(None)
 
     def _components(self, cells: NDArray[np.int64] | None) -> NDArray[np.float64]:
@@ -79,7 +79,7 @@ class JudgedCells:
         return principal_components(values, counts=self.adapter.takes_counts, seed=0, cells=cells)
 
     def take(self, values: ArrayLike) -> NDArray[Any]:
-        """Values of the judged cells, of one value for each cell of the data."""
+        """Select the values of the judged cells from one value per cell of the data."""
         values = np.asarray(values)
         return values if self.rows is None else values[self.rows]
 
@@ -90,7 +90,7 @@ class JudgedCells:
         Parameters
         ----------
         all_cells
-            Whether to encode those that are not judged, too.
+            Whether to encode cells that are not judged too.
 
         Returns
         -------
@@ -109,11 +109,11 @@ class JudgedCells:
             except ValueError as error:
                 if "constraint" not in str(error):
                     raise
-                # PyTorch's distributions refuse what is not finite, and print all of it.
+                # PyTorch's distributions refuse non-finite parameters with a message that prints all of them.
                 raise TrainingDiverged("Codes or rates are not finite; lower the learning rate.") from error
             contexts.append(self.adapter.context(tensors).to("cpu"))
             last = first + len(generative)
-            # Filled in place: joining small pieces holds everything twice, and pieces litter the memory between them.
+            # Filled in place: joining pieces would hold everything twice and fragment the memory.
             for name, values in (("loc", encoded.qz.loc), ("scale", encoded.qz.scale), ("generative", generative)):
                 if name not in columns:
                     columns[name] = torch.empty((len(loader.indices), *values.shape[1:]), dtype=values.dtype)
@@ -123,11 +123,11 @@ class JudgedCells:
         return qz, Context.concatenate(contexts), columns["generative"]
 
     def levels(self, target: str) -> NDArray[np.int64]:
-        """Level of a categorical nuisance of each judged cell, by number."""
+        """Return the level of a categorical nuisance of each judged cell, by number."""
         return self.take(get_context(self.adapter, self._manager).categorical[target].numpy())
 
     def frame(self, target: str, seed: int = 0) -> JudgedFrame | None:
-        """Return what codes are judged by, within levels of a nuisance; None where too few cells have two levels."""
+        """Return the frame by which codes are judged for a nuisance; None if too few cells have two levels."""
         key = target, seed
         if key not in self._frames:
             values = read_rows(
@@ -146,7 +146,7 @@ class JudgedCells:
         return self._frames[key]
 
     def level_names(self, target: str) -> NDArray[np.str_]:
-        """Levels of a nuisance by their names where it is the batch, else by number; shape ``(n_cells,)``."""
+        """Return levels of a nuisance, by name for the batch and else by number; shape ``(n_cells,)``."""
         numbers = self.levels(target)
         if target != BATCH:
             return numbers.astype(str)

@@ -1,4 +1,4 @@
-"""What the points of a front are judged by, and on which cells."""
+"""The frame by which points of a front are judged, and its cells."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from scpareto._cells import Split
     from scpareto.audit import Frame
 
-_LEAST_CELLS = 20
-"""Cells of a batch below which nothing can be said about it."""
+_MIN_CELLS = 20
+"""Smallest number of cells of a batch that can be judged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +28,15 @@ class JudgedFrame:
     Parameters
     ----------
     frame
-        What codes are judged by.
+        Frame by which codes are judged.
     rows
-        The judged cells of which it is; None for all.
+        Judged cells in the frame; None for all.
     scored
-        Test cells among these; None where there are too few and all cells are scored.
+        Test cells among these; None if there are too few and all cells are scored.
     parts
         Training, validation and test cells among these, by name.
     notes
-        What a reader must know of the cells.
+        Notes on the cells for the reader.
     """
 
     frame: Frame
@@ -46,7 +46,7 @@ class JudgedFrame:
     notes: tuple[str, ...]
 
     def take(self, codes: NDArray[Any]) -> NDArray[np.float64]:
-        """Codes of its cells, of codes of all judged cells."""
+        """Select the rows of its cells from values of all judged cells."""
         return np.asarray(codes if self.rows is None else codes[self.rows], dtype=np.float64)
 
 
@@ -59,10 +59,10 @@ def make_judged_frame(
     genes: list[str],
     seed: int,
 ) -> JudgedFrame | None:
-    """Find what the points of a front are judged by.
+    """Make the frame by which points of a front are judged.
 
-    Batches of fewer than 20 test cells are left out. Where fewer than two are left, all cells are scored, those that
-    trained the model included.
+    Batches of fewer than 20 test cells are left out. If fewer than two batches remain, all cells are scored, including
+    those that trained the model.
 
     Parameters
     ----------
@@ -77,29 +77,29 @@ def make_judged_frame(
     genes
         Names of the genes.
     seed
-        Seed of everything that is drawn.
+        Seed of all random numbers.
 
     Returns
     -------
-    The frame; None where fewer than two batches have enough cells.
+    The frame; None if fewer than two batches have enough cells.
     """
     test, parts = split.test, dict(split.items())
-    known, of_all = np.unique(levels, return_counts=True)
-    of_test = np.array([(levels[test] == level).sum() for level in known])
-    enough = known[of_test >= _LEAST_CELLS]
+    names, n_cells = np.unique(levels, return_counts=True)
+    n_test = np.array([(levels[test] == level).sum() for level in names])
+    enough = names[n_test >= _MIN_CELLS]
     notes: list[str] = []
     scored: NDArray[np.int64] | None = test
     if len(enough) < 2:
-        scored, enough = None, known[of_all >= _LEAST_CELLS]
+        scored, enough = None, names[n_cells >= _MIN_CELLS]
         notes.append(
-            f"Fewer than two batches have {_LEAST_CELLS} test cells: points are judged on all cells, those that "
+            f"Fewer than two batches have {_MIN_CELLS} test cells: points are judged on all cells, those that "
             "trained the model included."
         )
     if len(enough) < 2:
         return None
     rows = None
-    if left_out := [str(level) for level in known if level not in enough]:
-        notes.append(f"Too few cells to judge: {', '.join(left_out)}.")
+    if excluded := [str(level) for level in names if level not in enough]:
+        notes.append(f"Too few cells to judge: {', '.join(excluded)}.")
         rows = np.flatnonzero(np.isin(levels, enough))
         scored = None if scored is None else np.flatnonzero(np.isin(rows, scored))
         parts = {name: np.flatnonzero(np.isin(rows, part)) for name, part in parts.items()}

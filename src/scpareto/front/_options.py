@@ -13,7 +13,7 @@ from scpareto.front._presets import PRESETS, Preset
 from scpareto.front._refused import REFUSED
 from scpareto.front._scvi_arguments import (
     PLAN_ARGUMENTS,
-    SPLITTING,
+    SPLIT_ARGUMENTS,
     TRAINER_ARGUMENTS,
     drop_fixed,
     loader_options,
@@ -236,7 +236,7 @@ class FrontOptions:
         found["plan_kwargs"] = drop_fixed(plan, PLAN_ARGUMENTS, "plan_kwargs: ") | stopping
         splitter = to_options(self.datasplitter_kwargs, "datasplitter_kwargs")
         loader_options(splitter)
-        for name in SPLITTING:
+        for name in SPLIT_ARGUMENTS:
             if name in splitter and getattr(self, name, None) == getattr(type(self), name, None):
                 found[name] = splitter[name]
         for name, value in found.items():

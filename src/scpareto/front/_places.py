@@ -1,4 +1,4 @@
-"""Places on a path at equal steps of what is left of the batch."""
+"""Choose places on a path at equal steps of batch_left."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 FIRST_PLACES = (0.0, 0.04, 0.08, 0.13, 0.2, 0.3, 0.45, 0.7, 1.0)
-"""Places that are judged first, as shares of the way: what a correction removes, it mostly removes early."""
-_LEAST_GAP = 0.01
-"""Places are not added to gaps shorter than twice this share of the way."""
+"""Places that are judged first, from 0 to 1: most of the batch effect is removed early on a path."""
+_MIN_GAP = 0.01
+"""No place is added to a gap shorter than twice this."""
 
 
 def is_reduced(names: list[str], left: ArrayLike, differences: pd.DataFrame) -> bool:
-    """Whether the place with least left certainly has less than the first one.
+    """Whether the lowest value along a path is below the first one beyond its confidence interval.
 
     Parameters
     ----------
     names
-        Names of the places, along the way.
+        Names of the places, in order along the path.
     left
-        What is left at each, shape ``(n,)``.
+        What is left at each place, shape ``(n,)``.
     differences
         Columns ``first``, ``second`` (names), ``low`` and ``high``: paired intervals of first less second.
 
@@ -41,24 +41,24 @@ def is_reduced(names: list[str], left: ArrayLike, differences: pd.DataFrame) -> 
     if lowest == names[0]:
         return False
     pairs = differences[["first", "second", "low", "high"]].itertuples(index=False, name=None)
-    known = {frozenset((first, second)): (first, low, high) for first, second, low, high in pairs}
-    first, low, high = known[frozenset((names[0], lowest))]
+    intervals = {frozenset((first, second)): (first, low, high) for first, second, low, high in pairs}
+    first, low, high = intervals[frozenset((names[0], lowest))]
     return bool(low > 0 if first == names[0] else high < 0)
 
 
 def find_last_place(left: ArrayLike, margin: float) -> int:
-    """Find the first place that leaves no more than the least of all, up to a margin.
+    """Find the first place whose value is within a margin of the lowest one.
 
     Parameters
     ----------
     left
-        What is left at each place, along the way, shape ``(n,)``.
+        What is left at each place, in order along the path, shape ``(n,)``.
     margin
         Difference that counts as none.
 
     Returns
     -------
-    Its number. Everything beyond corrects no further.
+    Its number. Places beyond it correct no further.
 
     Examples
     --------
@@ -70,53 +70,53 @@ def find_last_place(left: ArrayLike, margin: float) -> int:
 
 
 def choose_equal_steps(place: ArrayLike, left: ArrayLike, last: int, n: int) -> NDArray[np.float64]:
-    """Choose places at equal steps of what is left, ends included.
+    """Choose places at equal steps of what is left, first and last place included.
 
     Parameters
     ----------
     place
-        Judged places, shares of the way, ascending, shape ``(n_judged,)``.
+        Judged places, from 0 to 1, ascending, shape ``(n_judged,)``.
     left
-        What is left at each, shape ``(n_judged,)``.
+        What is left at each place, shape ``(n_judged,)``.
     last
         Number of the last place that is offered.
     n
-        Places to choose.
+        Number of places to choose.
 
     Returns
     -------
-    Shares of the way, ascending, shape ``(n,)``. Of equal values the smallest place.
+    Places, ascending, shape ``(n,)``; of places with equal values the first one.
 
     Examples
     --------
-    Three quarters fall within the first tenth of the way:
+    Three quarters are removed within the first tenth of the path:
 
     >>> choose_equal_steps([0, 0.1, 0.5, 1], [100, 25, 0, 0], last=2, n=5).round(3).tolist()
     [0.0, 0.033, 0.067, 0.1, 0.5]
     """
     x, fitted = np.asarray(place, dtype=np.float64), fit_falling_curve(place, left)
-    wanted = np.linspace(fitted[0], fitted[last], n)[1:-1]
-    inner = [find_place(value, x[: last + 1], fitted[: last + 1]) for value in wanted]
+    values = np.linspace(fitted[0], fitted[last], n)[1:-1]
+    inner = [find_place(value, x[: last + 1], fitted[: last + 1]) for value in values]
     return np.concatenate([[0.0], inner, [x[last]]])
 
 
 def choose_added_places(place: ArrayLike, left: ArrayLike, last: int, n: int, most: int) -> list[float]:
-    """Find where the curve falls by more than a step between two judged places.
+    """Find places where the curve decreases by more than one step between two judged places.
 
     Parameters
     ----------
     place, left
-        Judged places, ascending, and what is left there, shape ``(n_judged,)``.
+        Judged places, ascending, and what is left at each, shape ``(n_judged,)``.
     last
         Number of the last place that is offered.
     n
-        Points that will be offered.
+        Number of points that will be offered.
     most
-        Places to add at most; the largest falls go first.
+        Largest number of places to add; the largest decreases come first.
 
     Returns
     -------
-    Middles of the gaps, ascending.
+    Midpoints of the gaps, ascending.
 
     Examples
     --------
@@ -126,6 +126,6 @@ def choose_added_places(place: ArrayLike, left: ArrayLike, last: int, n: int, mo
     x, fitted = np.asarray(place, dtype=np.float64), fit_falling_curve(place, left)
     step = (fitted[0] - fitted[last]) / max(n - 1, 1)
     drops = -np.diff(fitted[: last + 1])
-    gaps = np.flatnonzero((drops > step) & (np.diff(x[: last + 1]) > 2 * _LEAST_GAP))
-    chosen = gaps[np.argsort(-drops[gaps], kind="stable")][:most]
-    return sorted(float((x[i] + x[i + 1]) / 2) for i in chosen)
+    gaps = np.flatnonzero((drops > step) & (np.diff(x[: last + 1]) > 2 * _MIN_GAP))
+    gaps_to_split = gaps[np.argsort(-drops[gaps], kind="stable")][:most]
+    return sorted(float((x[i] + x[i + 1]) / 2) for i in gaps_to_split)

@@ -1,4 +1,4 @@
-"""A point of a front: its place, the trainings that lead to it, and what is kept of it."""
+"""A point of a front: its place, its trainings, and the stored result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Point:
-    """A point that is to be trained.
+    """A point to be trained.
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ class Point:
     seed
         Seed of the front.
     trainings
-        Trainings one after the other; a later one begins where its ``start`` says. None where the point lies on a path.
+        Trainings in order, each from its ``start``; empty for a point on a path.
     description
-        What the progress bar says.
+        Text of the progress bar.
     """
 
     number: int
@@ -46,7 +46,7 @@ class Point:
 
     @property
     def n_epochs(self) -> int:
-        """Epochs if no training stops early."""
+        """Number of epochs if no training stops early."""
         return sum(training.max_epochs for training in self.trainings)
 
 
@@ -57,8 +57,8 @@ def train_and_judge(
 
     Returns
     -------
-    What is kept of it, as tensors and plain types: ``row`` of the table, ``module``, ``history``, and of its first
-    training ``minibatch_extremes``.
+    Tensors and plain types: ``row`` of the table, ``module``, ``history``, and ``minibatch_extremes`` of the first
+    training.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def train_and_judge(
 def make_result(
     point: Point, names: list[str], n_epochs: int, judgement: Judgement, dead: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Row of a judged point.
+    """Make the table row of a judged point.
 
     Parameters
     ----------
@@ -89,9 +89,9 @@ def make_result(
     names
         Names of the objectives, generative loss first.
     n_epochs
-        Epochs that it was trained for.
+        Epochs of its trainings.
     judgement
-        What was found of it by itself.
+        Judgement of the point alone.
     dead
         Labels of objectives whose critics never left their start in its training.
     """

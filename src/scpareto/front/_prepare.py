@@ -1,4 +1,4 @@
-"""From a model and arguments to a front that is ready to be trained: what can be wrong is found here."""
+"""Check a model and arguments, and prepare a front to be trained."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ NO_BATCH_KEY = (
 def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     """Check the arguments against the model and its data, and resolve them; nothing is trained yet.
 
-    Last of all the checkpoint folder is opened or begun.
+    The checkpoint folder is opened or created last.
 
     Raises
     ------
     ValueError
         If an argument is not valid, or ``checkpoint_dir`` holds points of another run.
     KeyError
-        If ``given`` names nothing.
+        If ``given`` does not exist.
     TypeError
         If the model is of an unsupported family.
     ImportError
@@ -59,7 +59,7 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
         raise TypeError(
             f"model={model!r} is no model of scvi-tools or scpareto: give one that is set up on your cells."
         )
-    if options.executor is None:  # workers elsewhere may have what this process lacks
+    if options.executor is None:  # workers on other machines may have other hardware
         check_accelerator(options.accelerator, options.devices)
     if model.module is None:
         raise ValueError(
@@ -80,11 +80,11 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     adapter = get_adapter(model, None if source.stream is None else manager)
     with seeded(child_seed(seed, _seeds.FIRST_CRITIC)):
         objectives, clusterings, composition = build_objectives(pairs, adapter, manager, recipe, source.n_train)
-    source.follow(clusterings, counts=adapter.takes_counts)
-    alone = has_nothing_to_trade(objectives, adapter, manager)
-    if lacks_nuisance(adapter) and alone:
+    source.assign_populations(clusterings, counts=adapter.takes_counts)
+    generative_only = has_nothing_to_trade(objectives, adapter, manager)
+    if lacks_nuisance(adapter) and generative_only:
         warnings.warn(NO_BATCH_KEY, UserWarning, stacklevel=4)
-    if not alone:
+    if not generative_only:
         check_targets(objectives, adapter, manager, split)
     batch_size = int(options.batch_size or scvi_settings.batch_size)
     loader_kwargs = check_loader_kwargs(options.loader_kwargs, source.n_train, batch_size)
@@ -98,7 +98,7 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
         seed=seed,
         warm_start=options.warm_start,
         grid_given=options.preferences is not None,
-        alone=alone,
+        alone=generative_only,
     )
     trainer_kwargs = choose_hardware(options.accelerator, options.devices) | options.trainer_kwargs
     problem = Problem(
@@ -107,20 +107,23 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
     on_gpu = is_on_gpu(options.accelerator)
     executor = None if options.executor is None else RayExecutor(on_gpu=on_gpu, **options.executor_kwargs or {})
     settings = settings_of(options, spec, problem)
-    known = [c.memberships.numpy() for c in clusterings if c.memberships is not None]
-    changing, place = trainer_settings(trainer_kwargs)
-    fingerprint: dict[str, Any] = {"data": data_hash(manager, split, known), "start": state_hash(adapter.module)}
-    fingerprint |= {"model": model_settings(model), "trainer": changing}
-    noted: dict[str, Any] = place | {"versions": settings.pop("versions"), "threads": torch.get_num_threads()}
+    memberships = [c.memberships.numpy() for c in clusterings if c.memberships is not None]
+    trainer, hardware = trainer_settings(trainer_kwargs)
+    fingerprint: dict[str, Any] = {"data": data_hash(manager, split, memberships), "start": state_hash(adapter.module)}
+    fingerprint |= {"model": model_settings(model), "trainer": trainer}
+    noted_settings: dict[str, Any] = hardware | {
+        "versions": settings.pop("versions"),
+        "threads": torch.get_num_threads(),
+    }
     cells = JudgedCells(adapter, manager, split)
     judging = Judging.of(problem, child_seed(seed, _seeds.JUDGING))
-    if alone:
+    if generative_only:
         judging = replace(judging, target=None, objectives=(), others=())
     metadata = (
         settings
-        | source.facts
+        | source.metadata
         | {
-            "versions": noted["versions"],
+            "versions": noted_settings["versions"],
             "target": judging.target,
             "other_targets": list(judging.others),
         }
@@ -132,7 +135,7 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
         if (total := sum(n_judged.values())) < source.n_cells:
             metadata["n_judged"] = n_judged
             logger.info("Points are judged on %d of the %d cells.", total, source.n_cells)
-    store = ResultStore(settings | fingerprint, options.checkpoint_dir, noted=noted)
+    store = ResultStore(settings | fingerprint, options.checkpoint_dir, noted=noted_settings)
     return FrontRun(
         problem,
         spec,
@@ -148,10 +151,10 @@ def prepare(model: BaseModelClass, options: FrontOptions) -> FrontRun:
 
 
 def settings_of(options: FrontOptions, spec: FrontSpec, problem: Problem) -> dict[str, Any]:
-    """Everything that determines a front, as plain types: kept with it, and compared when it is resumed."""
+    """Return all settings that determine a front, as plain types; they are stored and compared on resuming."""
     objectives = problem.objectives
-    alone = {"alone": True} if spec.alone else {}
-    return alone | {
+    generative_only = {"alone": True} if spec.alone else {}
+    return generative_only | {
         "objective": [o.label for o in objectives],
         "objective_names": [o.name for o in objectives],
         "objective_options": {o.label: {k: v for k, v in o.options.items() if k != "n_latent"} for o in objectives},

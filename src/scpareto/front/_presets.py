@@ -1,4 +1,4 @@
-"""What is chosen where the user chooses nothing: the practical front and the published one."""
+"""Default choices: the practical front and the published one."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from scpareto.train import PRACTICAL, PUBLISHED, Recipe
 
 @dataclass(frozen=True)
 class Preset:
-    """What is chosen where the user chooses nothing.
+    """Choices for arguments that the user leaves out.
 
     Parameters
     ----------
     recipe
         Numbers of the trainings.
     objective, method
-        Recommended names. The method is for one training of all preferences, where there is one.
+        Recommended names; the method is the one that trains all preferences at once, where possible.
     method_apart
-        Recommended method where every point is trained apart.
+        Recommended method if every point is trained separately.
     max_epochs_pretrain, max_epochs
-        Epochs of the shared start, and of what follows it; None for those that follow from the number of cells.
+        Epochs of the shared start, and of the training after it; None to compute them from the number of cells.
     """
 
     recipe: Recipe

@@ -50,21 +50,21 @@ def refine_point(
     progress: bool = True,
     **trainer_kwargs: Any,
 ) -> int:
-    """Train a point of a front further on its own weighted sum, judge it again and keep it in the front, in place.
+    """Train a point of a front further on its weighted sum of losses, judge it again and replace it in the front.
 
-    The losses are scaled as in the training of the front. A point of a path gets weights of its own. A preference
-    between the points of a path replaces the nearest of them.
+    The losses are scaled as in the training of the front. A refined point of a path has separate weights afterwards. A
+    preference between the points of a path replaces the nearest point.
 
     Parameters
     ----------
     model
-        The model that the front was learnt with, on the same cells, in any order; it is left in the refined state.
+        The model that the front was learnt with, on the same cells, in any order; it keeps the refined state.
     front
         The front.
     which, batch_left, preference
-        A point, or a place instead, see :meth:`scpareto.pareto.Front.resolve`.
+        A point or a place, see :meth:`scpareto.pareto.Front.resolve`.
     max_epochs
-        Longest training; the state with the best value on validation cells is kept.
+        Largest number of epochs; the state with the best value on validation cells is kept.
     progress
         Whether to show a bar.
     **trainer_kwargs
@@ -77,8 +77,8 @@ def refine_point(
     Raises
     ------
     ValueError
-        If there is no such point, ``max_epochs`` is not positive, cells are not those of the training, or the front
-        has one point only or was trained within clusters, which it does not keep.
+        If there is no such point, ``max_epochs`` is not positive, cells differ from those of the training, or the front
+        has one point only or was trained within clusters, which a front does not store.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def refine_point(
     selection, metadata = front.resolve(which, batch_left=batch_left, preference=preference), front.metadata
     number = selection.number
     kind, before = (front.table.set_index("point")[name][number] for name in ("kind", "n_epochs"))
-    run = _run(model, front, number, max_epochs, progress, trainer_kwargs)
+    run = _make_run(model, front, number, max_epochs, progress, trainer_kwargs)
     with FrontProgress(max_epochs, show=progress) as bar:
         bar.stage(f"refining point {number}", max_epochs)
         training = Training(
@@ -119,8 +119,8 @@ def refine_point(
             learning_rate=run.problem.recipe.lr_front,
         )
         point = Point(number, kind, selection.preference, metadata["seed"], (training,))
-        part = train_and_judge(run.problem, run.cells, run.judging, point, bar)
-        _put(front, number, part, int(before))
+        result = train_and_judge(run.problem, run.cells, run.judging, point, bar)
+        _replace_point(front, number, result, int(before))
         codes = encode_points(run.cells, {n: front.state(n) for n in front.numbers})
         write_judgement(front, judge_all_points(run.cells, run.judging, codes))
     warn_of_dead_critics(front.only([number]))
@@ -128,10 +128,10 @@ def refine_point(
     return number
 
 
-def _run(
+def _make_run(
     model: BaseModelClass, front: Front, number: int, max_epochs: int, progress: bool, trainer_kwargs: dict[str, Any]
 ) -> FrontRun:
-    """Set up a run of one point: the recipe, scales and judging are those of the front, the seed is the point's own."""
+    """Set up a run of one point with the recipe, scales and judging of the front, and a seed of the point."""
     metadata = front.metadata
     cells = get_judged_cells(model, front, metadata.get("control_genes", ()))
     adapter = cells.adapter
@@ -155,34 +155,34 @@ def _run(
     return FrontRun(problem, spec, cells, judging, ResultStore({}), {}, show_progress=progress)
 
 
-def _put(front: Front, number: int, part: dict[str, Any], n_epochs_before: int) -> None:
-    """Put a refined point into the front, in place of what it was."""
-    # What was dead need not be any more.
+def _replace_point(front: Front, number: int, result: dict[str, Any], n_epochs_before: int) -> None:
+    """Replace a point of the front by the refined one."""
+    # A critic that was dead before may have learned now.
     row: dict[str, Any] = {str(name): False for name in front.table if str(name).endswith(DEAD)}
-    row |= {key: value for key, value in part["row"].items() if key != "point"}
+    row |= {key: value for key, value in result["row"].items() if key != "point"}
     front.update(number, row | {"n_epochs": n_epochs_before + row["n_epochs"]})
-    front.states[number] = part["module"]
-    front.metadata.setdefault("history", {})[f"point_{number}"] = part["history"]
+    front.states[number] = result["module"]
+    front.metadata.setdefault("history", {})[f"point_{number}"] = result["history"]
 
 
 def _objectives(front: Front, adapter: VAEAdapter, manager: AnnDataManager) -> list[Objective]:
-    """Objectives of a front, from its record; populations that batches share are found again."""
+    """Rebuild the objectives of a front from its metadata; populations that batches share are computed again."""
     objectives = []
     labels = front.metadata["objective"]
     for name, label in zip(front.metadata["objective_names"], labels, strict=True):
         options = dict(front.metadata["objective_options"][label])
         if (given := options.get("given")) == POPULATIONS:
-            found = population_clusters(adapter, manager, options["target"])
-            if found.memberships is None or found.n_clusters != options["n_clusters"]:
+            clustering = population_clusters(adapter, manager, options["target"])
+            if clustering.memberships is None or clustering.n_clusters != options["n_clusters"]:
                 raise ValueError(
-                    f"{label} was traded within {options['n_clusters']} populations, and {found.n_clusters} are found "
-                    "in these cells: refine needs the cells of the training."
+                    f"{label} was traded within {options['n_clusters']} populations, and {clustering.n_clusters} are "
+                    "found in these cells: refine needs the cells of the training."
                 )
-            adapter.clusters[POPULATIONS] = found.memberships
+            adapter.clusters[POPULATIONS] = clustering.memberships
         elif given is not None:
             raise ValueError(f"{label} was traded within clusters (given={given!r}): refine cannot find them.")
-        made = get_objective(name, n_latent=adapter.n_latent, **options)
-        if made.needs_nuisance and made.target not in adapter.nuisances:
-            resolve_target(adapter, type(made), made.target.split(":"))
-        objectives.append(made)
+        objective = get_objective(name, n_latent=adapter.n_latent, **options)
+        if objective.needs_nuisance and objective.target not in adapter.nuisances:
+            resolve_target(adapter, type(objective), objective.target.split(":"))
+        objectives.append(objective)
     return objectives

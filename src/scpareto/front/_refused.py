@@ -1,4 +1,4 @@
-"""Combinations of arguments of a front that are refused, with the reasons."""
+"""Combinations of arguments that a front refuses, with the reasons."""
 
 from __future__ import annotations
 
@@ -59,4 +59,4 @@ REFUSED: tuple[tuple[Callable[[Any], bool], str], ...] = (
         "preset='paper' trains every point apart; method='conditional' does not go with it.",
     ),
 )
-"""Combinations that are refused, each a question to :class:`FrontOptions` with the sentence that is shown."""
+"""Refused combinations: a test of :class:`FrontOptions`, and the message that is shown."""

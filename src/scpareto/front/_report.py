@@ -1,4 +1,4 @@
-"""Hand what became of a front to the user's loggers and callbacks, as Lightning hands them losses."""
+"""Report the result of a front to the user's loggers and callbacks, as Lightning reports losses."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from scpareto.pareto import Front
 
 PREFIX = "selected_"
-"""Beginning of the names under which columns of the selected point are reported."""
+"""Prefix of the names under which columns of the selected point are reported."""
 
 
 class _Report(lightning.LightningModule):
-    """Module whose training does nothing but log numbers."""
+    """Module whose training only logs numbers."""
 
     def __init__(self, values: dict[str, float]) -> None:
         super().__init__()
@@ -40,19 +40,18 @@ class _Report(lightning.LightningModule):
 def report(front: Front, which: Any, trainer_kwargs: dict[str, Any]) -> None:
     """Report the columns of a point to loggers and callbacks.
 
-    Searches over hyperparameters read the metrics of a trainer when a validation or a training ends. What is to be
-    compared, though, is a front, which is known after all trainings: a last one, of one step that changes nothing,
-    carries its numbers.
+    Hyperparameter searches read a trainer's metrics when a validation or a training ends. A front is only known after
+    all trainings, so its numbers are logged by one more training of a single step that changes nothing.
 
     Parameters
     ----------
     front
-        The front, maybe without points.
+        The front; it may have no points.
     which
         The point, see :meth:`scpareto.pareto.Front.find`.
     trainer_kwargs
-        What the user gave to the trainers. The report goes to its ``logger`` and to those of its ``callbacks`` that are
-        Ray Tune's; others are made for modules that are trained.
+        Trainer arguments of the user. The report goes to its ``logger`` and to Ray Tune's ``callbacks``; other
+        callbacks expect a module that is trained.
     """
     callbacks = [callback for callback in trainer_kwargs.get("callbacks") or [] if _is_of_ray_tune(callback)]
     logger = trainer_kwargs.get("logger") or False

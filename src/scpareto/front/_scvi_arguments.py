@@ -1,4 +1,4 @@
-"""Arguments of a training in scvi-tools' words: each works in a front too, or is refused with the reason."""
+"""Training arguments of scvi-tools: each works in a front too, or is refused with the reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Fixed(NamedTuple):
-    """An argument with which a front has no choice: values that say what is done anyway, and why others are refused."""
+    """An argument that a front fixes: the accepted values, and the reason why others are refused."""
 
     values: tuple[Any, ...]
     reason: str
@@ -34,17 +34,17 @@ PLAN_ARGUMENTS: dict[str, Fixed] = {
     "on_step": Fixed((False, None), "losses are recorded once an epoch."),
     "on_epoch": Fixed((True, None), "losses are recorded once an epoch."),
 }
-"""What :class:`scvi.train.TrainingPlan` takes and :class:`scpareto.train.Recipe` does not hold."""
+"""Arguments of :class:`scvi.train.TrainingPlan` that :class:`scpareto.train.Recipe` lacks."""
 _CLIP = "plan_kwargs={'safeguards': {'gradient_clip': ...}} cuts the gradients of a front."
-_KEPT = "a front keeps the best state of each training in memory, and finished parts in checkpoint_dir."
+_CHECKPOINTS = "a front keeps the best state of each training in memory, and finished parts in checkpoint_dir."
 _ONE_BAR = "one bar stands for all trainings of a front. progress=False hides it."
 TRAINER_ARGUMENTS: dict[str, Fixed] = {
     "early_stopping_monitor": Fixed(
         (None, "elbo_validation"), "trainings stop by what they lower, of which the ELBO is a part."
     ),
     "early_stopping_mode": Fixed((None, "min"), "losses are lowered."),
-    "enable_checkpointing": Fixed((None, False), _KEPT),
-    "checkpointing_monitor": Fixed((None, "validation_loss"), _KEPT),
+    "enable_checkpointing": Fixed((None, False), _CHECKPOINTS),
+    "checkpointing_monitor": Fixed((None, "validation_loss"), _CHECKPOINTS),
     "log_save_dir": Fixed((None,), "losses are in model.history and are saved with the model."),
     "simple_progress_bar": Fixed((None, True), _ONE_BAR),
     "num_sanity_val_steps": Fixed((None, 0), "every validation counts when the best state is chosen."),
@@ -55,124 +55,130 @@ TRAINER_ARGUMENTS: dict[str, Fixed] = {
     "val_check_interval": Fixed((None, 1.0), "cells are validated at the end of an epoch."),
     "barebones": Fixed((False,), "a training needs its callbacks."),
 }
-"""What :class:`scvi.train.Trainer` takes and a front has no choice in."""
-_NO_CHOICE = "every point is trained on minibatches of all genes and columns, in an order that follows from the seed."
+"""Arguments of :class:`scvi.train.Trainer` that a front fixes."""
+_ORDER_FIXED = "every point is trained on minibatches of all genes and columns, in an order that follows from the seed."
 LOADER_ARGUMENTS: dict[str, Fixed] = {
     "batch_size": Fixed((None,), "give batch_size to train itself."),
-    "shuffle": Fixed((True,), _NO_CHOICE),
-    "sampler": Fixed((None,), _NO_CHOICE),
-    "batch_sampler": Fixed((None,), _NO_CHOICE),
-    "data_and_attributes": Fixed((None,), _NO_CHOICE),
-    "iter_ndarray": Fixed((False,), _NO_CHOICE),
-    "collate_fn": Fixed((None,), _NO_CHOICE),
-    "generator": Fixed((None,), _NO_CHOICE),
+    "shuffle": Fixed((True,), _ORDER_FIXED),
+    "sampler": Fixed((None,), _ORDER_FIXED),
+    "batch_sampler": Fixed((None,), _ORDER_FIXED),
+    "data_and_attributes": Fixed((None,), _ORDER_FIXED),
+    "iter_ndarray": Fixed((False,), _ORDER_FIXED),
+    "collate_fn": Fixed((None,), _ORDER_FIXED),
+    "generator": Fixed((None,), _ORDER_FIXED),
     "distributed_sampler": Fixed((None, False), "strategy='ddp' divides the cells over the processes."),
     "drop_dataset_tail": Fixed((False,), "strategy='ddp' divides the cells over the processes."),
 }
-"""What :class:`scvi.dataloaders.DataSplitter` takes and a front has no choice in."""
-SPLITTING = ("train_size", "validation_size", "shuffle_set_split", "load_sparse_tensor", "external_indexing")
+"""Arguments of :class:`scvi.dataloaders.DataSplitter` that a front fixes."""
+SPLIT_ARGUMENTS = ("train_size", "validation_size", "shuffle_set_split", "load_sparse_tensor", "external_indexing")
 """Arguments of a splitter that a front reads itself."""
 _STOPPING = {
     "early_stopping_patience": "patience",
     "early_stopping_min_delta": "least_gain",
     "early_stopping_warmup_epochs": "settling_epochs",
 }
-_BAR = {"enable_progress_bar": False, "progress_bar_refresh_rate": 0}
-"""Arguments of a trainer by which the bar is hidden."""
+_HIDES_BAR = {"enable_progress_bar": False, "progress_bar_refresh_rate": 0}
+"""Arguments of a trainer that hide the progress bar."""
 
 
-def to_options(given: Any, name: str) -> dict[str, Any]:
-    """Return a mapping, or one of scvi-tools' config objects, as a dict; of the latter what differs from its defaults.
+def to_options(arguments: Any, name: str) -> dict[str, Any]:
+    """Return a mapping as a dict, or the values of a config object of scvi-tools that differ from its defaults.
 
     Raises
     ------
     TypeError
-        If it is neither.
+        If it is neither a mapping nor a config object.
     """
-    if given is None:
+    if arguments is None:
         return {}
-    if callable(to_kwargs := getattr(given, "to_kwargs", None)):
-        found = to_kwargs()
-        # Defaults of scvi-tools are not those of a front: they are not what the user has chosen.
-        usual: dict[str, Any] = type(given)().to_kwargs() if hasattr(given, "__dataclass_fields__") else {}
-        return {key: value for key, value in found.items() if key not in usual or value != usual[key]}
-    if hasattr(given, "keys"):
-        return dict(given)
-    raise TypeError(f"{name}={given!r} must be a dict, or a config of scvi-tools with to_kwargs().")
+    if callable(to_kwargs := getattr(arguments, "to_kwargs", None)):
+        values = to_kwargs()
+        # Defaults of scvi-tools differ from those of a front: only changed values are the user's choice.
+        fixed_value: dict[str, Any] = (
+            type(arguments)().to_kwargs() if hasattr(arguments, "__dataclass_fields__") else {}
+        )
+        return {key: value for key, value in values.items() if key not in fixed_value or value != fixed_value[key]}
+    if hasattr(arguments, "keys"):
+        return dict(arguments)
+    raise TypeError(f"{name}={arguments!r} must be a dict, or a config of scvi-tools with to_kwargs().")
 
 
-def drop_fixed(given: Mapping[str, Any], fixed: Mapping[str, Fixed], owner: str = "") -> dict[str, Any]:
-    """Leave out arguments that say what is done anyway, and refuse those that say otherwise.
+def drop_fixed(arguments: Mapping[str, Any], fixed: Mapping[str, Fixed], owner: str = "") -> dict[str, Any]:
+    """Drop fixed arguments with an accepted value, and refuse other values.
 
     Raises
     ------
     ValueError
-        If one says otherwise.
+        If a fixed argument has another value.
     """
-    for name, value in given.items():
-        if name in fixed and not any(value is usual or _equal(value, usual) for usual in fixed[name].values):
+    for name, value in arguments.items():
+        if name in fixed and not any(
+            value is fixed_value or _equal(value, fixed_value) for fixed_value in fixed[name].values
+        ):
             raise ValueError(f"{owner}{name}={value!r} does not go with a front: {fixed[name].reason}")
-    return {name: value for name, value in given.items() if name not in fixed}
+    return {name: value for name, value in arguments.items() if name not in fixed}
 
 
-def _equal(value: Any, usual: Any) -> bool:
-    return type(value) in (bool, int, float, str, dict) and value == usual
+def _equal(value: Any, fixed_value: Any) -> bool:
+    return type(value) in (bool, int, float, str, dict) and value == fixed_value
 
 
 def stopping_options(trainer: dict[str, Any], early_stopping: bool | None) -> dict[str, Any]:
-    """Take what concerns early stopping out of the arguments of a trainer, as fields of the recipe."""
-    found = {own: trainer.pop(name) for name, own in _STOPPING.items() if name in trainer}
-    asked = trainer.pop("early_stopping", None)
-    early_stopping = asked if early_stopping is None else early_stopping
+    """Move the arguments of early stopping from those of a trainer to fields of the recipe."""
+    fields = {field: trainer.pop(name) for name, field in _STOPPING.items() if name in trainer}
+    from_trainer = trainer.pop("early_stopping", None)
+    early_stopping = from_trainer if early_stopping is None else early_stopping
     if early_stopping not in (None, True, False):
         raise ValueError(f"early_stopping={early_stopping!r} must be True, False or None.")
-    if "patience" in found:
-        found["patience"] = check_whole_number("early_stopping_patience", found["patience"])
-    if "settling_epochs" in found:
-        found["settling_epochs"] = check_whole_number("early_stopping_warmup_epochs", found["settling_epochs"], least=0)
-    return found if early_stopping is None else found | {"early_stopping": early_stopping}
+    if "patience" in fields:
+        fields["patience"] = check_whole_number("early_stopping_patience", fields["patience"])
+    if "settling_epochs" in fields:
+        fields["settling_epochs"] = check_whole_number(
+            "early_stopping_warmup_epochs", fields["settling_epochs"], least=0
+        )
+    return fields if early_stopping is None else fields | {"early_stopping": early_stopping}
 
 
 def pop_hidden_bar(trainer: dict[str, Any]) -> bool:
-    """Take what concerns the bar out of the arguments of a trainer; say whether it is to be hidden."""
-    given = {name: trainer.pop(name) for name in _BAR if name in trainer}
-    return any(value == _BAR[name] and value is not None for name, value in given.items())
+    """Remove the arguments of the progress bar from those of a trainer; return whether they hide it."""
+    arguments = {name: trainer.pop(name) for name in _HIDES_BAR if name in trainer}
+    return any(value == _HIDES_BAR[name] and value is not None for name, value in arguments.items())
 
 
-def loader_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of the data loaders among those of a splitter.
+def loader_options(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Select the arguments of the data loaders from those of a splitter.
 
     Raises
     ------
     ValueError
-        If a front has no choice in one of them.
+        If a front fixes one of them to another value.
     TypeError
         If one is unknown.
     """
     from scvi.dataloaders import AnnDataLoader, DataSplitter
     from torch.utils.data import DataLoader
 
-    known = {n for cls in (DataSplitter, AnnDataLoader, DataLoader) for n in inspect.signature(cls).parameters}
-    known -= {"adata_manager", "dataset", "indices", "kwargs"}
-    for name in given:
-        if name not in known:
-            alike = difflib.get_close_matches(name, known, n=3)
-            rest = sorted(known - set(alike) - set(LOADER_ARGUMENTS))
-            raise TypeError(f"datasplitter_kwargs has no {name!r}. Choose from {', '.join([*alike, *rest])}.")
-    found = drop_fixed(given, LOADER_ARGUMENTS, "datasplitter_kwargs: ")
-    return {name: value for name, value in found.items() if name not in SPLITTING}
+    valid = {n for cls in (DataSplitter, AnnDataLoader, DataLoader) for n in inspect.signature(cls).parameters}
+    valid -= {"adata_manager", "dataset", "indices", "kwargs"}
+    for name in arguments:
+        if name not in valid:
+            similar = difflib.get_close_matches(name, valid, n=3)
+            rest = sorted(valid - set(similar) - set(LOADER_ARGUMENTS))
+            raise TypeError(f"datasplitter_kwargs has no {name!r}. Choose from {', '.join([*similar, *rest])}.")
+    options = drop_fixed(arguments, LOADER_ARGUMENTS, "datasplitter_kwargs: ")
+    return {name: value for name, value in options.items() if name not in SPLIT_ARGUMENTS}
 
 
 def resolve_fractions(train_size: float | None, validation_size: float | None) -> tuple[float, float, float] | None:
-    """Shares of training, validation and test cells; None where none is given.
+    """Return the shares of training, validation and test cells; None if none is given.
 
-    A front needs test cells, which scvi-tools' trainings do not: of what is held out and not shared out otherwise,
-    one third is for validation and two thirds are for the test, as by default.
+    A front needs test cells, unlike trainings of scvi-tools. Held-out cells without a given share are divided as by
+    default: one third for validation and two thirds for the test.
 
     Raises
     ------
     ValueError
-        If they leave no held-out cells, or are no shares.
+        If no cells are held out, or a value is not a share.
     """
     if train_size is None and validation_size is None:
         return None

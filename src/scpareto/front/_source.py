@@ -1,4 +1,4 @@
-"""Where the cells of a front come from: an AnnData, or a data module of which some cells are held in memory."""
+"""The cells of a front: those of an AnnData, or of a data module, of which a sample is held in memory."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ NO_CELLS = (
     "The model was made without cells. Give it the data module whose registry it was made of, train(datamodule=...), "
     "or make it of an AnnData that was set up."
 )
-_OF_CELLS = ("split", "train_size", "validation_size", "shuffle_set_split", "external_indexing")
-"""Arguments that part cells by row, which only the data module of annbatch knows."""
+_SPLIT_ARGUMENTS = ("split", "train_size", "validation_size", "shuffle_set_split", "external_indexing")
+"""Arguments that split cells by row; of all data modules, only that of annbatch has rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,15 +50,15 @@ class Source:
     Parameters
     ----------
     manager
-        Registered data: all cells, or those of a data module that are held.
+        Registered data: all cells, or the cells of a data module that are held in memory.
     split
         Training, validation and test cells among them.
     n_cells, n_train
-        Number of all cells and of training cells, held or not.
+        Number of all cells and of training cells, in memory or not.
     stream
         Reads the training cells of a data module.
-    facts
-        What the front records of its cells.
+    metadata
+        Metadata of the front about its cells.
     """
 
     manager: AnnDataManager
@@ -66,15 +66,15 @@ class Source:
     n_cells: int
     n_train: int
     stream: Stream | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
-    def follow(self, clusterings: Sequence[Clustering], *, counts: bool) -> None:
-        """Let the cells of a data module belong to the populations of held cells that are like them.
+    def assign_populations(self, clusterings: Sequence[Clustering], *, counts: bool) -> None:
+        """Let the stream assign training cells to the populations of similar cells in memory.
 
         Raises
         ------
         ValueError
-            If clusters are asked for that only registered cells can have.
+            If other clusters are asked for, which need all cells to be registered.
         """
         if self.stream is None or not clusterings:
             return
@@ -86,38 +86,38 @@ class Source:
                 )
         values = self.manager.get_from_registry(REGISTRY_KEYS.X_KEY)
         batch = np.asarray(self.manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)).ravel()
-        (found,) = clusterings
-        assert found.memberships is not None  # populations are found before anything is trained
-        population = found.memberships.argmax(1).numpy()
+        (clustering,) = clusterings
+        assert clustering.memberships is not None  # populations are computed before any training
+        population = clustering.memberships.argmax(1).numpy()
         self.stream.nearest_population = NearestPopulation(values, batch, population, self.split.train, counts=counts)
 
 
 def find_source(model: BaseModelClass, options: FrontOptions, seed: int) -> Source:
-    """Find the cells of a front; those of a data module are read once.
+    """Find the cells of a front; a data module is read once.
 
     Raises
     ------
     ValueError
-        If the model has no cells, or the data module's do not fit it.
+        If the model has no cells, or the cells of the data module do not fit it.
     KeyError, TypeError
-        If minibatches of the data module are not those of scvi-tools.
+        If minibatches of the data module do not have the format of scvi-tools.
     """
     if options.datamodule is None:
         if model.adata_manager is None:
             raise ValueError(NO_CELLS)
-        return _registered(model.adata_manager, options, seed)
-    return _streamed(model, options, seed)
+        return _from_anndata(model.adata_manager, options, seed)
+    return _from_data_module(model, options, seed)
 
 
-def _registered(manager: AnnDataManager, options: FrontOptions, seed: int) -> Source:
+def _from_anndata(manager: AnnDataManager, options: FrontOptions, seed: int) -> Source:
     batch = manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY)
     names = manager.adata.obs_names
     split = make_split(options, batch, seed, names)
-    facts = {"cell_names": [str(name) for name in names], "indices": _indices(split)}
-    return Source(manager, split, manager.adata.n_obs, len(split.train), facts=facts)
+    metadata = {"cell_names": [str(name) for name in names], "indices": _indices(split)}
+    return Source(manager, split, manager.adata.n_obs, len(split.train), metadata=metadata)
 
 
-def _streamed(model: BaseModelClass, options: FrontOptions, seed: int) -> Source:
+def _from_data_module(model: BaseModelClass, options: FrontOptions, seed: int) -> Source:
     module, registry = options.datamodule, check_registry(model)
     devices = choose_hardware(options.accelerator, options.devices)["devices"]
     if devices not in (1, "1", [0]) and not (isinstance(devices, list) and len(devices) == 1):
@@ -129,14 +129,14 @@ def _streamed(model: BaseModelClass, options: FrontOptions, seed: int) -> Source
             "batch_key of the cells, and the model of its registry."
         )
     stream: Stream
-    facts: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
     if is_annbatch(module):
         batch = batch_of_rows(module)
         split = make_split(options, batch, seed, ())
         stream = AnnbatchStream(module, expected, split, batch)
-        facts["indices"] = _indices(split)
+        metadata["indices"] = _indices(split)
     else:
-        for name in _OF_CELLS:
+        for name in _SPLIT_ARGUMENTS:
             if getattr(options, name) is not getattr(type(options), name):
                 raise ValueError(
                     f"{name}={getattr(options, name)!r}: this data module parts its cells itself, by its "
@@ -144,20 +144,20 @@ def _streamed(model: BaseModelClass, options: FrontOptions, seed: int) -> Source
                 )
         stream = Stream(module, expected)
     logger.info("Reading the cells of the data module once, to hold those that points are judged on.")
-    held = stream.hold_cells(child_seed(seed, _seeds.SPLIT))
-    manager = register_held_cells(registry, held)
-    parts = [part for _, part in held.split.items()]
+    cells = stream.hold_cells(child_seed(seed, _seeds.SPLIT))
+    manager = register_held_cells(registry, cells)
+    parts = [part for _, part in cells.split.items()]
     check_split(parts, manager.get_from_registry(REGISTRY_KEYS.BATCH_KEY), seed)
-    n_cells, n_held = sum(held.n_cells.values()), {name: len(part) for name, part in held.split.items()}
-    facts["data_module"] = {"class": type(module).__name__, "n_cells": held.n_cells, "n_held": n_held}
+    n_cells, n_in_memory = sum(cells.n_cells.values()), {name: len(part) for name, part in cells.split.items()}
+    metadata["data_module"] = {"class": type(module).__name__, "n_cells": cells.n_cells, "n_held": n_in_memory}
     logger.info(
         "%d of the %d cells of the data module are held in memory: %d of the training, %d that decide when to stop, "
         "and %d that points are judged on.",
-        sum(n_held.values()),
+        sum(n_in_memory.values()),
         n_cells,
-        *n_held.values(),
+        *n_in_memory.values(),
     )
-    return Source(manager, held.split, n_cells, held.n_cells["train"], stream, facts)
+    return Source(manager, cells.split, n_cells, cells.n_cells["train"], stream, metadata)
 
 
 def _indices(split: Split) -> dict[str, Any]:

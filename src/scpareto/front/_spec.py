@@ -1,4 +1,4 @@
-"""What a front is made of."""
+"""Specification of a front."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FrontSpec:
-    """What a front is made of, resolved and checked.
+    """Specification of a front, with all defaults resolved and checked.
 
     Parameters
     ----------
     method, solver_kwargs
         Name and options of the solver.
     preferences
-        Grid between the ends, shape ``(n_preferences, p)``, from uncorrected to strongest.
+        Grid between the extremes, shape ``(n_preferences, p)``, from uncorrected to strongest.
     max_epochs_pretrain, max_epochs
         Longest shared start and longest training of a point.
     seed
@@ -30,11 +30,11 @@ class FrontSpec:
     warm_start
         Where each point begins: at the shared ``"start"``, or, along the ``"path"``, at the point before it.
     grid_given
-        Whether the user named the grid.
+        Whether the user gave the grid.
     alone
-        Whether the generative loss is all that is trained, as the nuisance has one value: one point.
+        Whether only the generative loss is trained because the nuisance has one value; the front then has one point.
     places
-        Preferences of all points, extremes included, shape ``(n_front, p)``, where they were chosen after the training;
+        Preferences of all points, extremes included, shape ``(n_front, p)``, if they were chosen after the training;
         None for the grid.
     """
 
@@ -61,7 +61,7 @@ class FrontSpec:
 
     @property
     def n_front(self) -> int:
-        """Number of points: the preferences and one extreme for each objective; one where nothing is traded."""
+        """Number of points: the preferences and one extreme per objective; one if nothing is traded."""
         return 1 if self.alone else sum(self.preferences.shape)
 
     @property
@@ -89,10 +89,10 @@ class FrontSpec:
         """Return the importance of each objective at a point, shape ``(p,)``."""
         if self.places is not None:
             return self.places[number]
-        # Where nothing is traded, the first corner is the only point.
-        corners = dict(zip(self.extremes, np.eye(self.n_objectives), strict=not self.alone))
-        return corners[number] if number in corners else self.preferences[number - 1]
+        # If nothing is traded, the first extreme is the only point.
+        extremes = dict(zip(self.extremes, np.eye(self.n_objectives), strict=not self.alone))
+        return extremes[number] if number in extremes else self.preferences[number - 1]
 
     def apart(self, method: str) -> FrontSpec:
-        """Return the same points, trained one by one, each for half as long as all of them together."""
+        """Return the specification of the same points trained separately, each for half as long as the one training."""
         return replace(self, method=method, max_epochs=-(-self.max_epochs // 2), places=None)

@@ -1,4 +1,4 @@
-"""The story of a front: shared start, critics, points along one path or apart, one judge, a table."""
+"""The steps of a front: shared start, critics, points along one path or trained apart, one judge, a table."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from scpareto.front._front_run import FrontRun
 
 
-_JUDGING = 0.3
-"""Time of judging as a share of that of training, at a few thousand cells; for the bar alone."""
+_JUDGING_SHARE = 0.3
+"""Time of judging as a share of the training time, at a few thousand cells; used by the progress bar only."""
 
 
 def train_front(run: FrontRun) -> None:
@@ -34,21 +34,21 @@ def train_front(run: FrontRun) -> None:
     ValueError
         If no cluster can be mixed, because each has one level of the nuisance only.
     """
-    now = run.current()
+    current = run.current()
     shown = run.show_progress and is_first_process()
-    with FrontProgress(now.spec.n_epochs, show=shown, judging=_JUDGING) as progress:
-        start = train_shared_start(now, progress)
-        if now.spec.alone:
-            train_alone(now, start, progress)
+    with FrontProgress(current.spec.n_epochs, show=shown, judging=_JUDGING_SHARE) as progress:
+        start = train_shared_start(current, progress)
+        if current.spec.alone:
+            train_alone(current, start, progress)
         else:
-            find_clusters(now, start)
-        if now.spec.along_path and not train_along_path(now, start, progress):
-            now = run.apart()
-            progress.extend(now.spec.n_epochs - now.spec.max_epochs_pretrain)
-        if not now.spec.along_path and not now.spec.alone:
-            train_apart(now, start, progress)
+            find_clusters(current, start)
+        if current.spec.along_path and not train_along_path(current, start, progress):
+            current = run.apart()
+            progress.extend(current.spec.n_epochs - current.spec.max_epochs_pretrain)
+        if not current.spec.along_path and not current.spec.alone:
+            train_apart(current, start, progress)
         with progress.judge("judging all points", 0.5):
-            judge_run(now.current())
+            judge_run(current.current())
         progress.done()
 
 
@@ -66,20 +66,22 @@ def assemble_front(run: FrontRun) -> Front:
         n_expected=spec.n_front,
     )
     for number in range(spec.n_front):
-        if (part := run.result(number)) is not None:
-            front.add(part["row"], part.get("module"))
+        if (result := run.result(number)) is not None:
+            front.add(result["row"], result.get("module"))
     start = run.store.get("pretraining")
     if spec.along_path and not len(front) and start is not None:
-        # A path has no point before its end: what is finished until then is the start, which nothing was traded in.
+        # A path has no points until it is judged: before that only the untraded shared start is finished.
         front.add(_row_of_start(run, start), start["module"])
     names = ["pretraining", *(f"point_{number}" for number in range(spec.n_front)), "path"]
-    parts = {name: run.store.get(name) for name in names}
-    front.metadata["history"] = {name: part["history"] for name, part in parts.items() if part and "history" in part}
+    results = {name: run.store.get(name) for name in names}
+    front.metadata["history"] = {
+        name: result["history"] for name, result in results.items() if result and "history" in result
+    }
     front.metadata["failures"] = {str(number): reason for number, reason in run.failures.items()}
-    if spec.along_path and (path := parts["path"]) is not None:
+    if spec.along_path and (path := results["path"]) is not None:
         front.path = WeightPath.from_plain(path["path"])
-    if (judged := run.store.get(JUDGED)) is not None and judged["numbers"] == front.numbers:
-        write_judgement(front, judged)
+    if (judgement := run.store.get(JUDGED)) is not None and judgement["numbers"] == front.numbers:
+        write_judgement(front, judgement)
     if spec.along_path and (curve := run.store.get(CURVE)):
         front.tables["curve"] = table_from_plain(curve["table"])
     return front
