@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class CodeBank:
     """Detached posteriors of the latest minibatches.
 
-    Several critic steps on one minibatch would fit its cells by heart, and encoding others costs more than the critic
+    Several critic steps on one minibatch would overfit its cells, and encoding other cells costs more than the critic
     step itself. Codes that are a few model steps old are nearly as good.
 
     Parameters
@@ -33,7 +33,7 @@ class CodeBank:
         return len(self._stored)
 
     def push(self, qz: Normal, context: Context) -> None:
-        """Store the posterior of a minibatch, batch shape ``(n_cells, n_latent)``; the oldest one leaves."""
+        """Store the posterior of a minibatch, batch shape ``(n_cells, n_latent)``; the oldest one is dropped."""
         self._stored.append((qz.loc.detach(), qz.scale.detach(), context))
 
     def draw(self, n_cells: int) -> tuple[Tensor, Normal, Context]:

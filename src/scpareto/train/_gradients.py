@@ -1,4 +1,4 @@
-"""Losses and gradients of a step as numbers: sums, inner products, and what a network must keep still meanwhile."""
+"""Losses and gradients of a step: sums, inner products, and fixed running statistics."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def fix_running_statistics(module: nn.Module) -> Iterator[None]:
 
 
 def stack_losses(losses: list[Tensor | None]) -> Tensor:
-    """Losses in one tensor, which stays on their device; NaN for those that do not count."""
-    known = next(loss for loss in losses if loss is not None)
-    return torch.stack([known.new_tensor(torch.nan) if loss is None else loss.detach() for loss in losses])
+    """Stack losses into one tensor on their device; NaN for inactive ones."""
+    first = next(loss for loss in losses if loss is not None)
+    return torch.stack([first.new_tensor(torch.nan) if loss is None else loss.detach() for loss in losses])
 
 
 def losses_to_numpy(losses: list[Tensor | None]) -> NDArray[np.float64]:
-    """Losses as numbers; NaN for those that do not count."""
+    """Convert losses to an array; NaN for inactive ones."""
     return stack_losses(losses).cpu().double().numpy()
 
 

@@ -88,26 +88,26 @@ class KeepBest(Callback):
 
     @property
     def has_given_up(self) -> bool:
-        """Whether no better merit came for as long as the patience lasts."""
+        """Whether the patience is used up."""
         return self.best.has_given_up
 
     def restore(self, plan: FrontPlan) -> None:
-        """Put the best state back, if one was kept."""
+        """Restore the best state, if one was kept."""
         if self.best.state is not None:
             plan.restore(self.best.state)
 
     def to_plain(self) -> dict[str, Any]:
-        """Return all that :meth:`load_plain` needs, as tensors and plain types."""
+        """Return the progress as tensors and plain types, for :meth:`load_plain`."""
         return self.best.to_plain() | {"merits": self._merits}
 
     def load_plain(self, plain: dict[str, Any]) -> None:
-        """Go on from where another training was."""
+        """Continue from the progress of another training."""
         self.best.load_plain(plain)
         self._merits = list(plain["merits"])
 
 
 class ShuffleSeed(Callback):
-    """Shuffle the cells that several processes share by a seed; the sampler's own is the same for every training."""
+    """Set the seed by which processes shuffle their cells; the default of the sampler never changes."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -119,16 +119,16 @@ class ShuffleSeed(Callback):
 
 
 class RestoreSignal(Callback):
-    """Hear SIGTERM as before the training, where several processes train.
+    """Restore the handler of SIGTERM in a distributed training.
 
-    Lightning answers it with a message to all of them in the middle of another one, and all wait for ever.
+    Lightning's handler sends a message to all processes in the middle of another one, and all wait for ever.
     """
 
     def __init__(self) -> None:
         self.handler = signal.getsignal(signal.SIGTERM)
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Put the handler back that Lightning has replaced."""
+        """Restore the handler that Lightning has replaced."""
         if self.handler is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self.handler)
 
@@ -168,7 +168,7 @@ def run_training(
     batch_size
         Cells of a minibatch.
     settling
-        Whether the first epochs are passed over when the best state is chosen.
+        Whether to skip the first epochs when the best state is chosen.
     best
         Keeper of the best state, for a training in several pieces; the caller restores the state after the last one.
     on_epoch
@@ -194,8 +194,11 @@ def run_training(
         If the user interrupts.
     """
     counter = MainPhaseEpochs(max_epochs, on_epoch)
-    given = trainer_kwargs.pop("callbacks", None) or []
-    callbacks: list[Callback] = [*(given if isinstance(given, list | tuple) else [given]), counter]
+    user_callbacks = trainer_kwargs.pop("callbacks", None) or []
+    callbacks: list[Callback] = [
+        *(user_callbacks if isinstance(user_callbacks, list | tuple) else [user_callbacks]),
+        counter,
+    ]
     if trainer_kwargs.pop("learning_rate_monitor", False):
         callbacks.append(LearningRateMonitor())
     keeper = best
@@ -227,7 +230,7 @@ def run_training(
             data = _streamed(stream, add_cell_index(manager), split, batch_size, trainer.world_size)
         # Lightning leaves modules in the mode they are in, and the training before ended in evaluation mode.
         plan.train()
-        with raise_interrupts(), flush_denormals(), _noise_of_its_own(trainer), _distributions_unchecked():
+        with raise_interrupts(), flush_denormals(), _different_noise(trainer), _distributions_unchecked():
             trainer.fit(plan, **data)
     if keeper is not None and best is None:
         keeper.restore(plan)
@@ -236,7 +239,7 @@ def run_training(
 
 
 def make_keeper(plan: FrontPlan, max_epochs: int, *, settling: bool, epochs_before: int = 0) -> KeepBest:
-    """Keeper of the best state of a training of ``max_epochs``, which goes on from ``epochs_before`` others."""
+    """Make the keeper of the best state for a training of ``max_epochs``, after ``epochs_before`` others."""
     recipe = plan.recipe
     share = recipe.settling_share if settling else 0.0
     settling_epochs = max(recipe.settling_epochs - epochs_before, int(share * max_epochs))
@@ -274,13 +277,13 @@ def _streamed(
         raise ValueError(
             f"{n_processes} processes would each read all cells of the data module: use one device, or an AnnData."
         )
-    held = AnnDataLoader(manager, indices=split.validation, batch_size=batch_size)
-    return {"train_dataloaders": stream.training(batch_size), "val_dataloaders": held}
+    validation_loader = AnnDataLoader(manager, indices=split.validation, batch_size=batch_size)
+    return {"train_dataloaders": stream.training(batch_size), "val_dataloaders": validation_loader}
 
 
 @contextmanager
-def _noise_of_its_own(trainer: Trainer) -> Iterator[None]:
-    """Let each of several processes draw other codes and dropout, and all of them go on with equal generators."""
+def _different_noise(trainer: Trainer) -> Iterator[None]:
+    """Let each process draw different codes and dropout, and leave all generators equal afterwards."""
     if trainer.world_size == 1:
         yield
         return
@@ -292,7 +295,7 @@ def _noise_of_its_own(trainer: Trainer) -> Iterator[None]:
 
 @contextmanager
 def _distributions_unchecked() -> Iterator[None]:
-    """Let PyTorch's distributions take any parameter, as checking them halts a GPU; losses are checked each epoch."""
+    """Switch off checks of distribution parameters, which make a GPU wait; losses are checked each epoch."""
     before = Distribution._validate_args
     Distribution.set_default_validate_args(False)
     try:

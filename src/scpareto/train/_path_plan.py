@@ -1,4 +1,4 @@
-"""One training for all preferences: every minibatch is trained at another place of a path of weights."""
+"""One training for all preferences: every minibatch is trained at a random place of a path of weights."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scpareto.train._recipe import Recipe
 
 _STEPS = np.array([0.25, 0.5, 0.75, 1.0])
-"""Places towards each end at which validation cells are judged."""
+"""Places towards each extreme at which validation cells are judged."""
 
 
 class PathWeighing(Weighing):
@@ -101,30 +101,33 @@ class PathPlan(FrontPlan):
     ) -> None:
         super().__init__(adapter, objectives, weighing, recipe, lr=recipe.lr_front if lr is None else lr)
         self.path = PathWeights(self.module, len(weighing.active))
-        self._made: list[torch.optim.Optimizer] = []
+        self._path_optimizers: list[torch.optim.Optimizer] = []
         self.start_piece(0)
 
     def start_piece(self, seed: int) -> None:
-        """Draw places from a seed, and forget the codes that critics were to see again."""
+        """Draw places from a new seed, and empty the bank of codes for the critics."""
         self._places = np.random.default_rng(seed)
         self.bank = CodeBank(self.recipe.n_bank)
         self.epochs_before = count_epochs(self.history)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Adam for the control points and, if there are any, for the critics; the same ones in every piece."""
-        if not self._made:
-            of_critics = super().configure_optimizers()[1:]
-            self._made = [self._adam(self.path.trained), *of_critics]  # last, as it is its rate that may fall
-        return self._made
+        if not self._path_optimizers:
+            critic_optimizers = super().configure_optimizers()[1:]
+            self._path_optimizers = [
+                self._adam(self.path.trained),
+                *critic_optimizers,
+            ]  # last, as it is its rate that may fall
+        return self._path_optimizers
 
     def move_to(self, shares: NDArray[np.float64]) -> None:
-        """Put the weights of a place into the module."""
+        """Load the weights of a place into the module."""
         self.weighing.shares = shares
         self.path.place(shares)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """One step at a place of its own."""
-        shares = self._drawn()
+        """Make one step at a random place."""
+        shares = self._draw_place()
         self.move_to(shares)
         super().training_step(batch, batch_idx)
         self.path.update_statistics(shares)
@@ -144,7 +147,7 @@ class PathPlan(FrontPlan):
         merits, values = [], []
         for i, shares in enumerate(places):
             self.weighing.shares = shares
-            values.append(average_array(losses_to_numpy(self._together(self._validation[i :: len(places)]))))
+            values.append(average_array(losses_to_numpy(self._joint_losses(self._validation[i :: len(places)]))))
             merits.append(self.weighing.merit(values[-1]))
         self.merit = float(np.mean(merits))
         names = [GENERATIVE_LOSS, *(o.label for o in self._objectives)]
@@ -157,9 +160,9 @@ class PathPlan(FrontPlan):
         lower_rate(self._plateau, self.merit, self.weighing)
 
     def judged_places(self) -> list[NDArray[np.float64]]:
-        """Places at which validation cells are judged: the start, and steps towards each end."""
-        corners = np.eye(len(self.weighing.active))
-        return [corners[0], *((1 - step) * corners[0] + step * end for end in corners[1:] for step in _STEPS)]
+        """Return the places at which validation cells are judged: the start, and steps towards each extreme."""
+        start, *extremes = np.eye(len(self.weighing.active))
+        return [start, *((1 - step) * start + step * extreme for extreme in extremes for step in _STEPS)]
 
     def snapshot(self) -> dict[str, Any]:
         """Copy of the control points and the critics."""
@@ -178,19 +181,19 @@ class PathPlan(FrontPlan):
         return self.path.to_path().to_plain()
 
     def to_plain(self) -> dict[str, Any]:
-        """Return all that :meth:`load_plain` needs, as tensors and plain types."""
+        """Return the progress as tensors and plain types, for :meth:`load_plain`."""
         plateau = {} if self._plateau is None else {"plateau": dict(self._plateau.state_dict())}
         return (
             self.snapshot()
             | plateau
             | {
-                "optimizers": [copy.deepcopy(optimizer.state_dict()) for optimizer in self._made],
+                "optimizers": [copy.deepcopy(optimizer.state_dict()) for optimizer in self._path_optimizers],
                 "history": [dict(record) for record in self.history],
             }
         )
 
     def load_plain(self, plain: dict[str, Any]) -> None:
-        """Go on from where another training was, between two pieces."""
+        """Continue from the progress of another training, between two pieces."""
         self.restore(plain)
         for optimizer, state in zip(self.configure_optimizers(), plain["optimizers"], strict=True):
             optimizer.load_state_dict(state)
@@ -209,8 +212,8 @@ class PathPlan(FrontPlan):
         self.path.distribute_gradients([p.grad for p in self._trained], self.weighing.shares)
         optimizer.step()
 
-    def _drawn(self) -> NDArray[np.float64]:
-        """Draw a place: an end, or anywhere."""
+    def _draw_place(self) -> NDArray[np.float64]:
+        """Draw a place: an extreme, or uniformly."""
         p = len(self.weighing.active)
         if self._places.random() < self.recipe.share_at_ends:
             return np.eye(p)[self._places.integers(1, p)]

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-_LEAST_LEVERAGE = 0.25
-"""Sum of squared coefficients below which control points follow the statistics of a place more slowly."""
+_MIN_LEVERAGE = 0.25
+"""Lower bound of the sum of squared coefficients that divides the rate of running statistics."""
 _STATISTICS_RATE = 5.0
 """How much more a minibatch moves running statistics than in a plain training: each place sees few minibatches."""
 
 
 class PathWeights(nn.Module):
-    """Control points of a path through the weights of a module; all begin at its present state.
+    """Control points of a path through the weights of a module; all start at its present state.
 
-    The first one, the uncorrected end, stays there. Running statistics of batch normalisation are mixed like weights:
-    each place has its own.
+    The first one, the uncorrected extreme, stays there. Running statistics of batch normalisation are mixed like
+    weights: each place has its own.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ class PathWeights(nn.Module):
             if values.is_floating_point()
         ]
         self.statistic_names = [full_name for _, _, full_name in running]
-        self._followed = tuple((layer, name) for layer, name, _ in running)
+        self._statistic_layers = tuple((layer, name) for layer, name, _ in running)
         self.statistics = nn.ModuleList(
             nn.ParameterList(nn.Parameter(values.clone(), requires_grad=False) for values in self._running)
             for _ in range(n_controls)
         )
-        self._placed: list[Tensor] = []
+        self._statistics_at_place: list[Tensor] = []
 
     def parameters_of(self, control: int) -> tuple[nn.Parameter, ...]:
         """Parameters of one control point."""
@@ -77,7 +77,7 @@ class PathWeights(nn.Module):
     @property
     def _running(self) -> tuple[Tensor, ...]:
         """Running statistics of the module: looked up, because a module that goes to a device gets other tensors."""
-        return tuple(layer.get_buffer(name) for layer, name in self._followed)
+        return tuple(layer.get_buffer(name) for layer, name in self._statistic_layers)
 
     @property
     def trained(self) -> list[nn.Parameter]:
@@ -91,7 +91,7 @@ class PathWeights(nn.Module):
         Parameters
         ----------
         shares
-            Share of each end, shape ``(n_objectives,)``.
+            Share of each extreme, shape ``(n_objectives,)``.
         """
         running = self._running
         mixed = (*self._mixed, *running)
@@ -104,33 +104,35 @@ class PathWeights(nn.Module):
             if name.endswith(RUNNING_VARIANCE):
                 # A bend may lie below zero.
                 values.clamp_(min=0.0)
-        self._placed = [values.clone() for values in running]
+        self._statistics_at_place = [values.clone() for values in running]
 
     @torch.no_grad()
     def update_statistics(self, shares: NDArray) -> None:
-        """Let the control points follow what a minibatch has changed of the running statistics of its place.
+        """Move the control points by the change of the running statistics in a minibatch.
 
-        Of several processes each sees a part of the minibatch: all follow the mean of what they have seen.
+        In a distributed training all processes use the mean of their changes.
 
         Parameters
         ----------
         shares
-            Share of each end at the place.
+            Share of each extreme at the place.
         """
-        if not self._followed:
+        if not self._statistic_layers:
             return
         coefficients = coefficients_at(shares)
-        leverage = max(_LEAST_LEVERAGE, float(coefficients[1:] @ coefficients[1:]))
-        changes = average_tensors([now - before for now, before in zip(self._running, self._placed, strict=True)])
+        leverage = max(_MIN_LEVERAGE, float(coefficients[1:] @ coefficients[1:]))
+        changes = average_tensors(
+            [now - before for now, before in zip(self._running, self._statistics_at_place, strict=True)]
+        )
         for control in range(1, len(self.controls)):
             if coefficients[control]:
                 rate = _STATISTICS_RATE * float(coefficients[control]) / leverage
                 torch._foreach_add_(self.statistics_of(control), changes, alpha=rate)
 
     def distribute_gradients(self, gradients: Sequence[Tensor | None], shares: NDArray) -> None:
-        """Hand gradients of the mixed parameters on to the control points, each by its coefficient.
+        """Pass gradients of the mixed parameters to the control points, multiplied by their coefficients.
 
-        One with coefficient 0 gets none, so that its optimiser state stands still.
+        A control point with coefficient 0 gets no gradient, so that its optimiser state stays unchanged.
         """
         for control, coefficient in enumerate(coefficients_at(shares)):
             for parameter, gradient in zip(self.parameters_of(control), gradients, strict=True):

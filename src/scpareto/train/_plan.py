@@ -139,8 +139,8 @@ class FrontPlan(lightning.LightningModule):
         self._plateau: ReduceLROnPlateau | None = None
         self._validation: list[tuple[Encoded, Tensor | None, Context]] = []
         self._frozen = tuple(frozen or [])
-        idle = {id(p) for network in frozen or [] for p in network.parameters()}
-        self._trained = [p for p in self.module.parameters() if p.requires_grad and id(p) not in idle]
+        frozen_ids = {id(p) for network in frozen or [] for p in network.parameters()}
+        self._trained = [p for p in self.module.parameters() if p.requires_grad and id(p) not in frozen_ids]
         used = zip(self._objectives, weighing.active[1:], strict=True)
         self._trained += [p for o, is_used in used if is_used and o.is_learned for p in o.parameters()]
 
@@ -195,7 +195,7 @@ class FrontPlan(lightning.LightningModule):
         if len(optimizers) > 1:
             self._train_critics(optimizers[1], encoded, context)
         with self._critics_fixed():
-            losses, values = self._floored(self._losses(encoded, generative, context))
+            losses, values = self._apply_floor(self._losses(encoded, generative, context))
             scaled = self.weighing.scale(losses)
             needs_losses, gradients, gramian = self.weighing.needs_losses, [], None
             if needs_losses:
@@ -210,7 +210,7 @@ class FrontPlan(lightning.LightningModule):
             if np.any(weights != 0):
                 if self.recipe.redraw:
                     encoded, generative = self._run(batch)
-                    scaled = self.weighing.scale(self._floored(self._losses(encoded, generative, context))[0])
+                    scaled = self.weighing.scale(self._apply_floor(self._losses(encoded, generative, context))[0])
                 if gradients and not self.recipe.redraw:
                     self._step(optimizers[0], gradients, weights)
                 else:
@@ -220,13 +220,13 @@ class FrontPlan(lightning.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Record the mean losses and weights of the epoch, and let the weighing count it."""
-        # Read once an epoch: each time halts a GPU.
-        seen = torch.stack([values for values, _ in self._epoch]).cpu().double().numpy()
-        self._check(seen)
+        # Read once per epoch: each read makes a GPU wait.
+        minibatch_losses = torch.stack([values for values, _ in self._epoch]).cpu().double().numpy()
+        self._check(minibatch_losses)
         if self._norms and not bool(torch.stack(self._norms).isfinite().all()):
             raise TrainingDiverged(f"The gradients of epoch {self.epoch} are not finite.")
-        self._minibatch_losses += seen.tolist()
-        losses, weights = seen.mean(0), np.mean([w for _, w in self._epoch], axis=0)
+        self._minibatch_losses += minibatch_losses.tolist()
+        losses, weights = minibatch_losses.mean(0), np.mean([w for _, w in self._epoch], axis=0)
         names = [GENERATIVE_LOSS, *(o.label for o in self._objectives)]
         record = {f"{name}_train": float(loss) for name, loss in zip(names, losses, strict=True)}
         record |= {f"{name}_weight": float(weight) for name, weight in zip(names, weights, strict=True)}
@@ -264,7 +264,7 @@ class FrontPlan(lightning.LightningModule):
         """Objectives on all validation cells at once, by the present critics, and their merit."""
         if not self._validation:
             return
-        losses = self._together(self._validation)
+        losses = self._joint_losses(self._validation)
         values = average_array(losses_to_numpy(losses))
         self.merit = self.weighing.merit(values)
         names = [GENERATIVE_LOSS, *(o.label for o in self._objectives)]
@@ -274,7 +274,7 @@ class FrontPlan(lightning.LightningModule):
         lower_rate(self._plateau, self.merit, self.weighing)
 
     def report(self, record: dict[str, float]) -> None:
-        """Hand a record of an epoch to the user's loggers and callbacks, by the name of the part that is trained."""
+        """Log the record of an epoch to the user's loggers and callbacks, under the label of the training."""
         if self.label is not None and isinstance(self._trainer, lightning.Trainer):
             self.log_dict({f"{self.label}/{name}": value for name, value in record.items()})
 
@@ -298,7 +298,7 @@ class FrontPlan(lightning.LightningModule):
         """Nuisances of a minibatch."""
         return self.adapter.context(batch)
 
-    def _together(self, parts: list[tuple[Encoded, Tensor | None, Context]]) -> list[Tensor | None]:
+    def _joint_losses(self, parts: list[tuple[Encoded, Tensor | None, Context]]) -> list[Tensor | None]:
         """Losses of the cells of several minibatches at once."""
         codes = [encoded for encoded, _, _ in parts]
         z = torch.cat([encoded.z for encoded in codes])
@@ -324,10 +324,10 @@ class FrontPlan(lightning.LightningModule):
                 losses.append(objective(encoded.z, encoded.qz, context) if used else None)
         return losses
 
-    def _floored(self, losses: list[Tensor | None]) -> tuple[list[Tensor | None], Tensor]:
-        """Take the gradient from objectives that are as low as they can be; return their values too.
+    def _apply_floor(self, losses: list[Tensor | None]) -> tuple[list[Tensor | None], Tensor]:
+        """Remove the gradient of objectives below their minimum; return the values too.
 
-        It is the mean over all processes that has to be that low: a part of the minibatch may be by chance.
+        The mean over all processes is compared: the cells of one process may lie below by chance.
         """
         values = average_tensor(stack_losses(losses))
         if not self.recipe.floor:
@@ -335,8 +335,8 @@ class FrontPlan(lightning.LightningModule):
         lowest = [-torch.inf, *(-torch.inf if o.minimum is None else o.minimum for o in self._objectives)]
         floors = values.new_tensor(lowest)
         pairs = zip(losses, values < floors, floors, strict=True)
-        still = [None if loss is None else torch.where(is_low, floor, loss) for loss, is_low, floor in pairs]
-        return still, torch.maximum(values, floors)
+        floored = [None if loss is None else torch.where(is_low, floor, loss) for loss, is_low, floor in pairs]
+        return floored, torch.maximum(values, floors)
 
     def _gradients(self, losses: list[Tensor | None]) -> list[list[Tensor | None]]:
         """Gradient of each loss that counts, by trained parameter; None where it does not depend on one."""
@@ -384,12 +384,12 @@ class FrontPlan(lightning.LightningModule):
         optimizer.step()
 
     def _full_precision(self) -> torch.autocast:
-        """Keep mixed precision out of critics, whose exponentials overflow in it."""
+        """Compute critics in full precision: their exponentials overflow in mixed precision."""
         return torch.autocast(self.device.type, enabled=False)
 
     @contextmanager
     def _critics_fixed(self) -> Iterator[None]:
-        """Let gradients pass through the critics without gathering in them."""
+        """Let gradients pass through the critics without accumulating in their parameters."""
         critics = [objective for objective in self._objectives if not objective.is_learned]
         for critic in critics:
             critic.requires_grad_(False)

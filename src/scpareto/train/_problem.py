@@ -1,4 +1,4 @@
-"""What all trainings of a front share, and what one of them begins from."""
+"""The data and settings that all trainings of a front share, and the start of one training."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ State = dict[str, "Tensor"]
 
 @dataclass(frozen=True)
 class Problem:
-    """What all trainings of a front share.
+    """Model, data and settings that all trainings of a front share.
 
     Parameters
     ----------
     adapter, manager, split
         The model, its registered data and the split of the cells.
     objectives
-        What is traded against the generative loss. These stay untrained: every training has twins of them.
+        Objectives that are traded against the generative loss. They stay untrained: every training copies them.
     recipe
         Numbers of the trainings.
     batch_size
@@ -39,7 +39,7 @@ class Problem:
     loader_kwargs
         Passed to scvi-tools' data loaders.
     stream
-        Reads the training cells, where these are a data module's; the registered data are those of it that are held.
+        Reads the training cells of a data module; the registered data are then its cells in memory.
     """
 
     adapter: VAEAdapter
@@ -60,14 +60,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Start:
-    """What a training begins from.
+    """Start of a training.
 
     Parameters
     ----------
     module
         State of the module; None for the one that it is in.
     objectives
-        States of the objectives, whose critics know the codes of this module; None for untrained ones.
+        States of the objectives, with critics trained on the codes of this module; None for untrained ones.
     """
 
     module: State | None = None
@@ -75,12 +75,12 @@ class Start:
 
 
 def load_start(problem: Problem, start: Start, n_others: int | None = None) -> list[Objective]:
-    """Put a start into the module; return twins of the objectives, in the state that the start knows.
+    """Load a start into the module; return copies of the objectives in the state of the start.
 
     Parameters
     ----------
     problem
-        What all trainings share.
+        Model, data and settings.
     start
         The start.
     n_others

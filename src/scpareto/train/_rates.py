@@ -1,4 +1,4 @@
-"""Learning rates that fall, and how they are told."""
+"""Lower learning rates on a plateau, and record them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def make_plateau(optimizer: Optimizer, recipe: Recipe, weighing: Weighing) -> ReduceLROnPlateau:
-    """Make the scheduler that lowers the rate of an optimiser where validation values do not get better."""
+    """Make the scheduler that lowers an optimiser's rate when validation values stop improving."""
     return ReduceLROnPlateau(
         optimizer,
         factor=recipe.lr_factor,
@@ -28,20 +28,20 @@ def make_plateau(optimizer: Optimizer, recipe: Recipe, weighing: Weighing) -> Re
 
 
 def lower_rate(plateau: ReduceLROnPlateau | None, merit: float | None, weighing: Weighing) -> None:
-    """Lower the rate of the model where its merit has stayed the same for long."""
+    """Lower the rate of the model if its merit has stopped improving."""
     if plateau is not None and merit is not None and weighing.in_main_phase:
         plateau.step(merit)
 
 
 def get_learning_rates(trainer: Any, plateau: ReduceLROnPlateau | None) -> dict[str, float]:
-    """Learning rates for the record of an epoch, by the names that Lightning's monitor has for them.
+    """Return learning rates for the record of an epoch, under the names of Lightning's monitor.
 
     Parameters
     ----------
     trainer
-        What runs the training; where a monitor is among its callbacks, all rates are told.
+        Trainer of the training; with a monitor among its callbacks, all rates are returned.
     plateau
-        What lowers the rate of the model; that rate is told.
+        Scheduler of the model's rate, which is always returned.
     """
     optimizers = [] if plateau is None else [plateau.optimizer]
     if isinstance(trainer, lightning.Trainer):

@@ -38,7 +38,7 @@ def train(
     unfinished: dict[str, Any] | None = None,
     keep: Callable[[dict[str, Any]], None] | None = None,
 ) -> Trained:
-    """Run a training; the module is left in the state that it ends in.
+    """Run a training; the module keeps the final state.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ def train(
     on_epoch
         Called after each epoch of the main phase.
     unfinished
-        What an earlier process has kept of this training; it goes on from there.
+        Progress of this training that an earlier process stored; the training continues from it.
     keep
-        Called after each piece with what is to be kept of it, as tensors and plain types.
+        Called after each piece with the progress, as tensors and plain types.
 
     Raises
     ------
@@ -63,14 +63,14 @@ def train(
         plan = training.weights.plan(training, problem, objectives)
         plan.label = training.name
         if not training.piece_seeds:
-            best = _keeper(plan, training)
+            best = _make_keeper(plan, training)
             _fit(plan, training.max_epochs, problem, on_epoch, best)
             if best is not None:
                 best.restore(plan)
-            return _trained(plan)
+            return _make_result(plan)
     assert isinstance(plan, PathPlan)
     _fit_pieces(plan, training, problem, on_epoch, unfinished, keep)
-    return _trained(plan)
+    return _make_result(plan)
 
 
 def _fit(
@@ -104,8 +104,8 @@ def _fit_pieces(
     unfinished: dict[str, Any] | None,
     keep: Callable[[dict[str, Any]], None] | None,
 ) -> None:
-    """Train piece by piece, of which a process that is killed loses the last one only."""
-    best = _keeper(plan, training)
+    """Train piece by piece; a process that is killed loses the last piece only."""
+    best = _make_keeper(plan, training)
     length, first = -(-training.max_epochs // len(training.piece_seeds)), 0
     if unfinished is not None:
         plan.load_plain(unfinished["plan"])
@@ -115,19 +115,19 @@ def _fit_pieces(
     for piece in range(first, -(-training.max_epochs // length)):
         if best is not None and best.has_given_up:
             break
-        # A seed of its own makes a piece the same whether or not another process trained the one before.
+        # With a separate seed a piece is the same whether or not another process trained the one before.
         seed = training.piece_seeds[piece]
         plan.start_piece(seed)
         with seeded(seed):
-            left = training.max_epochs - piece * length
-            _fit(plan, min(length, left), problem, on_epoch, best)
+            epochs_left = training.max_epochs - piece * length
+            _fit(plan, min(length, epochs_left), problem, on_epoch, best)
         if keep is not None:
             keep({"piece": piece, "plan": plan.to_plain(), "best": None if best is None else best.to_plain()})
     if best is not None:
         best.restore(plan)
 
 
-def _keeper(plan: FrontPlan, training: Training) -> KeepBest | None:
+def _make_keeper(plan: FrontPlan, training: Training) -> KeepBest | None:
     """Keeper of the best state, where one is kept."""
     if not plan.recipe.early_stopping:
         return None
@@ -136,12 +136,14 @@ def _keeper(plan: FrontPlan, training: Training) -> KeepBest | None:
     return make_keeper(plan, training.max_epochs, settling=settling, epochs_before=training.epochs_before)
 
 
-def _trained(plan: FrontPlan) -> Trained:
+def _make_result(plan: FrontPlan) -> Trained:
     if not all(bool(torch.isfinite(weights).all()) for weights in plan.module.parameters()):
         raise TrainingDiverged(f"{plan.label}: weights are not finite after the last epoch; lower the learning rate.")
     losses = np.array(plan.minibatch_losses)
     ranges = [
-        [float(column[known].min()), float(column[known].max())] if (known := ~np.isnan(column)).any() else [0.0, 0.0]
+        [float(column[is_finite].min()), float(column[is_finite].max())]
+        if (is_finite := ~np.isnan(column)).any()
+        else [0.0, 0.0]
         for column in losses.T
     ]
     return Trained(plan.result(), plan.history, ranges, count_epochs(plan.history), _dead_critics(plan))

@@ -1,4 +1,4 @@
-"""One training as a value, and what becomes of it."""
+"""One training as a value, and its result."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Training:
     name
         Name of what is trained, for loggers and callbacks, e.g. ``"point_3"``.
     seed
-        Seed of all that is drawn.
+        Seed of all random numbers.
     start
-        State that it begins from.
+        State from which it begins.
     weights
         Where the weights of the objectives come from.
     max_epochs
@@ -43,13 +43,13 @@ class Training:
     keep_best
         Whether the state that was best on validation cells is kept, rather than the last one.
     frozen
-        Whether the encoders stand still, so that the decoder is fitted to the codes that are there.
+        Whether the encoders are frozen, so that the decoder is fitted to the present codes.
     learning_rate
-        Of the model; None for that of the recipe's shared start.
+        Learning rate of the model; None for the recipe's rate of the shared start.
     epochs_before
-        Epochs of the shared start that it goes on from, which count where the first epochs of a model are passed over.
+        Epochs of the shared start before it; they count as settling epochs of the model.
     piece_seeds
-        Seeds of pieces of equal length, after each of which an interruption loses nothing; none for one piece.
+        Seeds of pieces of equal length; the state is stored after each piece. Empty for one piece.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Trained:
-    """What became of a training.
+    """Result of a training.
 
     Parameters
     ----------
