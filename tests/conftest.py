@@ -74,10 +74,10 @@ class Prepared:
         self.settings, self.split = self.now.metadata, self.now.problem.split
 
     def run(self):
-        return _fit_front.finished(self.now, self.model)
+        return _fit_front.finish_front(self.now, self.model)
 
     def front(self):
-        return _train_front.assembled(self.now)
+        return _train_front.assemble_front(self.now)
 
 
 def _simulate(**options):

@@ -405,7 +405,7 @@ def test_gradients_go_to_the_control_points_by_their_coefficients(model):
 @pytest.mark.parametrize(("share", "moved"), [(0.0, []), (0.5, [1, 2]), (1.0, [2])])
 def test_a_step_moves_what_has_a_share_in_it(plan, monkeypatch, share, moved):
     made, batches = plan
-    monkeypatch.setattr(made, "_drawn", lambda: np.array([1 - share, share]))
+    monkeypatch.setattr(made, "_draw_place", lambda: np.array([1 - share, share]))
     before = [copies(made.path.parameters_of(control)) for control in range(3)]
     made.training_step(batches[0], 0)
     assert [c for c in range(3) if not same(before[c], made.path.parameters_of(c))] == moved
@@ -414,7 +414,7 @@ def test_a_step_moves_what_has_a_share_in_it(plan, monkeypatch, share, moved):
 def test_a_step_moves_down_the_weighted_sum(plan, monkeypatch):
     made, batches = plan
     shares = np.array([0.4, 0.6])
-    monkeypatch.setattr(made, "_drawn", lambda: shares)
+    monkeypatch.setattr(made, "_draw_place", lambda: shares)
     monkeypatch.setattr(made, "_train_critics", lambda *args: None)
     # Without dropout, and at posterior means, a step sees the same function twice.
     made.eval()
@@ -428,7 +428,7 @@ def test_a_step_moves_down_the_weighted_sum(plan, monkeypatch):
 @pytest.mark.parametrize(("share", "moved"), [(0.0, []), (0.5, [1, 2]), (1.0, [2])])
 def test_running_statistics_belong_to_places(plan, monkeypatch, share, moved):
     made, batches = plan
-    monkeypatch.setattr(made, "_drawn", lambda: np.array([1 - share, share]))
+    monkeypatch.setattr(made, "_draw_place", lambda: np.array([1 - share, share]))
     before = [copies(made.path.statistics_of(control)) for control in range(3)]
     assert before[0]
     made.training_step(batches[0], 0)
@@ -481,7 +481,7 @@ def test_a_running_variance_is_never_negative(plan):
 
 def test_places_cover_the_path_and_its_ends(plan):
     made, _ = plan
-    places = np.array([made._drawn() for _ in range(2000)])
+    places = np.array([made._draw_place() for _ in range(2000)])
     np.testing.assert_allclose(places.sum(1), 1)
     assert (places[:, 1] == 1).mean() == pytest.approx(0.2, abs=0.03)
     between = places[(places > 0).all(1), 1]
