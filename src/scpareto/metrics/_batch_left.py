@@ -312,25 +312,21 @@ def batch_left(
             level=level,
         )
         summary = summarise(cells_inside, draws, margin=margin, level=level)
-        table = summary.table.reindex(
-            [*summary.table.index, *(g for g in graphs or {} if g not in summary.table.index)]
-        )
+        only_graphs = [name for name in graphs or {} if name not in summary.table.index]
+        table = summary.table.reindex([*summary.table.index, *only_graphs])
         table.insert(5, "graph_mixing", pd.Series(mixing))
-        no_effect_note = (
-            [_NO_BATCH_EFFECT.format(100 * margin)] if bool(summary.table["no_batch_effect"].iloc[0]) else []
-        )
-        batch_names = names[np.unique(cells_inside.batch)]
+        no_effect = bool(summary.table["no_batch_effect"].iloc[0])
+        no_effect_note = [_NO_BATCH_EFFECT.format(100 * margin)] if no_effect else []
+        batches, n_cells = np.unique(cells_inside.batch, return_counts=True)
         missing = {
-            r: np.bincount(cells_inside.batch, p < 0)[np.unique(cells_inside.batch)]
-            / np.bincount(cells_inside.batch)[np.unique(cells_inside.batch)]
-            for r, p in enumerate(cells_inside.population)
+            r: np.bincount(cells_inside.batch, p < 0)[batches] / n_cells for r, p in enumerate(cells_inside.population)
         }
         return BatchLeft(
             table,
             summary.populations,
             summary.differences,
             summary.kinds,
-            pd.DataFrame(missing, index=batch_names),
+            pd.DataFrame(missing, index=names[batches]),
             cells_inside.entropy,
             "these cells" if sample_codes is None else "samples",
             (*notes, *no_effect_note),
