@@ -37,6 +37,16 @@ for name in (
     logging.getLogger(name).setLevel(logging.ERROR)
 
 
+@pytest.fixture
+def register_method(monkeypatch):
+    """Register an integration method for one test: ``register_method(name, **properties)``, used as a decorator."""
+    from scpareto.bench import _registry, register_method  # here, since few tests need it
+
+    monkeypatch.setattr(_registry, "_METHODS", dict(_registry._METHODS))
+    defaults = {"family": "linear", "library": "mine", "reference": ""}
+    return lambda name, **properties: register_method(name, **defaults | properties)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Return the folder of real datasets named by SCPARETO_TEST_DATA; skip the test where there is none."""

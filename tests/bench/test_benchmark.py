@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,21 +12,17 @@ import pytest
 import scpareto as sp
 from scpareto._cells import _validate
 from scpareto.audit import judge_codes
-from scpareto.bench import _registry
-from scpareto.bench._benchmark import Benchmark
+from scpareto.bench import Benchmark, read_cells
 from scpareto.bench._cost import measure_cost
 from scpareto.bench._dominance import beside_front
-from scpareto.bench._integrate import read_cells
-from scpareto.bench._picture import draw_benchmark
 
 
 @pytest.fixture
-def broken(monkeypatch):
-    """Register a method that fails until it is mended."""
-    monkeypatch.setattr(_registry, "_METHODS", dict(_registry._METHODS))
+def broken(register_method):
+    """Register a method without a title that fails until it is mended."""
     state = {"calls": 0, "mended": False}
 
-    @sp.bench.register_method("broken", family="linear", library="none", reference="none")
+    @register_method("broken")
     def run(cells):
         state["calls"] += 1
         if not state["mended"]:
@@ -33,6 +30,11 @@ def broken(monkeypatch):
         return cells.components
 
     return state
+
+
+def texts_in(ax):
+    legend = ax.get_legend()
+    return {text.get_text() for text in [*ax.texts, *(legend.get_texts() if legend else [])]}
 
 
 @pytest.fixture(scope="module")
@@ -145,13 +147,15 @@ def test_a_failed_method_says_why_and_is_tried_again(adata, broken, tmp_path):
     assert both.loc["pca", "seconds"] == pytest.approx(table.loc["pca", "seconds"])
     again.run(progress=False)
     assert broken["calls"] == 2
+    # It can be drawn without any front or sweep; a method without a title has its name.
+    assert "broken" in texts_in(again.plot())
 
 
 def test_a_missing_library_is_a_failed_row(adata, monkeypatch):
     def without(name, *rest):
         raise ImportError(name)
 
-    monkeypatch.setattr(_registry.importlib, "import_module", without)
+    monkeypatch.setattr(importlib, "import_module", without)
     bench = Benchmark(adata, batch_key="batch", methods=["harmony"])
     bench.run(progress=False)
     row = bench.to_dataframe().iloc[0]
@@ -245,13 +249,10 @@ def test_who_is_dominated_by_hand():
 
 def test_the_picture_has_points_curves_and_names(finished):
     ax = finished.plot()
-    texts = [t.get_text() for t in ax.texts] + [t.get_text() for t in ax.get_legend().get_texts()]
-    assert {"PCA, uncorrected", "MNN", "Harmony", "ParetoVI"} <= set(texts)
+    assert {"PCA, uncorrected", "MNN", "Harmony", "ParetoVI"} <= texts_in(ax)
     assert sum(artist.get_gid() == "other" for artist in ax.collections) == 2
     with pytest.raises(ValueError, match="'scib_total' has no values to draw"):
         finished.plot(y="scib_total")
-    alone = finished.to_dataframe().query("method in ['pca', 'mnn']")
-    assert draw_benchmark(alone, x="leakage_mean", y="ari") is not None
 
 
 class StubScorer:

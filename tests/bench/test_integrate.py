@@ -12,9 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import scpareto as sp
 from scpareto._cells import stratified_split
-from scpareto.bench import _registry
-from scpareto.bench._integrate import read_cells
-from scpareto.bench._registry import method_names
+from scpareto.bench import method_names, read_cells, run_method
 
 METHODS = method_names()
 DETERMINISTIC = ["pca", "combat", "mnn"]
@@ -112,7 +110,7 @@ def test_a_missing_extra_is_named(simulate, quick, monkeypatch, method):
             raise ImportError(name)
         return real(name, *rest)
 
-    monkeypatch.setattr(_registry.importlib, "import_module", without)
+    monkeypatch.setattr(importlib, "import_module", without)
     extra = "harmony" if method.startswith("harmony") else "bench"
     with pytest.raises(ImportError, match=rf"method='{method}' needs .*pip install 'scpareto\[{extra}\]'"):
         run(simulate(2), method, quick)
@@ -186,7 +184,7 @@ def test_inductive_methods_do_not_see_the_test_cells(simulate, quick, method):
             x[split.test] = x[split.test][:, ::-1]
             other.X = type(adata.X)(x)
         cells = read_cells(other, batch_key="batch", split=split)
-        codes.append(sp.bench._integrate.run_method(chosen, cells, options))
+        codes.append(run_method(chosen, cells, options))
     np.testing.assert_allclose(codes[0][split.train], codes[1][split.train], rtol=1e-4, atol=1e-5)
     assert not np.allclose(codes[0][split.test], codes[1][split.test], atol=1e-3)
 

@@ -8,7 +8,7 @@ import torch
 from scvi.dataloaders import AnnDataLoader
 
 import scpareto as sp
-from scpareto.bench._integrate import read_cells
+from scpareto.bench import read_cells
 from scpareto.bench._methods._clustering_input import compute_clustering_input
 from scpareto.bench._methods._saucie._training import compute_reconstruction_error
 from scpareto.train import get_adapter
@@ -116,6 +116,8 @@ def test_training_is_that_of_the_method_and_a_model_can_be_saved(build, adata, c
     model.train(max_epochs=12, **training)
     codes = model.get_latent_representation()
     assert codes.shape == (400, model.module.n_latent)
+    if cls is sp.bench.DESC:  # codes are hyperbolic tangents
+        assert -1 <= codes.min() < 0 < codes.max() <= 1
     if cls is sp.bench.SAUCIE:
         assert float(get_adapter(model).forward(everyone(model))[1].mean()) < 0.8 * before
         assert len(model.train_indices) == 360

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scpareto.bench._integrate import read_cells
+from scpareto.bench import read_cells
 from scpareto.bench._methods._clustering_input import check_n_clusters, compute_clustering_input
 
 

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.preprocessing import normalize
 
 import scpareto as sp
-from scpareto.bench._integrate import read_cells
+from scpareto.bench import read_cells
 from scpareto.bench._methods._neighbors import find_neighbors
 from scpareto.bench._methods._seurat._anchors import (
     Anchors,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from scpareto.bench._integrate import read_cells
+from scpareto.bench import read_cells
 from scpareto.bench._methods._fit_network import fit_network
 from scpareto.bench._methods._zinb_autoencoder import ZINBAutoencoder
 
