@@ -6,8 +6,7 @@ from sklearn.datasets import make_moons
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import kneighbors_graph
 
-from scpareto.metrics import cluster_codes, number_of_clusters, robust_spectral_clustering
-from scpareto.metrics._number_of_clusters import number_before_drop
+from scpareto.metrics import cluster_codes, number_before_drop, number_of_clusters, robust_spectral_clustering
 from scpareto.metrics._robust_spectral import _adjacency, _remove_edges, _smallest_eigenpairs
 
 

@@ -7,9 +7,8 @@ import pytest
 from scipy import sparse
 from sklearn.neighbors import kneighbors_graph
 
-from scpareto.metrics import programme_scores, structure_kept
+from scpareto.metrics import programme_scores, stratified_rows, structure_kept
 from scpareto.metrics._neighbor_weights import _descent, neighbor_weights
-from scpareto.metrics._programmes import stratified_rows
 from scpareto.metrics._saved_distance import chance_distance, influence_on_saved
 
 TYPES = np.array([0.3, 0.25, 0.2, 0.15, 0.1])
