@@ -28,6 +28,9 @@ torch.set_num_threads(1)
 settings.register_profile("scpareto", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("scpareto")
 
+# A script that tests run in processes of their own; collected for docstring examples, it would not find its neighbours.
+collect_ignore = ["front/two_processes.py"]
+
 # Child loggers: lightning sets the level of the parents when it is imported.
 for name in (
     "lightning.fabric.utilities.seed",
