@@ -105,5 +105,8 @@ def test_a_place_to_try_lies_on_the_curve_by_which_it_is_looked_up():
 
 def test_the_pictures_show_each_point_once_with_all_that_it_is():
     front = judged()
-    assert name_points(front, 2) == {0: ["uncorrected"], 2: ["recommended"], 3: ["strongest"]}
-    assert name_points(front, 0) == {0: ["uncorrected", "selected"], 2: ["recommended"], 3: ["strongest"]}
+    strongest = ["strongest", "alarm rings"]
+    assert name_points(front, 2) == {0: ["uncorrected"], 2: ["recommended"], 3: strongest}
+    assert name_points(front, 0) == {0: ["uncorrected", "selected"], 2: ["recommended"], 3: strongest}
+    front.table["alarm"] = 0.0
+    assert name_points(front, 2)[3] == ["strongest"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from scpareto._constants import ALARM_FROM
 from scpareto._runtime import write_atomically
 from scpareto.cli._run_folder import console
 
@@ -67,6 +68,10 @@ def name_points(front: Front, selected: int) -> dict[int, list[str]]:
         named_points.append((selected, "selected"))
     for point, role in named_points:
         roles.setdefault(point, []).append(role)
+    alarm = front.table.set_index("point").get("alarm", {})
+    for point in roles:
+        if alarm.get(point, 0) >= ALARM_FROM:
+            roles[point].append("alarm rings")
     return roles
 
 
