@@ -141,6 +141,7 @@ def test_without_counts_the_batch_is_measured_and_the_layer_with_counts_is_named
         table = sp.tl.judge(adata, "X_pca", batch_key="batch", n_bootstrap=10)
     assert table["batch_left"].notna().all()
     assert table["structure_kept"].isna().all()
+    assert "in this order?" not in adata.uns["scpareto"]["judge"]["sentence"]
     named = sp.tl.judge(adata, "X_pca", batch_key="batch", layer="counts", n_bootstrap=10)
     assert named["structure_kept"].notna().all()
 

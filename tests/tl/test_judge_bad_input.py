@@ -10,7 +10,6 @@ import pytest
 from scipy import sparse
 
 import scpareto as sp
-from scpareto.tl._judge_options import check_shared, describe_unstructured, samples_in_several_batches
 
 OPTIONS = {"batch_key": "batch", "n_bootstrap": 10}
 
@@ -154,23 +153,27 @@ def test_codes_of_other_cells_are_asked_about(small):
     sp.tl.judge(adata, ["X_types", "X_shuffled"], **OPTIONS)
     said = adata.uns["scpareto"]["judge"]["sentence"]
     assert said.endswith("X_shuffled keeps no structure: are these codes of these cells, in this order?")
-    assert describe_unstructured(pd.DataFrame({"structure_kept_high": [90.0, np.nan]}, index=["a", "b"])) == ""
 
 
-def test_samples_in_several_batches_are_told():
-    sample, batch = np.array(["d1", "d1", "d2", "d3"]), np.array(["a", "b", "a", "b"])
-    (told,) = samples_in_several_batches(sample, batch)
-    assert told.startswith("Samples d1 lie in several batches")
-    assert samples_in_several_batches(np.array(["d1", "d4", "d2", "d3"]), batch) == []
+def test_samples_in_several_batches_are_told(small):
+    adata = small.copy()
+    batch, number = adata.obs["batch"].astype(str), np.arange(adata.n_obs) % 3
+    adata.obs["donor"] = batch + "_" + number.astype(str)
+    said = []
+    for _ in range(2):
+        sp.tl.judge(adata, "X_both", sample_key="donor", **OPTIONS)
+        said.append([note for note in adata.uns["scpareto"]["judge"]["notes"] if "several batches" in note])
+        adata.obs["donor"] = adata.obs["donor"].where(number > 0, "d1")
+    assert said[0] == []
+    assert len(said[1]) == 1
+    assert said[1][0].startswith("Samples d1 lie in several batches")
 
 
-def test_batches_without_a_common_population_are_named():
-    found = sp.metrics.shared_populations(np.ones((80, 2)), np.repeat(["a", "b"], 40))
-    with pytest.raises(ValueError, match="batches a, b share no population of cells"):
-        check_shared((found,), "batch")
-    types = np.repeat(np.arange(6), 60)
-    expression = 9 * np.eye(6)[types] + np.random.default_rng(0).normal(size=(360, 6))
-    check_shared((sp.metrics.shared_populations(expression, np.tile(["a", "b"], 180), n_clusters=6),), "batch")
+def test_batches_without_a_common_population_are_refused(small):
+    adata = small[small.obs["cell_type"] != "type_2"].copy()
+    adata.obs["apart"] = adata.obs["cell_type"].astype(str)
+    with pytest.raises(ValueError, match="No population is shared"):
+        sp.tl.judge(adata, "X_both", **OPTIONS | {"batch_key": "apart"})
 
 
 def test_many_batches_that_are_too_small_are_counted(small):
