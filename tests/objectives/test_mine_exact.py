@@ -8,7 +8,6 @@ import torch
 from torch.distributions import Normal
 
 from scpareto.objectives import Context, MineExact
-from scpareto.objectives._information import CriticInput
 
 
 def posterior(codes):
@@ -71,15 +70,12 @@ def test_offset_of_the_scores_does_not_matter():
     torch.manual_seed(0)
     exact = MineExact(2, 3, given="types", n_clusters=2)
     codes, nuisance = torch.randn(8, 2), torch.arange(8) % 3
-    memberships = torch.eye(2)[torch.arange(8) % 2]
-    inputs = CriticInput(
-        torch.cat([codes, memberships], 1), nuisance, memberships, torch.log(memberships @ exact.proportions)
-    )
+    context = Context(categorical={"batch": nuisance}, clusters={"types": torch.eye(2)[torch.arange(8) % 2]})
+    exact.observe(context)
     values = []
     for offset in (torch.zeros(2), torch.tensor([3.0, -5.0])):
         plain = MineExact(2, 3, given="types", n_clusters=2)
         plain.load_state_dict(exact.state_dict())
         plain.critic.register_forward_hook(lambda _, args, out, offset=offset: out + (args[0][:, 2:] @ offset)[:, None])
-        share, joint, log_product = plain.terms(inputs)
-        values.append(float((share * (joint - log_product)).sum().detach()))
+        values.append(float(plain.eval()(codes, posterior(codes), context).detach()))
     assert values[0] == pytest.approx(values[1], abs=1e-5)

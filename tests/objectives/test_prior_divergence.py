@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from scpareto.objectives import Context, CriticSchedule, _kernels, estimate, get_objective
-from scpareto.objectives._prior_divergence import PriorDivergence
+from scpareto.objectives import Context, CriticSchedule, PriorDivergence, estimate, get_objective
 
 # Squared discrepancy (v statistic) of 256 codes in ten dimensions.
 CASES = {
@@ -186,12 +185,16 @@ def test_order_of_cells_does_not_matter(divergence):
     torch.testing.assert_close(seeded(objective, z), seeded(objective, z[torch.randperm(40)]), atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("divergence", ["mmd", "stein"])
-def test_blocks_add_up(divergence, monkeypatch):
-    objective, z = PriorDivergence(3, divergence=divergence), 0.5 * torch.randn(50, 3)
-    whole = seeded(objective, z)
-    monkeypatch.setattr(_kernels, "MAX_ELEMENTS", 700)
-    torch.testing.assert_close(seeded(objective, z), whole, atol=1e-6, rtol=1e-5)
+@pytest.mark.parametrize("statistic", ["u", "v"])
+def test_stein_value_of_many_codes_has_a_closed_form(statistic):
+    """Kernel times (x'y + d / v - (1 / v + 1 / v^2) |x - y|^2); 700 codes are added up in two blocks."""
+    torch.manual_seed(0)
+    z, variance = 1.3 * torch.randn(700, 3, dtype=torch.double), 3.0
+    squared = torch.cdist(z, z).square()
+    table = torch.exp(-squared / (2 * variance)) * (z @ z.T + 3 / variance - (1 / variance + 1 / variance**2) * squared)
+    expected = table.mean() if statistic == "v" else (table.sum() - table.trace()) / (700 * 699)
+    value = call(PriorDivergence(3, divergence="stein", statistic=statistic), z.float())
+    torch.testing.assert_close(value, expected.float(), atol=1e-5, rtol=1e-4)
 
 
 @DIVERGENCES
