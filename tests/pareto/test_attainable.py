@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from scpareto.pareto import Front
-from scpareto.pareto._attainable import attainable_range, range_in_words
+from scpareto.pareto import Front, attainable_range, range_in_words
 
 
 def front(*, left=(40.0, 12.4, 3.0), kept_high=98.0, with_weights=True, objectives=("generative_loss", "mmd"), **known):

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from scpareto.pareto import Front, WeightPath, coefficients_at, preference_at, preference_vectors, shares_of
-from scpareto.pareto._path import LARGEST_ODDS
 
+LARGEST_IMPORTANCE = 30 / 31
+"""From thirty times the importance of the generative loss on, all is the extreme."""
 NAMES = ["generative_loss", "classifier"]
 
 
@@ -35,7 +36,8 @@ def test_the_ends_of_the_path_are_the_extremes(p):
 def test_the_share_of_the_end_grows_with_its_importance():
     importances = np.linspace(0, 1, 101)
     shares = [shares_of([1 - t, t])[1] for t in importances]
-    assert (np.diff(shares[: int(100 * LARGEST_ODDS / (1 + LARGEST_ODDS))]) > 0).all()
+    assert (np.diff(shares[: int(100 * LARGEST_IMPORTANCE)]) > 0).all()
+    assert shares_of([1 - LARGEST_IMPORTANCE, LARGEST_IMPORTANCE])[1] == pytest.approx(1)
     # It begins without a jump.
     assert shares_of([1 - 1e-6, 1e-6])[1] < 1e-5
 
@@ -47,7 +49,7 @@ def test_shares_are_a_mixture(numbers):
     assert shares.sum() == pytest.approx(1)
 
 
-@given(st.floats(0, LARGEST_ODDS / (1 + LARGEST_ODDS)))
+@given(st.floats(0, LARGEST_IMPORTANCE))
 def test_a_preference_is_found_again_from_its_shares(importance):
     np.testing.assert_allclose(preference_at(shares_of([1 - importance, importance])), [1 - importance, importance])
 

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scpareto.pareto import Front
-from scpareto.pareto._steps import falling_steps
 
 
 def _front(value, half_width):
@@ -15,6 +14,10 @@ def _front(value, half_width):
     table = pd.DataFrame({"point": range(len(value)), "leakage_mean": value})
     table["leakage_mean_low"], table["leakage_mean_high"] = value - half_width, value + half_width
     return Front(table, objectives=["generative_loss", "mine"])
+
+
+def falling_steps(value, half_width):
+    return _front(value, half_width).steps("leakage_mean")
 
 
 def test_the_longest_chain_wins_over_the_steepest():
