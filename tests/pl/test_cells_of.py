@@ -14,7 +14,6 @@ from matplotlib.colors import to_hex
 from scpareto import pl
 from scpareto.datasets import simulate_multiplicative
 from scpareto.pareto import Front
-from scpareto.pl._palette import PALETTE
 from scpareto.pp import adjust_counts
 
 if TYPE_CHECKING:
@@ -151,7 +150,9 @@ def test_types_of_a_traversal_have_the_colours_of_the_cells_and_a_legend(adata):
     (legend,) = axes[0].figure.legends
     assert [text.get_text() for text in legend.get_texts()] == list(stored)
     plain = pl.traversal(adata.X.toarray(), moved, values, labels=adata.obs["cell_type"], legend_loc="on data")
-    assert colors(plain[0]) == {color.lower() for color in PALETTE[:3]}
+    del adata.uns["cell_type_colors"]
+    (dots, *_) = pl.front_embedding(adata, "cell_type", use_rep="X_map")[0, 0].collections
+    assert colors(plain[0]) == {to_hex(color) for color in dots.get_facecolors()}
     assert sorted(text.get_text() for text in plain[1].texts) == list(stored)
     assert not plain[0].figure.legends
     with pytest.raises(KeyError, match="labels='kind' is not in adata.obs"):

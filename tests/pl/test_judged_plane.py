@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from scpareto import pl
-from scpareto.pl._recommendation import get_recommendation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +106,6 @@ def test_every_front_among_several_has_its_recommendation(judged_front):
 )
 def test_the_title_is_the_recommendation(judged_front, changes, sentence):
     front = judged_front(**changes)
-    assert get_recommendation(front).sentence == sentence
     assert title(pl.front(front)) == sentence
     assert title(pl.front(front, title=False)) == ""
     assert pl.front_panels(front)[0].figure.get_suptitle() == sentence
@@ -116,7 +114,7 @@ def test_the_title_is_the_recommendation(judged_front, changes, sentence):
 def test_a_wide_interval_shows_no_trade_off_but_excludes_none(judged_front):
     front = judged_front(kept=SAME, left=(16.0, 11.0, 7.0, 4.0, 1.5, 3.0), alarm=0.0)
     front.tables["differences_structure"] = front.tables["differences_structure"].assign(low=-9.0, high=9.0)
-    assert get_recommendation(front).sentence.startswith("No trade-off shown on these cells: point 4")
+    assert title(pl.front(front)).startswith("No trade-off shown on these cells: point 4")
 
 
 def test_a_front_that_was_not_judged_has_no_sentence(judged_front):
@@ -125,7 +123,10 @@ def test_a_front_that_was_not_judged_has_no_sentence(judged_front):
     ax = pl.front(bare)
     assert title(ax) == ""
     assert len(marked(ax, "recommended")) == 1
-    assert get_recommendation(front.table).recommended is None
+    # A plain table has no rule that recommends.
+    ax = pl.front(front.table)
+    assert title(ax) == ""
+    assert len(marked(ax, "recommended")) == 0
 
 
 def test_the_title_fits_above_the_axes(judged_front):
