@@ -15,7 +15,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo test coverage lint format typecheck docs explorer-ui build clean test-peers
-.PHONY: check-build install-latest test-latest test-lowest test-compat
+.PHONY: check-build install-latest test-latest test-lowest test-compat test-slow
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -59,6 +59,10 @@ test: $(VENV)/.installed-dev ## run the tests and the docstring examples
 
 coverage: $(VENV)/.installed-dev ## the same, with the lines that no test reaches
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term $(PYTEST_ARGS)
+
+# Minutes each: pages that every reader runs, and several processes.
+test-slow: ## the slow tests of pages and of several processes
+	$(MAKE) test PYTEST_ARGS="-m slow tests/docs/test_readme_snippets.py tests/docs/test_tutorials.py tests/front/test_ray.py tests/test_cli_together.py"
 
 # Other releases, each in an environment of its own.
 NEWEST ?= $(shell for p in python3.13 python3.12 $$(ls -rd "$$(pyenv root 2>/dev/null)"/versions/3.1[23]*/bin/python 2>/dev/null); do \

@@ -49,6 +49,7 @@ def test_hardware_is_checked_before_the_data_are_read(data, monkeypatch):
     assert "--overwrite: processes that start together cannot agree on the folder" in told
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_a_run_of_two_processes_is_killed_and_goes_on(data, tmp_path):
     command = [sys.executable, "-m", "scpareto.cli", "fit", str(data), "--batch-key", "batch", "--output", "out"]

@@ -71,6 +71,7 @@ class DiesOnce:
         return train_and_judge(problem, cells, judging, point, progress)
 
 
+@pytest.mark.slow
 def test_a_front_from_ray_is_the_same_and_survives_a_dead_worker(cluster, cells, serial, monkeypatch, tmp_path):
     monkeypatch.setattr("scpareto.front._apart.train_and_judge", DiesOnce(str(tmp_path)))
     # Workers do not import tests: the class travels whole.
@@ -80,6 +81,7 @@ def test_a_front_from_ray_is_the_same_and_survives_a_dead_worker(cluster, cells,
     assert_equal(front, serial)
 
 
+@pytest.mark.slow
 def test_points_that_are_there_are_not_trained_again(cluster, cells, serial, tmp_path, monkeypatch):
     assert_equal(trained(cells, checkpoint_dir=tmp_path, executor="ray"), serial)
     assert {"point_0.pt", "point_1.pt", "point_2.pt", "point_3.pt"} <= {path.name for path in tmp_path.iterdir()}
@@ -107,6 +109,7 @@ def test_without_ray_the_extra_is_named(cells, monkeypatch):
         trained(cells, executor="ray")
 
 
+@pytest.mark.slow
 def test_hyperparameters_are_searched_for(cluster, cells, tmp_path):
     pytest.importorskip("hyperopt", reason="the extra autotune is not installed")
     from ray import tune
