@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scpareto._cells._annbatch import requests
+from scpareto._cells._annbatch import make_requests
 
 N = 1037
 
@@ -13,7 +13,7 @@ N = 1037
 def rows_of(wanted, *, seed=0, n_chunks=5, batch_size=32):
     """Rows of each minibatch, and of what is read for it."""
     rng = None if seed is None else np.random.default_rng(seed)
-    for request in requests(wanted, 16, n_chunks, batch_size, rng):
+    for request in make_requests(wanted, 16, n_chunks, batch_size, rng):
         read = np.concatenate([np.arange(part.start, part.stop) for part in request["requests"]])
         for split in request["splits"]:
             yield read[split]
@@ -39,7 +39,7 @@ def test_the_short_chunk_is_read_last_and_chunks_without_wanted_rows_are_not():
     wanted = np.ones(N, dtype=bool)
     wanted[:160] = False
     for seed in range(5):
-        slices = [s for r in requests(wanted, 16, 4, 32, np.random.default_rng(seed)) for s in r["requests"]]
+        slices = [s for r in make_requests(wanted, 16, 4, 32, np.random.default_rng(seed)) for s in r["requests"]]
         assert all(part.stop - part.start == 16 for part in slices[:-1])
         assert slices[-1].stop == N
         assert min(part.start for part in slices) == 160

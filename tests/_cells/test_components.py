@@ -35,7 +35,7 @@ def counts():
 def test_components_of_a_sample_span_those_of_all_cells(counts, convert, n_rows, monkeypatch):
     """What two thirds of the cells say of the largest differences between all of them."""
     monkeypatch.setattr("scpareto._cells._blocks.ROWS", n_rows)
-    whole, sampled = principal_components(counts), principal_components(convert(counts), most=600)
+    whole, sampled = principal_components(counts), principal_components(convert(counts), max_cells=600)
     assert whole.shape == sampled.shape
     explained = sampled @ np.linalg.lstsq(sampled, whole[:, :3], rcond=None)[0]
     assert (1 - ((whole[:, :3] - explained) ** 2).sum(0) / (whole[:, :3] ** 2).sum(0)).min() > 0.99
@@ -48,8 +48,8 @@ def test_counts_on_disk_have_the_same_components(counts, tmp_path, most, dense):
     adata = anndata.AnnData(counts.toarray() if dense else counts)
     adata.write_h5ad(tmp_path / "cells.h5ad")
     backed = anndata.read_h5ad(tmp_path / "cells.h5ad", backed="r")
-    expected = principal_components(adata.X, most=most)
-    np.testing.assert_allclose(principal_components(backed.X, most=most), expected, atol=1e-4)
+    expected = principal_components(adata.X, max_cells=most)
+    np.testing.assert_allclose(principal_components(backed.X, max_cells=most), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("most", [200, 10_000])
@@ -60,5 +60,5 @@ def test_components_of_some_cells_read_only_these(counts, tmp_path, most, on_dis
     if on_disk:
         anndata.AnnData(counts).write_h5ad(tmp_path / "cells.h5ad")
         values = anndata.read_h5ad(tmp_path / "cells.h5ad", backed="r").X
-    found = principal_components(values, most=most, cells=cells)
-    np.testing.assert_allclose(found, principal_components(counts[cells], most=most), atol=1e-4)
+    found = principal_components(values, max_cells=most, cells=cells)
+    np.testing.assert_allclose(found, principal_components(counts[cells], max_cells=most), atol=1e-4)

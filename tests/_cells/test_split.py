@@ -79,13 +79,13 @@ def test_items_name_the_parts_in_order():
 def test_all_of_few_cells_are_judged():
     batch = labels_of([40, 60], 0)
     split = stratified_split(batch)
-    assert sample_judged_cells(split, batch, most=100) == (None, split)
+    assert sample_judged_cells(split, batch, max_cells=100) == (None, split)
 
 
 def test_many_cells_are_judged_by_a_sample_with_the_same_shares():
     batch = labels_of([40, 4000, 8000], 1)
     split = stratified_split(batch, seed=1)
-    cells, judged = sample_judged_cells(split, batch, most=3000)
+    cells, judged = sample_judged_cells(split, batch, max_cells=3000)
     assert (np.diff(cells) > 0).all()
     for (_, part), (_, positions) in zip(split.items(), judged.items(), strict=True):
         assert np.isin(cells[positions], part).all()
@@ -95,5 +95,7 @@ def test_many_cells_are_judged_by_a_sample_with_the_same_shares():
         assert [shares["b1"], shares["b2"]] == pytest.approx([1, 1], rel=0.02)
         assert "b0" in batch[cells[positions]]
     # Every judgement of a front is of the same cells, and another split has others.
-    np.testing.assert_array_equal(sample_judged_cells(split, batch, most=3000)[0], cells)
-    assert len(np.setdiff1d(sample_judged_cells(stratified_split(batch, seed=2), batch, most=3000)[0], cells)) > 1000
+    np.testing.assert_array_equal(sample_judged_cells(split, batch, max_cells=3000)[0], cells)
+    assert (
+        len(np.setdiff1d(sample_judged_cells(stratified_split(batch, seed=2), batch, max_cells=3000)[0], cells)) > 1000
+    )

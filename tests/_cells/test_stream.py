@@ -9,7 +9,7 @@ from lightning.pytorch import LightningDataModule
 from scipy import sparse
 
 from scpareto._cells import CELL_INDEX, MinibatchFormat, NearestPopulation, Stream
-from scpareto._cells._held import RandomCells
+from scpareto._cells._held import CellSampler
 from scpareto._cells._stream import NO_VALIDATION
 
 N_TRAIN, N_VALIDATION = 1000, 300
@@ -75,13 +75,13 @@ def test_test_cells_of_the_module_are_those_that_are_judged():
 
 
 def test_of_many_cells_a_share_of_each_part_is_held():
-    held = Stream(Parts(), EXPECTED).hold_cells(0, most=200)
+    held = Stream(Parts(), EXPECTED).hold_cells(0, max_cells=200)
     assert {name: len(part) for name, part in held.split.items()} == {"train": 140, "validation": 20, "test": 40}
     assert held.n_cells == {"train": N_TRAIN, "validation": N_VALIDATION}
 
 
 def test_the_same_seed_holds_the_same_cells_and_another_one_others():
-    found = [Stream(Parts(), EXPECTED).hold_cells(seed, most=200) for seed in (0, 0, 1)]
+    found = [Stream(Parts(), EXPECTED).hold_cells(seed, max_cells=200) for seed in (0, 0, 1)]
     np.testing.assert_array_equal(numbers(found[0], "train"), numbers(found[1], "train"))
     assert set(numbers(found[0], "train")) != set(numbers(found[2], "train"))
 
@@ -89,7 +89,7 @@ def test_the_same_seed_holds_the_same_cells_and_another_one_others():
 def test_every_cell_has_the_same_chance_whenever_it_comes():
     times = np.zeros(400)
     for seed in range(300):
-        some = RandomCells(40, np.random.default_rng(seed))
+        some = CellSampler(40, np.random.default_rng(seed))
         for first in range(0, 400, 50):
             some.add(cells(first, first + 50))
         found = some.all()["X"].toarray()[:, 0].astype(int) - 1

@@ -141,7 +141,7 @@ def test_a_data_module_gives_the_kind_of_front_that_an_anndata_gives():
 
 
 def test_cells_are_read_once_and_then_those_of_the_training_only(cells, monkeypatch):
-    monkeypatch.setattr(Stream, "held", functools.partialmethod(Stream.held, most=300))
+    monkeypatch.setattr(Stream, "hold_cells", functools.partialmethod(Stream.hold_cells, max_cells=300))
     module = Module(cells)
     model = trained(module, early_stopping=False)
     n_train, n_validation = (len(part) for part in module.parts)
@@ -402,7 +402,7 @@ def test_an_epoch_has_every_training_cell_of_a_store_once(cells, store):
     split = stratified_split(batch_of_rows(module), seed=0)
     stream = AnnbatchStream(module, MinibatchFormat(N_GENES, 2), split, batch_of_rows(module))
     whole = adata.X.toarray()
-    held = stream.hold_cells(0, most=100)
+    held = stream.hold_cells(0, max_cells=100)
     np.testing.assert_array_equal(held.fields["X"].toarray(), whole[held.rows])
     np.testing.assert_array_equal(held.fields["batch"].ravel(), batch_of_rows(module)[held.rows])
     assert set(held.rows[held.split.test]) <= set(split.test)

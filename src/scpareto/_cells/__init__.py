@@ -1,9 +1,9 @@
-"""Cells before any model: their split, how they are read and held, principal components, checks of counts."""
+"""Cells before any model: splitting, reading and holding them, principal components, checks of counts."""
 
 from scpareto._cells._annbatch import AnnbatchStream, batch_of_rows, is_annbatch
 from scpareto._cells._blocks import ROWS, CollectionLayer, as_row_matrix, is_in_memory, read_rows, row_blocks
 from scpareto._cells._columns import check_categories, check_column, check_numbers, is_continuous, parse_key, parse_keys
-from scpareto._cells._components import MOST_FITTED, N_COMPONENTS, principal_components
+from scpareto._cells._components import MAX_FITTED_CELLS, N_COMPONENTS, principal_components
 from scpareto._cells._genes import check_genes
 from scpareto._cells._held import HeldCells
 from scpareto._cells._in_memory import InMemoryBatches, make_batches
@@ -16,7 +16,7 @@ from scpareto._cells._notes import check_key_added, read_records, write_codes, w
 from scpareto._cells._resident import ResidentDataset, resident_dataset
 from scpareto._cells._shape import check_annotated, check_one_type, check_shape
 from scpareto._cells._split import (
-    MOST_JUDGED,
+    MAX_JUDGED_CELLS,
     Split,
     ordered_split,
     sample_judged_cells,
@@ -28,8 +28,8 @@ from scpareto._cells._validate import check_anndata, check_counts, holds_counts
 
 __all__ = [
     "CELL_INDEX",
-    "MOST_FITTED",
-    "MOST_JUDGED",
+    "MAX_FITTED_CELLS",
+    "MAX_JUDGED_CELLS",
     "N_COMPONENTS",
     "ROWS",
     "AnnbatchStream",

@@ -1,6 +1,6 @@
-"""Cells of a store that annbatch reads: its rows are known, so that they are split and judged as those of AnnData.
+"""Cells of a store that annbatch reads. Its rows are known, so the cells are split and judged like those of an AnnData.
 
-The only file that knows annbatch, and what scvi-tools' data module keeps of it.
+Only this file depends on annbatch and on the attributes of scvi-tools' data module for it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from scpareto._cells._held import HeldCells, RandomCells
-from scpareto._cells._split import MOST_JUDGED, sample_judged_cells
+from scpareto._cells._held import CellSampler, HeldCells
+from scpareto._cells._split import MAX_JUDGED_CELLS, sample_judged_cells
 from scpareto._cells._stream import Stream
 
 if TYPE_CHECKING:
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 
 def is_annbatch(module: Any) -> bool:
-    """Whether a data module is that of scvi-tools for stores of annbatch."""
+    """Return whether a data module is the one of scvi-tools for annbatch stores."""
     loader = getattr(module, "dataset", None)
     return type(loader).__module__.split(".")[0] == "annbatch" and hasattr(module, "chunk_size")
 
 
 def batch_of_rows(module: Any) -> NDArray[np.int64]:
-    """Batch of each row of a store, by number.
+    """Return the batch number of each row of a store.
 
     Raises
     ------
     ValueError
-        If the data module names no batch.
+        If the data module has no batch key.
     """
     encoder, key = module.batch_encoder, module._batch_key
     if encoder is None:
@@ -46,14 +46,14 @@ def batch_of_rows(module: Any) -> NDArray[np.int64]:
 
 
 class AnnbatchStream(Stream):
-    """The cells of a store of annbatch, split by row and not, as scvi-tools does, by stretches of the store.
+    """The cells of an annbatch store, split by row; scvi-tools splits the store into contiguous stretches.
 
     Parameters
     ----------
     module
         Data module made by ``setup_annbatch``.
     expected
-        What its minibatches must hold.
+        Checks and converts its minibatches.
     split
         Rows of training, validation and test cells.
     batch
@@ -62,7 +62,7 @@ class AnnbatchStream(Stream):
     Raises
     ------
     ValueError
-        If its cells are drawn by class.
+        If the data module samples cells by class.
     """
 
     def __init__(self, module: Any, expected: MinibatchFormat, split: Split, batch: NDArray[np.int64]) -> None:
@@ -74,13 +74,13 @@ class AnnbatchStream(Stream):
             )
         self.split, self.batch = split, batch
 
-    def hold_cells(self, seed: int, most: int = MOST_JUDGED) -> HeldCells:
-        """Read the cells that an AnnData of the same rows would be judged on; see :meth:`Stream.hold_cells`."""
-        rows, split = sample_judged_cells(self.split, self.batch, most=most)
+    def hold_cells(self, seed: int, max_cells: int = MAX_JUDGED_CELLS) -> HeldCells:
+        """Read the cells on which an AnnData with the same rows would be judged; see :meth:`Stream.hold_cells`."""
+        rows, split = sample_judged_cells(self.split, self.batch, max_cells=max_cells)
         n_cells = {name: len(part) for name, part in self.split.items()}
         rows = np.arange(len(self.batch)) if rows is None else rows
-        cells = RandomCells(None, np.random.default_rng(seed))
-        for minibatch in self._checked(self._reader(rows, shuffle=False)):
+        cells = CellSampler(None, np.random.default_rng(seed))
+        for minibatch in self._check_minibatches(self._reader(rows, shuffle=False)):
             cells.add(minibatch)
         return HeldCells(cells.all(), split, n_cells, rows)
 
@@ -88,7 +88,7 @@ class AnnbatchStream(Stream):
         return self._reader(dict(self.split.items())[part], shuffle=part == "train")
 
     def _reader(self, rows: NDArray[np.int64], *, shuffle: bool) -> Any:
-        """Make a loader of the same store that gives some rows only, in another order each time or as they lie."""
+        """Make a loader of the same store for some rows, in a new random order in each epoch or in stored order."""
         loader = copy.copy(self.module.dataset)
         wanted = np.zeros(loader.n_obs, dtype=bool)
         wanted[rows] = True
@@ -97,11 +97,11 @@ class AnnbatchStream(Stream):
 
 
 def _sampler(wanted: NDArray[np.bool_], module: Any, *, shuffle: bool) -> Any:
-    """Sampler of annbatch that reads chunks of rows and gives those that are wanted."""
+    """Make an annbatch sampler that reads chunks of rows and yields the wanted rows."""
     from annbatch.abc import Sampler
 
     class SomeRows(Sampler):
-        """Rows of a store that are wanted, chunk by chunk; the order is drawn by PyTorch's generator."""
+        """Wanted rows of a store, chunk by chunk; PyTorch's generator draws the order."""
 
         batch_size = module.batch_size
 
@@ -117,19 +117,19 @@ def _sampler(wanted: NDArray[np.bool_], module: Any, *, shuffle: bool) -> Any:
 
         def _sample(self, n_obs: int) -> Iterator[dict[str, Any]]:
             rng = np.random.default_rng(int(torch.randint(2**31, ()))) if shuffle else None
-            return requests(wanted, module.chunk_size, module.preload_nchunks, module.batch_size, rng)
+            return make_requests(wanted, module.chunk_size, module.preload_nchunks, module.batch_size, rng)
 
     return SomeRows()
 
 
-def requests(
+def make_requests(
     wanted: NDArray[np.bool_],
     chunk_size: int,
     n_chunks: int,
     batch_size: int,
     rng: np.random.Generator | None,
 ) -> Iterator[dict[str, Any]]:
-    """Say what is read at a time and which of it makes up minibatches, in annbatch's words.
+    """Yield the chunks to read at a time and how to cut them into minibatches, in annbatch's format.
 
     Parameters
     ----------
@@ -140,21 +140,21 @@ def requests(
     batch_size
         Cells of a minibatch, at most.
     rng
-        Shuffles chunks and the cells of those that are read at a time; None for rows in their order.
+        Shuffles chunks, and the cells of the chunks that are read at a time; None keeps the order of the rows.
 
     Yields
     ------
-    Slices of rows, and positions among what is read, for each minibatch.
+    ``"requests"``: slices of rows to read. ``"splits"``: the positions of the cells of each minibatch among these rows.
     """
     starts = np.arange(0, len(wanted), chunk_size)
     starts = starts[np.add.reduceat(wanted, starts) > 0]
     if rng is not None:
         rng.shuffle(starts)
-        # annbatch takes a chunk that is shorter than the others as the last one only.
+        # annbatch accepts a shorter chunk only in the last place.
         starts = starts[np.argsort(starts + chunk_size > len(wanted), kind="stable")]
     for first in range(0, len(starts), n_chunks):
         slices = [slice(int(s), int(min(s + chunk_size, len(wanted)))) for s in starts[first : first + n_chunks]]
-        positions = np.flatnonzero(np.concatenate([wanted[part] for part in slices]))
+        positions = np.flatnonzero(np.concatenate([wanted[chunk] for chunk in slices]))
         if rng is not None:
             rng.shuffle(positions)
         yield {"requests": slices, "splits": np.array_split(positions, -(-len(positions) // batch_size))}

@@ -1,4 +1,4 @@
-"""Read a matrix of cells in blocks of rows, wherever it lies."""
+"""Read a matrix of cells in blocks of rows, from memory or from a file."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ ROWS = 8192
 
 
 class CollectionLayer:
-    """A layer of several files; scvi-tools' stand-in is a sparse matrix by class, but holds neither values nor shape.
+    """A layer of several files. scvi-tools' stand-in has the class of a sparse matrix, but no values and no shape.
 
     Parameters
     ----------
     stand_in
-        What :class:`scvi.dataloaders.CollectionAdapter` gives for a layer.
+        The object that :class:`scvi.dataloaders.CollectionAdapter` returns for a layer.
     """
 
     def __init__(self, stand_in: Any) -> None:
@@ -32,19 +32,19 @@ class CollectionLayer:
         self.shape: tuple[int, int] = stand_in.collection.shape
 
     def __getitem__(self, rows: Any) -> Any:
-        """Rows as a sparse matrix in memory."""
+        """Return rows as a sparse matrix in memory."""
         return self._stand_in[rows]
 
 
 def as_row_matrix(values: Any) -> Any:
-    """Return a matrix that has a shape and gives its rows: itself, that of a stand-in, or a copy in order.
+    """Return a matrix that has a shape and can be indexed by rows.
 
-    Every matrix passes here before it is read, and so the gate of :func:`scpareto._cells._matrix.to_canonical`.
+    Every matrix passes through here before it is read, and so through :func:`scpareto._cells._matrix.to_canonical`.
 
     Raises
     ------
     ValueError
-        If the matrix is broken, or holds no numbers.
+        If the matrix is broken or not numeric.
     """
     return CollectionLayer(values) if _is_stand_in(values) else to_canonical(values)
 
@@ -54,19 +54,19 @@ def _is_stand_in(values: Any) -> bool:
 
 
 def is_in_memory(values: Any) -> bool:
-    """Whether a matrix is an array of NumPy or SciPy, not a file's."""
+    """Return whether a matrix is an array of NumPy or SciPy in memory, rather than in a file."""
     return isinstance(values, np.ndarray) or (sparse.issparse(values) and not _is_stand_in(values))
 
 
 def row_blocks(values: Any, n_rows: int = ROWS, *, rows: NDArray[np.int64] | None = None) -> Iterator[tuple[int, Any]]:
-    """Rows of a matrix as arrays in memory, a block at a time.
+    """Yield the rows of a matrix as arrays in memory, block by block.
 
     Parameters
     ----------
     values
-        Array or sparse matrix, or one of a file (backed AnnData, zarr, dask) that gives its rows as such.
+        Array or sparse matrix, or a matrix in a file (backed AnnData, zarr, dask) whose rows are read as such.
     n_rows
-        Rows of a block of a file; what is in memory already comes as one block.
+        Rows of a block that is read from a file. A matrix in memory is one block.
     rows
         Rows that are wanted, ascending; None for all.
 
@@ -87,8 +87,8 @@ def row_blocks(values: Any, n_rows: int = ROWS, *, rows: NDArray[np.int64] | Non
 
 
 def read_rows(values: Any, rows: Any) -> Any:
-    """Read some rows of a matrix, see :func:`as_row_matrix`; those of a file by a slice or in ascending order."""
+    """Read some rows of a matrix of :func:`as_row_matrix`; from a file, give a slice or ascending rows."""
     block = values[rows]
     block = block.compute() if hasattr(block, "compute") else block
-    # Rows of a matrix that is in memory come from one that has passed the gate.
+    # A matrix in memory has been checked as a whole by as_row_matrix.
     return block if is_in_memory(values) else to_canonical(block)

@@ -1,4 +1,4 @@
-"""The one gate for columns that are registered: what names them, and values that can be trained on and saved."""
+"""Check the columns that are registered: their names, and values that can be trained on and saved."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-_LARGEST = 1e15
-"""Numbers above it, squared, leave single precision."""
-_ABSURD = 1e6
-"""How many times a size factor may lie above or below the median."""
-_MANY_LEVELS = 20
-_SAVED = (str, bool, int, float, np.bool_, np.integer, np.floating)
-"""Kinds of values that a saved model holds as names of categories."""
+_MAX_NUMBER = 1e15
+"""The squares of larger numbers overflow single precision."""
+_MAX_SIZE_FACTOR_RATIO = 1e6
+"""Largest ratio of a size factor to the median, or of the median to a size factor."""
+_MAX_LEVELS = 20
+"""Categories that a column may have even if it has few cells."""
+_CATEGORY_TYPES = (str, bool, int, float, np.bool_, np.integer, np.floating)
+"""Types of category names that a saved model can hold."""
 
 
 def parse_key(given: Any, argument: str) -> str | None:
-    """Name of a column, or of a list that holds one.
+    """Return the name of a column, given as text or as a list of one.
 
     Raises
     ------
     TypeError
-        If it is no text, or several are given.
+        If the name is not text, or several are given.
     """
     if given is None or isinstance(given, str):
         return None if given is None else str(given)
@@ -37,19 +38,19 @@ def parse_key(given: Any, argument: str) -> str | None:
 
 
 def parse_keys(given: Any, argument: str) -> list[str] | None:
-    """Names of columns as a list, each once; None where there are none.
+    """Return names of columns as a list without repeats; None if there are none.
 
     Parameters
     ----------
     given
         A name, or a list, tuple, array or index of names.
     argument
-        What errors call it.
+        Name of the argument, for errors.
 
     Raises
     ------
     TypeError
-        If something is no text, or there is no order.
+        If a name is not text, or the names have no order.
     """
     if given is None:
         return None
@@ -64,19 +65,19 @@ def parse_keys(given: Any, argument: str) -> list[str] | None:
 
 
 def is_continuous(column: pd.Series) -> bool:
-    """Whether a nuisance is a number rather than a category."""
+    """Return whether a nuisance is numeric rather than categorical."""
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
 def check_column(obs: pd.DataFrame, key: str, argument: str) -> None:
-    """Refuse a column that is not there, is there twice, or misses values.
+    """Refuse a column that does not exist, exists twice, or has missing values.
 
     Raises
     ------
     KeyError
         If it does not exist.
     ValueError
-        If there are two, or values are missing.
+        If two columns have this name, or values are missing.
     """
     if key not in obs:
         raise KeyError(f"{argument}={key!r} is not in adata.obs. Available: {', '.join(map(repr, obs.columns))}.")
@@ -91,7 +92,7 @@ def check_column(obs: pd.DataFrame, key: str, argument: str) -> None:
 
 
 def check_categories(column: pd.Series, key: str) -> None:
-    """Refuse categories that cannot be saved, or that are as many as cells.
+    """Refuse categories that cannot be saved, or a column with nearly as many categories as cells.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def check_categories(column: pd.Series, key: str) -> None:
     as_text = f"Write them as text: adata.obs[{key!r}] = adata.obs[{key!r}].astype(str)."
     values = levels.to_list()
     for value in values:
-        if not isinstance(value, _SAVED):
+        if not isinstance(value, _CATEGORY_TYPES):
             raise ValueError(
                 f"adata.obs[{key!r}] holds values of type {type(value).__name__}, such as {value} in cell "
                 f"{_first_with(column, value)!r}, which a saved model cannot hold as categories. {as_text}"
@@ -122,7 +123,7 @@ def check_categories(column: pd.Series, key: str) -> None:
         raise ValueError(
             f"adata.obs[{key!r}] holds the category {wrong}, first in cell {_first_with(column, wrong)!r}."
         )
-    if len(values) > max(_MANY_LEVELS, len(column) / 2):
+    if len(values) > max(_MAX_LEVELS, len(column) / 2):
         raise ValueError(
             f"adata.obs[{key!r}] has {len(values)} categories for {len(column)} cells, such as {values[0]!r}: nearly "
             "every cell is one of its own. Name a column of groups, or register a number as continuous."
@@ -130,7 +131,7 @@ def check_categories(column: pd.Series, key: str) -> None:
 
 
 def check_numbers(column: pd.Series, key: str, *, size_factor: bool = False) -> None:
-    """Refuse what is no number that can be trained on.
+    """Refuse values that are not numbers or cannot be trained on.
 
     Parameters
     ----------
@@ -153,12 +154,14 @@ def check_numbers(column: pd.Series, key: str, *, size_factor: bool = False) -> 
     if isinstance(column.dtype, np.dtype) and not column.dtype.isnative:
         raise ValueError(f"{where} is stored in a byte order that PyTorch does not read: {where}.astype(float).")
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    kinds = [("not finite", ~np.isfinite(values)), (f"beyond {_LARGEST:.0e} in size", np.abs(values) > _LARGEST)]
+    kinds = [("not finite", ~np.isfinite(values)), (f"beyond {_MAX_NUMBER:.0e} in size", np.abs(values) > _MAX_NUMBER)]
     if size_factor:
         median = np.median(np.abs(values)) or 1.0
         kinds.append(("not positive, and size factors have to be", ~(values > 0)))
-        outside = (values > median * _ABSURD) | (values < median / _ABSURD)
-        kinds.append((f"more than {_ABSURD:.0e} times above or below the median, as no size factor is", outside))
+        outside = (values > median * _MAX_SIZE_FACTOR_RATIO) | (values < median / _MAX_SIZE_FACTOR_RATIO)
+        kinds.append(
+            (f"more than {_MAX_SIZE_FACTOR_RATIO:.0e} times above or below the median, as no size factor is", outside)
+        )
     for kind, wrong in kinds:
         if wrong.any():
             first = int(np.argmax(wrong))
@@ -169,5 +172,5 @@ def check_numbers(column: pd.Series, key: str, *, size_factor: bool = False) -> 
 
 
 def _first_with(column: pd.Series, value: Any) -> Any:
-    """Name of the first cell with a value."""
-    return next(name for name, own in zip(column.index, column, strict=True) if own is value or own == value)
+    """Return the name of the first cell with a value."""
+    return next(name for name, other in zip(column.index, column, strict=True) if other is value or other == value)

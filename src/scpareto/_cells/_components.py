@@ -1,4 +1,4 @@
-"""Principal components of expression, in which points are judged."""
+"""Principal components of expression, the reference against which points are judged."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 N_COMPONENTS = 30
-MOST_FITTED = 50_000
-"""Cells that components are fitted to at most, which bounds what is held in memory; all cells are projected."""
+MAX_FITTED_CELLS = 50_000
+"""Most cells to which components are fitted, which bounds the memory; all cells are projected."""
 
 
 @keep_torch_threads()
@@ -27,48 +27,48 @@ def principal_components(
     *,
     counts: bool = True,
     seed: int = 0,
-    most: int = MOST_FITTED,
+    max_cells: int = MAX_FITTED_CELLS,
     cells: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
-    """Principal components of log-normalised expression.
+    """Compute principal components of log-normalised expression.
 
     Parameters
     ----------
     values
-        Expression, ``(n_cells, n_genes)``, in memory or of a file; not changed.
+        Expression, ``(n_cells, n_genes)``, in memory or in a file; not changed.
     counts
         Whether these are counts, to be normalised to 10,000 a cell and log-transformed.
     seed
-        Seed of the cells that are fitted.
-    most
-        Number of cells above which a random sample of as many is fitted, and cells are projected block by block.
+        Seed of the solver and of the sample of cells to which components are fitted.
+    max_cells
+        With more cells than this, components are fitted to a random sample of this size, and all cells are projected.
     cells
-        Rows that are wanted, ascending; None for all. Others are not read.
+        Rows to use, ascending; None for all. Other rows are not read.
 
     Returns
     -------
-    Components, ``(n_wanted, min(30, n_cells - 1, n_genes - 1))``.
+    Components, ``(n_cells, min(30, n_cells - 1, n_genes - 1))``.
     """
     values = as_row_matrix(values)
     n_cells, n_genes = values.shape
     if cells is not None:
         n_cells = len(cells)
-    if n_cells <= most:
-        adata = _prepared(read_rows(values, slice(None) if cells is None else cells), counts=counts)
+    if n_cells <= max_cells:
+        adata = _log_normalise(read_rows(values, slice(None) if cells is None else cells), counts=counts)
         sc.pp.pca(adata, n_comps=min(N_COMPONENTS, n_cells - 1, n_genes - 1), random_state=seed)
         return np.asarray(adata.obsm["X_pca"], dtype=np.float64)
-    chosen = np.sort(np.random.default_rng(seed).choice(n_cells, most, replace=False))
-    fitted = Components.of(read_rows(values, chosen if cells is None else cells[chosen]), counts=counts, seed=seed)
-    parts = []
+    chosen = np.sort(np.random.default_rng(seed).choice(n_cells, max_cells, replace=False))
+    fitted = Components.fit(read_rows(values, chosen if cells is None else cells[chosen]), counts=counts, seed=seed)
+    blocks = []
     for _, block in row_blocks(values, rows=cells):
-        for first in range(0, block.shape[0], most):
-            parts.append(fitted(block[first : first + most]))
-    return np.concatenate(parts)
+        for first in range(0, block.shape[0], max_cells):
+            blocks.append(fitted(block[first : first + max_cells]))
+    return np.concatenate(blocks)
 
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """Principal components that were fitted to some cells, and into which others are projected.
+    """Principal components fitted to some cells, into which other cells are projected.
 
     Parameters
     ----------
@@ -85,22 +85,22 @@ class Components:
     counts: bool
 
     @classmethod
-    def of(cls, values: Any, *, counts: bool = True, seed: int = 0) -> Components:
+    def fit(cls, values: Any, *, counts: bool = True, seed: int = 0) -> Components:
         """Fit components to expression in memory, see :func:`principal_components`."""
-        sample = _prepared(values, counts=counts)
+        sample = _log_normalise(values, counts=counts)
         n_cells, n_genes = sample.shape
         sc.pp.pca(sample, n_comps=min(N_COMPONENTS, n_cells - 1, n_genes - 1), random_state=seed)
         loadings = np.asarray(sample.varm["PCs"], dtype=np.float64)
         return cls(loadings, np.asarray(sample.X.mean(axis=0)).ravel() @ loadings, counts)
 
     def __call__(self, values: Any) -> NDArray[np.float64]:
-        """Components of expression in memory, shape ``(n_cells, n_components)``."""
-        part = _prepared(values, counts=self.counts)
-        return np.asarray(part.X @ self.loadings, dtype=np.float64) - self.centre
+        """Project expression in memory; shape ``(n_cells, n_components)``."""
+        cells = _log_normalise(values, counts=self.counts)
+        return np.asarray(cells.X @ self.loadings, dtype=np.float64) - self.centre
 
 
-def _prepared(values: Any, *, counts: bool) -> AnnData:
-    """Copy of some cells, log-normalised if they are counts."""
+def _log_normalise(values: Any, *, counts: bool) -> AnnData:
+    """Copy cells into an AnnData, and log-normalise them if they are counts."""
     matrix = sparse.csr_matrix(values) if sparse.issparse(values) else np.asarray(values)
     adata = AnnData(matrix.astype(np.float32, copy=True))
     del matrix, values

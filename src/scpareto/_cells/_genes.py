@@ -1,4 +1,4 @@
-"""Genes that are named, checked against those of the data."""
+"""Check the genes that a user names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_MOST_NAMED = 3
+_MAX_SUGGESTIONS = 3
 
 
 def check_genes(genes: str | Sequence[str], names: Iterable[str], argument: str = "control_genes") -> list[str]:
@@ -21,7 +21,7 @@ def check_genes(genes: str | Sequence[str], names: Iterable[str], argument: str 
     names
         Genes of the data.
     argument
-        What the message calls them.
+        Name of the argument, for errors.
 
     Returns
     -------
@@ -30,21 +30,24 @@ def check_genes(genes: str | Sequence[str], names: Iterable[str], argument: str 
     Raises
     ------
     KeyError
-        If one does not exist; the message names those that are spelled alike, capitals apart.
+        If a gene does not exist. The message lists genes of similar spelling, ignoring case.
     """
-    named = list(dict.fromkeys([genes] if isinstance(genes, str) else map(str, genes)))
-    known = [str(name) for name in names]
-    there = set(known)
-    for gene in named:
-        if gene not in there:
-            raise KeyError(_unknown(gene, known, argument))
-    return named
+    unique_genes = list(dict.fromkeys([genes] if isinstance(genes, str) else map(str, genes)))
+    var_names = [str(name) for name in names]
+    existing = set(var_names)
+    for gene in unique_genes:
+        if gene not in existing:
+            raise KeyError(_unknown_gene_message(gene, var_names, argument))
+    return unique_genes
 
 
-def _unknown(gene: str, known: list[str], argument: str) -> str:
-    by_capitals: dict[str, str] = {}
-    for name in known:
-        by_capitals.setdefault(name.upper(), name)
-    near = [by_capitals[n] for n in get_close_matches(gene.upper(), list(by_capitals), n=_MOST_NAMED, cutoff=0.6)]
-    told = f"near names are {', '.join(map(repr, near))}" if near else f"names look like {', '.join(known[:3])}"
-    return f"{argument}: {gene!r} is not in adata.var_names; {told}."
+def _unknown_gene_message(gene: str, var_names: list[str], argument: str) -> str:
+    by_upper_case: dict[str, str] = {}
+    for name in var_names:
+        by_upper_case.setdefault(name.upper(), name)
+    near = [
+        by_upper_case[n] for n in get_close_matches(gene.upper(), list(by_upper_case), n=_MAX_SUGGESTIONS, cutoff=0.6)
+    ]
+    examples = ", ".join(var_names[:3])
+    hint = f"near names are {', '.join(map(repr, near))}" if near else f"names look like {examples}"
+    return f"{argument}: {gene!r} is not in adata.var_names; {hint}."

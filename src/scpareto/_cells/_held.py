@@ -1,4 +1,4 @@
-"""Cells of a data module that are held in memory: those that are judged, and those that decide when to stop."""
+"""Cells of a data module that are held in memory, for judging points and for stopping early."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from scpareto._cells._split import Split
 
-_ROOM = 1.5
-"""Cells that are kept until the surplus is dropped, as a multiple of those that are wanted."""
+_BUFFER_RATIO = 1.5
+"""Cells that may be held before the surplus is dropped, as a multiple of ``n_max``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +30,11 @@ class HeldCells:
     fields
         Counts as a sparse matrix, and codes of categories, by scvi-tools' keys of a minibatch.
     split
-        Training, validation and test cells among them.
+        Positions of training, validation and test cells among the held cells.
     n_cells
-        Cells of each part of the data module, held or not.
+        Number of cells of each part of the data module, held or not.
     rows
-        Rows of the cells in the data module; None where it does not say.
+        Rows of the held cells in the data module; None if the module does not give them.
     """
 
     fields: dict[str, Any]
@@ -43,60 +43,60 @@ class HeldCells:
     rows: NDArray[np.int64] | None = None
 
 
-class RandomCells:
-    """Some of the cells that pass by, each with the same chance; no more than that are held.
+class CellSampler:
+    """Draw a uniform random sample of cells that arrive in minibatches, without holding all of them.
 
-    Each cell draws a number, and the cells with the smallest ones stay.
+    Each cell gets a random number; the cells with the smallest numbers are kept.
 
     Parameters
     ----------
-    most
-        Cells that are kept at most; None for all.
+    n_max
+        Largest number of cells in the sample; None keeps all.
     rng
         Draws the numbers.
     """
 
-    def __init__(self, most: int | None, rng: np.random.Generator) -> None:
+    def __init__(self, n_max: int | None, rng: np.random.Generator) -> None:
         self.n_seen = 0
-        self._most, self._rng = most, rng
-        self._below = np.inf
-        self._keys: list[NDArray[np.float64]] = []
-        self._kept: list[dict[str, Any]] = []
+        self._n_max, self._rng = n_max, rng
+        self._threshold = np.inf
+        self._numbers: list[NDArray[np.float64]] = []
+        self._cells: list[dict[str, Any]] = []
 
     def add(self, cells: Mapping[str, Tensor]) -> None:
-        """Let the cells of a minibatch pass."""
+        """Add the cells of a minibatch."""
         n = len(cells[REGISTRY_KEYS.X_KEY])
         self.n_seen += n
-        keys = self._rng.random(n)
-        stays = np.flatnonzero(keys < self._below)
-        if not len(stays):
+        numbers = self._rng.random(n)
+        kept = np.flatnonzero(numbers < self._threshold)
+        if not len(kept):
             return
-        self._keys.append(keys[stays])
-        arrays = {key: values.cpu().numpy()[stays] for key, values in cells.items()}
-        self._kept.append(arrays | {REGISTRY_KEYS.X_KEY: sparse.csr_matrix(arrays[REGISTRY_KEYS.X_KEY])})
-        if self._most is not None and sum(map(len, self._keys)) > _ROOM * self._most:
-            self._drop()
+        self._numbers.append(numbers[kept])
+        arrays = {key: values.cpu().numpy()[kept] for key, values in cells.items()}
+        self._cells.append(arrays | {REGISTRY_KEYS.X_KEY: sparse.csr_matrix(arrays[REGISTRY_KEYS.X_KEY])})
+        if self._n_max is not None and sum(map(len, self._numbers)) > _BUFFER_RATIO * self._n_max:
+            self._drop_surplus()
 
     def all(self) -> dict[str, Any]:
-        """Return the cells that are kept, in the order in which they came."""
-        if not self._keys:
+        """Return the sample, in the order of arrival."""
+        if not self._numbers:
             return {}
-        self._drop()
-        return self._kept[0]
+        self._drop_surplus()
+        return self._cells[0]
 
-    def _drop(self) -> None:
-        """Join what is kept, without the surplus."""
-        keys, joined = np.concatenate(self._keys), join_cells(self._kept)
-        if self._most is not None and len(keys) > self._most:
-            self._below = np.partition(keys, self._most)[self._most]
-            stays = np.flatnonzero(keys < self._below)
-            keys, joined = keys[stays], {key: values[stays] for key, values in joined.items()}
-        self._keys, self._kept = [keys], [joined]
+    def _drop_surplus(self) -> None:
+        """Join the held cells and drop those beyond ``n_max``."""
+        numbers, joined = np.concatenate(self._numbers), join_cells(self._cells)
+        if self._n_max is not None and len(numbers) > self._n_max:
+            self._threshold = np.partition(numbers, self._n_max)[self._n_max]
+            kept = np.flatnonzero(numbers < self._threshold)
+            numbers, joined = numbers[kept], {key: values[kept] for key, values in joined.items()}
+        self._numbers, self._cells = [numbers], [joined]
 
 
-def join_cells(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """One table of several, by key."""
+def join_cells(chunks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Concatenate several tables of cells, key by key."""
     return {
         key: sparse.vstack(values, format="csr") if sparse.issparse(values[0]) else np.concatenate(values)
-        for key, values in ((key, [part[key] for part in parts]) for key in parts[0])
+        for key, values in ((key, [chunk[key] for chunk in chunks]) for key in chunks[0])
     }

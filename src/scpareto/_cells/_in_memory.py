@@ -1,4 +1,4 @@
-"""Minibatches cut from tensors in memory, which spares the data loader where the data are small enough."""
+"""Minibatches cut from tensors in memory, which is faster than a data loader if the data are small enough."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_ELEMENTS = 2**28
-"""Elements of a dense count matrix, 1 GiB of them, up to which data are held in memory."""
+"""Largest number of elements of a dense count matrix (1 GiB) that is held in memory."""
 
 
 class InMemoryBatches:
@@ -27,12 +27,12 @@ class InMemoryBatches:
     Parameters
     ----------
     tensors
-        Registered data of all cells, the first dimension being that of the cells.
+        Registered data of all cells; the first dimension is that of the cells.
     batch_size
         Cells of a minibatch.
     shuffle
-        Whether cells are drawn in a new order each time, by PyTorch's generator; one or two left-over cells, of which
-        batch normalisation cannot learn, are then left out.
+        Whether PyTorch's generator draws a new order in each epoch. One or two left-over cells, too few for batch
+        normalisation, are then dropped.
     """
 
     def __init__(self, tensors: dict[str, Tensor], batch_size: int, *, shuffle: bool) -> None:
@@ -42,8 +42,8 @@ class InMemoryBatches:
         self.n_cells = len(next(iter(tensors.values())))
 
     def __len__(self) -> int:
-        whole, left = divmod(self.n_cells, self.batch_size)
-        return whole + (left > (2 if self.shuffle and whole else 0))
+        n_full, n_left = divmod(self.n_cells, self.batch_size)
+        return n_full + (n_left > (2 if self.shuffle and n_full else 0))
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         order = torch.randperm(self.n_cells) if self.shuffle else torch.arange(self.n_cells)
@@ -54,7 +54,7 @@ class InMemoryBatches:
 def make_batches(
     manager: AnnDataManager, cells: ArrayLike, batch_size: int, *, shuffle: bool, max_elements: int = MAX_ELEMENTS
 ) -> Iterable[Any]:
-    """Minibatches of some cells, which know the rows of their cells; see :data:`scpareto._cells._indexed.CELL_INDEX`.
+    """Make minibatches of some cells, with the rows of the cells; see :data:`scpareto._cells._indexed.CELL_INDEX`.
 
     Parameters
     ----------
@@ -65,18 +65,18 @@ def make_batches(
     batch_size, shuffle
         See :class:`InMemoryBatches`.
     max_elements
-        Elements of a dense matrix of these cells' counts above which they are read by a data loader instead.
+        If a dense matrix of these cells' counts has more elements, a data loader reads the cells instead.
 
     Returns
     -------
-    What yields a dict of tensors for each minibatch, as often as it is iterated over.
+    An iterable that yields a dict of tensors for each minibatch; it can be iterated over repeatedly.
     """
     rows = np.asarray(cells, dtype=np.int64)
     indexed = add_cell_index(manager)
     if len(rows) * manager.adata.n_vars > max_elements:
-        # As above, batch normalisation has no use for one or two left-over cells.
+        # One or two left-over cells are too few for batch normalisation.
         drop_last = shuffle and 0 < len(rows) % batch_size < 3
         return AnnDataLoader(indexed, indices=rows, batch_size=batch_size, shuffle=shuffle, drop_last=drop_last)
-    found = indexed.create_torch_dataset()[rows]
-    tensors = {key: torch.from_numpy(np.ascontiguousarray(values)) for key, values in found.items()}
+    arrays = indexed.create_torch_dataset()[rows]
+    tensors = {key: torch.from_numpy(np.ascontiguousarray(values)) for key, values in arrays.items()}
     return InMemoryBatches(tensors, batch_size, shuffle=shuffle)

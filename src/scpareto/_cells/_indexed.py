@@ -1,4 +1,4 @@
-"""Minibatches that know which cells they hold."""
+"""Minibatches that hold the row of each cell."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ CELL_INDEX = "scpareto_cell_index"
 
 
 class IndexedDataset(AnnTorchDataset):
-    """Registered data of some cells, and their rows."""
+    """Registered data of some cells, with the rows of the cells."""
 
     def __getitem__(self, indexes: int | list[int] | slice) -> dict[str, Any]:
         """Fetch registered data; see :class:`scvi.data.AnnTorchDataset`."""
-        # Counting all cells for each minibatch would cost more than fetching some of them.
-        taken = range(*indexes.indices(len(self))) if isinstance(indexes, slice) else indexes
-        rows: NDArray[np.int64] = np.asarray(taken, dtype=np.int64).reshape(-1, 1)
+        # A range over all cells for each minibatch would cost more than fetching the cells.
+        positions = range(*indexes.indices(len(self))) if isinstance(indexes, slice) else indexes
+        rows: NDArray[np.int64] = np.asarray(positions, dtype=np.int64).reshape(-1, 1)
         if self.adata_manager.adata.isbacked and not isinstance(indexes, slice):
             # The base class reads backed data in ascending order.
             rows = np.sort(rows, axis=0)
@@ -32,24 +32,26 @@ class IndexedDataset(AnnTorchDataset):
 
 
 def add_cell_index(manager: AnnDataManager, dataset: Dataset[Any] | None = None) -> AnnDataManager:
-    """Twin of a manager whose data sets add the rows of the cells; neither manager nor data are changed.
+    """Return a copy of a manager whose data sets add the rows of the cells; manager and data stay unchanged.
 
     Parameters
     ----------
     manager
         The manager.
     dataset
-        All registered data in another form that gives the same minibatches; None to read them from the manager.
+        All registered data in another form, such as on a GPU; None reads them from the manager.
     """
-    twin = copy.copy(manager)
+    copied = copy.copy(manager)
 
     def create_torch_dataset(
         indices: Any = None, data_and_attributes: Any = None, load_sparse_tensor: bool = False
     ) -> Dataset[Any]:
-        whole = dataset
-        if whole is None:
-            whole = IndexedDataset(twin, getitem_tensors=data_and_attributes, load_sparse_tensor=load_sparse_tensor)
-        return whole if indices is None else Subset(whole, indices)
+        all_cells = dataset
+        if all_cells is None:
+            all_cells = IndexedDataset(
+                copied, getitem_tensors=data_and_attributes, load_sparse_tensor=load_sparse_tensor
+            )
+        return all_cells if indices is None else Subset(all_cells, indices)
 
-    twin.create_torch_dataset = create_torch_dataset
-    return twin
+    copied.create_torch_dataset = create_torch_dataset
+    return copied

@@ -1,4 +1,4 @@
-"""Minibatches of other people's data modules: what they must hold, checked before anything is trained."""
+"""Check minibatches of data modules that users bring, before any training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class MinibatchFormat:
-    """What the registry of a model says of its minibatches.
+    """Keys, shapes and levels of the minibatches that a model reads, from its registry.
 
     Parameters
     ----------
@@ -34,44 +34,44 @@ class MinibatchFormat:
     n_continuous: int = 0
 
     def __call__(self, minibatch: Any) -> dict[str, Tensor]:
-        """Take what the model reads out of a minibatch.
+        """Return the tensors of a minibatch that the model reads.
 
         Raises
         ------
         TypeError
-            If it is no dictionary.
+            If the minibatch is not a dictionary.
         KeyError
-            If something is missing.
+            If a key is missing.
         ValueError
-            If something has another shape, or names levels that the model does not know.
+            If a tensor has the wrong shape, or levels that the model does not know.
         """
         if not isinstance(minibatch, Mapping):
             raise TypeError(
                 f"A minibatch of the data module is a {type(minibatch).__name__}; a dictionary with the keys "
                 f"{', '.join(map(repr, self._keys))} is needed."
             )
-        counts = self._of(minibatch, REGISTRY_KEYS.X_KEY)
+        counts = self._get_tensor(minibatch, REGISTRY_KEYS.X_KEY)
         counts = counts.to_dense() if counts.layout != torch.strided else counts
         if counts.ndim != 2 or counts.shape[1] != self.n_genes:
             raise ValueError(
                 f"A minibatch of the data module has counts of shape {tuple(counts.shape)}; (n_cells, {self.n_genes}) "
                 "is needed, a column for each gene of the model."
             )
-        found = {REGISTRY_KEYS.X_KEY: counts.float()}
+        tensors = {REGISTRY_KEYS.X_KEY: counts.float()}
         for key, sizes in self._levels.items():
             if key == REGISTRY_KEYS.LABELS_KEY and minibatch.get(key) is None:
-                found[key] = torch.zeros((len(counts), 1), dtype=torch.long)
+                tensors[key] = torch.zeros((len(counts), 1), dtype=torch.long)
                 continue
-            found[key] = self._codes(minibatch, key, len(counts), sizes)
+            tensors[key] = self._get_codes(minibatch, key, len(counts), sizes)
         if self.n_continuous:
-            numbers = self._of(minibatch, REGISTRY_KEYS.CONT_COVS_KEY).float()
+            numbers = self._get_tensor(minibatch, REGISTRY_KEYS.CONT_COVS_KEY).float()
             self._check_shape(REGISTRY_KEYS.CONT_COVS_KEY, numbers, (len(counts), self.n_continuous))
-            found[REGISTRY_KEYS.CONT_COVS_KEY] = numbers
-        return found
+            tensors[REGISTRY_KEYS.CONT_COVS_KEY] = numbers
+        return tensors
 
     @property
     def _levels(self) -> dict[str, tuple[int, ...]]:
-        """Levels of each column of each key that holds categories."""
+        """Number of levels of each column, by key of categories."""
         levels = {REGISTRY_KEYS.BATCH_KEY: (self.n_batches,), REGISTRY_KEYS.LABELS_KEY: (max(self.n_labels, 1),)}
         return levels | ({REGISTRY_KEYS.CAT_COVS_KEY: self.n_categories} if self.n_categories else {})
 
@@ -80,15 +80,15 @@ class MinibatchFormat:
         continuous = [REGISTRY_KEYS.CONT_COVS_KEY] if self.n_continuous else []
         return [REGISTRY_KEYS.X_KEY, *(k for k in self._levels if k != REGISTRY_KEYS.LABELS_KEY), *continuous]
 
-    def _of(self, minibatch: Mapping[str, Any], key: str) -> Tensor:
+    def _get_tensor(self, minibatch: Mapping[str, Any], key: str) -> Tensor:
         value = minibatch.get(key)
         if value is None:
-            there, needed = (", ".join(map(repr, keys)) for keys in (minibatch, self._keys))
-            raise KeyError(f"A minibatch of the data module has no {key!r}: it holds {there}; {needed} are needed.")
+            present, needed = (", ".join(map(repr, keys)) for keys in (minibatch, self._keys))
+            raise KeyError(f"A minibatch of the data module has no {key!r}: it holds {present}; {needed} are needed.")
         return torch.as_tensor(value)
 
-    def _codes(self, minibatch: Mapping[str, Any], key: str, n_cells: int, sizes: tuple[int, ...]) -> Tensor:
-        codes = self._of(minibatch, key).long().cpu()
+    def _get_codes(self, minibatch: Mapping[str, Any], key: str, n_cells: int, sizes: tuple[int, ...]) -> Tensor:
+        codes = self._get_tensor(minibatch, key).long().cpu()
         codes = codes[:, None] if codes.ndim == 1 else codes
         self._check_shape(key, codes, (n_cells, len(sizes)))
         if n_cells and (int(codes.min()) < 0 or bool((codes.amax(0) >= torch.tensor(sizes)).any())):
@@ -99,8 +99,8 @@ class MinibatchFormat:
         return codes
 
     @staticmethod
-    def _check_shape(key: str, values: Tensor, wanted: tuple[int, int]) -> None:
-        if tuple(values.shape) != wanted:
+    def _check_shape(key: str, values: Tensor, expected: tuple[int, int]) -> None:
+        if tuple(values.shape) != expected:
             raise ValueError(
-                f"A minibatch of the data module has {key!r} of shape {tuple(values.shape)}, not {wanted}."
+                f"A minibatch of the data module has {key!r} of shape {tuple(values.shape)}, not {expected}."
             )

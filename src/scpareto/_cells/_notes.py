@@ -1,4 +1,4 @@
-"""What is written into annotated data: embeddings, and records of plain types that say what they are of."""
+"""Write embeddings, and records of plain types that describe them, into an AnnData."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def check_key_added(key_added: Any) -> None:
     Raises
     ------
     TypeError
-        If it is no text.
+        If the key is not text.
     ValueError
-        If it is empty or holds a slash.
+        If the key is empty or contains a slash.
     """
     if not isinstance(key_added, str):
         raise TypeError(f"key_added={key_added!r} must be text, such as 'X_paretovi'.")
@@ -29,19 +29,19 @@ def check_key_added(key_added: Any) -> None:
 
 
 def read_records(adata: Any) -> Mapping[str, Any]:
-    """Return what scpareto has written to ``adata.uns["scpareto"]``; what is no table of records counts as nothing."""
-    found = adata.uns.get(UNS_KEY)
-    return found if isinstance(found, Mapping) else {}
+    """Return the records in ``adata.uns["scpareto"]``; empty if there are none or the entry is not a dictionary."""
+    records = adata.uns.get(UNS_KEY)
+    return records if isinstance(records, Mapping) else {}
 
 
 def write_record(adata: AnnData, name: str, record: Mapping[str, Any]) -> None:
     """Write a record to ``adata.uns["scpareto"][name]``."""
-    # Assigned, not changed in place: what a view holds belongs to another AnnData.
+    # Assigned, not changed in place: the dictionary of a view belongs to another AnnData.
     adata.uns[UNS_KEY] = {**read_records(adata), name: dict(record)}
 
 
-def write_codes(adata: AnnData, key: str, codes: NDArray[Any], facts: Mapping[str, Any]) -> None:
-    """Write codes to ``adata.obsm[key]``, and to ``adata.uns["scpareto"]["embeddings"][key]`` what they are of."""
+def write_codes(adata: AnnData, key: str, codes: NDArray[Any], record: Mapping[str, Any]) -> None:
+    """Write codes to ``adata.obsm[key]`` and their record to ``adata.uns["scpareto"]["embeddings"][key]``."""
     adata.obsm[key] = codes
-    known = read_records(adata).get(EMBEDDINGS_KEY)
-    write_record(adata, EMBEDDINGS_KEY, {**(known if isinstance(known, Mapping) else {}), key: dict(facts)})
+    embeddings = read_records(adata).get(EMBEDDINGS_KEY)
+    write_record(adata, EMBEDDINGS_KEY, {**(embeddings if isinstance(embeddings, Mapping) else {}), key: dict(record)})

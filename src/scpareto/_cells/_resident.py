@@ -1,4 +1,4 @@
-"""Registered data that stay on a GPU, where they fit: minibatches are cut there and nothing is copied each step."""
+"""Keep registered data on a GPU if they fit, so that minibatches are cut there without copies at each step."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from scvi.data import AnnDataManager
     from torch import Tensor
 
-_LARGEST_SHARE = 0.5
-"""Share of the free memory of a GPU that data may take."""
+_MAX_MEMORY_SHARE = 0.5
+"""Largest share of the free memory of a GPU that data may take."""
 
 
 class SparseRows:
-    """Rows of a sparse matrix on a device, cut as dense ones.
+    """Sparse matrix on a device whose rows are returned dense.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ class SparseRows:
     dtype
         Type of its values.
     device
-        Where values and columns are kept. Lengths of rows stay in memory as well, so that a cut knows its size without
-        asking the device.
+        Device of values and columns. The lengths of rows are in CPU memory too, so that the size of a minibatch is
+        known without waiting for the device.
     """
 
     def __init__(self, matrix: sparse.csr_matrix, dtype: type, device: torch.device) -> None:
@@ -45,45 +45,45 @@ class SparseRows:
         self.values = torch.from_numpy(matrix.data.astype(dtype, copy=False)).to(device)
 
     def __getitem__(self, rows: Tensor) -> Tensor:
-        """Cut some rows, given by a tensor in memory; shape ``(n_rows, n_columns)``."""
+        """Return rows as a dense tensor, shape ``(n_rows, n_columns)``; ``rows`` is in CPU memory."""
         device = self.values.device
         lengths = self.lengths[rows]
         total, rows, lengths = int(lengths.sum()), rows.to(device), lengths.to(device)
         row = torch.arange(len(rows), device=device).repeat_interleave(lengths, output_size=total)
-        # Place of an entry among those of its row, from that row's place on.
+        # Shift from the position of an entry in the minibatch to its position in the matrix.
         offset = self.starts[rows] - (lengths.cumsum(0) - lengths)
         entry = torch.arange(total, device=device) + offset[row]
-        cut = torch.zeros(len(rows) * self.n_columns, dtype=self.values.dtype, device=device)
-        cut[row * self.n_columns + self.columns[entry]] = self.values[entry]
-        return cut.view(len(rows), self.n_columns)
+        dense = torch.zeros(len(rows) * self.n_columns, dtype=self.values.dtype, device=device)
+        dense[row * self.n_columns + self.columns[entry]] = self.values[entry]
+        return dense.view(len(rows), self.n_columns)
 
 
 class DenseRows:
-    """Rows of a dense matrix on a device; see :class:`SparseRows`."""
+    """Dense matrix on a device; see :class:`SparseRows`."""
 
     def __init__(self, matrix: np.ndarray, dtype: type, device: torch.device) -> None:
         self.values = torch.from_numpy(np.ascontiguousarray(matrix, dtype=dtype)).to(device)
 
     def __getitem__(self, rows: Tensor) -> Tensor:
-        """Cut some rows."""
+        """Return rows."""
         return self.values[rows.to(self.values.device)]
 
 
 class ResidentDataset(Dataset):
-    """Registered data of all cells on a device, in the words of :class:`scpareto._cells._indexed.IndexedDataset`.
+    """Registered data of all cells on a device, in the format of :class:`scpareto._cells._indexed.IndexedDataset`.
 
     Parameters
     ----------
     manager
         Registered data, in memory.
     device
-        Where they are kept.
+        The device.
     """
 
     def __init__(self, manager: AnnDataManager, device: torch.device) -> None:
         self.n_cells = manager.adata.n_obs
         self.fields: dict[str, SparseRows | DenseRows] = {}
-        for key, matrix in _registered(manager).items():
+        for key, matrix in _get_registered_matrices(manager).items():
             kind = SparseRows if sparse.issparse(matrix) else DenseRows
             self.fields[key] = kind(matrix, registry_key_to_default_dtype(key), device)
 
@@ -91,23 +91,23 @@ class ResidentDataset(Dataset):
         return self.n_cells
 
     def __getitem__(self, indexes: list[int]) -> dict[str, Tensor]:
-        """Cut a minibatch, which knows the rows of its cells."""
+        """Return a minibatch with the rows of its cells."""
         rows = torch.as_tensor(indexes, dtype=torch.int64)
         return {key: field[rows] for key, field in self.fields.items()} | {CELL_INDEX: rows[:, None]}
 
 
 def resident_dataset(manager: AnnDataManager, device: torch.device) -> ResidentDataset | None:
-    """Put registered data on a GPU; None where there is none, or they are not in memory or too large for it."""
+    """Put registered data on a GPU; None without a GPU, or if data are backed or too large for it."""
     if device.type != "cuda" or manager.adata.isbacked:
         return None
     free, _ = torch.cuda.mem_get_info(device)
-    return ResidentDataset(manager, device) if bytes_needed(manager) < _LARGEST_SHARE * free else None
+    return ResidentDataset(manager, device) if bytes_needed(manager) < _MAX_MEMORY_SHARE * free else None
 
 
 def bytes_needed(manager: AnnDataManager) -> float:
-    """Bytes of registered data on a device; infinite where some are of a kind that only a data loader reads."""
+    """Return the bytes of registered data on a device; infinite if only a data loader can read them."""
     total = 0.0
-    for matrix in _registered(manager).values():
+    for matrix in _get_registered_matrices(manager).values():
         if sparse.issparse(matrix) and matrix.format == "csr":
             total += 8 * matrix.nnz + 8 * matrix.shape[0]
         elif isinstance(matrix, np.ndarray):
@@ -117,9 +117,9 @@ def bytes_needed(manager: AnnDataManager) -> float:
     return total
 
 
-def _registered(manager: AnnDataManager) -> dict[str, Any]:
-    """Find registered matrices by their keys; what is no matrix, such as how cells were minified, is left out."""
-    found = {key: manager.get_from_registry(key) for key in manager.data_registry}
-    arrays = {key: m.to_numpy() if isinstance(m, pd.DataFrame) else m for key, m in found.items()}
-    # A cut writes one entry over another of the same cell and gene: matrices have to be in order.
+def _get_registered_matrices(manager: AnnDataManager) -> dict[str, Any]:
+    """Return registered matrices by key. Other entries, such as the type of minification, are left out."""
+    entries = {key: manager.get_from_registry(key) for key in manager.data_registry}
+    arrays = {key: m.to_numpy() if isinstance(m, pd.DataFrame) else m for key, m in entries.items()}
+    # Of duplicate entries of a cell and gene, SparseRows would keep one: matrices must be canonical.
     return {key: to_canonical(matrix, key) for key, matrix in arrays.items() if not isinstance(matrix, str)}

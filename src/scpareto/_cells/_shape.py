@@ -1,4 +1,4 @@
-"""Whether there is anything to work on: cells and genes, in data of their own."""
+"""Check that data are an AnnData, not a view, and have cells and genes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def check_annotated(adata: Any) -> None:
-    """Refuse what is no annotated data, such as the path of a file or a table.
+    """Refuse anything but annotated data, such as a file path or a table.
 
     Raises
     ------
     TypeError
-        If it has no ``obs``.
+        If ``adata`` has no ``obs``.
     """
     if not hasattr(adata, "obs"):
         path = isinstance(adata, str | os.PathLike)
@@ -25,12 +25,12 @@ def check_annotated(adata: Any) -> None:
 
 
 def check_shape(adata: AnnData) -> None:
-    """Refuse what is no annotated data, views, and data without cells or genes.
+    """Refuse views and data without cells or genes.
 
     Raises
     ------
     TypeError
-        If ``adata`` is no AnnData.
+        If ``adata`` is not an AnnData.
     ValueError
         If ``adata`` is a view of other data, or has no cells or no genes.
     """
@@ -45,7 +45,7 @@ def check_shape(adata: AnnData) -> None:
 
 
 def check_one_type(column: pd.Series, key: str) -> None:
-    """Refuse a column in which numbers and text stand side by side: they have no order, and no file holds them.
+    """Refuse a column that mixes numbers and text: such values have no order and cannot be written to h5ad.
 
     Raises
     ------

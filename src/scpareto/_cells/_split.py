@@ -43,29 +43,29 @@ class Split:
 
     @property
     def held_out(self) -> NDArray[np.int64]:
-        """Validation and test cells, those that no gradient has seen; sorted."""
+        """Validation and test cells, on which no gradient was computed; sorted."""
         return np.union1d(self.validation, self.test)
 
     @classmethod
     def from_plain(cls, indices: Mapping[str, ArrayLike]) -> Self:
-        """Rebuild from arrays or tensors by the names of the parts, as the metadata of a front hold them."""
+        """Rebuild from arrays or tensors keyed by part name, as in the metadata of a front."""
         return cls(*(np.asarray(indices[name]) for name in ("train", "validation", "test")))
 
     def items(self) -> list[tuple[str, NDArray[np.int64]]]:
-        """Pairs of part name and indices."""
+        """Return pairs of part name and indices."""
         return [("train", self.train), ("validation", self.validation), ("test", self.test)]
 
 
-MOST_JUDGED = 100_000
-"""Cells that points are judged on at most, which bounds what their codes, critics and neighbours hold in memory."""
+MAX_JUDGED_CELLS = 100_000
+"""Most cells that points are judged on, which bounds the memory of codes, critics and neighbour graphs."""
 
 
 def sample_judged_cells(
-    split: Split, batch: ArrayLike, *, most: int = MOST_JUDGED, seed: int = 0
+    split: Split, batch: ArrayLike, *, max_cells: int = MAX_JUDGED_CELLS, seed: int = 0
 ) -> tuple[NDArray[np.int64] | None, Split]:
-    """Choose the cells that points are judged on: all of them, or of many a random sample by part and batch.
+    """Choose the cells that points are judged on: all, or a random sample stratified by part and batch.
 
-    The sample follows from the split and the seed alone, so that every judgement of a front is of the same cells.
+    The sample depends on the split and the seed only, so that every judgement of a front uses the same cells.
 
     Parameters
     ----------
@@ -73,9 +73,9 @@ def sample_judged_cells(
         Parts of the cells.
     batch
         Batch of each cell, shape ``(n_cells,)``.
-    most
-        Number of cells above which a sample of about as many is drawn, with the shares that parts and batches have;
-        a batch of a part keeps at least one cell.
+    max_cells
+        With more cells than this, a sample of about this size is drawn. Parts and batches keep their shares, and each
+        batch of a part keeps at least one cell.
     seed
         Seed of the sample.
 
@@ -84,21 +84,21 @@ def sample_judged_cells(
     Rows of the chosen cells, sorted, None for all; and the split as positions among them.
     """
     batch = np.asarray(batch).ravel()
-    if len(batch) <= most:
+    if len(batch) <= max_cells:
         return None, split
     rng = np.random.default_rng(seed)
-    share = most / sum(len(part) for _, part in split.items())
+    share = max_cells / sum(len(part) for _, part in split.items())
     parts = []
     for _, part in split.items():
         by_batch = (part[batch[part] == level] for level in np.unique(batch[part]))
-        kept = [rng.choice(some, min(len(some), math.ceil(share * len(some))), replace=False) for some in by_batch]
-        parts.append(np.sort(np.concatenate(kept)))
+        samples = [rng.choice(rows, min(len(rows), math.ceil(share * len(rows))), replace=False) for rows in by_batch]
+        parts.append(np.sort(np.concatenate(samples)))
     cells = np.sort(np.concatenate(parts))
     return cells, Split(*(np.searchsorted(cells, part) for part in parts))
 
 
 def ordered_split(n_cells: int, fractions: tuple[float, float, float]) -> Split:
-    """Split cells in their order, as scvi-tools does without shuffling: validation, training, test.
+    """Split cells in stored order, as scvi-tools does without shuffling: validation, training, test.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def ordered_split(n_cells: int, fractions: tuple[float, float, float]) -> Split:
 def split_in_two(
     cells: NDArray[np.int64], labels: ArrayLike, share: float, *, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Part cells in two at random within each level of ``labels``; the first part gets the share, sorted both.
+    """Split cells in two at random within each level of ``labels``; both parts are sorted.
 
     Parameters
     ----------
@@ -124,17 +124,17 @@ def split_in_two(
     labels
         Level of each of them, such as the batch.
     share
-        Share of the first part, which a level of two cells or more does not miss.
+        Share of the first part. It has at least one cell of each level of two or more cells.
     seed
         Seed of the permutation.
     """
     labels, rng = np.asarray(labels), np.random.default_rng(seed)
     first, second = [cells[:0]], [cells[:0]]
     for level in np.unique(labels):
-        own = rng.permutation(cells[labels == level])
-        n = max(1, round(share * len(own))) if len(own) > 1 else 0
-        first.append(own[:n])
-        second.append(own[n:])
+        level_cells = rng.permutation(cells[labels == level])
+        n = max(1, round(share * len(level_cells))) if len(level_cells) > 1 else 0
+        first.append(level_cells[:n])
+        second.append(level_cells[n:])
     return np.sort(np.concatenate(first)), np.sort(np.concatenate(second))
 
 
@@ -184,6 +184,6 @@ def stratified_split(
         n = len(cells)
         n_validation = min(max(1, round(n * fractions[1])), n - 2) if n >= 3 else 0
         n_test = min(max(1, round(n * fractions[2])), n - n_validation - 1) if n >= 3 else 0
-        for part, some in zip(parts, np.split(cells, [n - n_test - n_validation, n - n_test]), strict=True):
-            part.append(some)
+        for part, rows in zip(parts, np.split(cells, [n - n_test - n_validation, n - n_test]), strict=True):
+            part.append(rows)
     return Split(*(np.sort(np.concatenate(part)) for part in parts))

@@ -1,4 +1,4 @@
-"""Cells that a data module reads: minibatches for the training, and a bounded sample that is held in memory."""
+"""Cells that a data module reads: minibatches for training, and a bounded sample held in memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from lightning.pytorch import LightningDataModule
 from scvi import REGISTRY_KEYS
 
-from scpareto._cells._held import HeldCells, RandomCells, join_cells
+from scpareto._cells._held import CellSampler, HeldCells, join_cells
 from scpareto._cells._indexed import CELL_INDEX
-from scpareto._cells._split import MOST_JUDGED, Split, split_in_two
+from scpareto._cells._split import MAX_JUDGED_CELLS, Split, split_in_two
 from scpareto._runtime import seeded
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from scpareto._cells._nearest_population import NearestPopulation
 
 _SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
-"""Of the cells that are held, at most these shares are of each part."""
-_LEAST = 3
-"""Cells of a minibatch below which batch normalisation learns nothing."""
+"""Largest share of each part among the held cells."""
+_MIN_CELLS = 3
+"""Smallest minibatch on which batch normalisation can learn."""
 NO_VALIDATION = (
     "The data module gives no validation cells. A front is judged on cells that trained nothing: make the data module "
     "with some, so that its val_dataloader() reads them."
@@ -33,17 +33,17 @@ NO_VALIDATION = (
 
 
 class Stream:
-    """The cells of a data module: training cells are read in each epoch, of the others a sample is held.
+    """The cells of a data module: training cells are read in each epoch, a sample of the others is held in memory.
 
-    What ``val_dataloader`` reads decides when to stop, and what ``test_dataloader`` reads is judged. Where there is no
-    such loader, one third of the validation cells decides and two thirds are judged, which decided nothing.
+    Cells of ``val_dataloader`` decide when to stop, and points are judged on cells of ``test_dataloader``. Without a
+    test loader, one third of the validation cells decides when to stop, and points are judged on the other two thirds.
 
     Parameters
     ----------
     module
         The data module.
     expected
-        What its minibatches must hold.
+        Checks and converts its minibatches.
     """
 
     def __init__(self, module: Any, expected: MinibatchFormat) -> None:
@@ -53,36 +53,36 @@ class Stream:
             if (prepare := getattr(module, name, None)) is not None:
                 prepare(*(["fit"] if name == "setup" else []))
 
-    def hold_cells(self, seed: int, most: int = MOST_JUDGED) -> HeldCells:
-        """Read all cells once, check them, and hold some of each part.
+    def hold_cells(self, seed: int, max_cells: int = MAX_JUDGED_CELLS) -> HeldCells:
+        """Read all cells once, check them, and hold a sample of each part.
 
         Parameters
         ----------
         seed
-            Seed of what is drawn.
-        most
-            Cells that are held at most.
+            Seed of the sample.
+        max_cells
+            Most cells that are held.
 
         Raises
         ------
         TypeError, KeyError, ValueError
-            If a minibatch does not hold what the model reads, or a part has no cells.
+            If a minibatch is not as the model expects, or a part has no cells.
         """
         names = [name for name in _SHARES if name != "test" or _has_loader(self.module, "test_dataloader")]
         shares = _SHARES if "test" in names else _SHARES | {"validation": _SHARES["validation"] + _SHARES["test"]}
-        rng, parts = np.random.default_rng(seed), {}
+        rng, samplers = np.random.default_rng(seed), {}
         with seeded(seed):
             for name in names:
-                parts[name] = RandomCells(round(shares[name] * most), rng)
+                samplers[name] = CellSampler(round(shares[name] * max_cells), rng)
                 for cells in self.minibatches(name):
-                    parts[name].add(cells)
-                if not parts[name].n_seen:
+                    samplers[name].add(cells)
+                if not samplers[name].n_seen:
                     raise ValueError(
                         NO_VALIDATION if name == "validation" else f"The data module gives no {name} cells."
                     )
-        kept = [part.all() for part in parts.values()]
-        ends = np.cumsum([len(cells[REGISTRY_KEYS.BATCH_KEY]) for cells in kept])
-        fields, n_cells = join_cells(kept), {name: part.n_seen for name, part in parts.items()}
+        samples = [sampler.all() for sampler in samplers.values()]
+        ends = np.cumsum([len(cells[REGISTRY_KEYS.BATCH_KEY]) for cells in samples])
+        fields, n_cells = join_cells(samples), {name: sampler.n_seen for name, sampler in samplers.items()}
         train, validation, *test = np.split(np.arange(ends[-1]), ends[:-1])
         if not test:
             batch = fields[REGISTRY_KEYS.BATCH_KEY].ravel()[validation]
@@ -91,18 +91,18 @@ class Stream:
         return HeldCells(fields, Split(train, validation, test[0]), n_cells)
 
     def minibatches(self, part: str) -> Iterator[dict[str, Tensor]]:
-        """Read the cells of a part once, as the data module cuts them."""
-        return self._checked(self._loader(part))
+        """Read the cells of a part once, in the minibatches of the data module."""
+        return self._check_minibatches(self._loader(part))
 
     def training(self, batch_size: int) -> Iterable[dict[str, Tensor]]:
-        """Training cells, read anew in each epoch, in minibatches of at most so many."""
+        """Return minibatches of at most ``batch_size`` training cells, read anew in each epoch."""
         return TrainingMinibatches(self, batch_size)
 
-    def _checked(self, loader: Any) -> Iterator[dict[str, Tensor]]:
-        """Minibatches of a loader in scvi-tools' words, by the conversion of the data module."""
-        before = getattr(self.module, "on_before_batch_transfer", None)
+    def _check_minibatches(self, loader: Any) -> Iterator[dict[str, Tensor]]:
+        """Yield checked minibatches of a loader, converted by the data module to scvi-tools' format."""
+        convert = getattr(self.module, "on_before_batch_transfer", None)
         for raw in loader if loader is not None else ():
-            yield self.expected(raw if before is None else before(raw, 0))
+            yield self.expected(raw if convert is None else convert(raw, 0))
 
     def _loader(self, part: str) -> Any:
         names = {"train": "train_dataloader", "validation": "val_dataloader", "test": "test_dataloader"}
@@ -110,7 +110,7 @@ class Stream:
 
 
 class TrainingMinibatches:
-    """Minibatches of training cells: large ones of the data module are cut, left-over cells left out.
+    """Minibatches of training cells. Large ones of the data module are cut; one or two left-over cells are dropped.
 
     Parameters
     ----------
@@ -127,11 +127,11 @@ class TrainingMinibatches:
         for cells in self.stream.minibatches("train"):
             n_cells = len(cells[REGISTRY_KEYS.X_KEY])
             for rows in torch.arange(n_cells).tensor_split(-(-n_cells // self.batch_size)):
-                if len(rows) < _LEAST:
+                if len(rows) < _MIN_CELLS:
                     continue
                 cut = {key: values[rows[0] : rows[-1] + 1] for key, values in cells.items()}
                 if self.stream.nearest_population is not None:
-                    # A cut is small enough for the cache of a processor, which the whole is not.
+                    # A small minibatch fits into the processor cache; the whole one does not.
                     cut[CELL_INDEX] = self.stream.nearest_population(
                         cut[REGISTRY_KEYS.X_KEY], cut[REGISTRY_KEYS.BATCH_KEY]
                     )
@@ -139,5 +139,5 @@ class TrainingMinibatches:
 
 
 def _has_loader(module: Any, name: str) -> bool:
-    """Whether a data module has a loader of its own of a name; Lightning's stand-in raises an error when called."""
+    """Return whether a data module defines a loader; Lightning's default raises an error when called."""
     return getattr(type(module), name, None) not in (None, getattr(LightningDataModule, name))

@@ -1,4 +1,4 @@
-"""What can be wrong with the data, said before any training."""
+"""Check data before any training."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-_PIECE = 2**20
-_SMALL_BATCH = 10
-_NUMBERS = ("size_factor_key", "continuous_covariate_keys")
+_CHUNK_SIZE = 2**20
+"""Values that are checked at a time, which bounds the memory."""
+_MIN_BATCH_CELLS = 10
+"""Batches of fewer cells give a warning."""
+_NUMERIC_ARGUMENTS = ("size_factor_key", "continuous_covariate_keys")
 """Arguments whose columns hold numbers."""
-_LARGEST = float(np.finfo(np.float32).max)
-_SMALLEST = float(np.finfo(np.float32).tiny)
-"""Counts of a cell below which networks, which compute in single precision, see none."""
+_MAX_COUNT = float(np.finfo(np.float32).max)
+_MIN_TOTAL = float(np.finfo(np.float32).tiny)
+"""Smallest total of a cell that is not zero in single precision, in which networks compute."""
 
 
 def check_anndata(
@@ -51,19 +53,19 @@ def check_anndata(
     layer
         Layer of the counts; None for ``X``.
     obs_keys
-        Columns of ``obs`` that are to be registered, by the argument that named them.
+        Columns of ``obs`` to register, keyed by the argument that named them.
     batch_key, labels_key
         Columns of batches and labels.
     need_batches
-        Whether at least two batches are needed; not so for query data, or where another nuisance is traded.
+        Whether at least two batches are needed: not for query data, or if another nuisance is traded.
     as_text
-        Whether categories are read as text and not saved, so that they may be of any kind.
+        Whether categories are read as text and not saved, so that they may be of any type.
 
     Raises
     ------
     ValueError
-        If ``adata`` is a view or has no cells or genes, its counts cannot be read or are no counts, a cell has no
-        counts, a column has values that are missing or cannot be trained on or saved, or there is one batch.
+        If ``adata`` is a view or has no cells or genes; if its counts cannot be read or are not counts; if a cell has
+        no counts; if a column has values that are missing or cannot be trained on or saved; or with a single batch.
     KeyError
         If a layer or key does not exist.
     """
@@ -95,30 +97,30 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
             f"{where} is a {type(counts).__name__}, which scvi-tools does not read. Convert it: "
             f"{where} = scipy.sparse.csr_matrix({where})."
         )
-    if (instead := _unread(counts)) is not None:
-        raise ValueError(f"{where} is a {instead}")
+    if (reason := _explain_unsupported(counts)) is not None:
+        raise ValueError(f"{where} is a {reason}")
     if is_in_memory(counts):
         counts = get_matrix(adata, layer)
     empty: list[int] = []
     fractional = False
     for first, block in row_blocks(counts):
         stored = (block.data if sparse.issparse(block) else np.asarray(block)).reshape(-1)
-        # In pieces: a whole matrix of intermediate values would weigh as much as the counts.
-        pieces = [stored[k : k + _PIECE] for k in range(0, len(stored), _PIECE)]
-        for name, wrong in (
+        # Chunks: intermediate values of the whole matrix would take as much memory as the counts.
+        chunks = [stored[k : k + _CHUNK_SIZE] for k in range(0, len(stored), _CHUNK_SIZE)]
+        for problem, is_wrong in (
             ("not finite (NaN or infinite)", lambda x: ~np.isfinite(x)),
             ("negative", lambda x: x < 0),
-            ("too large for single precision", lambda x: x > _LARGEST),
+            ("too large for single precision", lambda x: x > _MAX_COUNT),
         ):
-            if any(wrong(piece).any() for piece in pieces):
-                bad = wrong(stored if sparse.issparse(block) else block)
-                cell, gene, value = _first(block, bad)
+            if any(is_wrong(chunk).any() for chunk in chunks):
+                bad = is_wrong(stored if sparse.issparse(block) else block)
+                cell, gene, value = _find_first(block, bad)
                 raise ValueError(
-                    f"{where} holds {int(bad.sum())} values that are {name}; the first is {value} in cell "
+                    f"{where} holds {int(bad.sum())} values that are {problem}; the first is {value} in cell "
                     f"{adata.obs_names[first + cell]!r}, gene {adata.var_names[gene]!r}. Raw counts are needed."
                 )
-        empty += (first + np.flatnonzero(np.asarray(block.sum(axis=1)).ravel() < _SMALLEST)).tolist()
-        fractional = fractional or any(np.any(piece != np.floor(piece)) for piece in pieces)
+        empty += (first + np.flatnonzero(np.asarray(block.sum(axis=1)).ravel() < _MIN_TOTAL)).tolist()
+        fractional = fractional or any(np.any(chunk != np.floor(chunk)) for chunk in chunks)
     if empty:
         raise ValueError(
             f"{len(empty)} cells have no counts in {where}; the first is {adata.obs_names[empty[0]]!r}. Remove them: "
@@ -136,8 +138,8 @@ def check_counts(adata: AnnData, layer: str | None) -> None:
         )
 
 
-def _unread(counts: Any) -> str | None:
-    """Say what to do with counts of a kind that scvi-tools fails on, in the middle of a training; None for others."""
+def _explain_unsupported(counts: Any) -> str | None:
+    """Return what to do with a type of counts on which scvi-tools fails during training; None for other types."""
     if isinstance(counts, np.ndarray | h5py.Dataset | CSRDataset | CSCDataset) or sparse.issparse(counts):
         return None
     kind = f"{type(counts).__module__}.{type(counts).__name__}, which scvi-tools does not read."
@@ -148,8 +150,8 @@ def _unread(counts: Any) -> str | None:
     return None
 
 
-def _first(counts: Any, bad: np.ndarray) -> tuple[int, int, float]:
-    """Cell, gene and value of the first offending entry."""
+def _find_first(counts: Any, bad: np.ndarray) -> tuple[int, int, float]:
+    """Return cell, gene and value of the first bad entry."""
     if sparse.issparse(counts):
         position = int(np.argmax(bad))
         entries = counts.tocoo() if counts.format not in ("csr", "csc") else counts
@@ -164,8 +166,8 @@ def _first(counts: Any, bad: np.ndarray) -> tuple[int, int, float]:
 
 
 def _check_values(column: pd.Series, key: str, argument: str, *, as_text: bool) -> None:
-    """Check what a column holds by the argument that named it."""
-    if argument in _NUMBERS or (argument == "nuisance_keys" and is_continuous(column)):
+    """Check the values of a column as numbers or categories, by the argument that named it."""
+    if argument in _NUMERIC_ARGUMENTS or (argument == "nuisance_keys" and is_continuous(column)):
         check_numbers(column, key, size_factor=argument == "size_factor_key")
         return
     check_one_type(column, key)
@@ -177,18 +179,18 @@ def _check_batches(batches: pd.Series, key: str, *, need_batches: bool) -> None:
     sizes = batches.astype(str).value_counts()
     if need_batches and len(sizes) < 2:
         raise ValueError(f"adata.obs[{key!r}] has one batch only ({sizes.index[0]!r}): there is nothing to correct.")
-    small = sizes[sizes < _SMALL_BATCH]
+    small = sizes[sizes < _MIN_BATCH_CELLS]
     if need_batches and len(small):
         listed = ", ".join(f"{name!r} ({n})" for name, n in small.items())
         warnings.warn(
-            f"Batches with fewer than {_SMALL_BATCH} cells: {listed}. What leaks of them cannot be measured.",
+            f"Batches with fewer than {_MIN_BATCH_CELLS} cells: {listed}. What leaks of them cannot be measured.",
             UserWarning,
             stacklevel=4,
         )
 
 
 def _warn_if_confounded(batches: pd.Series, labels: pd.Series, batch_key: str, labels_key: str) -> None:
-    """Warn where every label lives in one batch: batch and biology cannot be told apart then."""
+    """Warn if every label occurs in one batch only, so that batch and biology are confounded."""
     table = pd.crosstab(batches.astype(str), labels.astype(str))
     if table.shape[0] > 1 and table.shape[1] > 1 and ((table > 0).sum(axis=0) == 1).all():
         warnings.warn(
@@ -200,7 +202,7 @@ def _warn_if_confounded(batches: pd.Series, labels: pd.Series, batch_key: str, l
 
 
 def holds_counts(expression: Any) -> bool:
-    """Whether a matrix holds whole, non-negative numbers.
+    """Return whether a matrix holds whole, non-negative numbers.
 
     Raises
     ------

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class JudgedCells:
     """Judged cells of a fixed split, encoded by the present state of a model's module.
 
-    Above :data:`scpareto._cells.MOST_JUDGED` cells, a sample is judged, the same one for every point.
+    Above :data:`scpareto._cells.MAX_JUDGED_CELLS` cells, a sample is judged, the same one for every point.
 
     Parameters
     ----------
