@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from scpareto.model import ParetoVI
-from scpareto.module._likelihood import _AtCounts
+from scpareto.module._likelihood import _SparseLogProb
 from scpareto.objectives import Mine, get_objective, objective_class
 from scpareto.pareto import Scaler, get_solver, preference_vectors
 from scpareto.train import PRACTICAL, FrontPlan, TrainingDiverged
@@ -276,7 +276,7 @@ class OneHotOfAGPU(TorchFunctionMode):
 @pytest.mark.parametrize("how", ["fixed", "path"])
 def test_a_step_without_a_solver_reads_nothing_back_from_the_device(adata, monkeypatch, objective, how):
     # The likelihood that GPUs use.
-    monkeypatch.setattr(_AtCounts, "log_prob", lambda self, value: super(_AtCounts, self).log_prob(value))
+    monkeypatch.setattr(_SparseLogProb, "log_prob", lambda self, value: super(_SparseLogProb, self).log_prob(value))
     ParetoVI.setup_anndata(adata, batch_key="batch")
     model = ParetoVI(adata, n_hidden=16, n_latent=3)
     options = {"n_categories": 2} if objective_class(objective).needs_nuisance else {}

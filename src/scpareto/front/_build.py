@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from scpareto.objectives import Objective
     from scpareto.train import Recipe, VAEAdapter
 
-_OF_THE_MODEL = ("n_latent", "n_categories", "n_ends")
-"""Options of objectives that follow from the model and the data."""
+_DERIVED_OPTIONS = ("n_latent", "n_categories", "n_ends")
+"""Options of objectives that follow from the model and the data; users cannot set them."""
 
 
 class Built(NamedTuple):
-    """Objectives, ready to train, and what they rest on.
+    """Objectives, ready to train, with their clusterings.
 
     Parameters
     ----------
     objectives
         Objectives with all options filled in.
     clusterings
-        Clusters that they are conditioned on.
+        Clusters that objectives are conditioned on.
     composition
-        What decided about ``given="auto"``; None where nothing had to be decided.
+        Composition that decided about ``given="auto"``; None without it.
     """
 
     objectives: list[Objective]
@@ -51,12 +51,12 @@ class Built(NamedTuple):
 
 
 def pair_options(names: str | Sequence[str], options: Any) -> list[tuple[str, dict[str, Any]]]:
-    """Each objective's name with its options.
+    """Pair the name of each objective with its options.
 
     Raises
     ------
     ValueError
-        If there is no name, or the number of options does not fit.
+        If there is no name, or the numbers of names and options differ.
     """
     listed = [names] if isinstance(names, str) else list(names)
     if not listed:
@@ -67,13 +67,13 @@ def pair_options(names: str | Sequence[str], options: Any) -> list[tuple[str, di
         options = [options or {}, *({} for _ in listed[1:])]
     if len(options) != len(listed):
         raise ValueError(f"objective_kwargs has {len(options)} entries for {len(listed)} objectives ({listed}).")
-    return [(name, dict(some or {})) for name, some in zip(listed, options, strict=True)]
+    return [(name, dict(kwargs or {})) for name, kwargs in zip(listed, options, strict=True)]
 
 
 def build_objectives(
     pairs: list[tuple[str, dict[str, Any]]], adapter: VAEAdapter, manager: AnnDataManager, recipe: Recipe, n_train: int
 ) -> Built:
-    """Objectives with targets, numbers of levels and clusters filled in, and the clusterings they are conditioned on.
+    """Build objectives with targets, numbers of levels and clusters filled in, and their clusterings.
 
     Parameters
     ----------
@@ -82,9 +82,9 @@ def build_objectives(
     adapter, manager
         The model and its registered data.
     recipe
-        Options that are not given.
+        Defaults of options.
     n_train
-        Training cells.
+        Number of training cells.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def build_objectives(
         cls = objective_class(name)
         if cls.needs_density and not adapter.has_density:
             raise ValueError(f"objective={name!r} reads the density of codes, and codes of this model have no noise.")
-        for option in _OF_THE_MODEL:
+        for option in _DERIVED_OPTIONS:
             if option in given_options:
                 raise ValueError(f"objective_kwargs: {option!r} follows from the model and the data; leave it out.")
         options = recipe.objective_defaults.get(name, {}) | given_options
@@ -111,12 +111,12 @@ def build_objectives(
             options.setdefault("on", recipe.on)
             options["target"], sizes["n_categories"] = resolve_target(adapter, cls, options.get("target", "batch"))
         if options.get("given") == AUTO:
-            # Several objectives need not share populations: of these each is named by the user.
-            found, composition = (
+            # Several objectives may need different populations: the user has to name them.
+            shared, composition = (
                 populations_where_unlike(adapter, manager, options["target"]) if len(pairs) == 1 else (None, None)
             )
-            options["given"] = None if found is None else POPULATIONS
-            clusterings |= {} if found is None else {POPULATIONS: found}
+            options["given"] = None if shared is None else POPULATIONS
+            clusterings |= {} if shared is None else {POPULATIONS: shared}
         if (given := options.get("given")) is not None:
             if given == POPULATIONS:
                 same = [o.target for o in objectives if getattr(o, "given", None) == POPULATIONS]
@@ -133,10 +133,10 @@ def build_objectives(
                     f"given={given!r}. Use one number for both."
                 )
             options["n_clusters"] = clustering.n_clusters
-        known = objective_options(cls)
+        accepted = objective_options(cls)
         if (n_clusters := options.get("n_clusters", 0)) > n_train:
             raise ValueError(f"n_clusters={n_clusters} of objective {name!r}: there are only {n_train} training cells.")
-        objectives.append(get_objective(name, **{k: v for k, v in sizes.items() if k in known} | options))
+        objectives.append(get_objective(name, **{k: v for k, v in sizes.items() if k in accepted} | options))
     labels = [objective.label for objective in objectives]
     for label in labels:
         if labels.count(label) > 1:
@@ -145,12 +145,12 @@ def build_objectives(
 
 
 def resolve_target(adapter: VAEAdapter, cls: type[Objective], target: Any) -> tuple[str, int | None]:
-    """Name of a registered target, the product of several included, and its number of levels; None if continuous.
+    """Return the name of a registered target, or product of targets, and its number of levels; None if continuous.
 
     Raises
     ------
     ValueError
-        If the target is not registered, of a kind that the objective does not take, or has one level only.
+        If the target is not registered, the objective does not support its kind, or it has only one level.
     """
     names = [target] if isinstance(target, str) else list(target)
     for name in names:
@@ -180,15 +180,15 @@ def resolve_target(adapter: VAEAdapter, cls: type[Objective], target: Any) -> tu
 
 
 def lacks_nuisance(adapter: VAEAdapter) -> bool:
-    """Whether nothing was registered that could be traded: neither a batch nor another nuisance."""
+    """Return whether neither a batch nor another nuisance was registered."""
     return not adapter.has_batch_key and adapter.nuisances == [BATCH]
 
 
 def has_nothing_to_trade(objectives: list[Objective], adapter: VAEAdapter, manager: AnnDataManager) -> bool:
-    """Whether every traded nuisance has one value among all cells, though the model knows more of them.
+    """Return whether every traded nuisance has one value among all cells, even if the model has more levels.
 
-    So it is for query cells of one batch, and for cells that were set up without a batch: there is nothing to trade,
-    and the generative loss is trained alone.
+    This happens for query cells of one batch and for cells without a batch key. Then only the generative loss is
+    trained.
     """
     if not objectives or not all(objective.needs_nuisance for objective in objectives):
         return False
@@ -198,12 +198,12 @@ def has_nothing_to_trade(objectives: list[Objective], adapter: VAEAdapter, manag
 
 
 def check_targets(objectives: list[Objective], adapter: VAEAdapter, manager: AnnDataManager, split: Split) -> None:
-    """Refuse targets that do not vary among the cells that are trained on, or among those that are judged.
+    """Refuse targets that do not vary among the training cells or among the test cells.
 
     Raises
     ------
     ValueError
-        If a target has one value only in one of these parts.
+        If a target has only one value in one of these parts.
     """
     context = get_context(adapter, manager)
     for target in {objective.target: None for objective in objectives if objective.needs_nuisance}:

@@ -1,4 +1,4 @@
-"""Soft clusters that objectives are conditioned on: given by the user, or found once before the front."""
+"""Soft clusters that objectives are conditioned on: given by the user, or computed once before the front."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 FROM_CORRECTED, FROM_PCA = "corrected", "pca"
 COMPUTED = (FROM_CORRECTED, FROM_PCA)
-"""Clusterings that are found by the engine rather than read from the data."""
+"""Clusterings that are computed rather than read from the data."""
 DEFAULT_N_CLUSTERS = 10
 POPULATIONS = "populations"
-"""Populations that batches share, as the judge finds them: clusters within batches, matched across them."""
+"""Populations that batches share, computed as by the judge: clusters within batches, matched across batches."""
 AUTO = "auto"
-"""Shared populations where levels of the nuisance hold unlike cells, and no clusters elsewhere."""
+"""Shared populations if the composition differs between levels of the nuisance; otherwise no clusters."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Clustering:
     n_clusters
         Number of clusters.
     memberships
-        Shape ``(n_cells, n_clusters)``, rows sum to one; None until they are found.
+        Shape ``(n_cells, n_clusters)``, rows sum to one; None until they are computed.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Clustering:
 
 
 def read_clustering(adata: AnnData, name: str, n_clusters: int | None = None) -> Clustering:
-    """Resolve the name of a clustering.
+    """Return the clustering of a name.
 
     Parameters
     ----------
@@ -66,20 +66,20 @@ def read_clustering(adata: AnnData, name: str, n_clusters: int | None = None) ->
         ``"corrected"`` for clusters of the shared start's codes, ``"pca"`` for those of uncorrected principal
         components, a column of ``obs`` for given clusters, or a matrix of ``obsm`` for soft memberships.
     n_clusters
-        Number of clusters to find, 10 by default; given ones have their own.
+        Number of clusters to compute, 10 by default; None for given clusters.
 
     Raises
     ------
     KeyError
-        If there is nothing of this name.
+        If no clustering or key has this name.
     ValueError
-        If memberships are not non-negative rows that sum to one, clusters are missing for some cells or are not
-        categories, or their number is not a whole number from two to the number of cells, or not that of given ones.
+        If memberships are negative or do not sum to one; if clusters are missing for some cells or are not categories;
+        or if their number is not a whole number from two to the number of cells, or not that of the given clusters.
     """
     if not isinstance(name, str):
         raise ValueError(f"given={name!r} must be the name of one clustering.")
     if name in COMPUTED:
-        found = Clustering(name, DEFAULT_N_CLUSTERS if n_clusters is None else n_clusters)
+        clustering = Clustering(name, DEFAULT_N_CLUSTERS if n_clusters is None else n_clusters)
     elif name in adata.obs:
         if pd.api.types.is_float_dtype(adata.obs[name]):
             raise ValueError(f"given={name!r}: adata.obs[{name!r}] holds numbers, not clusters. Make it categorical.")
@@ -88,28 +88,28 @@ def read_clustering(adata: AnnData, name: str, n_clusters: int | None = None) ->
                 f"given={name!r}: adata.obs[{name!r}] has missing values. Fill them or remove those cells."
             )
         table = pd.get_dummies(adata.obs[name].astype(str)).to_numpy(dtype=np.float32)
-        found = Clustering(name, table.shape[1], torch.from_numpy(table))
+        clustering = Clustering(name, table.shape[1], torch.from_numpy(table))
     elif name in (adata.obsm or ()):
-        found = _soft(name, adata.obsm[name])
+        clustering = _read_memberships(name, adata.obsm[name])
     else:
-        known = ", ".join(map(repr, (*COMPUTED, POPULATIONS, *adata.obs, *(adata.obsm or ()))))
-        raise KeyError(f"given={name!r} is neither a clustering nor a key of obs or obsm. Choose from {known}.")
-    if isinstance(found.n_clusters, bool) or not isinstance(found.n_clusters, int | np.integer):
-        raise ValueError(f"n_clusters={found.n_clusters!r} is not a whole number.")
-    if not 2 <= found.n_clusters <= adata.n_obs:
-        raise ValueError(f"given={name!r} has {found.n_clusters} clusters; give from 2 to {adata.n_obs}.")
-    if n_clusters not in (None, found.n_clusters):
-        raise ValueError(f"n_clusters={n_clusters}: given={name!r} has {found.n_clusters} clusters of its own.")
-    return found
+        choices = ", ".join(map(repr, (*COMPUTED, POPULATIONS, *adata.obs, *(adata.obsm or ()))))
+        raise KeyError(f"given={name!r} is neither a clustering nor a key of obs or obsm. Choose from {choices}.")
+    if isinstance(clustering.n_clusters, bool) or not isinstance(clustering.n_clusters, int | np.integer):
+        raise ValueError(f"n_clusters={clustering.n_clusters!r} is not a whole number.")
+    if not 2 <= clustering.n_clusters <= adata.n_obs:
+        raise ValueError(f"given={name!r} has {clustering.n_clusters} clusters; give from 2 to {adata.n_obs}.")
+    if n_clusters not in (None, clustering.n_clusters):
+        raise ValueError(f"n_clusters={n_clusters}: given={name!r} has {clustering.n_clusters} clusters of its own.")
+    return clustering
 
 
 @keep_torch_threads()
 def population_clusters(
     adapter: VAEAdapter, manager: AnnDataManager, target: str, n_clusters: int | None = None
 ) -> Clustering:
-    """Find the populations that levels of a nuisance share, as hard clusters.
+    """Compute the populations that levels of a nuisance share, as hard clusters.
 
-    Cells without a counterpart make up a cluster of their own for each level, which is never asked to mix.
+    The cells of a level without a counterpart form a separate cluster, which holds one level only.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def population_clusters(
     target
         Name of a categorical nuisance.
     n_clusters
-        Clusters of each level that populations are matched from, 12 by default.
+        Number of clusters within each level, which are then matched across levels; 12 by default.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def population_clusters(
     if target not in context.categorical:
         raise ValueError(f"given={POPULATIONS!r}: target={target!r} is continuous; only categories share populations.")
     level = context.categorical[target].numpy()
-    labels = _shared(adapter, manager, level, n_clusters)
+    labels = _label_shared_populations(adapter, manager, level, n_clusters)
     if labels.max() < 0:
         raise ValueError(f"given={POPULATIONS!r}: levels of {target!r} share no population; give clusters of your own.")
     return _as_clustering(labels, level)
@@ -139,7 +139,7 @@ def population_clusters(
 def populations_where_unlike(
     adapter: VAEAdapter, manager: AnnDataManager, target: str
 ) -> tuple[Clustering | None, Composition | None]:
-    """Find the populations that levels of a nuisance share, where these hold unlike cells.
+    """Compute the shared populations of a nuisance if the composition differs between its levels.
 
     Parameters
     ----------
@@ -150,8 +150,8 @@ def populations_where_unlike(
 
     Returns
     -------
-    As :func:`population_clusters`, None where levels hold alike cells or too few can be matched; and what populations
-    tell about the level, None where only one level occurs, and of a continuous nuisance.
+    The clustering of :func:`population_clusters`, None if composition is alike or too few cells can be matched; and
+    the composition of the levels, None if only one level occurs or the nuisance is continuous.
     """
     context = get_context(adapter, manager)
     if target not in context.categorical:
@@ -159,15 +159,15 @@ def populations_where_unlike(
     level = context.categorical[target].numpy()
     if np.ptp(level) == 0:
         return None, None
-    labels = _shared(adapter, manager, level, None)
+    labels = _label_shared_populations(adapter, manager, level, None)
     composition = measure_composition(labels, level)
     return _as_clustering(labels, level) if composition.is_matched else None, composition
 
 
-def _shared(
+def _label_shared_populations(
     adapter: VAEAdapter, manager: AnnDataManager, level: NDArray[np.int64], n_clusters: int | None
 ) -> NDArray[np.int64]:
-    """Find the population of each cell, -1 without a counterpart."""
+    """Return the population of each cell, -1 without a counterpart."""
     values = manager.get_from_registry(REGISTRY_KEYS.X_KEY)
     components = principal_components(values, counts=adapter.takes_counts, seed=0)
     options = {} if n_clusters is None else {"n_clusters": n_clusters}
@@ -175,7 +175,7 @@ def _shared(
 
 
 def _as_clustering(labels: NDArray[np.int64], level: NDArray[np.int64]) -> Clustering:
-    """Hard clusters of populations, and of the cells of each level without a counterpart."""
+    """Return hard clusters: one for each population, and one for each level's cells without a counterpart."""
     n_shared = int(labels.max()) + 1
     number = np.where(labels >= 0, labels, n_shared + level)
     table = np.eye(n_shared + int(level.max()) + 1, dtype=np.float32)[number]
@@ -184,14 +184,14 @@ def _as_clustering(labels: NDArray[np.int64], level: NDArray[np.int64]) -> Clust
 
 @keep_torch_threads()
 def fit_soft_clusters(codes: NDArray[np.float64], n_clusters: int, *, seed: int = 0) -> Tensor:
-    """Memberships in the components of a Gaussian mixture with diagonal covariances, ``(n_cells, n_clusters)``."""
+    """Compute memberships in components of a Gaussian mixture of diagonal covariances, ``(n_cells, n_clusters)``."""
     scaled = (codes - codes.mean(0)) / np.maximum(codes.std(0), 1e-8)
     mixture = GaussianMixture(n_clusters, covariance_type="diag", n_init=3, reg_covar=1e-3, random_state=seed)
     mixture.fit(scaled)
     return torch.from_numpy(mixture.predict_proba(scaled).astype(np.float32))
 
 
-def _soft(name: str, stored: Any) -> Clustering:
+def _read_memberships(name: str, stored: Any) -> Clustering:
     try:
         memberships = np.asarray(stored.toarray() if issparse(stored) else stored, dtype=np.float32)
     except (TypeError, ValueError) as error:

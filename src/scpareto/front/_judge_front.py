@@ -1,4 +1,4 @@
-"""The judge of a front: all points with common random numbers, on cells that no training has seen."""
+"""Judge all points of a front with common random numbers, on cells that were not used in training."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from scpareto.metrics import BatchLeft, LostContrasts
 
 MARGIN = 0.01
-"""Share of the batch entropy below which nobody would call what is left a batch effect."""
-_ENDS = ("low", "high")
+"""Share of the batch entropy below which remaining information is not called a batch effect."""
+_BOUNDS = ("low", "high")
 _TEST, _HALVES = "test", ("first half", "second half")
 
 
 @dataclass(frozen=True, eq=False)
 class FrontJudgement:
-    """What was found of places of a front.
+    """Judgement of places of a front.
 
     Parameters
     ----------
@@ -36,10 +36,11 @@ class FrontJudgement:
         Columns of the front table by name of the place.
     tables
         ``"differences"`` of ``batch_left`` and ``"differences_structure"`` of ``structure_kept`` between places, with
-        paired intervals; ``"halves"``, what is left by halves of the scored cells; ``"populations"`` and
-        ``"populations_structure"``, what is left and kept in each; ``"lost"``, differences between cells.
+        paired intervals; ``"halves"``, what is left in each half of the scored cells; ``"populations"`` and
+        ``"populations_structure"``, what is left and kept in each population; ``"lost"``, lost differences between
+        cells.
     record
-        What holds for the front as a whole, as plain values.
+        Values for the front as a whole, of plain types.
     """
 
     columns: dict[str, dict[str, Any]]
@@ -61,25 +62,25 @@ def judge_places(
     Parameters
     ----------
     frame
-        What they are judged by.
+        The cells, the judge and the parts.
     codes
         Posterior means of all judged cells by name of the place, the least corrected one first, against which losses
         are measured.
     column
-        Name of the column of what is left: ``"batch_left"``, or that of another nuisance.
+        Name of the column of what is left: ``"batch_left"``, or the name for another nuisance.
     full
-        Whether to look for lost differences, and to judge the cells that trained the model as well.
+        Whether to look for lost differences, and to judge training cells too.
     n_bootstrap
-        Draws of the intervals.
+        Number of bootstrap samples for the intervals.
     probed
-        Labels of objectives whose losses are the information that is read, on each part of the cells.
+        Labels of objectives whose losses are the information about the batch, on each part of the cells.
     """
-    taken = {name: frame.take(values) for name, values in codes.items()}
-    first = next(iter(taken))
+    judged_codes = {name: frame.take(values) for name, values in codes.items()}
+    first = next(iter(judged_codes))
     parts = _parts(frame, halves=full, losses=bool(probed))
     judged = judge_embeddings(
         frame.frame,
-        taken,
+        judged_codes,
         alarm_reference=first,
         parts=parts,
         batch_left_only=set(parts) - {_TEST},
@@ -88,17 +89,17 @@ def judge_places(
         n_bootstrap=n_bootstrap,
     )
     scored = judged if frame.scored is None else judged.parts[_TEST]
-    columns = make_score_columns(scored, list(taken), column)
+    columns = make_score_columns(scored, list(judged_codes), column)
     if full and frame.scored is not None:
-        for name, row in make_score_columns(judged, list(taken), column).items():
+        for name, row in make_score_columns(judged, list(judged_codes), column).items():
             columns[name] |= {f"{key}_in_sample": row[key] for key in (column, "structure_kept") if key in row}
     for label in probed:
         for part in frame.parts:
             if part in judged.parts and (left := judged.parts[part].left) is not None:
-                for name in taken:
+                for name in judged_codes:
                     columns[name][f"{label}_{part}"] = left.table.loc[name, "marginal"]
     if judged.lost is not None:
-        for name, row in make_alarm_columns(judged.lost, list(taken), first).items():
+        for name, row in make_alarm_columns(judged.lost, list(judged_codes), first).items():
             columns[name] |= row
     tables = {}
     if scored.left is not None:
@@ -107,57 +108,59 @@ def judge_places(
     if full and scored.left is not None:
         halves = [judged.parts[name].left for name in _HALVES]
         tables["halves"] = pd.DataFrame(
-            {"embedding": list(taken)}
-            | {f"half_{i}": [half.value[n] for n in taken] for i, half in enumerate(halves) if half is not None}
+            {"embedding": list(judged_codes)}
+            | {f"half_{i}": [half.value[n] for n in judged_codes] for i, half in enumerate(halves) if half is not None}
         )
     if scored.kept is not None:
         tables["differences_structure"] = scored.kept.differences
         tables["populations_structure"] = scored.kept.per_population
     if judged.lost is not None:
         tables["lost"] = judged.lost.table
-    plain = {name: {key: _plain(value) for key, value in row.items()} for name, row in columns.items()}
-    return FrontJudgement(plain, tables, _record(frame, scored, judged.lost, column))
+    plain_columns = {name: {key: _plain(value) for key, value in row.items()} for name, row in columns.items()}
+    return FrontJudgement(plain_columns, tables, _record(frame, scored, judged.lost, column))
 
 
 def make_score_columns(judged: JudgeResult, names: list[str], column: str) -> dict[str, dict[str, Any]]:
-    """Columns of what is left and kept."""
+    """Return the columns of what is left and kept, by name of the place."""
     rows: dict[str, dict[str, Any]] = {name: {} for name in names}
     if judged.left is not None:
         table = judged.left.table
         for name in names:
-            found = table.loc[name]
-            rows[name] |= {column: found["batch_left"]} | {f"{column}_{end}": found[end] for end in _ENDS}
-            rows[name] |= {"graph_mixing": found["graph_mixing"], "information": found["information"]}
-            rows[name] |= {"leakage_mean": found["marginal"]}
-            rows[name] |= {f"leakage_mean_{end}": found[f"marginal_{end}"] for end in _ENDS}
-            rows[name] |= {"composition_erased": 1.0 if found["composition_erased"] else 0.0}
+            row = table.loc[name]
+            rows[name] |= {column: row["batch_left"]} | {f"{column}_{bound}": row[bound] for bound in _BOUNDS}
+            rows[name] |= {"graph_mixing": row["graph_mixing"], "information": row["information"]}
+            rows[name] |= {"leakage_mean": row["marginal"]}
+            rows[name] |= {f"leakage_mean_{bound}": row[f"marginal_{bound}"] for bound in _BOUNDS}
+            rows[name] |= {"composition_erased": 1.0 if row["composition_erased"] else 0.0}
     if judged.kept is not None:
         kept = judged.kept.table.set_index("embedding")
         for name in names:
             rows[name] |= {"structure_kept": kept.loc[name, "structure_kept"]}
-            rows[name] |= {f"structure_kept_{end}": kept.loc[name, end] for end in _ENDS}
+            rows[name] |= {f"structure_kept_{bound}": kept.loc[name, bound] for bound in _BOUNDS}
     return rows
 
 
 def make_alarm_columns(lost: LostContrasts, names: list[str], first: str | None = None) -> dict[str, dict[str, Any]]:
-    """Alarm of each place but the first: 1 where it rings, and the largest loss that made it ring."""
+    """Return the alarm columns: 1 if the alarm rings, and the largest loss. The first place has no alarm."""
     quiet = {"alarm": 0.0, "structure_lost": 0.0, "structure_lost_most": "none"}
     rows = {name: dict(quiet) for name in names}
     for name in names:
-        rang = lost.table[(lost.table["embedding"] == name) & lost.table["rings"]] if name != first else lost.table[:0]
-        if len(rang):
-            worst = rang.sort_values("lost", ascending=False).iloc[0]
-            told = f"{worst['contrast']}: {worst['markers_first']} against {worst['markers_second']}"
+        alarms = (
+            lost.table[(lost.table["embedding"] == name) & lost.table["rings"]] if name != first else lost.table[:0]
+        )
+        if len(alarms):
+            worst = alarms.sort_values("lost", ascending=False).iloc[0]
+            contrast = f"{worst['contrast']}: {worst['markers_first']} against {worst['markers_second']}"
             rows[name] = {
                 "alarm": 1.0,
-                "structure_lost": rang["lost"].max(),
-                "structure_lost_most": told,
+                "structure_lost": alarms["lost"].max(),
+                "structure_lost_most": contrast,
             }
     return rows
 
 
 def _parts(frame: JudgedFrame, *, halves: bool, losses: bool) -> dict[str, NDArray[np.int64]]:
-    """Test cells, and halves of them by chance: a point is picked on one and reported on the other."""
+    """Return test cells and two random halves of them: a point is picked on one half and reported on the other."""
     scored = np.arange(len(frame.frame.batch)) if frame.scored is None else frame.scored
     parts = {} if frame.scored is None else {_TEST: scored}
     if losses:
@@ -186,7 +189,7 @@ def _record(frame: JudgedFrame, judged: JudgeResult, lost: LostContrasts | None,
 
 
 def describe_axis(left: BatchLeft) -> dict[str, Any]:
-    """Scale of the axis: what the reference holds, and which difference counts as none, in percent of it."""
+    """Return the scale of the axis: the information in the reference, and the margin of equivalence in percent."""
     table = left.table
     reference = table.iloc[-1]
     least = MARGIN * left.entropy
@@ -209,10 +212,10 @@ def _plain(value: Any) -> Any:
 
 
 def stratified_halves(batch: NDArray[Any], seed: int) -> NDArray[np.int64]:
-    """Half, 0 or 1, of each cell, by chance within batches."""
+    """Assign each cell at random to half 0 or 1, within batches."""
     half = np.empty(len(batch), dtype=np.int64)
     rng = np.random.default_rng([seed, 5])
     for level in np.unique(batch):
-        own = np.flatnonzero(batch == level)
-        half[rng.permutation(own)] = np.arange(len(own)) % 2
+        cells = np.flatnonzero(batch == level)
+        half[rng.permutation(cells)] = np.arange(len(cells)) % 2
     return half

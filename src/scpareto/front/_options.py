@@ -1,4 +1,4 @@
-"""Every argument of a front: its default, what it means, and which combinations are refused."""
+"""Arguments of a front: defaults, meanings and refused combinations."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
     from scpareto.train import Recipe
 
-_NOT_OF_TRAIN = ("seed", "preset", "trainer_kwargs", "external_indexing")
-"""Fields that are no arguments of :meth:`scpareto.model.ParetoVI.train`."""
-_TOLD = ("max_epochs", "max_epochs_pretrain")
-"""Fields that refusals name."""
-_LEAST_STEPS = 1000
-"""Steps of a point that its default number of epochs comes to at least."""
+_INTERNAL_FIELDS = ("seed", "preset", "trainer_kwargs", "external_indexing")
+"""Fields that are not arguments of :meth:`scpareto.model.ParetoVI.train`."""
+_FIELDS_IN_MESSAGES = ("max_epochs", "max_epochs_pretrain")
+"""Fields whose values the messages of refused combinations show."""
+_MIN_STEPS = 1000
+"""Fewest training steps of a point with the default number of epochs."""
 WARM_STARTS = ("start", "path")
-"""Where points begin."""
+"""Weights with which the training of a point can begin."""
 ON_COLLAPSE = ("keep", "apart")
-"""What happens where nothing falls along a path."""
+"""Choices if no objective falls along the path."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,18 +53,18 @@ class FrontOptions:
     ----------
     objective
         What is traded against the generative loss: the name of an objective, see
-        :func:`scpareto.objectives.objective_names`, or several, for a front of as many dimensions and one. None for the
+        :func:`scpareto.objectives.objective_names`, or several, which give a front of one more dimension. None for the
         recommended one, ``"classifier"``; with ``preset="paper"`` the published one, ``"mine"``.
     method
         Name of a solver, see :func:`scpareto.pareto.solver_names`. None for the recommended one, ``"conditional"``: one
         training learns all preferences, at about the cost of one or two points, and any of them can then be selected.
-        Where there is no one training (``preset="paper"``, ``warm_start="path"``, an executor, an objective that learns
-        with the model) it is ``"pareto_mtl"``.
+        If a single training is not possible (``preset="paper"``, ``warm_start="path"``, an executor, or an objective
+        that learns with the model), the default is ``"pareto_mtl"``.
     n_points
-        Number of points, ends included: one end for each objective, and the places between them. Points of one training
-        are laid at equal steps of what is left of the batch.
+        Number of points, including one extreme for each objective. Points of one training are placed at equal steps of
+        what is left of the batch.
     preferences
-        Preferences to train between the ends instead of ``n_points``: importances of the nuisance in [0, 1], shape
+        Preferences to train between the extremes instead of ``n_points``: importances of the nuisance in [0, 1], shape
         ``(n_preferences,)``, or of all objectives, generative loss first, shape ``(n_preferences, n_objectives)``.
     max_epochs
         Longest training of one model, in epochs: the shared start and what follows it, the training of all preferences
@@ -89,9 +89,9 @@ class FrontOptions:
         Options of the objective, or a list of them for several objectives. ``target`` names the nuisance, or a list of
         categorical ones whose product is meant; ``on`` the codes that are judged (``"mean"``, ``"sample"``,
         ``"both"``); ``given`` the clusters within which information is measured: ``"populations"`` that batches share,
-        as the judge finds them; ``"auto"``, the default of ``classifier``, these where batches hold unlike cells and
-        none elsewhere; ``"corrected"`` or ``"pca"``, found in the codes of the shared start or in uncorrected
-        principal components (``n_clusters`` of them); or a key of ``obs`` or ``obsm``.
+        as computed by the judge; ``"auto"``, the default of ``classifier``, for these if the composition differs
+        between batches, otherwise none; ``"corrected"`` or ``"pca"``, clusters of the codes of the shared start or of
+        uncorrected principal components (``n_clusters`` of them); or a key of ``obs`` or ``obsm``.
     solver_kwargs
         Options of the solver.
     plan_kwargs, plan_config
@@ -203,11 +203,12 @@ class FrontOptions:
         for name in ("n_points", "max_epochs", "max_epochs_pretrain", "batch_size"):
             if (value := getattr(self, name)) is not None:
                 check_whole_number(name, value)
-        # One end for each objective, and as many places between them as a grid must have.
-        n_ends = 1 + len(self.objectives)
-        if self.preferences is None and self.n_points < 2 * n_ends:
+        # One extreme for each objective, and as many points between them as a grid needs.
+        n_extremes = 1 + len(self.objectives)
+        if self.preferences is None and self.n_points < 2 * n_extremes:
             raise ValueError(
-                f"n_points={self.n_points}: a front needs at least {2 * n_ends} points, {n_ends} of them its ends."
+                f"n_points={self.n_points}: a front needs at least {2 * n_extremes} points, {n_extremes} of them its "
+                "extremes."
             )
         if self.seed is not None:
             check_seed(self.seed)
@@ -217,34 +218,36 @@ class FrontOptions:
         for is_so, sentence in REFUSED:
             if is_so(self):
                 raise ValueError(
-                    sentence.format(**{n: getattr(self, n) for n in _TOLD}, learned=", ".join(self.learned))
+                    sentence.format(
+                        **{n: getattr(self, n) for n in _FIELDS_IN_MESSAGES}, learned=", ".join(self.learned)
+                    )
                 )
 
     def _join_configs(self) -> None:
-        """Put what scvi-tools says by configs and names of its own where a front reads it, or refuse it."""
+        """Move options of scvi-tools' configs and argument names to the fields of a front, or refuse them."""
         trainer = to_options(self.trainer_config, "trainer_config") | self.trainer_kwargs
-        check_trainer_keywords(trainer, also=[f.name for f in fields(self) if f.name not in _NOT_OF_TRAIN])
-        found: dict[str, Any] = {
+        check_trainer_keywords(trainer, also=[f.name for f in fields(self) if f.name not in _INTERNAL_FIELDS])
+        changes: dict[str, Any] = {
             name: value
             for name in ("max_epochs", "accelerator", "devices")
             if (value := trainer.pop(name, None)) is not None and getattr(self, name) == getattr(type(self), name)
         }
         stopping = stopping_options(trainer, self.early_stopping)
-        found["progress"] = not pop_hidden_bar(trainer) and self.progress
-        found["trainer_kwargs"] = drop_fixed(trainer, TRAINER_ARGUMENTS)
+        changes["progress"] = not pop_hidden_bar(trainer) and self.progress
+        changes["trainer_kwargs"] = drop_fixed(trainer, TRAINER_ARGUMENTS)
         plan = to_options(self.plan_config, "plan_config") | to_options(self.plan_kwargs, "plan_kwargs")
-        found["plan_kwargs"] = drop_fixed(plan, PLAN_ARGUMENTS, "plan_kwargs: ") | stopping
+        changes["plan_kwargs"] = drop_fixed(plan, PLAN_ARGUMENTS, "plan_kwargs: ") | stopping
         splitter = to_options(self.datasplitter_kwargs, "datasplitter_kwargs")
         loader_options(splitter)
         for name in SPLIT_ARGUMENTS:
             if name in splitter and getattr(self, name, None) == getattr(type(self), name, None):
-                found[name] = splitter[name]
-        for name, value in found.items():
+                changes[name] = splitter[name]
+        for name, value in changes.items():
             object.__setattr__(self, name, value)
 
     @property
     def fractions(self) -> tuple[float, float, float] | None:
-        """Shares of training, validation and test cells; None for the usual ones.
+        """Shares of training, validation and test cells; None for the defaults.
 
         Raises
         ------
@@ -256,25 +259,25 @@ class FrontOptions:
     @property
     def loader_kwargs(self) -> dict[str, Any]:
         """Arguments of the data loaders."""
-        found = loader_options(to_options(self.datasplitter_kwargs, "datasplitter_kwargs"))
-        return found | {"load_sparse_tensor": True} if self.load_sparse_tensor else found
+        options = loader_options(to_options(self.datasplitter_kwargs, "datasplitter_kwargs"))
+        return options | {"load_sparse_tensor": True} if self.load_sparse_tensor else options
 
-    def recipe(self, own: dict[str, Any]) -> Recipe:
-        """Recipe of the trainings.
+    def recipe(self, family_defaults: dict[str, Any]) -> Recipe:
+        """Return the recipe of the trainings.
 
         Parameters
         ----------
-        own
-            Fields that suit the family of the model, which the user's come before.
+        family_defaults
+            Fields that suit the family of the model; fields of the user take precedence.
         """
         base = self.defaults.recipe
-        given = own | dict(self.plan_kwargs or {})
+        given = family_defaults | dict(self.plan_kwargs or {})
         if "lr" in given and "lr_front" not in (self.plan_kwargs or {}):
             given["lr_front"] = given.get("lr_front", base.lr_front) * (given["lr"] / base.lr)
         return base.with_options(given)
 
     def lengths(self, n_cells: int, n_minibatches: int) -> tuple[int, int]:
-        """Epochs of the shared start, and of a point or the one training of all.
+        """Return the epochs of the shared start, and of a point or the one training of all preferences.
 
         Parameters
         ----------
@@ -293,15 +296,15 @@ class FrontOptions:
     def _default_lengths(self, n_cells: int, n_minibatches: int) -> tuple[int, int]:
         heuristic = get_max_epochs_heuristic(n_cells)
         # The encoder moves slowly, so that critics can follow: few cells need more epochs.
-        at_least = math.ceil(_LEAST_STEPS / n_minibatches)
-        # One training for all points takes twice as long as one of them, a step from one to the next a quarter.
+        at_least = math.ceil(_MIN_STEPS / n_minibatches)
+        # One training of all preferences takes twice as long as a point; from the previous point, a quarter.
         length = 2 if self.along_path else 0.25 if self.warm_start == "path" else 1
         epochs = math.ceil(length * max(at_least, heuristic // 4))
         return self.defaults.max_epochs_pretrain or max(1, heuristic // 2), self.defaults.max_epochs or epochs
 
     @property
     def defaults(self) -> Preset:
-        """What is chosen where the user chooses nothing."""
+        """Defaults of the preset."""
         return PRESETS[self.preset]
 
     @property
@@ -314,8 +317,8 @@ class FrontOptions:
     @property
     def learned(self) -> list[str]:
         """Objectives that learn together with the model; names are checked elsewhere."""
-        known = objective_names()
-        return [name for name in self.objectives if name in known and objective_class(name).is_learned]
+        registered = objective_names()
+        return [name for name in self.objectives if name in registered and objective_class(name).is_learned]
 
     @property
     def solver(self) -> str:

@@ -17,8 +17,8 @@ def digamma(y: Tensor) -> Tensor:
     .. math::
         \psi(y) = \psi(y + 6) - \sum_{k=0}^{5} \frac{1}{y + k}
 
-    with the asymptotic series at :math:`z = y + 6`, which is cut after :math:`z^{-8}`: off by less than 1e-10. PyTorch
-    evaluates one number after the other; these are arithmetic operations on whole arrays.
+    with the asymptotic series at :math:`z = y + 6`, truncated after :math:`z^{-8}`; the error is below 1e-10.
+    PyTorch evaluates numbers one by one; this function uses arithmetic operations on whole arrays.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def digamma(y: Tensor) -> Tensor:
     series = square * _SERIES[0]
     for coefficient in _SERIES[1:]:
         series = series.add_(coefficient).mul_(square)
-    # 1 / (y + k) + 1 / (y + 5 - k) have the sum 2 y + 5 as their numerator, for each k.
+    # For each k, 1 / (y + k) + 1 / (y + 5 - k) is a fraction with the numerator 2 y + 5.
     product = y * (y + 5)
     recurrence = product.reciprocal().add_((product + 4).reciprocal_()).add_((product + 6).reciprocal_())
     recurrence.mul_(y.mul(2).add_(5))

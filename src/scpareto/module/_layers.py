@@ -1,4 +1,4 @@
-"""Stacks of scvi-tools' fully connected layers whose widths differ."""
+"""Stacks of scvi-tools' fully connected layers of different widths."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Stack(nn.Module):
     norm
         ``"batch"``, ``"layer"`` or ``"none"``.
     n_cat_list
-        Levels of categorical covariates, which every layer is shown.
+        Levels of categorical covariates, which are inputs of every layer.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Negative binomials, with or without extra zeros, that do the costly part of their likelihood at counts only."""
+"""Negative binomials, with or without zero inflation, that evaluate log-gamma terms at non-zero counts only."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _EPS = 1e-8
 
 
 class _LogProb(torch.autograd.Function):
-    """Log probabilities and their gradients, written out so that few matrices of the minibatch's size are made.
+    """Log probabilities with explicit gradients, so that few matrices of the size of a minibatch are allocated.
 
-    New memory, not arithmetic, is what a step of a count model mostly pays for. With ``d = theta + mu`` and the gated
-    ``t = theta log(theta / d) - pi`` (``pi`` only where zeros are inflated):
+    A step of a count model spends most of its time on new memory, not on arithmetic. With ``d = theta + mu`` and the
+    gated ``t = theta log(theta / d) - pi`` (``pi`` only where zeros are inflated):
 
     ====================  ==========================================  =================================
-    derivative by         at zero counts                              more at counts ``x``
+    derivative by         at zero counts                              additional term at counts ``x``
     ====================  ==========================================  =================================
     ``mu``                ``-s theta / d``                            ``x (1 / mu - 1 / d)``
     ``theta``             ``s (1 + log(theta / d) - theta / d)``      ``psi(x + theta) - psi(theta) - x / d``
@@ -37,26 +37,26 @@ class _LogProb(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, mu: Tensor, theta: Tensor, logits: Tensor | None, counts: Tensor) -> Tensor:
-        """Evaluate; ``theta`` has one row, or one for each cell."""
+        """Return log probabilities; ``theta`` has one row for all cells, or one row for each cell."""
         index = torch.from_numpy(np.flatnonzero((counts > _EPS).numpy()))
 
         total = (theta + mu).add_(_EPS)
         log_total = total.log()
         gated = torch.sub((theta + _EPS).log(), log_total).mul_(theta)
         if logits is None:
-            result, of_gate = gated.clone(), None
+            result, log_gate = gated.clone(), None
         else:
             gated.sub_(logits)
             # log sigmoid(pi) = pi - softplus(pi).
-            of_gate = torch.sub(logits, softplus(logits))
-            result = softplus(gated).add_(of_gate)
+            log_gate = torch.sub(logits, softplus(logits))
+            result = softplus(gated).add_(log_gate)
 
-        x, m, r = _at(counts, index), _at(mu, index), _at(theta, index, mu)
-        log_gamma = _at(torch.lgamma(theta), index, mu) if len(theta) == 1 else torch.lgamma(r)
-        positive = torch.log(m + _EPS).sub_(_at(log_total, index)).mul_(x).add_(_at(gated, index))
+        x, m, r = _select(counts, index), _select(mu, index), _select(theta, index, mu)
+        log_gamma = _select(torch.lgamma(theta), index, mu) if len(theta) == 1 else torch.lgamma(r)
+        positive = torch.log(m + _EPS).sub_(_select(log_total, index)).mul_(x).add_(_select(gated, index))
         positive += torch.lgamma(x + r).sub_(log_gamma).sub_(torch.lgamma(x + 1))
-        if of_gate is not None:
-            positive += _at(of_gate, index)
+        if log_gate is not None:
+            positive += _select(log_gate, index)
         result.view(-1).index_copy_(0, index, positive)
 
         ctx.save_for_backward(mu, theta, logits, total, log_total, gated, x, index)
@@ -65,52 +65,52 @@ class _LogProb(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
-        """Give the derivatives by ``mu``, ``theta`` and ``logits``."""
+        """Return the gradients of ``mu``, ``theta`` and ``logits``."""
         mu, theta, logits, total, log_total, gated, x, index = ctx.saved_tensors
-        of_logits = of_theta = None
+        grad_logits = grad_theta = None
         if logits is None:
             share = gradient
         else:
             share = torch.sigmoid(gated)
             share.view(-1).index_fill_(0, index, 1.0)
             if ctx.needs_input_grad[2]:
-                of_logits = logits.neg().sigmoid_().sub_(share).mul_(gradient)
+                grad_logits = logits.neg().sigmoid_().sub_(share).mul_(gradient)
             share.mul_(gradient)
 
-        g, d, r = _at(gradient, index), _at(total, index), _at(theta, index, mu)
+        g, d, r = _select(gradient, index), _select(total, index), _select(theta, index, mu)
         ratio = theta / total
-        of_mu = (share * ratio).neg_()
+        grad_mu = (share * ratio).neg_()
         if ctx.needs_input_grad[1]:
             constant = (theta + _EPS).log() + theta / (theta + _EPS)
-            digamma_theta = _at(digamma(theta), index, mu) if len(theta) == 1 else digamma(r)
+            digamma_theta = _select(digamma(theta), index, mu) if len(theta) == 1 else digamma(r)
             at_counts = digamma(x + r).sub_(digamma_theta).sub_(x / d).mul_(g)
             if len(theta) == 1:
                 summed = torch.mul(share, log_total, out=ratio)
                 summed.view(-1).index_add_(0, index, at_counts, alpha=-1)
-                of_theta = constant * share.sum(0, keepdim=True) - summed.sum(0, keepdim=True)
-                of_theta += of_mu.sum(0, keepdim=True)
+                grad_theta = constant * share.sum(0, keepdim=True) - summed.sum(0, keepdim=True)
+                grad_theta += grad_mu.sum(0, keepdim=True)
             else:
-                of_theta = constant.sub_(log_total).mul_(share).add_(of_mu)
-                of_theta.view(-1).index_add_(0, index, at_counts)
-        # After theta's, which needs its part at zero counts alone.
-        of_mu.view(-1).index_add_(0, index, (1 / (_at(mu, index) + _EPS) - 1 / d).mul_(x).mul_(g))
-        return of_mu, of_theta, of_logits, None
+                grad_theta = constant.sub_(log_total).mul_(share).add_(grad_mu)
+                grad_theta.view(-1).index_add_(0, index, at_counts)
+        # Last, because grad_theta uses only the term at zero counts.
+        grad_mu.view(-1).index_add_(0, index, (1 / (_select(mu, index) + _EPS) - 1 / d).mul_(x).mul_(g))
+        return grad_mu, grad_theta, grad_logits, None
 
 
-def _at(matrix: Tensor, index: Tensor, like: Tensor | None = None) -> Tensor:
-    """Entries of a matrix, or of one row that stands for all those of another matrix, by their places in it."""
-    whole = matrix if like is None else matrix.expand_as(like)
-    return whole.reshape(-1).index_select(0, index)
+def _select(matrix: Tensor, index: Tensor, like: Tensor | None = None) -> Tensor:
+    """Return entries by flat index of a matrix, or of one row that is broadcast to the shape of ``like``."""
+    expanded = matrix if like is None else matrix.expand_as(like)
+    return expanded.reshape(-1).index_select(0, index)
 
 
-class _AtCounts:
-    """Likelihood of a count distribution that does its costly part at counts only."""
+class _SparseLogProb:
+    """Likelihood of a count distribution that evaluates log-gamma terms at non-zero counts only."""
 
     mu: Tensor
     theta: Tensor
 
     def _validate_sample(self, value: Tensor) -> None:
-        """Take counts as they are: they were checked when data were set up, and each check halts a GPU."""
+        """Skip the check of counts: setup has checked them, and each check makes a GPU wait."""
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log probability of every count.
@@ -124,19 +124,19 @@ class _AtCounts:
         -------
         Log probabilities in nats, same shape.
         """
-        # Finding the counts halts a GPU, for which the log-gamma function is cheap.
+        # Finding non-zero counts makes a GPU wait, and the log-gamma function is cheap there.
         if value.device.type != "cpu" or value.ndim != 2 or value.shape != self.mu.shape:
             return super().log_prob(value)  # type: ignore[misc]
-        # One dispersion a gene arrives broadcast over cells: it is needed once, not once a cell.
+        # The dispersion of a gene is broadcast over cells: evaluate it once, not for each cell.
         theta = self.theta[:1] if self.theta.stride(0) == 0 else self.theta
         return _LogProb.apply(self.mu, theta, getattr(self, "zi_logits", None), value)
 
 
-class SparseNegativeBinomial(_AtCounts, NegativeBinomial):
+class SparseNegativeBinomial(_SparseLogProb, NegativeBinomial):
     """Negative binomial whose ``log_prob`` evaluates log-gamma terms only where a count is not zero.
 
     Values and gradients are those of :class:`scvi.distributions.NegativeBinomial` up to rounding; second derivatives
-    are not given. On other devices than a CPU it is that class. Parameters as there.
+    are not available. On other devices than a CPU it behaves as that class. It has the same parameters.
 
     References
     ----------
@@ -144,7 +144,7 @@ class SparseNegativeBinomial(_AtCounts, NegativeBinomial):
 
     Examples
     --------
-    With mean and dispersion 1 a count is geometric, so that its probability halves with each one more:
+    With mean and dispersion 1 a count is geometric: each further count has half the probability:
 
     >>> import torch
     >>> from scpareto.module import SparseNegativeBinomial
@@ -154,7 +154,7 @@ class SparseNegativeBinomial(_AtCounts, NegativeBinomial):
     """
 
 
-class SparseZeroInflatedNegativeBinomial(_AtCounts, ZeroInflatedNegativeBinomial):
+class SparseZeroInflatedNegativeBinomial(_SparseLogProb, ZeroInflatedNegativeBinomial):
     r"""Zero-inflated negative binomial whose ``log_prob`` evaluates log-gamma terms only where a count is not zero.
 
     Single-cell counts are mostly zero, and at zero the likelihood needs no log-gamma function:
@@ -164,7 +164,7 @@ class SparseZeroInflatedNegativeBinomial(_AtCounts, ZeroInflatedNegativeBinomial
         t = \theta \log \frac{\theta}{\theta + \mu}.
 
     Values and gradients are those of :class:`scvi.distributions.ZeroInflatedNegativeBinomial` up to rounding; second
-    derivatives are not given. On other devices than a CPU it is that class. Parameters as there.
+    derivatives are not available. On other devices than a CPU it behaves as that class. It has the same parameters.
 
     References
     ----------
@@ -184,7 +184,7 @@ class SparseZeroInflatedNegativeBinomial(_AtCounts, ZeroInflatedNegativeBinomial
 
 
 def with_sparse_likelihood(distribution: Any) -> Any:
-    """Twin of a count distribution with the likelihoods above; any other distribution as it is."""
+    """Return a count distribution with the sparse likelihoods above; other distributions unchanged."""
     if not isinstance(distribution, NegativeBinomial):
         return distribution
     parameters = {name: getattr(distribution, name) for name in ("mu", "theta", "scale")}

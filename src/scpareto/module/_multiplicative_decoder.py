@@ -1,4 +1,4 @@
-"""A decoder that knows the batch as one factor for each gene, and in no other way."""
+"""A decoder in which the batch multiplies the mean of each gene by a factor."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch import nn
 
 
 class MultiplicativeDecoder(DecoderSCVI):
-    r"""scVI's decoder without the batch, times a factor for each gene and batch.
+    r"""scVI's decoder without the batch as input, times a factor for each gene and batch.
 
     Parameters
     ----------
     n_input, n_output
         Dimensions of the codes and number of genes.
     n_batch
-        Batches.
+        Number of batches.
     n_cats_per_cov
-        Levels of further categorical covariates, which the network sees.
+        Levels of further categorical covariates, which are inputs of the network.
     learned
-        Whether the factors are parameters to learn.
+        Whether the factors are learned.
     **kwargs
         As in :class:`scvi.nn.DecoderSCVI`.
 
@@ -49,14 +49,14 @@ class MultiplicativeDecoder(DecoderSCVI):
     def __init__(
         self, n_input: int, n_output: int, n_batch: int, n_cats_per_cov: list[int], *, learned: bool, **kwargs: Any
     ) -> None:
-        # The batch comes first among the categories of a call; zero levels keep its place and show nothing of it.
+        # The batch is the first category of a call. With zero levels it keeps its position but is no input.
         super().__init__(n_input, n_output, n_cat_list=[0, *n_cats_per_cov], **kwargs)
         self.log_batch_effect = nn.Parameter(torch.zeros(n_output, n_batch), requires_grad=learned)
 
     def forward(
         self, dispersion: str, z: torch.Tensor, library: torch.Tensor, batch_index: torch.Tensor, *cat_list: Any
     ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor, torch.Tensor]:
-        """Parameters of the counts; see :meth:`scvi.nn.DecoderSCVI.forward`."""
+        """Return the parameters of the count distribution; see :meth:`scvi.nn.DecoderSCVI.forward`."""
         scale, dispersion_of_cell, rate, dropout = super().forward(dispersion, z, library, batch_index, *cat_list)
         factor = torch.exp(self.log_batch_effect.T[batch_index.long().squeeze(-1)])
         return scale * factor, dispersion_of_cell, rate * factor, dropout

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class ParetoVAE(VAE):
     """scVI's variational autoencoder with a faster likelihood and the encoders of the published front.
 
-    The encoder sees expression only: what it encodes of the batch comes from the counts. The negative ELBO that
+    The encoder reads expression only; it can learn the batch only from the counts. The negative ELBO that
     :meth:`scvi.module.VAE.loss` returns is the generative loss, unweighted and without warm-up. Parameters that are not
     listed are those of :class:`scvi.module.VAE`.
 
@@ -31,17 +31,17 @@ class ParetoVAE(VAE):
         Hidden layers of the library-size encoder, used when the library size is learned. scvi-tools has 1, the
         published model 2.
     var_eps
-        Floor of the posterior variances. scvi-tools has 1e-4, the published model none.
+        Lower bound of the posterior variances. scvi-tools has 1e-4, the published model none.
     gene_batch_effect
-        ``"multiplicative"`` shows the batch to the decoder as one factor for each gene only, see
-        :class:`scpareto.module.MultiplicativeDecoder`; None is the decoder of scVI.
+        ``"multiplicative"``: the batch enters the decoder only as one factor for each gene, see
+        :class:`scpareto.module.MultiplicativeDecoder`. None: the decoder of scVI.
     learn_batch_effect
         Whether these factors are learned.
 
     Raises
     ------
     ValueError
-        If ``gene_batch_effect`` is unknown, or goes with fewer than two batches or embedded ones.
+        If ``gene_batch_effect`` is unknown, or is given with fewer than two batches or with embedded batches.
 
     References
     ----------
@@ -148,7 +148,7 @@ class ParetoVAE(VAE):
                 **(extra_decoder_kwargs or {}),
             )
         if self.use_observed_lib_size:
-            # Never run; parameters without a gradient would only weigh on optimisers and saved files.
+            # The library encoder is never run: exclude its parameters from optimisers.
             for parameter in self.get_submodule("l_encoder").parameters():
                 parameter.requires_grad_(False)
         elif n_layers_library != 1:
@@ -180,7 +180,7 @@ class ParetoVAE(VAE):
         transform_batch: torch.Tensor | None = None,
     ) -> dict[str, Any]:
         """Run the generative process; see :meth:`scvi.module.VAE.generative`."""
-        # Named one by one: scvi-tools reads this signature to see whether batches can be exchanged.
+        # Explicit parameters: scvi-tools inspects this signature to find out whether it takes transform_batch.
         outputs = super().generative(
             z=z,
             library=library,

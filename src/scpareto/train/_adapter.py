@@ -1,4 +1,4 @@
-"""What the engine needs of a scvi-tools model: codes, their posterior and the generative loss of a minibatch."""
+"""Adapters of scvi-tools models: codes, their posterior and the generative loss of a minibatch."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class VAEAdapter:
     model
         A set-up scvi-tools model.
     manager
-        Registered data, of a model that has none of its own.
+        Registered data; None for the manager of the model.
 
     Examples
     --------
@@ -56,13 +56,13 @@ class VAEAdapter:
     family: ClassVar[type[nn.Module]] = VAE
     """Class of the modules."""
     encoder_names: ClassVar[tuple[str, ...]] = ("z_encoder", "l_encoder")
-    """Networks from data to codes and whatever else is inferred of a cell."""
+    """Networks that encode codes and library sizes from the data."""
     inference_options: ClassVar[dict[str, Any]] = {"full_forward_pass": True}
     """Options that keep a module from reading minified data."""
     has_density: ClassVar[bool] = True
-    """Whether codes have a posterior that is more than a point."""
+    """Whether codes have a posterior with noise, rather than a single value."""
     recipe: ClassVar[dict[str, Any]] = {}
-    """Fields of the practical recipe that suit the family better than their defaults."""
+    """Fields of the practical recipe for which the family needs other defaults."""
 
     def __init__(self, model: BaseModelClass, manager: AnnDataManager | None = None) -> None:
         self.module = model.module
@@ -109,8 +109,8 @@ class VAEAdapter:
 
         Returns
         -------
-        The codes and the negative ELBO of each cell in nats, shape ``(n_cells,)``, with full KL weight; of a model
-        without a likelihood its error.
+        The codes, and the negative ELBO of each cell in nats with full KL weight, shape ``(n_cells,)``; for a model
+        without a likelihood its reconstruction error.
         """
         inference, _, loss = self.module(
             tensors,
@@ -122,18 +122,18 @@ class VAEAdapter:
 
     @staticmethod
     def _encoded(inference: dict[str, Any]) -> Encoded:
-        """Codes and posterior of a module's inference."""
+        """Return codes and posterior of a module's inference."""
         return Encoded(inference[MODULE_KEYS.Z_KEY], inference[MODULE_KEYS.QZ_KEY])
 
     def add_product(self, names: list[str]) -> str:
-        """Register the product of categorical nuisances as a nuisance of its own; its name joins theirs by colons."""
+        """Register the product of categorical nuisances as a nuisance; return its name, the names joined by colons."""
         product = ":".join(names)
         self._products[product] = names
-        self.levels[product] = [", ".join(some) for some in itertools.product(*(self.levels[n] for n in names))]
+        self.levels[product] = [", ".join(levels) for levels in itertools.product(*(self.levels[n] for n in names))]
         return product
 
     def context(self, tensors: dict[str, Tensor]) -> Context:
-        """Nuisances and clusters of the cells of a minibatch."""
+        """Return nuisances and clusters of the cells of a minibatch."""
         categorical = {BATCH: tensors[REGISTRY_KEYS.BATCH_KEY].long().view(-1)}
         continuous = {}
         for i, name in enumerate(self._fields.get(NUISANCE_CATEGORICAL_KEY, [])):
@@ -152,12 +152,12 @@ class VAEAdapter:
         return Context(categorical=categorical, continuous=continuous, clusters=clusters)
 
     def encoders(self) -> list[nn.Module]:
-        """Networks that stay fixed while the decoder is refitted to given codes."""
-        found = (getattr(self.module, name, None) for name in self.encoder_names)
-        return [network for network in found if isinstance(network, nn.Module)]
+        """Return the networks that stay fixed while the decoder is refitted to given codes."""
+        networks = (getattr(self.module, name, None) for name in self.encoder_names)
+        return [network for network in networks if isinstance(network, nn.Module)]
 
     def shared_parameters(self) -> list[nn.Parameter]:
-        """Parameters that every objective depends on."""
+        """Return the parameters on which every objective depends."""
         return [p for p in self.encoders()[0].parameters() if p.requires_grad]
 
 
@@ -172,8 +172,8 @@ def register_adapter(adapter: type[_Adapter]) -> type[_Adapter]:
     ----------
     adapter
         Subclass of :class:`VAEAdapter` whose ``family`` is the class of the modules. A model gets the adapter of the
-        class that is nearest to that of its module: the one of a subclass comes before the one of its base, and of two
-        for the same class the later one is taken.
+        most specific class of its module: a subclass comes before its base. Of two adapters for the same class, the
+        later one is used.
 
     Returns
     -------
@@ -182,11 +182,11 @@ def register_adapter(adapter: type[_Adapter]) -> type[_Adapter]:
     Raises
     ------
     TypeError
-        If it is no subclass of :class:`VAEAdapter`.
+        If ``adapter`` is not a subclass of :class:`VAEAdapter`.
 
     Examples
     --------
-    Modules with a network of their own beside the encoder of codes, which fronts keep fixed where they refit decoders:
+    A module with a second encoder, which stays fixed while the decoder is refitted:
 
     >>> import scvi
     >>> from scpareto.train import VAEAdapter, register_adapter
@@ -215,7 +215,7 @@ class PeakVAEAdapter(VAEAdapter):
 
 @register_adapter
 class TotalVAEAdapter(VAEAdapter):
-    """Adapter of TOTALVI: expression and surface proteins, which one encoder reads."""
+    """Adapter of TOTALVI: expression and surface proteins, with one encoder."""
 
     family = TOTALVAE
     encoder_names = ("encoder",)
@@ -223,7 +223,7 @@ class TotalVAEAdapter(VAEAdapter):
 
 @register_adapter
 class MultiVAEAdapter(VAEAdapter):
-    """Adapter of MULTIVI: expression, open chromatin and proteins, each with an encoder, and codes that mix theirs."""
+    """Adapter of MULTIVI: expression, open chromatin and proteins, each with an encoder; codes combine the encoders."""
 
     family = MULTIVAE
     encoder_names = (
@@ -237,17 +237,17 @@ class MultiVAEAdapter(VAEAdapter):
 
     @staticmethod
     def _encoded(inference: dict[str, Any]) -> Encoded:
-        """Codes and their posterior, of which the module gives mean and variance."""
+        """Return codes and posterior; the module returns its mean and variance."""
         return Encoded(inference["z"], Normal(inference["qz_m"], inference["qz_v"].sqrt(), validate_args=False))
 
     def shared_parameters(self) -> list[nn.Parameter]:
-        """Parameters of the encoders of codes."""
-        codes = [network for name, network in self.module.named_children() if name.startswith("z_encoder")]
-        return [p for network in codes for p in network.parameters() if p.requires_grad]
+        """Return the parameters of the encoders of codes."""
+        encoders = [network for name, network in self.module.named_children() if name.startswith("z_encoder")]
+        return [p for network in encoders for p in network.parameters() if p.requires_grad]
 
 
 def get_context(adapter: VAEAdapter, manager: AnnDataManager) -> Context:
-    """Nuisances of all registered cells, which need no minibatches."""
+    """Return nuisances and clusters of all registered cells, without minibatches."""
     keys = [REGISTRY_KEYS.BATCH_KEY, NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KEY]
     registered = {key: np.asarray(manager.get_from_registry(key)) for key in keys if key in manager.data_registry}
     tensors = {key: torch.from_numpy(values.astype(float)) for key, values in registered.items()}
@@ -257,31 +257,31 @@ def get_context(adapter: VAEAdapter, manager: AnnDataManager) -> Context:
 
 
 def get_adapter(model: Any, manager: AnnDataManager | None = None) -> VAEAdapter:
-    """Adapter of a model's family.
+    """Return the adapter of a model.
 
     Parameters
     ----------
     model
         The model.
     manager
-        Registered data, of a model that has none of its own.
+        Registered data; None for the manager of the model.
 
     Raises
     ------
     TypeError
-        If there is none for its module.
+        If no adapter supports its module.
     """
     adapter = adapter_class(model)
     return adapter(model) if manager is None else adapter(model, manager)
 
 
 def adapter_class(model: Any) -> type[VAEAdapter]:
-    """Class of the adapter of a model's family.
+    """Return the adapter class for a model.
 
     Raises
     ------
     TypeError
-        If there is none for its module.
+        If no adapter supports its module.
     """
     for family in type(model.module).__mro__:
         if family in _ADAPTERS:

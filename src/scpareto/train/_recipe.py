@@ -1,4 +1,4 @@
-"""All numbers of a training in one place: the practical recipe and the published one."""
+"""Hyperparameters of a training: the practical recipe and the published one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scpareto.pareto import Safeguards
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the points of a front are trained and judged; every field may be set through ``plan_kwargs``.
+    """Hyperparameters of training and judging a front; every field can be set through ``plan_kwargs``.
 
     Parameters
     ----------
@@ -27,15 +27,16 @@ class Recipe:
     critic_lr
         Adam learning rate of the critics.
     n_critic
-        Critic steps before each model step, on codes of the latest minibatches, times what the objective says it
-        needs (two for MINE); ``"epoch"`` for the published full pass over the training cells with fresh encodings.
+        Critic steps before each model step, on codes of the latest minibatches, times a factor of the objective (two
+        for MINE); ``"epoch"`` for the published full pass over the training cells with fresh encodings.
     n_bank
         Number of latest minibatches whose codes the critic steps draw from.
     floor
-        Whether an objective that its critic finds below its smallest possible value, an information below zero, stands
-        still until the critic has caught up. Lower values only fool the present critic. Published: no.
+        Whether an objective gets no gradient while its critic estimates it below its smallest possible value, such as
+        an information below zero. Lower values only fool the present critic. Published: no.
     redraw
-        Whether the step uses a second, independent forward pass, as published, or the one that was weighed.
+        Whether the step uses a second, independent forward pass, as published, or the pass from which the weights were
+        computed.
     gramian
         Parameters whose gradients are compared: ``"all"`` as published or the encoder's only (``"shared"``).
     early_stopping
@@ -43,26 +44,27 @@ class Recipe:
     patience
         Epochs without a better validation value after which a training stops.
     least_gain
-        Nats of the ELBO by which a value has to be better; where losses are standardised, as much in their unit.
+        Smallest improvement, in nats of the ELBO; converted to their unit where losses are standardised.
     settling_epochs
-        First epochs of a model, those of the shared start included, whose states are not compared; with a critic at
-        least those of ``settling_share``.
+        First epochs of a model, including those of the shared start, whose states are not compared; with a critic at
+        least the epochs of ``settling_share``.
     reduce_lr_on_plateau, lr_factor, lr_patience, lr_threshold, lr_min
         Whether the model's learning rate falls where validation values do not get better, and how, as in
         :class:`scvi.train.TrainingPlan`.
     merit_window
-        Epochs whose mean validation value judges a state: values are noisy where a critic takes part.
+        Number of epochs over which validation values are averaged to compare states: with a critic they are noisy.
     settling_share
-        Share of the epochs whose states are never kept where a critic takes part: it has not seen the moving codes yet.
+        Share of the epochs whose states are never kept with a critic, which has not yet adapted to the moving codes.
     n_pieces
-        Pieces of the one training of all preferences; an interruption loses the last one only.
+        Number of checkpointed pieces of the one training of all preferences; an interruption loses the last one only.
     share_at_ends
-        Share of that training's minibatches at its strongest ends, which must be learned well.
+        Share of that training's minibatches with the strongest extreme preferences, which must be learned well.
     scaler
         How losses are standardised: ``"payoff"``, ``"trajectory"`` or ``"none"``.
     least_cost
-        Smallest range of the generative loss in the ``"payoff"`` scaler, as a share of its best value. Where even the
-        strongest extreme costs less, equal weights mean that this share is as dear as the whole of the other range.
+        Smallest range of the generative loss in the ``"payoff"`` scaler, as a share of its best value. It applies
+        if the strongest extreme costs less: with equal weights, this share then counts as much as the whole range of
+        the other objective.
     safeguards
         Guards of the Pareto MTL steps, and the largest gradient norm of every model step.
     critic_warmup
@@ -72,11 +74,11 @@ class Recipe:
     n_bootstrap
         Resamplings behind the intervals of the leakage columns.
     on
-        Codes that objectives of a nuisance judge where neither the user nor ``objective_defaults`` says so: the
-        posterior ``"mean"`` that users read. Published: ``"sample"``, below whose noise an encoder hides the nuisance.
+        Default codes of nuisance objectives, if neither the user nor ``objective_defaults`` sets them: the posterior
+        ``"mean"`` that users read. Published: ``"sample"``, in whose noise an encoder can hide the nuisance.
     objective_defaults
-        Options of an objective, by its name, that hold where the user gave none. ``classifier`` mixes cells within the
-        populations that batches share, where these hold unlike cells. Published: it mixes all cells.
+        Default options by name of the objective. ``classifier`` mixes cells within the populations that batches share,
+        if the composition differs between batches. Published: it mixes all cells.
 
     Examples
     --------
@@ -139,7 +141,7 @@ class Recipe:
             raise ValueError(f"lr_factor={self.lr_factor!r} must be between 0 and 1.")
 
     def with_options(self, options: dict[str, Any] | None) -> Recipe:
-        """Copy with some fields changed; a dict changes some fields of a group such as ``safeguards``.
+        """Return a copy with some fields changed; a dict changes fields of a group such as ``safeguards``.
 
         Raises
         ------
@@ -147,19 +149,19 @@ class Recipe:
             If a name is not a field; the message lists the fields.
         """
         options = dict(options or {})
-        known = [f.name for f in fields(self)]
+        names = [f.name for f in fields(self)]
         for name in options:
-            if name not in known:
-                alike = difflib.get_close_matches(name, known, n=3)
-                rest = [other for other in known if other not in alike]
-                raise ValueError(f"plan_kwargs has no {name!r}. Choose from {', '.join([*alike, *rest])}.")
+            if name not in names:
+                similar = difflib.get_close_matches(name, names, n=3)
+                others = [other for other in names if other not in similar]
+                raise ValueError(f"plan_kwargs has no {name!r}. Choose from {', '.join([*similar, *others])}.")
         for name in ("safeguards", "critic_warmup", "de_novo"):
-            if isinstance(given := options.get(name), dict):
-                inner = [f.name for f in fields(getattr(self, name))]
-                for key in given:
-                    if key not in inner:
-                        raise ValueError(f"plan_kwargs[{name!r}] has no {key!r}. Choose from {', '.join(inner)}.")
-                options[name] = replace(getattr(self, name), **given)
+            if isinstance(group_options := options.get(name), dict):
+                group_names = [f.name for f in fields(getattr(self, name))]
+                for key in group_options:
+                    if key not in group_names:
+                        raise ValueError(f"plan_kwargs[{name!r}] has no {key!r}. Choose from {', '.join(group_names)}.")
+                options[name] = replace(getattr(self, name), **group_options)
         return replace(self, **options)
 
     def to_plain(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where the weights of a step come from: fixed for the extremes, a solver for the points between."""
+"""Weights of the objectives at each step: fixed for extremes, from a solver for the points between them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Weighing(ABC):
     Parameters
     ----------
     active
-        Whether each objective counts at all; those that do not are not computed.
+        Whether each objective has a weight; inactive objectives are not computed.
     """
 
     needs_gramian = False
     needs_losses = True
-    """Whether weights depend on the losses of the step, which a GPU has to be waited for."""
+    """Whether weights depend on the losses of the step; reading these means waiting for a GPU."""
     in_main_phase = True
     max_initial_epochs = 0
 
@@ -38,14 +38,14 @@ class Weighing(ABC):
 
     @abstractmethod
     def weights(self, losses: NDArray[np.float64] | None, gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        """Weights ``(p,)`` for standardised losses ``(p,)``, which are None where they are not needed."""
+        """Return weights ``(p,)`` for standardised losses ``(p,)``, or for None if losses are not needed."""
 
     @abstractmethod
     def merit(self, losses: NDArray[np.float64]) -> float:
-        """One number for validation losses ``(p,)`` as they are; the lower the better."""
+        """Return one number for raw validation losses ``(p,)``; lower is better."""
 
     def standardised_gain(self, gain: float) -> float:
-        """Nats of the generative loss in the unit of the merit."""
+        """Convert nats of the generative loss to the unit of the merit."""
         return gain
 
     def end_epoch(self) -> None:
@@ -54,7 +54,7 @@ class Weighing(ABC):
 
 
 class FixedWeighing(Weighing):
-    """The same weights throughout, on losses as they are.
+    """Constant weights on raw losses.
 
     Parameters
     ----------
@@ -69,13 +69,13 @@ class FixedWeighing(Weighing):
         super().__init__([bool(weight) for weight in self._weights])
 
     def weights(self, losses: NDArray[np.float64] | None, gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        """Give the fixed weights."""
+        """Return the fixed weights."""
         return self._weights
 
     def merit(self, losses: NDArray[np.float64]) -> float:
-        """Weighted sum of the losses that count."""
-        counts = self._weights != 0
-        return float(self._weights[counts] @ losses[counts])
+        """Return the weighted sum of the losses with a weight."""
+        active = self._weights != 0
+        return float(self._weights[active] @ losses[active])
 
 
 class SolverWeighing(Weighing):
@@ -84,15 +84,16 @@ class SolverWeighing(Weighing):
     Parameters
     ----------
     solver
-        The solver, fresh for this training.
+        A new solver for this training.
     preference
         Importance of each objective, shape ``(p,)``.
     scaler
         Standardises the losses of training minibatches.
     max_initial_epochs
-        Epochs after which an initial phase ends in any case.
+        Largest number of epochs of the initial phase.
     validation_scaler
-        Standardises losses of validation cells, which lie above those of training cells; None for the same scaler.
+        Standardises losses of validation cells, which are higher than those of training cells; None for the same
+        scaler.
     """
 
     def __init__(
@@ -125,24 +126,24 @@ class SolverWeighing(Weighing):
         return standardise_losses(losses, self.scaler)
 
     def weights(self, losses: NDArray[np.float64] | None, gramian: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        """Ask the solver; where only some objectives have a gradient at all, step on those."""
+        """Return the weights of the solver; if only some objectives have a gradient, weights 1 on these."""
         assert losses is not None
         if gramian is not None:
-            flat = np.diag(gramian) == 0
-            if flat.any() and not flat.all():
-                return np.where(flat, 0.0, 1.0)
+            has_no_gradient = np.diag(gramian) == 0
+            if has_no_gradient.any() and not has_no_gradient.all():
+                return np.where(has_no_gradient, 0.0, 1.0)
         return self.solver.weights(losses, gramian, self.preference)
 
     def merit(self, losses: NDArray[np.float64]) -> float:
-        """Merit of the standardised losses in the solver's own geometry."""
+        """Return the solver's merit of the standardised losses."""
         return self.solver.merit(self.validation_scaler.scale(losses), self.preference)
 
     def standardised_gain(self, gain: float) -> float:
-        """Nats of the generative loss in the unit of its standardised values."""
+        """Convert nats of the generative loss to the unit of its standardised values."""
         return gain / float(self.validation_scaler.range[0])
 
     def end_epoch(self) -> None:
-        """End an initial phase that has lasted long enough."""
+        """Count an epoch, and end the initial phase at its largest length."""
         if self.solver.phase == "initial":
             self._initial_epochs_left -= 1
             if self._initial_epochs_left <= 0:
@@ -150,6 +151,6 @@ class SolverWeighing(Weighing):
 
 
 def standardise_losses(losses: list[Tensor | None], scaler: Scaler) -> list[Tensor | None]:
-    """Standardise the losses that count."""
+    """Standardise losses; None stays None."""
     limits = zip(scaler.minimum, scaler.range, losses, strict=True)
     return [None if loss is None else (loss - low) / width for low, width, loss in limits]

@@ -1,4 +1,4 @@
-"""Where the weights of a training come from, as values: fixed, from a solver, or along a path."""
+"""Descriptions of the weights of a training: fixed, from a solver, or along a path."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fixed:
-    """The same weights throughout, on losses as they are; an objective with weight 0 is not computed."""
+    """Constant weights on raw losses; an objective with weight 0 is not computed."""
 
     weights: tuple[float, ...]
 
     @classmethod
     def alone(cls, which: int, n_objectives: int) -> Fixed:
-        """All weight on one objective, by its number."""
+        """Return weights with all weight on one objective, given by its number."""
         return cls(tuple(np.eye(n_objectives)[which].tolist()))
 
     @property
@@ -47,13 +47,13 @@ class BySolver:
     Parameters
     ----------
     method, preferences
-        Name of the solver, and the grid that it was made for, shape ``(n_points, p)``.
+        Name of the solver, and the preferences of all points, shape ``(n_points, p)``.
     preference
         Importance of each objective, shape ``(p,)``.
     scalers
         Standardise the losses of training minibatches and of validation cells.
     max_initial_epochs
-        Epochs after which an initial phase ends in any case.
+        Largest number of epochs of the initial phase.
     options
         Options of the solver.
     """
@@ -71,7 +71,7 @@ class BySolver:
         return len(self.preference)
 
     def plan(self, training: Training, problem: Problem, objectives: list[Objective]) -> FrontPlan:
-        """Build a plan with a solver of its own."""
+        """Build a plan with a new solver."""
         solver = get_solver(self.method, preferences=self.preferences, **self.options)
         weighing = SolverWeighing(
             solver,
@@ -85,7 +85,7 @@ class BySolver:
 
 @dataclass(frozen=True, eq=False)
 class AlongPath:
-    """Weights of another preference for every minibatch, along a path through the weights of the network.
+    """Weights of a new preference for every minibatch, along a path through the weights of the network.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class AlongPath:
         Raises
         ------
         ValueError
-            If encoders are to stand still: all weights of a path move.
+            If encoders are frozen: all weights change along a path.
         """
         if training.frozen:
             raise ValueError("frozen=True: a path moves all weights, those of the encoders too.")
@@ -115,7 +115,7 @@ class AlongPath:
 
 
 def get_recipe(training: Training, problem: Problem) -> Recipe:
-    """Recipe of a training: that of the front, without early stopping where the last state is wanted."""
+    """Return the recipe of a training: that of the front, without early stopping if the last state is wanted."""
     return problem.recipe if training.keep_best else problem.recipe.with_options({"early_stopping": False})
 
 
