@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from scpareto.metrics._neighbors import nearest_others
 
@@ -16,8 +15,3 @@ def test_a_cell_is_never_its_own_neighbor_even_among_duplicates():
 def test_neighbors_of_some_rows_are_sought_among_all():
     line = np.array([[0.0], [1.0], [3.0], [6.0], [10.0]])
     assert nearest_others(line, np.array([4, 0]), 2).tolist() == [[3, 2], [1, 2]]
-
-
-def test_too_few_cells_are_refused():
-    with pytest.raises(ValueError, match="2 cells; 2 neighbours need at least 3"):
-        nearest_others(np.zeros((2, 1)), np.arange(2), 2)
