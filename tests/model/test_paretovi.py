@@ -211,7 +211,7 @@ def test_training_again_starts_where_the_first_training_started(own, trained, tr
     assert len(model.front.metadata["history"]["point_0"]["epoch"]) == 1
     model.train(**training)
     same_front(model.front, trained.front)
-    assert same_state(model._start, start)
+    assert same_state(model._initial_state, start)
 
 
 def test_training_leaves_random_states_and_counts_alone(simulated, fit_model):

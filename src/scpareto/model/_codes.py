@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-def numbers_of(adata: AnnData, key: str) -> NDArray[Any]:
+def get_obsm_array(adata: AnnData, key: str) -> NDArray[Any]:
     """Return an array of ``adata.obsm``.
 
     Raises
     ------
     ValueError
-        If it does not hold numbers in rows and columns.
+        If it is not a numeric matrix.
     """
     values = adata.obsm[key]
-    found = to_canonical(values if sparse.issparse(values) else np.asarray(values), f"adata.obsm[{key!r}]")
-    return np.asarray(found.toarray() if sparse.issparse(found) else found)
+    matrix = to_canonical(values if sparse.issparse(values) else np.asarray(values), f"adata.obsm[{key!r}]")
+    return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix)
 
 
 def check_codes(codes: ArrayLike, n_latent: int) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Several files as one data set: what scvi-tools' adapter of an AnnCollection needs before it is registered."""
+"""Several files as one data set: prepare scvi-tools' adapter of an AnnCollection for registration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scpareto._cells import format_names
 
 
 def prepare_collection(adata: Any, layer: str | None) -> None:
-    """Check an adapted collection of files, and give it an ``uns`` of its own; nothing happens to other data.
+    """Check an adapted collection of files and give it its own ``uns``; leave other data as they are.
 
     Raises
     ------
@@ -45,5 +45,5 @@ def prepare_collection(adata: Any, layer: str | None) -> None:
             "it as scipy.sparse.csr_matrix."
         ) from error
     if "uns" not in vars(adata):
-        # The class has one for all adapters, in which two collections would be taken for the same data.
+        # All adapters share the ``uns`` of the class, so scvi-tools would take two collections for the same data.
         adata.uns = {}

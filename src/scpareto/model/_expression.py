@@ -1,4 +1,4 @@
-"""What kind of expression a matrix holds, said before any training."""
+"""Checks of the expression matrix before any training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check_expression(adata: AnnData, layer: str | None) -> None:
-    """Check that expression is there and finite.
+    """Check that the expression matrix exists and is finite.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def check_expression(adata: AnnData, layer: str | None) -> None:
 
 
 def check_finite(adata: AnnData, layer: str | None) -> None:
-    """Check that a matrix is there, can be read, and is finite; see :func:`check_expression`."""
+    """Check that a matrix exists, can be read, and is finite; see :func:`check_expression`."""
     values = adata.X if layer is None else adata.layers[layer]
     if values is None or isinstance(values, sparse.sparray):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What a model with a front can do: show it, take a point of it, be saved and loaded with it."""
+"""Methods of a model with a front: show it, audit it, record it in AnnData, map query data."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from scpareto._cells import read_records, write_codes, write_record
 from scpareto.front import audit_front
-from scpareto.model._described import described
-from scpareto.model._history import history_of
+from scpareto.model._history import build_history
 from scpareto.model._hub import HubMixin
 from scpareto.model._minified import refuse_minified
 from scpareto.model._plain_saving import INDICES, PlainSavingMixin
 from scpareto.model._query_mixin import QueryMixin
 from scpareto.model._selection_mixin import SelectionMixin
+from scpareto.model._summary import summarize_model
 from scpareto.model._without_cells import refuse_without_cells
 from scpareto.pareto import Front, front_record, place_record
 
@@ -34,12 +34,12 @@ class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
     Comes before the scvi-tools class among the bases.
     """
 
-    _written_to: AnnData | None = None
-    """Annotated data of the same cells that gets records and embeddings, where it is not the model's."""
-    _written_facts: Mapping[str, Any] = MappingProxyType({})
+    _output_adata: AnnData | None = None
+    """AnnData of the same cells that receives records and embeddings, if it is not that of the model."""
+    _output_facts: Mapping[str, Any] = MappingProxyType({})
 
     def __repr__(self) -> str:
-        return described(self)
+        return summarize_model(self)
 
     @property
     def front(self) -> Front | None:
@@ -50,7 +50,7 @@ class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
 
     @property
     def front_(self) -> dict[str, Any] | None:
-        """The front as tensors and plain types: what a saved model holds."""
+        """The front as tensors and plain types, as it is saved."""
         return None if self._front is None else self._front.to_plain()
 
     @front_.setter
@@ -59,7 +59,7 @@ class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
 
     @property
     def selected(self) -> int | None:
-        """Number of the point that the model is in, or is nearest to; None before training."""
+        """Number of the selected point, or of the point nearest to the selected place; None before training."""
         return self.selected_
 
     @property
@@ -71,16 +71,16 @@ class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
     def history(self) -> dict[str, pd.DataFrame] | None:
         """Losses and weights of each epoch of the selected point's training, one frame per quantity, losses in nats.
 
-        The epochs of the shared start come first, in which nothing else than the generative loss counts, and its
-        columns are there by scvi-tools' names too (``elbo_train``, ``elbo_validation``). Points of one common training
-        have one history.
+        The epochs of the shared start come first; they minimize the generative loss only. Its columns are also given
+        under scvi-tools' names (``elbo_train``, ``elbo_validation``). Points that were trained together share one
+        history.
         """
         if self._front is None or self.selected_ is None:
             return None
-        return history_of(self._front, self.selected_)
+        return build_history(self._front, self.selected_)
 
-    def _trained_front(self) -> Front:
-        """Return the front, or refuse."""
+    def _get_trained_front(self) -> Front:
+        """Return the front; raise RuntimeError if there is none."""
         if self._front is None or not len(self._front):
             raise RuntimeError("The model has no front yet. Call train() first.")
         return self._front
@@ -95,18 +95,19 @@ class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
         seed: int = 0,
         progress: bool = True,
     ) -> pd.DataFrame:
-        """Judge every point of the front on test cells once more, also by labels and positive controls.
+        """Judge every point of the front on test cells again, also by labels and positive controls.
 
-        What is left of the batch, what is kept of the structure and the over-correction alarm are there after training
-        already, and are judged again, equally with the same seed. New is what samples of the posterior tell of the
-        batch, how batches mix among neighbours, and which neighbours are kept; labels add clustering scores and those
-        of scib-metrics. Models saved by earlier versions get the columns that they lack. What is found goes into
-        :attr:`front` and into ``adata.uns["scpareto"]``; the selected point stays.
+        Training has already measured how much of the batch is left, how much of the structure is kept, and the
+        over-correction alarm. The audit measures them again; the same seed gives the same values. It adds the
+        information about the batch in samples of the posterior, the mixing of batches among neighbours, and the share
+        of neighbours kept; labels add clustering scores and those of scib-metrics. Models saved by earlier versions
+        get the columns that they lack. Results go into :attr:`front` and into ``adata.uns["scpareto"]``; the selected
+        point stays.
 
         Parameters
         ----------
         labels_key
-            Column of ``adata.obs`` with annotated types; cells without one are left out of what needs labels.
+            Column of ``adata.obs`` with annotated types; scores that need labels leave out cells without one.
         control_genes
             Genes whose pattern across cells a correction must not erase, for example XIST and Y-linked genes where
             donors are batches.
@@ -115,8 +116,7 @@ class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
         n_bootstrap
             Bootstrap samples of the intervals.
         seed
-            Seed of probes and clusterings. Another one judges the codes with other random numbers; what changes by it
-            is what the judge cannot tell.
+            Seed of probes and clusterings. Differences between seeds show how precise the results are.
         progress
             Whether to show a bar.
 
@@ -139,7 +139,7 @@ class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
         ImportError
             If scib-metrics is wanted and not installed.
         """
-        front = self._trained_front()
+        front = self._get_trained_front()
         refuse_without_cells(self, "judge")
         refuse_minified(self, "judge")
         obs = self.adata.obs
@@ -158,26 +158,26 @@ class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
         self._record()
         return front.to_dataframe()
 
-    def _noted(self) -> dict[str, Any] | None:
-        """Return what :meth:`_record` wrote last."""
+    def _get_record(self) -> dict[str, Any] | None:
+        """Return the record that :meth:`_record` wrote last."""
         adata = getattr(self, "_adata", None)
         return None if adata is None else read_records(adata).get(type(self).__name__.lower())
 
     def _record(self) -> None:
-        """Note front and selection in ``adata.uns``, in types that h5ad can hold."""
+        """Write front and selection to ``adata.uns``, in types that h5ad can hold."""
         if self._front is None:
             return
         record = front_record(self._front, self._front.method, self.selected_, self.preference_)
-        name, own = type(self).__name__.lower(), getattr(self, "_adata", None)
-        if own is not None:
-            write_record(own, name, record)
-        if self._written_to is not None and self._written_to is not own:
-            write_record(self._written_to, name, {**record, **self._written_facts})
+        name, adata = type(self).__name__.lower(), getattr(self, "_adata", None)
+        if adata is not None:
+            write_record(adata, name, record)
+        if self._output_adata is not None and self._output_adata is not adata:
+            write_record(self._output_adata, name, {**record, **self._output_facts})
 
     def _write_codes(self, key: str) -> None:
-        """Write the embedding of the place that the model is at, and which one that is."""
-        front, number = self._trained_front(), self.selected_
-        target = self.adata if self._written_to is None else self._written_to
+        """Write the embedding of the selected place to ``obsm``, and note in ``uns`` which place it is."""
+        front, number = self._get_trained_front(), self.selected_
+        target = self.adata if self._output_adata is None else self._output_adata
         if target is None:
             raise ValueError(f"key_added={key!r}: the model was loaded without data, there is nowhere to write to.")
         if target is not self.adata and not target.obs_names.equals(self.adata.obs_names):
@@ -185,29 +185,29 @@ class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
                 f"key_added={key!r}: the AnnData that was integrated holds other cells by now. Select without "
                 "key_added, and take the codes of the model's own cells, model.get_latent_representation()."
             )
-        assert number is not None  # a place was just entered
+        assert number is not None  # select() was called just before
         facts = {"model": type(self).__name__.lower()} | place_record(front, number, self.preference_)
         write_codes(target, key, self.get_latent_representation(), facts)
 
     def write_to(self, adata: AnnData, facts: Mapping[str, Any] | None = None) -> None:
-        """Keep records, and embeddings of ``select(key_added=...)``, in other annotated data of the same cells.
+        """Write records, and embeddings of ``select(key_added=...)``, to another AnnData of the same cells.
 
         Parameters
         ----------
         adata
-            Cells in the order of the model's, for example with all genes. It is not registered with the model.
+            The cells of the model in the same order, for example with all genes. It is not registered with the model.
         facts
-            What else the record says there.
+            Further entries of the record in that AnnData.
 
         Raises
         ------
         ValueError
-            If it holds other cells, or in another order.
+            If it holds other cells, or the cells in another order.
         """
         refuse_without_cells(self, "compare others with")
         if not adata.obs_names.equals(self.adata.obs_names):
             raise ValueError("adata must hold the cells of the model, in its order.")
-        self._written_to, self._written_facts = adata, dict(facts or {})
+        self._output_adata, self._output_facts = adata, dict(facts or {})
         self._record()
 
     def _after_loading(self) -> None:
@@ -215,7 +215,7 @@ class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
 
     @classmethod
     def load_query_data(cls, adata: AnnData, reference_model: Any, *args: Any, **kwargs: Any) -> Self:
-        """Map a reference model to query data; the front of the reference stays behind.
+        """Map a reference model to query data; the front of the reference is not carried over.
 
         Parameters
         ----------
@@ -233,7 +233,7 @@ class FrontMixin(SelectionMixin, QueryMixin, HubMixin, PlainSavingMixin):
         model.trained_cells_ = None
         return model
 
-    def _known_cells(self) -> tuple[Sequence[str], Mapping[str, Any]] | None:
+    def _get_training_cells(self) -> tuple[Sequence[str], Mapping[str, Any]] | None:
         if self._front is not None and "cell_names" in self._front.metadata:
             return self._front.metadata["cell_names"], self._front.metadata["indices"]
-        return super()._known_cells()
+        return super()._get_training_cells()

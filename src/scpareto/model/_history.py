@@ -1,4 +1,4 @@
-"""Losses of the epochs of a model, from what a front keeps of its trainings."""
+"""Losses of each epoch, from the training records that a front keeps."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from scpareto._constants import GENERATIVE_LOSS
 if TYPE_CHECKING:
     from scpareto.pareto import Front
 
-OF_SCVI = {f"elbo_{part}": f"{GENERATIVE_LOSS}_{part}" for part in ("train", "validation")}
-"""Names that scvi-tools has for columns of ours."""
+SCVI_COLUMNS = {f"elbo_{part}": f"{GENERATIVE_LOSS}_{part}" for part in ("train", "validation")}
+"""Our columns, by the names that scvi-tools gives them."""
 SHARED_START = "pretraining"
-"""Name of the training that every point begins from."""
+"""Name of the training that every point starts from."""
 
 
-def history_of(front: Front, point: int) -> dict[str, pd.DataFrame] | None:
-    """Return what was recorded of each epoch of a point: those of the shared start, then its own.
+def build_history(front: Front, point: int) -> dict[str, pd.DataFrame] | None:
+    """Return the record of each epoch of a point: first the shared start, then the training of the point.
 
     Parameters
     ----------
@@ -30,21 +30,23 @@ def history_of(front: Front, point: int) -> dict[str, pd.DataFrame] | None:
 
     Returns
     -------
-    One frame per quantity, a row per epoch, NaN where a part does not have it; None if nothing was recorded.
+    One frame per quantity, a row per epoch, NaN where a training did not record it; None if nothing was recorded.
     """
     histories = front.metadata.get("history", {})
-    own = histories.get(f"point_{point}", histories.get("path", {}))
-    parts = [columns for columns in (histories.get(SHARED_START, {}), own) if columns]
-    if not parts:
+    of_point = histories.get(f"point_{point}", histories.get("path", {}))
+    trainings = [columns for columns in (histories.get(SHARED_START, {}), of_point) if columns]
+    if not trainings:
         return None
-    lengths = [len(next(iter(columns.values()))) for columns in parts]
-    names = dict.fromkeys(name for columns in parts for name in columns)
-    whole = {
-        name: np.concatenate([columns.get(name, np.full(n, np.nan)) for columns, n in zip(parts, lengths, strict=True)])
+    lengths = [len(next(iter(columns.values()))) for columns in trainings]
+    names = dict.fromkeys(name for columns in trainings for name in columns)
+    joined = {
+        name: np.concatenate(
+            [columns.get(name, np.full(n, np.nan)) for columns, n in zip(trainings, lengths, strict=True)]
+        )
         for name in names
     }
     index = pd.RangeIndex(sum(lengths), name="epoch")
-    if "epoch" in whole:
-        whole["epoch"] = index.to_numpy(dtype=float)
-    whole |= {name: whole[ours] for name, ours in OF_SCVI.items() if ours in whole}
-    return {name: pd.DataFrame({name: values}, index=index) for name, values in whole.items()}
+    if "epoch" in joined:
+        joined["epoch"] = index.to_numpy(dtype=float)
+    joined |= {scvi_name: joined[name] for scvi_name, name in SCVI_COLUMNS.items() if name in joined}
+    return {name: pd.DataFrame({name: values}, index=index) for name, values in joined.items()}

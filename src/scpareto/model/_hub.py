@@ -1,4 +1,4 @@
-"""A folder for the scvi-tools model hub: the model, and a card that shows what it holds."""
+"""Save a model with its model card for the scvi-tools model hub."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scvi import REGISTRY_KEYS
 
 from scpareto._cells import holds_counts
 from scpareto._runtime import write_atomically
-from scpareto.model._hub_card import FIGURE, card, criticism_section
+from scpareto.model._hub_card import FIGURE, format_card, format_criticism
 from scpareto.pl import front as draw_front
 
 if TYPE_CHECKING:
@@ -74,10 +74,10 @@ class HubMixin:
         RuntimeError
             If the model is not trained.
         ValueError
-            If there is no licence, the folder exists and ``overwrite`` is not set, or the report needs what the model
-            does not have: counts drawn from it, or labels.
+            If there is no licence, the folder exists and ``overwrite`` is not set, or the model lacks what the report
+            needs: draws of counts, or labels.
         ImportError
-            If huggingface-hub is not installed (extra ``hub``), or for the report leidenalg.
+            If huggingface-hub (extra ``hub``) is not installed, or, for the report, leidenalg.
         """
         try:
             from huggingface_hub import ModelCard
@@ -104,7 +104,7 @@ class HubMixin:
         n_batches = f", {stats.n_batch} batches" if "n_batch" in stats else ""
         facts = [f"- {stats.n_cells:,} cells, {stats.n_vars:,} genes{n_batches}"]
         facts.append(f"- genes: {', '.join(map(str, model.get_var_names()[:5]))}, ...")
-        text = card(
+        text = format_card(
             name=name,
             front=front,
             selected=selected,
@@ -117,7 +117,7 @@ class HubMixin:
             description=description or "No description was given.",
         )
         if criticism:
-            text += criticism_section(_criticise(model, folder))
+            text += format_criticism(_criticise(model, folder))
         metadata = HubMetadata(
             scvi_version=version("scvi-tools"),
             anndata_version=version("anndata"),
@@ -130,7 +130,7 @@ class HubMixin:
 
 
 def _check_criticism(model: Any) -> None:
-    """Refuse a report that would fail after everything was written."""
+    """Refuse a criticism report that would fail only after the folder is written."""
     if not hasattr(model, "posterior_predictive_sample"):
         raise ValueError(
             f"criticism=True: {type(model).__name__} draws no counts that could be compared with real ones."
@@ -150,7 +150,7 @@ def _check_criticism(model: Any) -> None:
 def _criticise(model: Any, folder: Path) -> dict[str, str]:
     from scvi.criticism import create_criticism_report
 
-    # It reads counts from X, and in scvi-tools 1.4 fails on sparse ones that are floating-point numbers.
+    # The report reads counts from X; that of scvi-tools 1.4 fails on sparse floating-point counts.
     adata = model.adata.copy()
     counts = model.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)
     adata.X = counts.astype(np.int64) if holds_counts(counts) else counts

@@ -1,4 +1,4 @@
-"""The text of a model card: what a newcomer reads on the hub."""
+"""The text of a model card on the hub."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scpareto.pareto import Front
 
 FIGURE = "front.png"
-_KEPT = ("structure_kept", "structure_kept_low", "structure_kept_high", "alarm", "structure_lost_most")
+_STRUCTURE_COLUMNS = ("structure_kept", "structure_kept_low", "structure_kept_high", "alarm", "structure_lost_most")
 _CRITICISM = {
     "cell_wise_cv": "Coefficient of variation of each cell, over genes",
     "gene_wise_cv": "Coefficient of variation of each gene, over cells",
@@ -37,7 +37,7 @@ tags:
 
 {description}
 """
-_FRONT = """
+_WITH_FRONT = """
 {name} holds a whole front of models: from uncorrected (point 0) to strongly corrected for `{target}`, each an ordinary
 scvi-tools model. Point {selected} is selected when the model is loaded.
 
@@ -61,7 +61,7 @@ model.select("auto")  # the recommended point; or a number, a limit such as {{"s
 adata.obsm["X_{key}"] = model.get_latent_representation()
 ```
 """
-_PLAIN = """
+_WITHOUT_FRONT = """
 ## Load it
 
 ```python
@@ -80,7 +80,9 @@ _TAIL = """
 """
 
 
-def card(*, name: str, front: Front | None, selected: int | None, use: str, facts: Sequence[str], **head: str) -> str:
+def format_card(
+    *, name: str, front: Front | None, selected: int | None, use: str, facts: Sequence[str], **head: str
+) -> str:
     """Write the card in Markdown.
 
     Parameters
@@ -88,64 +90,64 @@ def card(*, name: str, front: Front | None, selected: int | None, use: str, fact
     name
         Class of the model.
     front, selected
-        Its front and the selected point; None where it was trained without one.
+        Its front and the selected point; None if it has no front.
     use
         A line of Python that uses the loaded model.
     facts
-        What holds of data and training, a line each.
+        Facts about data and training, one line each.
     **head
         Licence, versions and description.
     """
     parts = [_HEAD.format(name=name, **head)]
     if front is None:
-        parts.append(_PLAIN.format(name=name, use=use))
+        parts.append(_WITHOUT_FRONT.format(name=name, use=use))
     else:
-        parts.append(_of_front(name, front, selected))
+        parts.append(_format_front(name, front, selected))
         facts = [*facts, *(f"- {key}: `{front.metadata[key]}`" for key in ("objective", "method", "preset", "seed"))]
     parts.append(_TAIL.format(facts="\n".join(facts)))
     return "".join(parts)
 
 
-def criticism_section(report: Mapping[str, str]) -> str:
-    """Write the tables of scvi-tools' criticism report as a section of the card."""
+def format_criticism(report: Mapping[str, str]) -> str:
+    """Format the tables of scvi-tools' criticism report as a section of the card."""
     tables = [f"### {title}\n\n{report[key]}\n" for key, title in _CRITICISM.items()]
     intro = "Cells drawn from the model against the real ones, by `scvi.criticism.create_criticism_report`."
     return "\n".join(["", "## Criticism", "", f"{intro}\n", *tables])
 
 
-def _of_front(name: str, front: Front, selected: int | None) -> str:
+def _format_front(name: str, front: Front, selected: int | None) -> str:
     table = front.to_dataframe().set_index("point")
     judged = front.metadata.get("judged", {})
     left = str(judged.get("column", BATCH_LEFT))
-    columns = [column for column in (left, f"{left}_low", f"{left}_high", *_KEPT) if column in table]
-    return _FRONT.format(
+    columns = [column for column in (left, f"{left}_low", f"{left}_high", *_STRUCTURE_COLUMNS) if column in table]
+    return _WITH_FRONT.format(
         name=name,
         key=name.lower(),
         target=front.metadata.get("target", "batch"),
         selected=selected,
         figure=FIGURE,
         cells="cells that took no part in training" if judged.get("held_out", True) else "all cells",
-        place=_place(table, left),
+        place=_example_place(table, left),
         reason=front.explain(),
-        table=_as_markdown(table[columns]),
+        table=_format_table(table[columns]),
     )
 
 
-def _place(table: pd.DataFrame, left: str) -> str:
-    """Return an argument of ``select`` that names a place in the middle."""
+def _example_place(table: pd.DataFrame, left: str) -> str:
+    """Return an argument of ``select`` for a place in the middle of the front, as an example."""
     if left != BATCH_LEFT or left not in table or not table[left].notna().any():
         return "preference=0.5"
     return f"batch_left={(table[left].max() + table[left].min()) / 2:.0f}"
 
 
-def _as_markdown(table: pd.DataFrame) -> str:
-    """Write a table as Markdown; pandas would need another library for it."""
+def _format_table(table: pd.DataFrame) -> str:
+    """Format a table as Markdown; pandas would need another library for it."""
     head = [str(table.index.name), *table.columns]
-    rows = [[str(index), *map(_cell, row)] for index, *row in table.itertuples(name=None)]
+    rows = [[str(index), *map(_format_cell, row)] for index, *row in table.itertuples(name=None)]
     lines = [head, ["---:"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _cell(value: Any) -> str:
-    # A bar would end the cell: names of differences hold one.
+def _format_cell(value: Any) -> str:
+    # Names of contrasts contain a bar, which would end the cell.
     return value.replace("|", "\\|") if isinstance(value, str) else f"{value:.1f}"

@@ -22,13 +22,14 @@ from scpareto._constants import NUISANCE_CATEGORICAL_KEY, NUISANCE_CONTINUOUS_KE
 from scpareto._runtime import resolve_seed, seeded
 from scpareto._scvi_compat import minify_type_of
 from scpareto.front import FrontOptions, fill_docstring, learn_front
-from scpareto.model._batch_effects import batch_effects_of, effects_parameter, start_batch_effects
+from scpareto.model._batch_effects import compute_batch_effects, get_log_effects, init_batch_effects
 from scpareto.model._collection import prepare_collection
 from scpareto.model._front_mixin import FrontMixin
 from scpareto.model._minified import refuse_minified
-from scpareto.model._plain_scvi import plain_scvi
-from scpareto.model._presets import PRESETS, with_paper_preset
-from scpareto.model._without_cells import is_of_data_module, refuse_without_cells
+from scpareto.model._presets import PRESETS, apply_paper_preset
+from scpareto.model._state import copy_state
+from scpareto.model._to_scvi import build_scvi
+from scpareto.model._without_cells import is_from_data_module, refuse_without_cells
 from scpareto.module import ParetoVAE
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class ParetoVI(FrontMixin, SCVI):
     adata
         Data registered with :meth:`setup_anndata`.
     registry
-        Registry of a data module that will train the model, ``registry=datamodule.registry``, or of a model that is
+        Registry of the data module that trains the model, ``registry=datamodule.registry``, or of a model that is
         loaded without data.
     n_hidden, n_latent, n_layers, dropout_rate, dispersion, gene_likelihood, use_observed_lib_size, latent_distribution
         As in :class:`scvi.model.SCVI`.
@@ -59,11 +60,12 @@ class ParetoVI(FrontMixin, SCVI):
         ``"paper"`` fixes architecture (learned library size, two layers in every network) and training as published;
         None is the practical recipe.
     gene_batch_effect
-        None shows the batch to the decoder as scVI does. ``"multiplicative"`` shows it as one factor for each gene and
-        batch only, the rest of the decoder being free of batch. Factors start from ``adata.varm["batch_effect"]``, as
-        written by :func:`scpareto.pp.adjust_counts`; :meth:`get_batch_effects` returns them.
+        None gives the batch to the decoder as scVI does. With ``"multiplicative"`` the batch enters as one factor for
+        each gene and batch only; the rest of the decoder does not see it. Factors start from
+        ``adata.varm["batch_effect"]``, which :func:`scpareto.pp.adjust_counts` writes; :meth:`get_batch_effects`
+        returns them.
     learn_batch_effect
-        Whether these factors are learned with the model, or stay as they are.
+        Whether these factors are learned with the model, or stay at their initial values.
     seed
         Seed of the initial weights and of the training; None takes ``scvi.settings.seed``, or 0.
     **kwargs
@@ -76,7 +78,7 @@ class ParetoVI(FrontMixin, SCVI):
 
     Notes
     -----
-    The objectives are the negative evidence lower bound of scVI and the information that codes hold about batch. See
+    The objectives are the negative evidence lower bound of scVI and the information about the batch in the codes. See
     :func:`scpareto.fit_front` for the training.
 
     References
@@ -139,45 +141,45 @@ class ParetoVI(FrontMixin, SCVI):
             architecture |= {"gene_batch_effect": gene_batch_effect, "learn_batch_effect": learn_batch_effect}
         if preset == "paper":
             defaults = inspect.signature(ParetoVI.__init__).parameters
-            architecture = with_paper_preset(architecture, defaults, kwargs)
+            architecture = apply_paper_preset(architecture, defaults, kwargs)
         if adata is None and registry is not None:
-            if is_of_data_module(registry) and not architecture["use_observed_lib_size"]:
+            if is_from_data_module(registry) and not architecture["use_observed_lib_size"]:
                 raise ValueError(
                     "A learned library size (use_observed_lib_size=False, preset='paper') begins from the counts of "
                     "all cells, which a data module does not give: leave it out."
                 )
-            # Data modules name the model that they are made for by default, and loading asks for it.
+            # A data module's registry names another model class by default, and loading checks the name.
             registry = {**registry, "model_name": ParetoVI.__name__}
         self.seed = resolve_seed(seed)
         with seeded(self.seed):
             super().__init__(adata, registry, **architecture)
         self._preset = preset
-        self._start: dict[str, torch.Tensor] | None = None
+        self._initial_state: dict[str, torch.Tensor] | None = None
         self.selected_ = None
         self.init_params_ = self._get_init_params(given)
         if adata is not None:
-            start_batch_effects(self, adata)
+            init_batch_effects(self, adata)
 
     def get_batch_effects(self) -> pd.DataFrame:
         """Return the factors of every gene in every batch, of the selected point.
 
         Returns
         -------
-        Multiplicative effects, genes by batches; logarithms have mean 0 over batches, since only contrasts are
-        identified.
+        Multiplicative effects, genes by batches. Their logarithms have mean 0 over batches, since only differences
+        between batches are identified.
 
         Raises
         ------
         ValueError
-            If the model has no factors, that is, was made without ``gene_batch_effect="multiplicative"``.
+            If the model has no factors, because it was made without ``gene_batch_effect="multiplicative"``.
         """
-        return batch_effects_of(self)
+        return compute_batch_effects(self)
 
     def to_scvi(self) -> SCVI:
         """Return the selected point as a plain SCVI with equal weights, on the same data.
 
-        For tools that ask for exactly that class; everything that an SCVI can do, this model can do too. Registers the
-        data with SCVI, which adds the ``_scvi_*`` columns once more.
+        Use it for tools that accept that class only; this model has all methods of SCVI itself. Registers the data with
+        SCVI, which adds the ``_scvi_*`` columns again.
 
         Returns
         -------
@@ -189,7 +191,7 @@ class ParetoVI(FrontMixin, SCVI):
             If the architecture is not one of SCVI (``gene_batch_effect``, the preset ``"paper"``), or data are
             minified.
         """
-        return plain_scvi(self)
+        return build_scvi(self)
 
     @classmethod
     def setup_anndata(
@@ -214,13 +216,13 @@ class ParetoVI(FrontMixin, SCVI):
         layer
             Layer of the counts; None for ``adata.X``, which a collection of files does not have.
         batch_key
-            Column of ``adata.obs`` with the batches: given to the decoder, and the nuisance that is traded unless
-            ``objective_kwargs={"target": ...}`` names another.
+            Column of ``adata.obs`` with the batches. The decoder sees it, and the front trades it off unless
+            ``objective_kwargs={"target": ...}`` names another column.
         labels_key, size_factor_key, categorical_covariate_keys, continuous_covariate_keys
             As in :class:`scvi.model.SCVI`.
         nuisance_keys
-            Further columns that may be traded, a list or one name. They are not given to the decoder. Numbers are
-            continuous nuisances, anything else is categorical.
+            Further columns that a front may trade off, a list or one name. The decoder does not see them. Numeric
+            columns are continuous nuisances, all others are categorical.
         **kwargs
             For scvi-tools' own use when a model is loaded.
 
@@ -255,16 +257,16 @@ class ParetoVI(FrontMixin, SCVI):
                 adata,
                 layer=layer,
                 obs_keys={
-                    "batch_key": _listed(batch_key),
-                    "labels_key": _listed(labels_key),
-                    "size_factor_key": _listed(size_factor_key),
+                    "batch_key": _as_list(batch_key),
+                    "labels_key": _as_list(labels_key),
+                    "size_factor_key": _as_list(size_factor_key),
                     "categorical_covariate_keys": categorical_covariate_keys or [],
                     "continuous_covariate_keys": continuous_covariate_keys or [],
                     "nuisance_keys": nuisances,
                 },
                 batch_key=batch_key,
                 labels_key=labels_key,
-                # Query data and loaded models may hold one of the known batches; other nuisances can be traded.
+                # Query data and loaded models may hold one batch of the model; other nuisances can be traded off.
                 need_batches="source_registry" not in kwargs and not nuisances,
             )
         continuous = [key for key in nuisances if is_continuous(adata.obs[key])]
@@ -340,28 +342,28 @@ class ParetoVI(FrontMixin, SCVI):
         ValueError
             If an argument is not valid, before any training.
         KeyboardInterrupt
-            If interrupted; the finished points are then in :attr:`front`, which names the missing ones.
+            If interrupted. :attr:`front` then holds the finished points and names the missing ones.
         """
         given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         refuse_minified(self, "train on")
-        effects = effects_parameter(self)
+        effects = get_log_effects(self)
         if effects is not None and not effects.any():
             raise ValueError(
                 'adata.varm["batch_effect"] does not hold the batches and genes of the model; run '
                 "sp.pp.adjust_counts(adata, batch_key=...) before the model is made."
             )
-        if self._start is None:
-            self._start = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
+        if self._initial_state is None:
+            self._initial_state = copy_state(self.module)
         options = FrontOptions(seed=self.seed, preset=self._preset, **given)
         front = self._front
-        before = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
-        self.module.load_state_dict(self._start)
+        previous_state = copy_state(self.module)
+        self.module.load_state_dict(self._initial_state)
         try:
             learn_front(self, options)
         except BaseException:
             if self._front is front:
-                # Refused, or interrupted before anything was finished: the model stays what it was.
-                self.module.load_state_dict(before)
+                # Refused, or interrupted before a point was finished: restore the model.
+                self.module.load_state_dict(previous_state)
                 self.module.eval()
             raise
 
@@ -382,14 +384,14 @@ class ParetoVI(FrontMixin, SCVI):
         super().minify_adata(*args, **kwargs)
 
     def store_front(self, front: Front) -> None:
-        """Keep a front that was learnt with this model, finished or not, and select the recommended point."""
+        """Store a front that was learnt with this model, finished or not, and select the recommended point."""
         self._front = front
         self.is_trained_ = True
-        # Rows of a data module are not always known.
+        # A data module does not always tell the rows of its split.
         for name, part in front.metadata.get("indices", {}).items():
             setattr(self, f"{name}_indices_", np.asarray(part))
         self.select(front.recommended)
 
 
-def _listed(key: str | None) -> list[str]:
+def _as_list(key: str | None) -> list[str]:
     return [] if key is None else [key]

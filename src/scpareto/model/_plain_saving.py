@@ -15,7 +15,7 @@ from scpareto._runtime import check_accelerator, write_folder_atomically
 from scpareto._scvi_compat import SAVE_KEYS
 from scpareto.model._registry_mixin import RegistryMixin
 from scpareto.model._saving import check_saved, rewrite_as_plain
-from scpareto.model._without_cells import as_data_module, is_of_data_module
+from scpareto.model._without_cells import build_data_module_info, is_from_data_module
 
 if TYPE_CHECKING:
     import os
@@ -32,23 +32,23 @@ class PlainSavingMixin(RegistryMixin):
 
     _adata: Any
     trained_cells_: dict[str, Any] | None = None
-    """Names of the cells of the training, and rows of its parts among them; a front holds its own."""
+    """Names of the training's cells and rows of each part; a front keeps its own."""
 
     @property
     def adata(self) -> Any:
-        """Data of the model; None where it was loaded without."""
+        """Data of the model; None if it was loaded without data."""
         return self._adata
 
     @adata.setter
     def adata(self, adata: Any) -> None:
         BaseModelClass.adata.fset(self, adata)
-        self._follow_cells()
+        self._match_training_cells()
 
     def save(self, dir_path: str | os.PathLike[str], prefix: str | None = None, **kwargs: Any) -> None:
-        """Save the model, with its front where it has one, as tensors and plain types only.
+        """Save the model, with its front if it has one, as tensors and plain types only.
 
-        Files are written beside the folder and put into it once they are whole: where saving fails, as on a full disk,
-        the model that was there before stays.
+        Files are written next to the folder and moved into it once they are complete. If saving fails, for example on a
+        full disk, the model that was there before stays.
 
         Parameters
         ----------
@@ -63,14 +63,14 @@ class PlainSavingMixin(RegistryMixin):
         ValueError
             If the folder exists and ``overwrite`` is not set.
         OSError
-            If it cannot be written.
+            If the folder cannot be written.
         """
         folder = Path(dir_path)
         if folder.exists() and not kwargs.pop("overwrite", False):
             raise ValueError(f"{folder} already exists. Give another folder, or overwrite=True.")
-        if is_of_data_module(self.registry_):
-            kwargs["datamodule"] = as_data_module(self.registry_)
-        kwargs["overwrite"] = True  # the folder that is written to was just made
+        if is_from_data_module(self.registry_):
+            kwargs["datamodule"] = build_data_module_info(self.registry_)
+        kwargs["overwrite"] = True  # scvi-tools writes to a new temporary folder
         with write_folder_atomically(folder) as unfinished:
             super().save(str(unfinished), prefix=prefix, **kwargs)  # type: ignore[misc]
             path = unfinished / f"{prefix or ''}{SAVE_KEYS.MODEL_FNAME}"
@@ -87,12 +87,12 @@ class PlainSavingMixin(RegistryMixin):
         backup_url: str | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Load a saved model, with its front and in its selected point where it has one; no code of the file is run.
+        """Load a saved model, with its front and at its selected point if it has one; run no code of the file.
 
         Parameters
         ----------
         dir_path, adata
-            Folder of the model, and data organised as those it was trained on (None: those saved with it;
+            Folder of the model, and data with the same layout as those it was trained on (None: those saved with it;
             False: none).
         accelerator, device, prefix, backup_url, **kwargs
             As for :meth:`scvi.model.base.BaseModelClass.load`.
@@ -104,7 +104,7 @@ class PlainSavingMixin(RegistryMixin):
         Raises
         ------
         ValueError
-            If the folder holds no model, or one that could run code or was saved by a newer version.
+            If the folder holds no model, the file could run code, or a newer version saved it.
         """
         check_accelerator(accelerator)
         check_saved(dir_path, prefix, backup_url)
@@ -121,55 +121,55 @@ class PlainSavingMixin(RegistryMixin):
             indices = getattr(model, name, None)
             if indices is not None:
                 setattr(model, name, np.asarray(indices))
-        model._follow_cells()
+        model._match_training_cells()
         model._after_loading()
         return model
 
-    def _known_cells(self) -> tuple[Sequence[str], Mapping[str, Any]] | None:
-        """Names of the cells of the training, and rows of its parts; None where they were not kept."""
+    def _get_training_cells(self) -> tuple[Sequence[str], Mapping[str, Any]] | None:
+        """Return the names of the training's cells, and the rows of each part; None if they were not kept."""
         if self.trained_cells_ is None:
             return None
         return self.trained_cells_["names"], self.trained_cells_["indices"]
 
-    def _keep_cells(self) -> None:
-        """Keep who the cells of the training are."""
+    def _store_training_cells(self) -> None:
+        """Store the names of the training's cells and the rows of each part."""
         indices = {name: getattr(self, name, None) for name in INDICES}
         self.trained_cells_ = {
             "names": [str(name) for name in self.adata_manager.adata.obs_names],
             "indices": {name.removesuffix("_indices_"): rows for name, rows in indices.items() if rows is not None},
         }
 
-    def _follow_cells(self) -> None:
-        """Let the rows of training and held-out cells follow the names of cells, where data are others or reordered.
+    def _match_training_cells(self) -> None:
+        """Find the rows of training and held-out cells by name, since loaded data may be other or reordered cells.
 
         Warns
         -----
         UserWarning
             If cells of the training are missing.
         """
-        adata, known = getattr(self, "_adata", None), self._known_cells()
-        if adata is None or known is None:
+        adata, training_cells = getattr(self, "_adata", None), self._get_training_cells()
+        if adata is None or training_cells is None:
             return
-        names, parts = known
-        here = pd.Index(adata.obs_names)
+        names, parts = training_cells
+        obs_names = pd.Index(adata.obs_names)
         rows = np.arange(len(names))
-        if len(here) != len(names) or not bool((here == pd.Index(names)).all()):
-            unique = here.is_unique and pd.Index(names).is_unique
-            rows = here.get_indexer(names) if unique else np.full(len(names), -1)
-        for part, own in parts.items():
-            found = rows[np.asarray(own, dtype=np.int64)]
-            setattr(self, f"{part}_indices_", np.sort(found[found >= 0]))
-        n_there = int((rows >= 0).sum())
-        if n_there < len(names):
+        if len(obs_names) != len(names) or not bool((obs_names == pd.Index(names)).all()):
+            unique = obs_names.is_unique and pd.Index(names).is_unique
+            rows = obs_names.get_indexer(names) if unique else np.full(len(names), -1)
+        for part, indices in parts.items():
+            part_rows = rows[np.asarray(indices, dtype=np.int64)]
+            setattr(self, f"{part}_indices_", np.sort(part_rows[part_rows >= 0]))
+        n_present = int((rows >= 0).sum())
+        if n_present < len(names):
             warnings.warn(
-                f"adata holds {n_there} of the {len(names)} cells that the model was trained on, by their obs_names. "
+                f"adata holds {n_present} of the {len(names)} cells that the model was trained on, by their obs_names. "
                 "Rows of training and held-out cells are those of these; judging or refining points needs all of them.",
                 UserWarning,
                 stacklevel=3,
             )
 
     def _after_loading(self) -> None:
-        """Do what is left once a model has its data and attributes."""
+        """Complete a loaded model, once it has its data and attributes; subclasses override this."""
         return
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Architectures that belong to a preset."""
+"""Architectures of the presets."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ PAPER_ARCHITECTURE: dict[str, Any] = {
 PRESETS: tuple[str | None, ...] = (None, "paper")
 
 
-def with_paper_preset(
+def apply_paper_preset(
     architecture: dict[str, Any], parameters: Mapping[str, Parameter], extra: dict[str, Any]
 ) -> dict[str, Any]:
-    """Architecture of the published model.
+    """Return the architecture of the published model.
 
     Parameters
     ----------
     architecture
-        What was asked for, defaults included.
+        Arguments of the user, including defaults.
     parameters
-        Parameters of the model, whose defaults the preset may overrule.
+        Parameters of the model; the preset may replace their defaults.
     extra
-        What was asked for beyond these parameters.
+        Further keyword arguments of the user.
 
     Raises
     ------
     ValueError
-        If something else was asked for than the preset fixes.
+        If an argument contradicts the preset.
     """
     for name, fixed in PAPER_ARCHITECTURE.items():
         if name in extra:

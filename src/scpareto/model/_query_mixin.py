@@ -1,4 +1,4 @@
-"""Mapping a reference model to query data, where opening the reference runs no code."""
+"""Map a reference model to query data; opening the reference runs no code."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-LEAST_SHARED, _FEW_SHARED = 0.3, 0.8
-"""Shares of the reference's genes below which query data are refused, or warned of."""
+LEAST_SHARED, _WARN_SHARED = 0.3, 0.8
+"""Shares of the reference's genes in the query data below which these are refused, or a warning is given."""
 
 
 class QueryMixin:
-    """The doors of :class:`scvi.model.base.ArchesMixin`, with a folder checked as by ``load``.
+    """Methods of :class:`scvi.model.base.ArchesMixin` that first check a folder as ``load`` does.
 
     Comes before the scvi-tools class among the bases.
     """
@@ -47,9 +47,9 @@ class QueryMixin:
         ValueError
             If the folder holds no saved model.
         UnsafeModelError
-            If its file holds anything but tensors and plain types.
+            If its file holds more than tensors and plain types.
         """
-        reference = _checked(reference_model)
+        reference = _check_reference(reference_model)
         return super().load_query_data(adata, reference, *args, **kwargs)  # type: ignore[misc]
 
     @classmethod
@@ -61,21 +61,21 @@ class QueryMixin:
         inplace: bool = True,
         least_shared: float = LEAST_SHARED,
     ) -> AnnData | pd.Index[Any] | None:
-        """Bring query data to the genes of the reference, in its order; genes that are missing are 0.
+        """Reorder query data to the genes of the reference; missing genes become 0.
 
         Parameters
         ----------
         adata
-            Query data, changed in place unless ``inplace`` says otherwise.
+            Query data, changed in place unless ``inplace`` is False.
         reference_model
-            A model or the folder of one, which is checked as by :meth:`load`.
+            A model, or the folder of one, which is checked as :meth:`load` does.
         return_reference_var_names
-            Whether to return the names of the reference's genes only.
+            Whether to only return the names of the reference's genes.
         inplace
             Whether to change ``adata`` instead of returning new data.
         least_shared
-            Share of the reference's genes that the data must have. Codes of cells that lack more than a fifth of the
-            genes are doubtful, and a warning says so.
+            Share of the reference's genes that the data must have. Codes are unreliable if more than a fifth of the
+            genes are missing; a warning says so.
 
         Returns
         -------
@@ -84,33 +84,33 @@ class QueryMixin:
         Raises
         ------
         ValueError
-            If fewer genes of the reference are in the data than ``least_shared`` asks for, or the folder holds no
-            model, or one that could run code or was saved by a newer version.
+            If the data hold a smaller share of the reference's genes than ``least_shared``, or the folder holds no
+            model, a file that could run code, or a model that a newer version saved.
 
         Warns
         -----
         UserWarning
             If fewer than 80 % of the reference's genes are in the data.
         """
-        reference = _checked(reference_model)
+        reference = _check_reference(reference_model)
         prepare = super().prepare_query_anndata  # type: ignore[misc]
         names = prepare(adata, reference, return_reference_var_names=True)
         if return_reference_var_names:
             return names
         _check_share(adata.var_names, names, least_shared)
-        deep = {key: (adata.var_names, adata.varm[key]) for key in adata.varm if np.ndim(adata.varm[key]) > 2}
-        if not deep:
+        varm_arrays = {key: (adata.var_names, adata.varm[key]) for key in adata.varm if np.ndim(adata.varm[key]) > 2}
+        if not varm_arrays:
             return prepare(adata, reference, inplace=inplace)
-        # What has more than two dimensions cannot be joined to missing genes by anndata: it is put in order here.
-        flat = adata.copy()
-        for key in deep:
-            del flat.varm[key]
-        found = prepare(flat, reference, inplace=False)
-        for key, (genes, values) in deep.items():
-            found.varm[key] = _in_order(values, genes, found.var_names)
+        # anndata cannot join arrays of more than two dimensions to missing genes, so they are reordered here.
+        reduced = adata.copy()
+        for key in varm_arrays:
+            del reduced.varm[key]
+        prepared = prepare(reduced, reference, inplace=False)
+        for key, (genes, values) in varm_arrays.items():
+            prepared.varm[key] = _reorder_rows(values, genes, prepared.var_names)
         if not inplace:
-            return found
-        adata._init_as_actual(found)
+            return prepared
+        adata._init_as_actual(prepared)
         return None
 
     @classmethod
@@ -127,7 +127,7 @@ class QueryMixin:
         ValueError
             Always.
         """
-        _checked(reference_model)
+        _check_reference(reference_model)
         raise ValueError(
             f"{cls.__name__} takes AnnData, not MuData: give the modality of the reference, for example mdata['rna'], "
             "to prepare_query_anndata."
@@ -135,31 +135,31 @@ class QueryMixin:
 
 
 def _check_share(genes: pd.Index[Any], reference: pd.Index[Any], least: float) -> None:
-    """Refuse query data with too few of the genes of a reference, and warn of few."""
+    """Raise ValueError if query data have too few of the reference's genes; warn if they lack some."""
     if not 0 <= least <= 1:
         raise ValueError(f"least_shared={least!r} must be in [0, 1].")
     n_shared = int(reference.isin(genes).sum())
     share = n_shared / len(reference)
-    told = f"{n_shared:,} of the {len(reference):,} genes of the reference ({share:.0%}) are in the data"
+    message = f"{n_shared:,} of the {len(reference):,} genes of the reference ({share:.0%}) are in the data"
     if share < least or not n_shared:
         raise ValueError(
-            f"Only {told}, least_shared={least:g} asks for more. Are gene names of the same kind "
+            f"Only {message}, least_shared={least:g} asks for more. Are gene names of the same kind "
             f"({genes[0]!r}, {reference[0]!r})? To go on all the same, lower least_shared."
         )
-    if share < _FEW_SHARED:
-        warnings.warn(f"{told}; the others are taken as 0, and the codes are doubtful.", UserWarning, stacklevel=3)
+    if share < _WARN_SHARED:
+        warnings.warn(f"{message}; the others are taken as 0, and the codes are doubtful.", UserWarning, stacklevel=3)
 
 
-def _in_order(values: NDArray[Any], genes: pd.Index[Any], wanted: pd.Index[Any]) -> NDArray[np.float64]:
-    """Rows of the wanted genes; NaN for those that are not there."""
-    rows = genes.get_indexer(wanted)
-    ordered = np.full((len(wanted), *np.shape(values)[1:]), np.nan)
+def _reorder_rows(values: NDArray[Any], genes: pd.Index[Any], reference: pd.Index[Any]) -> NDArray[np.float64]:
+    """Return the rows of the reference's genes; NaN for missing genes."""
+    rows = genes.get_indexer(reference)
+    ordered = np.full((len(reference), *np.shape(values)[1:]), np.nan)
     ordered[rows >= 0] = np.asarray(values)[rows[rows >= 0]]
     return ordered
 
 
-def _checked(reference_model: Any) -> Any:
-    """Return a model as it is, and a folder as text once it is known to hold no code."""
+def _check_reference(reference_model: Any) -> Any:
+    """Return a model unchanged; return a folder as text after checking that its file holds no code."""
     with contextlib.suppress(TypeError):
         reference_model = Path(reference_model)
     if isinstance(reference_model, Path):

@@ -1,4 +1,4 @@
-"""Saved models as tensors and plain types: nothing in the file can run code when it is opened."""
+"""Saved models as tensors and plain types, so that opening the file cannot run code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scpareto._scvi_compat import SAVE_KEYS, download
 from scpareto.pareto import to_plain
 
 FORMAT_VERSION = 1
-"""Raised whenever a file of the previous version needs an upgrade."""
+"""Increased whenever files of the previous version need an upgrade."""
 
 _HEADER_KEY = "scpareto"
 
@@ -33,11 +33,11 @@ def rewrite_as_plain(path: Path, header: Mapping[str, Any]) -> None:
     path
         A ``model.pt`` written by this process.
     header
-        Plain facts that are stored beside the model, e.g. versions.
+        Plain values that are stored with the model, e.g. versions.
     """
     content = torch.load(path, map_location="cpu", weights_only=False)
     attributes = content[SAVE_KEYS.ATTR_DICT_KEY]
-    attributes["registry_"] = _arrays_as_lists(attributes["registry_"])
+    attributes["registry_"] = _convert_arrays_to_lists(attributes["registry_"])
     plain = {key: to_plain(value, key) for key, value in content.items()}
     plain[_HEADER_KEY] = {"format_version": FORMAT_VERSION} | dict(header)
     unfinished = path.with_suffix(".pt.tmp")
@@ -58,7 +58,7 @@ def check_saved(dir_path: str | os.PathLike[str], prefix: str | None = None, bac
     ValueError
         If the folder holds no model.
     UnsafeModelError
-        If the file holds anything but tensors and plain types; nothing of it has been run.
+        If the file holds more than tensors and plain types; none of its code has been run.
     """
     name = f"{prefix or ''}{SAVE_KEYS.MODEL_FNAME}"
     path = Path(dir_path) / name
@@ -83,8 +83,8 @@ def check_saved(dir_path: str | os.PathLike[str], prefix: str | None = None, bac
         )
 
 
-def _arrays_as_lists(value: Any) -> Any:
+def _convert_arrays_to_lists(value: Any) -> Any:
     """Turn arrays of a registry into lists: scvi-tools copies and concatenates them, which tensors do not allow."""
     if isinstance(value, Mapping):
-        return {key: _arrays_as_lists(item) for key, item in value.items()}
+        return {key: _convert_arrays_to_lists(item) for key, item in value.items()}
     return value.tolist() if isinstance(value, np.ndarray | pd.Series | pd.Index) else value

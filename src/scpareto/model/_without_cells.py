@@ -1,4 +1,4 @@
-"""Models that were made of a data module's registry: they hold no cells, and others are read for every question."""
+"""Models that hold no cells, because a data module trained them or they were loaded without data."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def is_of_data_module(registry: Mapping[str, Any]) -> bool:
-    """Whether a registry was made by a data module."""
+def is_from_data_module(registry: Mapping[str, Any]) -> bool:
+    """Return whether a data module made a registry."""
     return registry.get("setup_method_name") == "setup_datamodule"
 
 
 def refuse_without_cells(model: Any, verb: str) -> None:
-    """Refuse what needs the cells of a model that has none.
+    """Raise ValueError if a model holds no cells.
 
     Parameters
     ----------
@@ -31,28 +31,28 @@ def refuse_without_cells(model: Any, verb: str) -> None:
     """
     if getattr(model, "_adata", None) is not None:
         return
-    way_out = (
+    advice = (
         "Its front was judged when it was trained. For codes of cells, give a loader: "
         "model.get_latent_representation(dataloader=datamodule.inference_dataloader())."
-        if is_of_data_module(model.registry_)
+        if is_from_data_module(model.registry_)
         else "Load it with the AnnData of its cells."
     )
-    raise ValueError(f"The model holds no cells to {verb}. {way_out}")
+    raise ValueError(f"The model holds no cells to {verb}. {advice}")
 
 
-def as_data_module(registry: Mapping[str, Any]) -> SimpleNamespace:
-    """Give what scvi-tools notes of a data module when it saves a model, from the registry."""
+def build_data_module_info(registry: Mapping[str, Any]) -> SimpleNamespace:
+    """Build, from the registry, the data module attributes that scvi-tools reads when it saves a model."""
     fields = registry["field_registries"]
 
-    def size(field: str, name: str) -> int:
+    def get_size(field: str, name: str) -> int:
         return int(fields.get(field, {}).get("summary_stats", {}).get(name, 0))
 
     return SimpleNamespace(
         registry=registry,
-        n_batch=size("batch", "n_batch"),
-        n_labels=size("labels", "n_labels"),
-        n_samples=size("sample", "n_sample"),
-        n_vars=size("X", "n_vars"),
+        n_batch=get_size("batch", "n_batch"),
+        n_labels=get_size("labels", "n_labels"),
+        n_samples=get_size("sample", "n_sample"),
+        n_vars=get_size("X", "n_vars"),
         batch_labels=fields["batch"]["state_registry"]["categorical_mapping"],
         label_keys=None,
     )

@@ -95,7 +95,7 @@ def test_averaged_weights_by_hand():
     trainer.generator_step()
     third = net.generator.head.weight.detach().clone()
     expected = 0.9 * (0.9 * first + 0.1 * second) + 0.1 * third
-    with trainer.averaged():
+    with trainer.use_averaged_weights():
         torch.testing.assert_close(net.generator.head.weight, expected)
     assert torch.equal(net.generator.head.weight, third)
     trainer.finish()

@@ -91,11 +91,11 @@ def test_invalid_weights_are_refused(weights, message):
 
 def test_fine_tuning_as_published_drops_the_term_of_single_cells():
     weights = InfoVAEWeights(0.9, 100.0, 2.0)
-    assert weights.in_finetuning("full") == weights
-    paper = weights.in_finetuning("paper")
+    assert weights.for_finetuning("full") == weights
+    paper = weights.for_finetuning("paper")
     assert (paper.kl, paper.divergence, paper.gamma) == (0.0, 100.0, 2.0)
     with pytest.raises(ValueError, match="'both' is not one of full, paper"):
-        weights.in_finetuning("both")
+        weights.for_finetuning("both")
 
 
 def test_weight_of_the_divergence_is_exactly_zero_for_a_beta_vae():
@@ -152,7 +152,7 @@ def test_pretraining_keeps_the_best_state(untrained):
     assert len(history) == 15
     merits = [record["total_validation"] for record in history]
     plan = InfoVAEPlan(model.module, phases.weights, phases.divergence, lr=1e-3)
-    again = np.mean([plan.total_of(phases._validation) for _ in range(20)])
+    again = np.mean([plan.evaluate_total(phases._validation) for _ in range(20)])
     # Codes and draws of the prior are new: up to noise, the lowest loss that was seen.
     assert again == pytest.approx(min(merits), rel=0.03)
     assert merits[0] > min(merits)

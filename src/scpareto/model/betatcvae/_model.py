@@ -1,4 +1,4 @@
-"""beta-TCVAE: an autoencoder whose code dimensions are asked to be independent."""
+"""beta-TCVAE: an autoencoder trained for independent code dimensions."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scpareto")
 
 _SPLITTING, _TRAINING = 0, 1
-_OF_SCVI = ("load_sparse_tensor", "plan_config", "trainer_config")
-"""Keywords of scvi-tools' training that are not those of its trainer."""
+_SCVI_TRAIN_KEYWORDS = ("load_sparse_tensor", "plan_config", "trainer_config")
+"""Keywords of ``train`` in scvi-tools that its trainer does not take."""
 
 
 class _Epochs(Callback):
-    """Count the epochs that are finished."""
+    """Counts finished epochs."""
 
     finished = 0
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Count one."""
+        """Count the epoch."""
         self.finished += 1
 
 
@@ -68,8 +68,8 @@ class BetaTCVAE(HubMixin, PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedT
     registry
         Registry of a model that is loaded without data.
     beta
-        Weight of the total correlation, on top of the one unit that the divergence from the prior holds already. 0 is
-        the plain VAE. Published: 10 to 50 as a rule, 100 for large data. :func:`scpareto.fit_front` with
+        Weight of the total correlation, in addition to its weight of 1 within the divergence from the prior. 0 is the
+        plain VAE. Published: usually 10 to 50, 100 for large data. :func:`scpareto.fit_front` with
         ``objective="total_correlation"`` gives the models of all weights instead of one.
     n_latent
         Dimensions of a code.
@@ -172,8 +172,8 @@ class BetaTCVAE(HubMixin, PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedT
         layer
             Layer of the expression; None for ``adata.X``.
         batch_key
-            Column of ``adata.obs`` that is given to the decoder, so that codes need not hold it; None where the batch
-            is a factor of variation like any other.
+            Column of ``adata.obs`` that is given to the decoder, so that codes need not hold it; None to treat the
+            batch like any other factor of variation.
         labels_key
             Column of ``adata.obs`` with labels; not used in training.
         **kwargs
@@ -182,8 +182,8 @@ class BetaTCVAE(HubMixin, PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedT
         Raises
         ------
         ValueError
-            If ``adata`` is a view, has no cells or genes, its expression is not finite, or a column has values that are
-            missing or cannot be saved.
+            If ``adata`` is a view or has no cells or genes, its expression is not finite, or a column has values that
+            are missing or cannot be saved.
         KeyError
             If the layer or a key does not exist.
         """
@@ -219,14 +219,14 @@ class BetaTCVAE(HubMixin, PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedT
         progress: bool = True,
         **trainer_kwargs: Any,
     ) -> None:
-        """Train on a random share of the cells; the others are for validation.
+        """Train on a random share of the cells; the other cells are for validation.
 
         Parameters
         ----------
         max_epochs
             Epochs. Published: 1,000.
         batch_size
-            Cells of a minibatch. The estimate of the total correlation is that of a minibatch, on each device.
+            Cells of a minibatch. The total correlation is estimated within a minibatch, on each device.
         lr
             Learning rate of Adam. Published: 1e-3 or 1e-4.
         train_size
@@ -247,23 +247,23 @@ class BetaTCVAE(HubMixin, PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedT
         TypeError
             If an argument is unknown.
         KeyboardInterrupt
-            If interrupted; the model is kept as it is then.
+            If interrupted; the model keeps the weights of that moment.
         """
         max_epochs, batch_size = (
             check_whole_number("max_epochs", max_epochs),
             check_whole_number("batch_size", batch_size),
         )
         check_accelerator(accelerator, devices)
-        check_trainer_keywords(trainer_kwargs, also=_OF_SCVI)
+        check_trainer_keywords(trainer_kwargs, also=_SCVI_TRAIN_KEYWORDS)
         n_cells = self.adata_manager.adata.n_obs
         if not 0 < train_size <= 1 or round(train_size * n_cells) < 2:
             raise ValueError(f"train_size={train_size} must be in (0, 1] and leave two of the {n_cells} cells.")
         order = np.random.default_rng(child_seed(self.seed, _SPLITTING)).permutation(n_cells)
         n_train = round(train_size * n_cells)
-        external = [np.sort(order[:n_train]), np.sort(order[n_train:]), np.array([], dtype=int)]
-        # A last minibatch of one cell has no batch statistics.
-        splitter = {"external_indexing": external, "drop_last": n_train % batch_size == 1}
-        quiet = {} if progress else {"enable_progress_bar": False, "enable_model_summary": False}
+        split = [np.sort(order[:n_train]), np.sort(order[n_train:]), np.array([], dtype=int)]
+        # Batch normalisation fails on a last minibatch of one cell.
+        splitter = {"external_indexing": split, "drop_last": n_train % batch_size == 1}
+        progress_kwargs = {} if progress else {"enable_progress_bar": False, "enable_model_summary": False}
         counter = _Epochs()
         trainer_kwargs["callbacks"] = [*trainer_kwargs.get("callbacks", []), counter]
         try:
@@ -279,17 +279,17 @@ class BetaTCVAE(HubMixin, PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedT
                     batch_size=batch_size,
                     datasplitter_kwargs=splitter,
                     plan_kwargs={"beta": self.beta, "n_cells": n_train, "lr": lr} | (plan_kwargs or {}),
-                    **quiet | trainer_kwargs,
+                    **progress_kwargs | trainer_kwargs,
                 )
         except KeyboardInterrupt:
             self.module.eval()
             if counter.finished:
                 self.is_trained_ = True
-                self.train_indices_, self.validation_indices_, self.test_indices_ = external
-                self._keep_cells()
+                self.train_indices_, self.validation_indices_, self.test_indices_ = split
+                self._store_training_cells()
                 logger.warning("Interrupted. The model of %d of %d epochs is kept.", counter.finished, max_epochs)
             raise
-        self._keep_cells()
+        self._store_training_cells()
 
     @torch.inference_mode()
     def decode(
@@ -301,14 +301,14 @@ class BetaTCVAE(HubMixin, PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedT
         sample: bool = False,
         seed: int = 0,
     ) -> NDArray[np.float32]:
-        """Expression of given codes.
+        """Decode codes to expression.
 
         Parameters
         ----------
         codes
             Codes, shape ``(n_cells, n_latent)``.
         library_size
-            Counts of each cell, shape ``(n_cells,)``, for the likelihoods of counts; None for the median of the data.
+            Counts of each cell, shape ``(n_cells,)``, for the likelihoods of counts; None for their median in the data.
         batch
             Level of the registered batch; None for the first.
         sample
@@ -335,17 +335,17 @@ class BetaTCVAE(HubMixin, PlainSavingMixin, RNASeqMixin, VAEMixin, UnsupervisedT
             library_size = float(np.median(np.asarray(values.sum(axis=1))))
         library = np.broadcast_to(np.asarray(library_size, dtype=np.float32), (len(z),))
         self.module.eval()
-        number = 0 if batch is None else levels.index(batch)
-        parts = []
+        batch_code = 0 if batch is None else levels.index(batch)
+        decoded = []
         with seeded(seed):
             for start in range(0, len(z), 1024):
-                some = torch.from_numpy(z[start : start + 1024]).to(self.device)
-                rows = torch.from_numpy(library[start : start + 1024].copy()).to(self.device)
+                chunk = torch.from_numpy(z[start : start + 1024]).to(self.device)
+                sizes = torch.from_numpy(library[start : start + 1024].copy()).to(self.device)
                 px = self.module.generative(
-                    z=some,
-                    library=torch.log(rows.clamp(min=1e-8))[:, None],
-                    batch_index=torch.full((len(some), 1), number, device=self.device),
-                    y=torch.zeros((len(some), 1), device=self.device),
+                    z=chunk,
+                    library=torch.log(sizes.clamp(min=1e-8))[:, None],
+                    batch_index=torch.full((len(chunk), 1), batch_code, device=self.device),
+                    y=torch.zeros((len(chunk), 1), device=self.device),
                 )[MODULE_KEYS.PX_KEY]
-                parts.append((px.sample() if sample else px.mean).cpu().numpy())
-        return np.concatenate(parts)
+                decoded.append((px.sample() if sample else px.mean).cpu().numpy())
+        return np.concatenate(decoded)

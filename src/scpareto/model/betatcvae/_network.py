@@ -53,13 +53,13 @@ class GaussianDecoder(nn.Module):
     def forward(
         self, dispersion: str, z: torch.Tensor, library: torch.Tensor, *cat_list: torch.Tensor
     ) -> tuple[torch.Tensor, None, torch.Tensor, None]:
-        """Decode codes; the signature is that of :class:`scvi.nn.DecoderSCVI`, whose library size plays no part."""
+        """Decode codes; the signature is that of :class:`scvi.nn.DecoderSCVI`, but the library size is not used."""
         mean = self.px_mean_decoder(self.px_decoder(z, *cat_list))
         return mean, None, mean, None
 
 
 class BetaTCVAEModule(VAE):
-    """Variational autoencoder with hidden layers of decreasing width, and a likelihood for either kind of data.
+    """Variational autoencoder with hidden layers of decreasing width, for log-normalised expression or counts.
 
     Parameters
     ----------
@@ -138,20 +138,20 @@ class BetaTCVAEModule(VAE):
             self.px_r.data.zero_()
             self.px_r.requires_grad_(False)
         else:
-            heads = self.decoder
-            heads.px_decoder = Stack(
+            decoder = self.decoder
+            decoder.px_decoder = Stack(
                 n_latent + n_continuous_cov, widths[::-1], dropout_rate=dropout_rate, n_cat_list=cats
             )
-            # The heads of the published decoder sit on its widest layer.
-            heads.px_scale_decoder = nn.Sequential(nn.Linear(widths[0], n_input), nn.Softmax(dim=-1))
-            heads.px_dropout_decoder = nn.Linear(widths[0], n_input)
-            heads.px_r_decoder = nn.Linear(widths[0], n_input)
-        # Never run; parameters without a gradient would only weigh on optimisers and saved files.
+            # As published, the output layers follow the widest layer.
+            decoder.px_scale_decoder = nn.Sequential(nn.Linear(widths[0], n_input), nn.Softmax(dim=-1))
+            decoder.px_dropout_decoder = nn.Linear(widths[0], n_input)
+            decoder.px_r_decoder = nn.Linear(widths[0], n_input)
+        # The library encoder is never run, so its parameters are excluded from the optimisers.
         for parameter in self.get_submodule("l_encoder").parameters():
             parameter.requires_grad_(False)
 
 
 def squared_softplus(x: torch.Tensor) -> torch.Tensor:
-    """Variance whose square root is the softplus of ``x``."""
+    """Return the variance whose square root is the softplus of ``x``."""
     # The floor keeps the square root differentiable.
     return nn.functional.softplus(x).square() + 1e-8

@@ -1,4 +1,4 @@
-"""Plain training with a penalty on the total correlation of the codes."""
+"""Training plan with a penalty on the total correlation of the codes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class TotalCorrelationPlan(TrainingPlan):
     beta
         Weight of the total correlation.
     n_cells
-        Cells that are trained on, which the minibatch stands for.
+        Number of training cells, from which minibatches are drawn.
     lr, eps, weight_decay, n_epochs_kl_warmup, **kwargs
-        As in :class:`scvi.train.TrainingPlan`; no warm-up of the divergence from the prior.
+        As in :class:`scvi.train.TrainingPlan`; by default there is no warm-up of the divergence from the prior.
 
     Examples
     --------
@@ -65,14 +65,14 @@ class TotalCorrelationPlan(TrainingPlan):
         return outputs
 
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
-        """Penalised loss of a minibatch."""
+        """Return the penalised loss of a minibatch."""
         loss = super().training_step(batch, batch_idx)
         if self.beta == 0:
             return loss
         return loss + self.beta * self._penalty("train")
 
     def validation_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> None:
-        """Negative ELBO and total correlation of validation cells."""
+        """Log negative ELBO and total correlation of validation cells."""
         super().validation_step(batch, batch_idx)
         self._penalty("validation")
 

@@ -1,4 +1,4 @@
-"""MichiGAN: its generator and critic, their training, and what is compared with it."""
+"""MichiGAN: its generator and critic, their training, and simple models to compare it with."""
 
 from scpareto.model.michigan._coded_cells import CodedCells
 from scpareto.model.michigan._critic import Critic, gradient_penalty

@@ -25,7 +25,7 @@ class CodedCells:
     x
         Expression on the critic's scale, ``(n_cells, n_genes)``.
     mean, scale
-        Codes and their standard deviations, ``(n_cells, n_latent)``; None where there are none.
+        Codes and their standard deviations, ``(n_cells, n_latent)``; None if there are none.
     library
         Counts of each cell, ``(n_cells, 1)``; None for outputs without a library size.
 
@@ -53,7 +53,7 @@ class CodedCells:
 
 @torch.inference_mode()
 def relative_variance(module: MichiGANModule, cells: CodedCells, n_cells: int = 512) -> float:
-    """Variance of generated cells, summed over genes, relative to that of as many real ones.
+    """Return the variance of generated cells, summed over genes, relative to that of equally many real cells.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def relative_variance(module: MichiGANModule, cells: CodedCells, n_cells: int = 
 
     Returns
     -------
-    About 1 for a good generator; near 0 for one that has collapsed onto one cell.
+    About 1 for a good generator; near 0 for one that generates nearly the same cell every time.
     """
     module.eval()
     rows = torch.randperm(len(cells.x), device=cells.x.device)[:n_cells]
@@ -73,5 +73,5 @@ def relative_variance(module: MichiGANModule, cells: CodedCells, n_cells: int = 
     if module.conditional and cells.mean is not None:
         codes = cells.mean[rows]
     library = None if cells.library is None else cells.library[rows]
-    fake = module.on_critic_scale(module.generate(codes, library))
+    fake = module.to_critic_scale(module.generate(codes, library))
     return float(fake.var(0).sum() / x.var(0).sum().clamp(min=1e-12))

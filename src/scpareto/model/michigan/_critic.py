@@ -29,21 +29,21 @@ class Critic(nn.Module):
     n_hidden
         Widths of the hidden layers before the features.
     conditioning
-        ``"projection"`` (published) adds the inner product of code and features; ``"concatenation"`` shows the code
-        beside the cell; ``"none"`` ignores it.
+        ``"projection"`` (published) adds the inner product of code and features to the score; ``"concatenation"`` takes
+        the code as further input; ``"none"`` ignores the code.
     norm
         ``"batch"`` (published), ``"layer"`` or ``"none"``.
     wide_features
-        False (published): one rectified feature for each code dimension. True: the last of ``n_hidden`` is the layer of
-        features, with leaky units, and a linear map :math:`V` takes them to the code. A few rectified features can all
-        fall silent, which leaves the generator without a gradient.
+        False (published): one rectified feature for each code dimension. True: the last layer of ``n_hidden``, with
+        leaky units, gives the features, and a linear map :math:`V` maps them to the code. If there are only a few
+        rectified features, all of them can become 0, and the generator gets no gradient.
     n_inferred
-        Code dimensions that the features are asked to tell; 0 for none.
+        Code dimensions that are predicted from the features; 0 for none.
 
     Notes
     -----
     With features :math:`h(x)` the score is :math:`w^\top h(x) + b + c^\top V h(x)`, published with :math:`V = I`.
-    Without codes, or with codes of zeros, it is the score of an unconditional critic.
+    Without codes, or with all codes 0, it is the score of an unconditional critic.
 
     Examples
     --------
@@ -68,23 +68,23 @@ class Critic(nn.Module):
     ) -> None:
         super().__init__()
         self.conditioning = conditioning
-        shown = n_latent if conditioning == "concatenation" else 0
+        n_codes = n_latent if conditioning == "concatenation" else 0
         widths = [*n_hidden] if wide_features else [*n_hidden, n_latent]
         activations: list[Callable[[], nn.Module]] = [LEAKY] * len(n_hidden)
         if not wide_features:
             activations = [*activations, nn.ReLU]
-        self.hidden = Stack(n_input + shown, widths, activations=activations, norm=norm)
+        self.hidden = Stack(n_input + n_codes, widths, activations=activations, norm=norm)
         self.score = nn.Linear(widths[-1], 1)
-        mapped = wide_features and conditioning == "projection"
-        self.projection = nn.Linear(widths[-1], n_latent, bias=False) if mapped else None
+        has_projection = wide_features and conditioning == "projection"
+        self.projection = nn.Linear(widths[-1], n_latent, bias=False) if has_projection else None
         self.inferred = Stack(widths[-1], [n_inferred], activations=(LEAKY,)) if n_inferred else None
 
     def features(self, x: Tensor, codes: Tensor) -> Tensor:
-        """Last hidden layer, shape ``(n_cells, n_features)``."""
+        """Return the last hidden layer, shape ``(n_cells, n_features)``."""
         return self.hidden(torch.cat([x, codes], 1) if self.conditioning == "concatenation" else x)
 
     def forward(self, x: Tensor, codes: Tensor) -> Tensor:
-        """Scores, shape ``(n_cells,)``, of cells on the critic's scale."""
+        """Return scores, shape ``(n_cells,)``, of cells on the critic's scale."""
         h = self.features(x, codes)
         score = self.score(h)[:, 0]
         if self.conditioning == "projection":
@@ -92,9 +92,9 @@ class Critic(nn.Module):
         return score
 
     def information(self, x: Tensor, codes: Tensor) -> Tensor:
-        """Variational bound on the information that cells hold about their codes, without the codes' entropy.
+        """Return a variational bound on the information that cells hold about their codes, without the codes' entropy.
 
-        Mean over cells of the log density of the codes under unit-variance Gaussians around what the features tell.
+        Mean over cells of the log density of the codes under unit-variance Gaussians around the predicted codes.
         """
         if self.inferred is None:
             raise ValueError("n_inferred=0: this critic infers no codes.")
@@ -103,7 +103,7 @@ class Critic(nn.Module):
 
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, epsilon: Tensor) -> Tensor:
-    r"""Mean squared deviation from 1 of the norm of the critic's gradient between real and generated cells.
+    r"""Return the mean squared deviation from 1 of the critic's gradient norm between real and generated cells.
 
     Parameters
     ----------

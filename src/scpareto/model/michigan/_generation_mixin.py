@@ -1,4 +1,4 @@
-"""What a trained generator makes: cells of given codes, along a dimension, of unseen combinations."""
+"""Methods of a trained generator: generate cells from codes, along a dimension, and of unseen combinations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CELLS_AT_ONCE = 1024
 
 
 class GenerationMixin:
-    """Cells from codes; for a model whose module is a :class:`~scpareto.model.michigan.MichiGANModule`."""
+    """Generate cells from codes; for a model whose module is a :class:`~scpareto.model.michigan.MichiGANModule`."""
 
     module: MichiGANModule
     adata: AnnData
@@ -49,10 +49,10 @@ class GenerationMixin:
         Parameters
         ----------
         codes
-            Codes, shape ``(n_cells, n_latent)``; of any cells, seen or not, or made up. None for ``n_cells`` codes
-            drawn from the registered cells or, unconditionally, from a standard normal distribution.
+            Codes, shape ``(n_cells, n_latent)``, of any cells or made up. None draws ``n_cells`` codes from the
+            registered cells, or for an unconditional generator from a standard normal distribution.
         n_cells
-            Cells to generate where no codes are given; None for as many as are registered.
+            Cells to generate if no codes are given; None for the number of registered cells.
         library_size
             Counts of each generated cell, shape ``(n_cells,)`` or a number, for outputs of counts; None for library
             sizes drawn from the registered cells.
@@ -74,28 +74,30 @@ class GenerationMixin:
         module.eval()
         rng = np.random.default_rng(seed)
         if codes is None:
-            count = self.adata_manager.adata.n_obs if n_cells is None else int(n_cells)
-            z = rng.standard_normal((count, module.n_latent)).astype(np.float32)
+            n_drawn = self.adata_manager.adata.n_obs if n_cells is None else int(n_cells)
+            z = rng.standard_normal((n_drawn, module.n_latent)).astype(np.float32)
             if module.conditional:
-                known = np.asarray(self.adata_manager.get_from_registry(CODE_KEY), dtype=np.float32)
-                z = known[rng.choice(len(known), count, replace=count > len(known))]
+                registered = np.asarray(self.adata_manager.get_from_registry(CODE_KEY), dtype=np.float32)
+                z = registered[rng.choice(len(registered), n_drawn, replace=n_drawn > len(registered))]
         else:
             z = check_codes(codes, module.n_latent)
         drawn = rng.standard_normal((len(z), module.n_noise)) if noise is None else np.atleast_2d(np.asarray(noise))
         if drawn.shape[1] != module.n_noise or len(drawn) not in (1, len(z)):
             raise ValueError(f"noise has shape {drawn.shape}; give ({len(z)}, {module.n_noise}) or one row.")
         noises = np.broadcast_to(drawn, (len(z), module.n_noise)).astype(np.float32)
-        library = self._library(library_size, len(z), rng)
-        parts = []
+        library = self._get_library_sizes(library_size, len(z), rng)
+        chunks = []
         with seeded(seed):
             for start in range(0, len(z), _CELLS_AT_ONCE):
                 rows = slice(start, start + _CELLS_AT_ONCE)
                 sizes = None if library is None else torch.from_numpy(library[rows]).to(self.device)
-                some = [torch.from_numpy(values[rows].copy()).to(self.device) for values in (z, noises)]
-                parts.append(module.generate(some[0], sizes, some[1]).cpu().numpy())
-        return np.concatenate(parts)
+                chunk = [torch.from_numpy(values[rows].copy()).to(self.device) for values in (z, noises)]
+                chunks.append(module.generate(chunk[0], sizes, chunk[1]).cpu().numpy())
+        return np.concatenate(chunks)
 
-    def _library(self, given: ArrayLike | None, n_cells: int, rng: np.random.Generator) -> NDArray[np.float32] | None:
+    def _get_library_sizes(
+        self, given: ArrayLike | None, n_cells: int, rng: np.random.Generator
+    ) -> NDArray[np.float32] | None:
         if self.module.output == "linear":
             return None
         if given is None:
@@ -107,7 +109,7 @@ class GenerationMixin:
         return sizes[:, None].copy()
 
     def get_codes(self, codes: str = "mean", *, seed: int = 0) -> NDArray[np.float32]:
-        """Return the registered codes, or a draw around them.
+        """Return the registered codes, or samples from their posterior.
 
         Parameters
         ----------
@@ -146,16 +148,16 @@ class GenerationMixin:
         library_size: float | None = None,
         seed: int = 0,
     ) -> NDArray[np.float32]:
-        """Generate cells along one dimension of the code, the other dimensions and the noise held fixed.
+        """Generate cells along one dimension of the code; keep the other dimensions and the noise fixed.
 
         Parameters
         ----------
         cell
             Row or name of a registered cell whose code is the start, or a code of shape ``(n_latent,)``.
         dim
-            Dimension that is moved.
+            Dimension that varies.
         values
-            Values that it takes, shape ``(n_values,)``; None for ``n_values`` from the 1st to the 99th percentile of
+            Values of the dimension, shape ``(n_values,)``; None for ``n_values`` from the 1st to the 99th percentile of
             the registered codes, or of a standard normal distribution.
         n_values
             Number of values.
@@ -178,20 +180,21 @@ class GenerationMixin:
         if not 0 <= dim < self.module.n_latent:
             raise ValueError(f"dim={dim}: the codes have dimensions 0 to {self.module.n_latent - 1}.")
         if values is None:
-            known = self.get_codes()[:, dim] if self.module.conditional else np.array([-2.326, 2.326])
-            low, high = np.quantile(known, [0.01, 0.99]) if self.module.conditional else known
+            # Without codes, the 1st and 99th percentile of the standard normal distribution.
+            conditional = self.module.conditional
+            low, high = np.quantile(self.get_codes()[:, dim], [0.01, 0.99]) if conditional else (-2.326, 2.326)
             values = np.linspace(low, high, n_values)
-        path = np.asarray(values, dtype=np.float32).ravel()
-        codes = np.tile(self._start(cell), (len(path), 1))
-        codes[:, dim] = path
+        steps = np.asarray(values, dtype=np.float32).ravel()
+        codes = np.tile(self._get_start_code(cell), (len(steps), 1))
+        codes[:, dim] = steps
         if library_size is None and self.module.output != "linear":
             counts = self.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)
             library_size = float(np.median(np.asarray(counts.sum(axis=1))))
         noise = np.random.default_rng(seed).standard_normal((1, self.module.n_noise))
         return self.generate(codes, noise=noise, library_size=library_size, seed=seed)
 
-    def _start(self, cell: int | str | ArrayLike) -> NDArray[np.float32]:
-        """Code of a cell."""
+    def _get_start_code(self, cell: int | str | ArrayLike) -> NDArray[np.float32]:
+        """Return the code of a registered cell, or check a given code."""
         if isinstance(cell, str):
             names = self.adata.obs_names
             if cell not in names:
@@ -218,17 +221,17 @@ class GenerationMixin:
         Parameters
         ----------
         source, target
-            Levels of the same two columns of ``adata.obs``, which differ in one of them: cells of ``source`` are moved
-            by the mean difference that this change makes in all other contexts. Cells of ``target``, if there are any,
-            are not used.
+            Levels of the same two columns of ``adata.obs``, which differ in one of them. Codes of ``source`` cells are
+            shifted by the mean difference that this change makes in all other contexts. Cells of ``target``, if there
+            are any, are not used.
         codes
             ``"mean"`` or ``"sample"``.
         n_cells
             Cells to generate; None for as many as the source has.
         keep_residual
-            False (published): a cell is generated from its shifted code. True: what is generated from the shifted
-            code minus what is generated, with the same noise, from the cell's own code, is added to the real source
-            cell. This keeps what codes do not know of a cell; for the linear output only.
+            False (published): generate cells from the shifted codes. True: generate cells from the shifted and from the
+            original codes with the same noise, and add the difference to the real source cells. This keeps features
+            of a cell that its code does not hold; for the linear output only.
         seed
             Seed of everything that is drawn.
 
@@ -248,15 +251,15 @@ class GenerationMixin:
         """
         if keep_residual and self.module.output != "linear":
             raise ValueError(f"keep_residual=True needs output='linear', not {self.module.output!r}.")
-        known = self.get_codes(codes, seed=seed)
-        moved, rows = shifted_codes(known, self.adata.obs, source, target, n_cells=n_cells, seed=seed)
+        cell_codes = self.get_codes(codes, seed=seed)
+        shifted, rows = shifted_codes(cell_codes, self.adata.obs, source, target, n_cells=n_cells, seed=seed)
         if keep_residual:
             noise = np.random.default_rng(seed).standard_normal((len(rows), self.module.n_noise))
-            change = self.generate(moved, noise=noise) - self.generate(known[rows], noise=noise)
+            change = self.generate(shifted, noise=noise) - self.generate(cell_codes[rows], noise=noise)
             values = self.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)[rows]
             return np.asarray(values.toarray() if sparse.issparse(values) else values, dtype=np.float32) + change
         library = None
         if self.module.output != "linear":
             counts = self.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)
             library = np.asarray(counts.sum(axis=1)).ravel()[rows]
-        return self.generate(moved, library_size=library, seed=seed)
+        return self.generate(shifted, library_size=library, seed=seed)

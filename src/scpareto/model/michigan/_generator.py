@@ -19,7 +19,7 @@ OUTPUTS: tuple[str, ...] = ("linear", "counts", "nb")
 
 
 class Generator(nn.Module):
-    """Cells from codes and noise.
+    """Generates cells from codes and noise.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Generator(nn.Module):
         self.register_buffer("library_moments", torch.tensor([0.0, 1.0]))
 
     def forward(self, codes: Tensor, noise: Tensor, library: Tensor | None = None) -> Tensor:
-        """Cells on the scale of the output, shape ``(n_cells, n_output)``: expression, or expected counts.
+        """Return cells on the scale of the output, shape ``(n_cells, n_output)``: expression, or expected counts.
 
         Parameters
         ----------
@@ -86,10 +86,10 @@ class Generator(nn.Module):
         return values if self.output == "linear" or library is None else library * torch.softmax(values, 1)
 
     def sample_counts(self, rate: Tensor) -> Tensor:
-        """Negative-binomial counts whose gradient is that of a draw of their gamma rate (straight-through)."""
+        """Draw negative-binomial counts; the gradient is that of their gamma-distributed rate (straight-through)."""
         if self.log_theta is None:
             raise ValueError(f"output={self.output!r} has no dispersion; 'nb' has.")
         theta = self.log_theta.clamp(-5, 5).exp()
         gamma = torch.distributions.Gamma(theta.expand_as(rate), (theta / rate.clamp(min=1e-6)), validate_args=False)
-        level = gamma.rsample()
-        return level + (torch.poisson(level.detach()) - level).detach()
+        sampled_rate = gamma.rsample()
+        return sampled_rate + (torch.poisson(sampled_rate.detach()) - sampled_rate).detach()

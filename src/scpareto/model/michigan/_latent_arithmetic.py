@@ -1,4 +1,4 @@
-"""Codes of a combination that was never seen, from combinations that were."""
+"""Codes of an unseen combination of two factors, by latent arithmetic."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def shifted_codes(
         Their annotation.
     source, target
         Levels of the same two columns of ``obs``, which differ in exactly one of them, for example
-        ``{"cell_type": "B", "drug": "none"}`` and ``{"cell_type": "B", "drug": "x"}``. Cells of the source are moved.
+        ``{"cell_type": "B", "drug": "none"}`` and ``{"cell_type": "B", "drug": "x"}``. Codes of source cells are
+        shifted.
     n_cells
         Codes to return; None for as many as the source has cells. Source cells are drawn without replacement if there
         are enough, with replacement otherwise.
@@ -41,7 +42,7 @@ def shifted_codes(
 
     Returns
     -------
-    The codes, shape ``(n_cells, n_latent)``, and the rows of the source cells that they were moved from.
+    The codes, shape ``(n_cells, n_latent)``, and the rows of their source cells.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def shifted_codes(
 
     Examples
     --------
-    The drug moves T cells by 2, so that untreated B cells at 5 are expected at 7:
+    The drug shifts T cells by 2, so that treated B cells are expected at 5 + 2 = 7:
 
     >>> import numpy as np
     >>> import pandas as pd
@@ -93,23 +94,23 @@ def shifted_codes(
         raise ValueError(
             f"source={dict(source)} and target={dict(target)} must name the same two columns and differ in one of them."
         )
-    moved = changed[0]
-    context = next(name for name in target if name != moved)
-    level, contexts = obs[moved].astype(str).to_numpy(), obs[context].astype(str).to_numpy()
-    own = (level == str(source[moved])) & (contexts == str(source[context]))
-    if not own.any():
+    factor = changed[0]
+    context = next(name for name in target if name != factor)
+    levels, contexts = obs[factor].astype(str).to_numpy(), obs[context].astype(str).to_numpy()
+    is_source = (levels == str(source[factor])) & (contexts == str(source[context]))
+    if not is_source.any():
         raise ValueError(f"source={dict(source)} has no cells.")
     shifts = []
     for other in np.unique(contexts[contexts != str(target[context])]):
-        pair = [(level == str(which[moved])) & (contexts == other) for which in (target, source)]
+        pair = [(levels == str(which[factor])) & (contexts == other) for which in (target, source)]
         if all(cells.any() for cells in pair):
             shifts.append(z[pair[0]].mean(axis=0) - z[pair[1]].mean(axis=0))
     if not shifts:
         raise ValueError(
-            f"no other level of {context!r} has cells of both {moved}={target[moved]!r} and {moved}={source[moved]!r}: "
-            "nothing tells what the change does."
+            f"no other level of {context!r} has cells of both {factor}={target[factor]!r} and "
+            f"{factor}={source[factor]!r}: the effect of the change cannot be estimated."
         )
-    rows = np.flatnonzero(own)
+    rows = np.flatnonzero(is_source)
     if n_cells is not None:
         rows = np.random.default_rng(seed).choice(rows, n_cells, replace=n_cells > len(rows))
     return z[rows] + np.mean(shifts, axis=0), rows

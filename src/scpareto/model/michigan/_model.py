@@ -15,7 +15,7 @@ from scvi.model.base import BaseModelClass
 from scpareto._cells import check_annotated
 from scpareto._constants import CODE_KEY, CODE_SCALE_KEY, latent_key, latent_scale_key
 from scpareto._runtime import check_accelerator, check_whole_number, resolve_seed, seeded
-from scpareto.model._codes import numbers_of
+from scpareto.model._codes import get_obsm_array
 from scpareto.model._expression import check_expression, check_kind
 from scpareto.model._hub import HubMixin
 from scpareto.model._plain_saving import PlainSavingMixin
@@ -43,8 +43,9 @@ def _is_warning(record: logging.LogRecord) -> bool:
 class MichiGAN(GenerationMixin, TrainingMixin, HubMixin, PlainSavingMixin, BaseModelClass):
     r"""Conditional Wasserstein GAN that turns codes of another model into cells.
 
-    An autoencoder finds codes with a meaning but decodes blurred cells; a GAN makes realistic cells from meaningless
-    noise. Trained on pairs of code and cell, the generator keeps the meaning of the codes and makes realistic cells.
+    An autoencoder learns interpretable codes but decodes averaged cells; a GAN generates realistic cells from noise
+    without interpretation. Trained on pairs of code and cell, this generator gives realistic cells for interpretable
+    codes.
 
     Parameters
     ----------
@@ -61,19 +62,19 @@ class MichiGAN(GenerationMixin, TrainingMixin, HubMixin, PlainSavingMixin, BaseM
         that add up to the library size, or ``"nb"``: negative-binomial counts around these, with a dispersion learned
         for each gene.
     infer_codes
-        Whether the critic is asked to tell codes from cells, for InfoWGAN-GP; see ``information_weight`` of
+        Whether the critic also predicts codes from cells, for InfoWGAN-GP; see ``information_weight`` of
         :meth:`train`.
     n_latent
         Dimensions of the codes of an unconditional generator; otherwise those of the registered codes.
     n_noise
-        Dimensions of the noise; None for as many as make 128 together with the code.
+        Dimensions of the noise; None for 128 minus those of the code.
     n_hidden_generator, n_hidden_critic
         Widths of hidden layers. The critic has one more, as wide as a code.
     dropout_rate
         Dropout of the generator in training.
     critic_norm
-        ``"batch"`` (published), ``"layer"`` or ``"none"``. Batch statistics couple the cells of a minibatch, which the
-        gradient penalty does not expect.
+        ``"batch"`` (published), ``"layer"`` or ``"none"``. Batch normalisation couples the cells of a minibatch, while
+        the gradient penalty assumes that they are independent.
     wide_features
         Whether the critic's features are its last hidden layer, mapped to the code, instead of one rectified unit for
         each code dimension (published); see :class:`scpareto.model.michigan.Critic`.
@@ -137,13 +138,13 @@ class MichiGAN(GenerationMixin, TrainingMixin, HubMixin, PlainSavingMixin, BaseM
         if adata is None and registry is None:
             raise ValueError("MichiGAN needs adata, registered with MichiGAN.setup_anndata(adata, code_key=...).")
         super().__init__(adata, registry)
-        registered = self.registry_["field_registries"]
-        has_codes = CODE_KEY in registered
+        fields = self.registry_["field_registries"]
+        has_codes = CODE_KEY in fields
         if conditional and not has_codes:
             raise ValueError("a conditional generator needs codes: give code_key to MichiGAN.setup_anndata.")
         if conditional and conditioning == "none":
             raise ValueError("conditioning='none' goes with conditional=False.")
-        width = len(registered[CODE_KEY]["state_registry"]["column_names"]) if has_codes else None
+        width = len(fields[CODE_KEY]["state_registry"]["column_names"]) if has_codes else None
         if width is not None and n_latent not in (None, width):
             raise ValueError(f"n_latent={n_latent}, but the registered codes have {width} dimensions; leave it out.")
         size = width or n_latent or 10
@@ -207,7 +208,7 @@ class MichiGAN(GenerationMixin, TrainingMixin, HubMixin, PlainSavingMixin, BaseM
         check_annotated(adata)
         setup_method_args = cls._get_setup_method_args(**locals())
         check_expression(adata, layer)
-        registered = [LayerField(REGISTRY_KEYS.X_KEY, layer, is_count_data=False)]
+        fields = [LayerField(REGISTRY_KEYS.X_KEY, layer, is_count_data=False)]
         if code_scale_key is not None and code_key is None:
             raise ValueError(f"code_scale_key={code_scale_key!r} needs code_key.")
         for name, key in ((CODE_KEY, code_key), (CODE_SCALE_KEY, code_scale_key)):
@@ -215,25 +216,25 @@ class MichiGAN(GenerationMixin, TrainingMixin, HubMixin, PlainSavingMixin, BaseM
                 continue
             if key not in adata.obsm:
                 raise KeyError(f"{key!r} is not in adata.obsm. Available: {', '.join(adata.obsm) or 'none'}.")
-            values = numbers_of(adata, key)
+            values = get_obsm_array(adata, key)
             if values.ndim != 2 or not np.isfinite(values).all():
                 raise ValueError(f"adata.obsm[{key!r}] must be a finite matrix, one row per cell; got {values.shape}.")
             if name == CODE_SCALE_KEY and (values.shape != np.shape(adata.obsm[code_key]) or (values < 0).any()):
                 raise ValueError(f"adata.obsm[{key!r}] must hold a standard deviation for every entry of {code_key!r}.")
-            registered.append(ObsmField(name, key))
-        manager = AnnDataManager(fields=registered, setup_method_args=setup_method_args)
-        # scvi-tools tells that it numbers the columns of an array, which is no news.
-        told = logging.getLogger("scvi.data.fields._arraylike_field")
-        told.addFilter(_is_warning)
+            fields.append(ObsmField(name, key))
+        manager = AnnDataManager(fields=fields, setup_method_args=setup_method_args)
+        # Silence the message of scvi-tools that it numbers the columns of an array.
+        field_logger = logging.getLogger("scvi.data.fields._arraylike_field")
+        field_logger.addFilter(_is_warning)
         try:
             manager.register_fields(adata, **kwargs)
         finally:
-            told.removeFilter(_is_warning)
+            field_logger.removeFilter(_is_warning)
         cls.register_manager(manager)
 
     @classmethod
     def from_model(cls, model: Any, adata: AnnData | None = None, *, layer: str | None = None, **kwargs: Any) -> Self:
-        """Make a generator for the codes of a trained model.
+        """Create a generator for the codes of a trained model.
 
         Writes code mean and, where the model has a Gaussian posterior, standard deviation to ``obsm["X_<model>"]`` and
         ``obsm["X_<model>_scale"]``, and registers them.
@@ -241,9 +242,9 @@ class MichiGAN(GenerationMixin, TrainingMixin, HubMixin, PlainSavingMixin, BaseM
         Parameters
         ----------
         model
-            A trained model with ``get_latent_representation``, as those of scvi-tools and of this package.
+            A trained model with ``get_latent_representation``, such as those of scvi-tools and of this package.
         adata
-            Data; None for those of the model.
+            Data; None for the data of the model.
         layer
             Layer of the expression to generate; None for ``adata.X``.
         **kwargs
@@ -274,7 +275,7 @@ class MichiGAN(GenerationMixin, TrainingMixin, HubMixin, PlainSavingMixin, BaseM
 
     @property
     def collapsed(self) -> bool | None:
-        """Whether the generator makes nearly the same cell from all codes; None before training."""
+        """Whether the generator gives nearly the same cell for all codes; None before training."""
         return self.collapsed_
 
     def train(
@@ -289,7 +290,7 @@ class MichiGAN(GenerationMixin, TrainingMixin, HubMixin, PlainSavingMixin, BaseM
         accelerator: str = "auto",
         on_epoch: Callable[[int, dict[str, float]], None] | None = None,
     ) -> None:
-        """Train generator and critic on all registered cells; training again goes on with fresh optimisers.
+        """Train generator and critic on all registered cells; a second call continues with new optimisers.
 
         Also writes a record to ``adata.uns["scpareto"]["michigan"]``.
 
@@ -316,7 +317,7 @@ class MichiGAN(GenerationMixin, TrainingMixin, HubMixin, PlainSavingMixin, BaseM
         Raises
         ------
         ValueError
-            If an argument is out of range or asks for codes, standard deviations or inference that are not there.
+            If an argument is out of range, or needs codes, standard deviations or inference that the model lacks.
         scpareto.train.TrainingDiverged
             If a loss becomes infinite or NaN.
 
@@ -337,7 +338,7 @@ class MichiGAN(GenerationMixin, TrainingMixin, HubMixin, PlainSavingMixin, BaseM
             raise ValueError("information_weight and supervision_weight need MichiGAN(..., infer_codes=True).")
         if recipe.supervision_weight and CODE_KEY not in self.adata_manager.data_registry:
             raise ValueError("supervision_weight needs code_key in MichiGAN.setup_anndata.")
-        share = self._train_by(recipe, max_epochs, accelerator, on_epoch)
+        share = self._train_wasserstein(recipe, max_epochs, accelerator, on_epoch)
         if self.collapsed_:
             warnings.warn(
                 f"The generator has collapsed: generated cells have {share:.1%} of the variance of real ones. Train "

@@ -1,4 +1,4 @@
-"""Generator and critic together, as a module of scvi-tools."""
+"""Generator and critic as one scvi-tools module."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class MichiGANModule(BaseModuleClass):
     output, conditioning, critic_norm, wide_features
         See :class:`Generator` and :class:`Critic`.
     infer_codes
-        Whether the critic's features are asked to tell the codes (InfoGAN).
+        Whether the critic predicts codes from its features (InfoGAN).
 
     Raises
     ------
@@ -85,15 +85,15 @@ class MichiGANModule(BaseModuleClass):
 
     @property
     def conditional(self) -> bool:
-        """Whether codes are those of real cells; otherwise they are drawn from a standard normal distribution."""
+        """Whether codes belong to real cells; otherwise they are drawn from a standard normal distribution."""
         return self.conditioning != "none"
 
-    def on_critic_scale(self, x: Tensor) -> Tensor:
-        """Cells as the critic sees them: counts on a logarithmic scale."""
+    def to_critic_scale(self, x: Tensor) -> Tensor:
+        """Return cells on the scale of the critic: log1p for counts."""
         return x if self.output == "linear" else torch.log1p(x)
 
     def generate(self, codes: Tensor, library: Tensor | None = None, noise: Tensor | None = None) -> Tensor:
-        """Cells on the scale of the data; noise is drawn unless given."""
+        """Return cells on the scale of the data; draw the noise unless it is given."""
         noise = torch.randn(len(codes), self.n_noise, device=codes.device) if noise is None else noise
         cells = self.generator(codes, noise, library)
         return self.generator.sample_counts(cells) if self.output == "nb" else cells

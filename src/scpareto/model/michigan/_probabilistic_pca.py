@@ -59,15 +59,15 @@ class ProbabilisticPCA:
         return self
 
     def posterior(self, x: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and standard deviation of the codes of cells, each of shape ``(n_cells, n_latent)``."""
+        """Return mean and standard deviation of the codes of cells, each of shape ``(n_cells, n_latent)``."""
         pca = self._fitted()
-        kept = 1 - pca.noise_variance_ / pca.explained_variance_
-        mean = (np.asarray(x) - pca.mean_) @ pca.components_.T * kept
-        scale = np.sqrt(np.maximum(pca.noise_variance_ * kept, 1e-12))
+        shrinkage = 1 - pca.noise_variance_ / pca.explained_variance_
+        mean = (np.asarray(x) - pca.mean_) @ pca.components_.T * shrinkage
+        scale = np.sqrt(np.maximum(pca.noise_variance_ * shrinkage, 1e-12))
         return mean, np.broadcast_to(scale, mean.shape).copy()
 
     def decode(self, codes: ArrayLike, *, sample: bool = False, seed: int = 0) -> NDArray[np.float64]:
-        """Expression of codes ``(n_cells, n_latent)``: the mean, or a draw with the noise of the model."""
+        """Decode codes ``(n_cells, n_latent)`` to the mean expression, or to a draw with the noise of the model."""
         pca = self._fitted()
         mean = check_codes(codes, self.n_latent) @ pca.components_ + pca.mean_
         if not sample:
@@ -81,7 +81,7 @@ class ProbabilisticPCA:
 
 
 class ExpressionMixture:
-    """Gaussian mixture in the space of principal components, of the size that the BIC prefers.
+    """Gaussian mixture of principal components; the BIC chooses the number of Gaussians.
 
     Parameters
     ----------

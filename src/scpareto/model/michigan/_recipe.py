@@ -1,4 +1,4 @@
-"""All numbers of the training of a Wasserstein GAN."""
+"""Settings of the training of a Wasserstein GAN."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class WassersteinRecipe:
-    """How a Wasserstein GAN is trained; the defaults are the published ones.
+    """Training settings of a Wasserstein GAN; the defaults are the published ones.
 
     Attributes
     ----------
@@ -19,14 +19,14 @@ class WassersteinRecipe:
     penalty
         Weight of the gradient penalty.
     epsilon
-        ``"cell"``: each cell has its own place between real and generated; ``"batch"`` (as published): one place for
-        the whole minibatch.
+        ``"cell"``: draw the mixing share of real and generated cells for each cell; ``"batch"`` (as published): one
+        share for the whole minibatch.
     codes
         ``"mean"``: posterior means; ``"sample"``: a fresh draw from the posterior at every step.
     average
-        Decay of a running mean of the generator's weights over its steps, which takes their place at the end, in
-        [0, 1); 0 (as published) for the last weights. The last weights of a GAN go round in circles; their mean does
-        not.
+        Decay, in [0, 1), of a running mean of the generator's weights over its steps; the mean replaces the weights
+        at the end. 0 (as published) keeps the last weights. The weights of a GAN oscillate during training; their mean
+        does not.
     information_weight
         Weight of the information bound (InfoWGAN-GP) in both losses.
     supervision_weight
@@ -71,16 +71,16 @@ class WassersteinRecipe:
 
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> WassersteinRecipe:
-        """Recipe with some fields changed.
+        """Build a recipe with some fields changed.
 
         Raises
         ------
         ValueError
             If a name is not a field, or a value is out of range.
         """
-        known = {field.name for field in fields(cls)}
-        if unknown := set(options) - known:
+        valid = {field.name for field in fields(cls)}
+        if unknown := set(options) - valid:
             raise ValueError(
-                f"plan_kwargs has unknown {', '.join(sorted(unknown))}; valid: {', '.join(sorted(known))}."
+                f"plan_kwargs has unknown {', '.join(sorted(unknown))}; valid: {', '.join(sorted(valid))}."
             )
         return cls(**options)

@@ -36,7 +36,7 @@ _TRAINING = 1
 
 
 class TrainingMixin:
-    """What :meth:`MichiGAN.train` does once its arguments are checked."""
+    """Training of :class:`MichiGAN` after :meth:`MichiGAN.train` has checked its arguments."""
 
     seed: int
     module: MichiGANModule
@@ -47,17 +47,17 @@ class TrainingMixin:
     is_trained_: bool
     _history: pd.DataFrame
 
-    def _train_by(
+    def _train_wasserstein(
         self,
         recipe: WassersteinRecipe,
         max_epochs: int,
         accelerator: str,
         on_epoch: Callable[[int, dict[str, float]], None] | None,
     ) -> float:
-        """Train, judge and record; returns the variance of generated cells relative to that of real ones."""
+        """Train, write the record, and return the variance of generated cells relative to that of real ones."""
         _, _, device = parse_device_args(accelerator, "auto", return_device="torch")
         self.to_device(device)
-        cells = self._cells(device)
+        cells = self._load_cells(device)
         interruption = None
         with seeded(child_seed(self.seed, _TRAINING)):
             try:
@@ -87,8 +87,8 @@ class TrainingMixin:
             raise interruption
         return share
 
-    def _cells(self, device: torch.device) -> CodedCells:
-        """All registered cells, dense, on the device."""
+    def _load_cells(self, device: torch.device) -> CodedCells:
+        """Return all registered cells, dense, on the device; set the library moments of the generator."""
         values = self.adata_manager.get_from_registry(REGISTRY_KEYS.X_KEY)
         dense = values.toarray() if sparse.issparse(values) else np.asarray(values)
         x = torch.from_numpy(np.ascontiguousarray(dense, dtype=np.float32)).to(device)
@@ -104,4 +104,4 @@ class TrainingMixin:
             for name in (CODE_KEY, CODE_SCALE_KEY)
             if name in self.adata_manager.data_registry
         }
-        return CodedCells(self.module.on_critic_scale(x), codes.get(CODE_KEY), codes.get(CODE_SCALE_KEY), library)
+        return CodedCells(self.module.to_critic_scale(x), codes.get(CODE_KEY), codes.get(CODE_SCALE_KEY), library)

@@ -1,4 +1,4 @@
-"""The loop of a Wasserstein GAN, on cells that lie in memory."""
+"""Training loop of a Wasserstein GAN, on cells in memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class WassersteinTrainer:
-    r"""Alternates critic and generator.
+    r"""Trains critic and generator in turn.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class WassersteinTrainer:
     cells
         Training cells.
     recipe
-        Learning rates and so on.
+        Training settings.
 
     Notes
     -----
@@ -67,7 +67,7 @@ class WassersteinTrainer:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Generator steps of an epoch."""
+        """Number of generator steps in an epoch."""
         return max(1, len(self.cells.x) // self.recipe.batch_size)
 
     def epoch(self) -> dict[str, float]:
@@ -95,27 +95,27 @@ class WassersteinTrainer:
         return record
 
     def critic_step(self) -> tuple[Tensor, Tensor]:
-        """One step of the critic; returns its loss and the gradient penalty."""
+        """Take one step of the critic; return its loss and the gradient penalty."""
         recipe, critic = self.recipe, self.module.critic
-        x, codes, library, own = self._minibatch()
+        x, codes, library, cell_codes = self._minibatch()
         with torch.no_grad():
-            fake = self.module.on_critic_scale(self.module.generate(codes, library))
+            fake = self.module.to_critic_scale(self.module.generate(codes, library))
         shape = (len(x), 1) if recipe.epsilon == "cell" else (1, 1)
         penalty = gradient_penalty(lambda y: critic(y, codes), x, fake, torch.rand(shape, device=x.device))
         loss = critic(x, codes).mean() - critic(fake, codes).mean() + recipe.penalty * penalty
-        loss = loss - self._information(fake, codes, x, own)
+        loss = loss - self._information(fake, codes, x, cell_codes)
         self._critic_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._critic_optimizer.step()
         return loss.detach(), penalty.detach()
 
     def generator_step(self) -> Tensor:
-        """One step of the generator; returns its loss."""
+        """Take one step of the generator; return its loss."""
         critic = self.module.critic
         critic.requires_grad_(False)
-        x, codes, library, own = self._minibatch()
-        fake = self.module.on_critic_scale(self.module.generate(codes, library))
-        loss = critic(fake, codes).mean() - self._information(fake, codes, x, own)
+        x, codes, library, cell_codes = self._minibatch()
+        fake = self.module.to_critic_scale(self.module.generate(codes, library))
+        loss = critic(fake, codes).mean() - self._information(fake, codes, x, cell_codes)
         self._generator_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._generator_optimizer.step()
@@ -125,22 +125,22 @@ class WassersteinTrainer:
         return loss.detach()
 
     @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """Put the averaged weights into the generator, if there are any, and those in training back afterwards."""
-        own = {name: value.clone() for name, value in self._weights().items()} if self._mean else {}
+    def use_averaged_weights(self) -> Iterator[None]:
+        """Use the averaged weights, if there are any, within a block; restore the training weights afterwards."""
+        training_weights = {name: value.clone() for name, value in self._weights().items()} if self._mean else {}
         self._set_weights(self._mean)
         try:
             yield
         finally:
-            self._set_weights(own)
+            self._set_weights(training_weights)
 
     def finish(self) -> None:
-        """Leave the averaged weights in the generator, if there are any, and switch to evaluation."""
+        """Load the averaged weights into the generator, if there are any, and switch to evaluation mode."""
         self._set_weights(self._mean)
         self.module.eval()
 
     def _weights(self) -> dict[str, Tensor]:
-        """Weights and running statistics of the generator."""
+        """Return weights and running statistics of the generator."""
         state = self.module.generator.state_dict()
         return {name: value for name, value in state.items() if value.is_floating_point()}
 
@@ -148,30 +148,30 @@ class WassersteinTrainer:
         for name, value in self._weights().items() if values else ():
             value.copy_(values[name])
 
-    def _information(self, fake: Tensor, codes: Tensor, x: Tensor, own: Tensor | None) -> Tensor:
-        """Weighted information that cells hold about their codes; own codes are those of the real cells."""
+    def _information(self, fake: Tensor, codes: Tensor, x: Tensor, cell_codes: Tensor | None) -> Tensor:
+        """Return the weighted information that generated and real cells hold about their codes."""
         recipe, total = self.recipe, fake.new_zeros(())
         if recipe.information_weight:
             total = total + recipe.information_weight * self.module.critic.information(fake, codes)
-        if recipe.supervision_weight and own is not None:
-            total = total + recipe.supervision_weight * self.module.critic.information(x, own)
+        if recipe.supervision_weight and cell_codes is not None:
+            total = total + recipe.supervision_weight * self.module.critic.information(x, cell_codes)
         return total
 
     def _minibatch(self) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-        """Cells, the codes that the generator is given, library sizes, and the cells' own codes."""
+        """Return real cells, the generator's codes, library sizes, and the codes of the real cells."""
         n = min(self.recipe.batch_size, len(self.cells.x))
         if len(self._queue) < n:
             self._queue = torch.randperm(len(self.cells.x), device=self._queue.device)
         rows, self._queue = self._queue[:n], self._queue[n:]
-        own = self._codes(rows)
+        cell_codes = self._codes(rows)
         if self.module.conditional:
-            if own is None:
+            if cell_codes is None:
                 raise ValueError("a conditional generator needs codes of the cells.")
-            codes = own
+            codes = cell_codes
         else:
             codes = torch.randn(n, self.module.n_latent, device=rows.device)
         library = None if self.cells.library is None else self.cells.library[rows]
-        return self.cells.x[rows], codes, library, own
+        return self.cells.x[rows], codes, library, cell_codes
 
     def _codes(self, rows: Tensor) -> Tensor | None:
         mean, scale = self.cells.mean, self.cells.scale
@@ -231,13 +231,13 @@ def train_wasserstein(
                 record = trainer.epoch()
                 if on_epoch is not None:
                     module.eval()
-                    with trainer.averaged():
+                    with trainer.use_averaged_weights():
                         on_epoch(number, record)
     except KeyboardInterrupt as error:
         error.history = trainer.history  # type: ignore[attr-defined]
         raise
     finally:
-        # After an interruption too: the critic may be frozen in the middle of a step.
+        # Also after an interruption: the critic may be frozen in the middle of a step.
         module.critic.requires_grad_(True)
         trainer.finish()
     return trainer.history

@@ -1,4 +1,4 @@
-"""How many clusters there are, from a pre-trained network."""
+"""Estimate the number of clusters from a pre-trained network."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from scpareto.model.scinfovae._two_phases import TwoPhases
 
-_HELD_OUT = "generalisability"
-_COUNTS = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20)
+_GENERALISABILITY = "generalisability"
+_CLUSTER_NUMBERS = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20)
 _EPOCHS = 10
 
 
@@ -33,25 +33,25 @@ class ClusterChoice:
     """
 
     def __init__(self, method: str) -> None:
-        if method not in (*ESTIMATORS, _HELD_OUT):
-            raise ValueError(f"n_clusters_by={method!r} is not one of {', '.join([*ESTIMATORS, _HELD_OUT])}.")
+        if method not in (*ESTIMATORS, _GENERALISABILITY):
+            raise ValueError(f"n_clusters_by={method!r} is not one of {', '.join([*ESTIMATORS, _GENERALISABILITY])}.")
         self.method = method
 
     def __call__(
         self, phases: TwoPhases, parts: dict[str, NDArray[np.int64]], *, lr: float, objective: str, **options: Any
     ) -> NumberOfClusters:
-        """Estimate the number from a pre-trained network; held-out cells are those of the validation.
+        """Estimate the number from a pre-trained network; the validation cells are held out.
 
         Raises
         ------
         ValueError
             If ``"generalisability"`` has no held-out cells.
         """
-        if self.method != _HELD_OUT:
+        if self.method != _GENERALISABILITY:
             return number_of_clusters(phases.codes().numpy(), self.method, seed=phases.seed)
         if not len(parts["validation"]):
             raise ValueError("n_clusters_by='generalisability' needs held-out cells: give validation_size above 0.")
-        counts = [k for k in _COUNTS if k <= min(map(len, parts.values()))]
+        counts = [k for k in _CLUSTER_NUMBERS if k <= min(map(len, parts.values()))]
         ratios = generalisability(
             phases.module,
             phases.manager,

@@ -1,4 +1,4 @@
-"""What a model with cluster centres can do: predict, map query cells, take a point of a front."""
+"""Methods of a model with cluster centres: predict clusters, map query cells, select a point of a front."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FROM_CENTRES = "centres"
 
 
 class ClusterMixin(FrontMixin):
-    """Clusters of a model whose module has centres; a selected point has those of its own codes, found by K-means.
+    """Clusters of a model whose module has centres; selecting a point finds new centres by K-means of its codes.
 
     Comes before the scvi-tools classes among the bases.
     """
@@ -63,20 +63,20 @@ class ClusterMixin(FrontMixin):
         batch_size: int | None = None,
         **options: float,
     ) -> pd.Categorical | pd.DataFrame:
-        """Clusters of cells.
+        """Return clusters of cells.
 
         Parameters
         ----------
         adata
-            Cells, registered genes and all; None for those of the model.
+            Cells with all registered genes; None for those of the model.
         soft
             Whether to return the probabilities of the assignments to the learned centres instead.
         method
             ``"centres"`` assigns cells to the learned centres, new cells too. ``"kmeans"``, ``"spectral"``,
-            ``"robust_spectral"`` and ``"leiden"`` cluster the codes of the given cells anew, see
-            :func:`scpareto.metrics.cluster_codes`; their clusters are numbered in an order of their own.
+            ``"robust_spectral"`` and ``"leiden"`` cluster the codes of the given cells again, see
+            :func:`scpareto.metrics.cluster_codes`; the numbers of these clusters differ from those of the centres.
         batch_size
-            Cells that are encoded at a time.
+            Number of cells that are encoded at a time.
         **options
             Options of the method, e.g. ``resolution`` of ``"leiden"``.
 
@@ -90,7 +90,7 @@ class ClusterMixin(FrontMixin):
         RuntimeError
             If the model has no clusters yet.
         ValueError
-            If the method is unknown, or ``soft`` is asked of another one than ``"centres"``.
+            If the method is unknown, or ``soft`` is set with another method than ``"centres"``.
         """
         if soft and method != _FROM_CENTRES:
             raise ValueError(f"soft=True goes with method={_FROM_CENTRES!r}, not {method!r}.")
@@ -98,29 +98,29 @@ class ClusterMixin(FrontMixin):
             raise RuntimeError("The model has no clusters yet. Call train() first.")
         codes = self.get_latent_representation(adata, batch_size=batch_size)
         if method != _FROM_CENTRES:
-            return _named(cluster_codes(codes, method, self.n_clusters, seed=self.seed, **options))
+            return _to_categorical(cluster_codes(codes, method, self.n_clusters, seed=self.seed, **options))
         clustering = self.module.clustering
         with torch.no_grad():
-            found = clustering.assign(torch.from_numpy(codes).to(clustering.centres)).cpu().numpy()
+            probabilities = clustering.assign(torch.from_numpy(codes).to(clustering.centres)).cpu().numpy()
         if not soft:
-            return _named(found.argmax(1), clustering.n_clusters)
+            return _to_categorical(probabilities.argmax(1), clustering.n_clusters)
         index = (self.adata if adata is None else adata).obs_names
-        return pd.DataFrame(found, index=index, columns=[str(k) for k in range(clustering.n_clusters)])
+        return pd.DataFrame(probabilities, index=index, columns=[str(k) for k in range(clustering.n_clusters)])
 
     def store_front(self, front: Any) -> None:
         """Keep a front that :func:`scpareto.fit_front` learned with this model, for :meth:`select` and :meth:`save`."""
         self._front, self.selected_, self.preference_ = front, None, None
         self.is_trained_ = True
 
-    def _trained_front(self) -> Front:
-        """Return the front, or refuse."""
+    def _get_trained_front(self) -> Front:
+        """Return the front; raise RuntimeError if there is none."""
         if self._front is None:
             raise RuntimeError("The model has no front. Learn one with scpareto.fit_front(model, ...) first.")
-        return super()._trained_front()
+        return super()._get_trained_front()
 
-    def _enter(self, selection: Selection) -> None:
-        """Be where a selection says, with the clusters of its own codes, found by K-means."""
-        super()._enter(selection)
+    def _apply_selection(self, selection: Selection) -> None:
+        """Load a selection into the model, and find its cluster centres by K-means of its codes."""
+        super()._apply_selection(selection)
         if (clustering := self.module.clustering) is not None and self.minified_data_type is None:
             codes = torch.from_numpy(self.get_latent_representation())
             with seeded(child_seed(self.seed, _RECLUSTER)):
@@ -149,7 +149,7 @@ class ClusterMixin(FrontMixin):
         return model
 
     def _record(self) -> None:
-        """Note objective, clusters and scores in ``adata.uns``, in types that h5ad can hold."""
+        """Write objective, clusters and scores to ``adata.uns``, in types that h5ad can hold."""
         if self._front is not None:
             super()._record()
             return
@@ -176,6 +176,6 @@ class ClusterMixin(FrontMixin):
         )
 
 
-def _named(labels: NDArray[np.int64], n_clusters: int | None = None) -> pd.Categorical[Any]:
+def _to_categorical(labels: NDArray[np.int64], n_clusters: int | None = None) -> pd.Categorical[Any]:
     count = int(labels.max()) + 1 if n_clusters is None else n_clusters
     return pd.Categorical.from_codes(labels, categories=pd.Index([str(k) for k in range(count)]))

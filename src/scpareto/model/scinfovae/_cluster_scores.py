@@ -1,4 +1,4 @@
-"""Scores of clusters that need no labels."""
+"""Scores of clusters, without labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_CELLS = 2000
 
 
 def cluster_silhouette(codes: ArrayLike, clusters: NDArray[np.int64]) -> float:
-    """Silhouette of clusters, of at most 2,000 cells; -1 where all cells are in one, or each in one of its own."""
+    """Return the silhouette of at most 2,000 cells; -1 if all cells share one cluster, or no two cells do."""
     z = np.asarray(codes, dtype=float)
     if not 1 < len(np.unique(clusters)) < len(z):
         return -1.0
@@ -24,7 +24,7 @@ def cluster_silhouette(codes: ArrayLike, clusters: NDArray[np.int64]) -> float:
 
 
 def cluster_scores(codes: ArrayLike, clusters: NDArray[np.int64]) -> dict[str, float]:
-    """Scores of clusters that need no labels.
+    """Compute scores of clusters that need no labels.
 
     Parameters
     ----------

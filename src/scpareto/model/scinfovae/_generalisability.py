@@ -1,4 +1,4 @@
-"""How well deep clusters of some cells describe other cells, by their number."""
+"""How well clusters of training cells describe held-out cells, for several numbers of clusters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def generalisability(
     objective: str,
     **options: Any,
 ) -> list[float]:
-    """Ratio of the clustering loss of training cells to that of held-out cells, for several numbers of clusters.
+    """Compute the clustering loss of training cells relative to held-out cells, for each number of clusters.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def generalisability(
     counts
         Numbers of clusters.
     train, validation
-        Rows of the cells that clusters are found among, and of the held-out ones; they share none.
+        Rows of the cells that are clustered, and of the held-out cells; the two do not overlap.
     max_epochs, lr, objective
         Fine-tuning for each number, see :meth:`TwoPhases.finetune`.
     **options
@@ -85,13 +85,13 @@ def generalisability(
     """
     ratios = []
     for n_clusters in counts:
-        twin = copy.deepcopy(module)
-        twin.add_clusters(n_clusters)
-        phases = TwoPhases(twin, manager, train=train, validation=validation[:0], clustered=train, **options)
+        network = copy.deepcopy(module)
+        network.add_clusters(n_clusters)
+        phases = TwoPhases(network, manager, train=train, validation=validation[:0], clustered=train, **options)
         phases.finetune(max_epochs, lr=lr, objective=objective, update_interval=1, tol=0, restore_best=None)
         held_out = make_batches(manager, validation, 1024, shuffle=False)
         losses = []
-        for codes in (phases.codes(), phases.codes_of(held_out)):
+        for codes in (phases.codes(), phases.encode(held_out)):
             assignments = phases.assign(codes)
             losses.append(float(clustering_divergence(target_distribution(assignments), assignments)))
         ratios.append(losses[0] / max(losses[1], 1e-12))

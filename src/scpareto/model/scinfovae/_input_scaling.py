@@ -1,4 +1,4 @@
-"""How the input of ScInfoVAE is scaled, from the registered data, without densifying sparse counts."""
+"""Scaling of ScInfoVAE's input, computed from the registered data without densifying sparse counts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def check_values(manager: AnnDataManager, *, continuous: bool) -> None:
-    """Refuse values that the likelihood cannot explain.
+    """Check that values suit the likelihood.
 
     Parameters
     ----------
@@ -57,14 +57,14 @@ def check_values(manager: AnnDataManager, *, continuous: bool) -> None:
 
 
 def input_scaling(manager: AnnDataManager, module: InfoVAE) -> tuple[Tensor, Tensor, float]:
-    """Mean and standard deviation of every gene's input, and the median total count.
+    """Compute mean and standard deviation of every gene's input, and the median total count.
 
     Parameters
     ----------
     manager
         Registered data.
     module
-        Says whether values are continuous.
+        The network, which knows whether values are continuous.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""When a clustering has settled."""
+"""Stopping rule of the fine-tuning: few cells change cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class LabelStability:
     Parameters
     ----------
     labels
-        Clusters at the start, shape ``(n_cells,)``.
+        Initial clusters, shape ``(n_cells,)``.
     tol
         Share of changed cells below which the clustering has settled; 0 for never.
 
@@ -32,7 +32,7 @@ class LabelStability:
         self.changed = 1.0
 
     def has_settled(self, labels: Tensor) -> bool:
-        """Compare with the labels of the refresh before, and remember these."""
+        """Compare labels with those of the previous refresh, store them, and return whether few have changed."""
         self.changed = float((labels != self.labels).float().mean())
         self.labels = labels
         return self.changed < self.tol

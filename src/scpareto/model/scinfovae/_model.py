@@ -1,4 +1,4 @@
-"""Clustering of counts by an InfoVAE and its cluster centres."""
+"""ScInfoVAE: clustering of counts by an InfoVAE with cluster centres."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _NETWORK = 11
 """Seed index besides those of the training."""
 _LAMBDA = {"log_mse": 10.0, "paper_mse": 10.0}
-"""Default of ``lambda_`` where it is not 100: squared errors are smaller than likelihoods."""
+"""Defaults of ``lambda_`` that are not 100: squared errors are smaller than negative log-likelihoods."""
 
 _TWO_PHASES = "a training has two phases; give max_epochs_pretrain=... and max_epochs_finetune=..."
 
@@ -53,7 +53,7 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
     Parameters
     ----------
     adata
-        Data registered with :meth:`setup_anndata`, as a rule after :func:`scpareto.pp.prepare_scinfovae`.
+        Data registered with :meth:`setup_anndata`, usually after :func:`scpareto.pp.prepare_scinfovae`.
     registry
         Registry of a model that is loaded without data.
     n_clusters
@@ -66,15 +66,15 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
         Weights of the objective, see :class:`scpareto.model.scinfovae.InfoVAEWeights`; ``lambda_=None`` is 100, and
         10 for squared errors.
     divergence, kernel
-        Divergence of all codes together from the prior: ``"mmd"`` with the kernel ``"imq"``, ``"rbf"``, ``"multirbf"``
-        or ``"tutorial"``, ``"js"``, or ``"stein"``; see :class:`scpareto.objectives.PriorDivergence`.
+        Divergence of the aggregated posterior from the prior: ``"mmd"`` with the kernel ``"imq"``, ``"rbf"``,
+        ``"multirbf"`` or ``"tutorial"``, ``"js"``, or ``"stein"``; see :class:`scpareto.objectives.PriorDivergence`.
     gamma
         Weight of the clustering term in fine-tuning.
     gene_likelihood
         ``"zinb"``, ``"nb"``, ``"normal"`` for continuous data, or the squared errors ``"log_mse"`` and ``"paper_mse"``;
         see :class:`scpareto.model.scinfovae.InfoVAE`.
     dispersion
-        Whether dispersions are those of a ``"gene"`` or of a gene in a cell, ``"gene-cell"``.
+        One dispersion for each ``"gene"``, or for each gene in each cell, ``"gene-cell"``.
     input_noise
         Standard deviation of the noise that is added to the scaled input in training.
     seed
@@ -172,7 +172,7 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
             f"ScInfoVAE with n_clusters: {n_clusters}, n_latent: {n_latent}, n_hidden: {n_hidden}, alpha: {alpha}, "
             f"lambda_: {lambda_used}, divergence: {divergence}, gene_likelihood: {gene_likelihood}."
         )
-        self._start: dict[str, torch.Tensor] | None = None
+        self._initial_state: dict[str, torch.Tensor] | None = None
         self.selected_ = None
         self.maps_query_ = False
         self.phases_: dict[str, dict[str, list[float]]] | None = None
@@ -190,7 +190,7 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
 
     @property
     def history(self) -> dict[str, pd.DataFrame] | None:
-        """Terms of each epoch of both phases, unweighted; of a selected point of a front, those of its training."""
+        """Unweighted terms of each epoch of both phases; for a selected point of a front, those of its training."""
         if self.selected_ is not None:
             return super().history
         if self.phases_ is None:
@@ -219,11 +219,11 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
         layer
             Layer of the counts; None for ``adata.X``.
         batch_key
-            Column of ``adata.obs`` with batches that are shown to the decoder.
+            Column of ``adata.obs`` with batches, which the decoder sees.
         size_factor_key
             Column of ``adata.obs`` with size factors. None for ``"scinfovae_size_factor"``, which
-            :func:`scpareto.pp.prepare_scinfovae` writes, where it is there; without it they are found from the
-            registered genes.
+            :func:`scpareto.pp.prepare_scinfovae` writes, if it exists; otherwise they are computed from the registered
+            genes.
         **kwargs
             For scvi-tools' own use when a model is loaded.
 
@@ -291,27 +291,27 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
         Parameters
         ----------
         max_epochs_pretrain, max_epochs_finetune
-            Longest training of the two phases; 0 epochs of fine-tuning leave the centres of K-means.
+            Maximum number of epochs of the two phases; without fine-tuning the centres are those of K-means.
         batch_size
             Cells of a minibatch.
         lr, lr_finetune
             Adam learning rates.
         validation_size
-            Share of the cells that are held out to find the best state of pre-training; with 0 the last one is kept.
+            Share of the cells that are held out to find the best epoch of pre-training; with 0 the last one is kept.
         patience
-            Epochs without a better state after which a phase ends; None for never, as published.
+            A phase ends after this number of epochs without improvement; None for never, as published.
         finetune_objective
-            ``"full"`` keeps the objective of pre-training beside the clustering term; ``"paper"`` drops each cell's
+            ``"full"`` adds the clustering term to the objective of pre-training; ``"paper"`` drops each cell's
             divergence from the prior, as published.
         update_interval
-            Epochs between two refreshes of the target distribution over all cells.
+            Number of epochs between two updates of the target distribution of all cells.
         tol
-            Share of cells that change cluster from one refresh to the next below which fine-tuning ends; 0 for never.
+            Fine-tuning ends when a smaller share of cells changes cluster between two updates; 0 for never.
         restore_best
-            State kept after fine-tuning: the one with the lowest ``"loss"`` of the held-out cells or the best
-            ``"silhouette"`` of the clusters, the start included, or the last, as published (None).
+            Weights kept after fine-tuning: those with the lowest ``"loss"`` of the held-out cells or with the best
+            ``"silhouette"`` of the clusters, including the initial ones, or the last, as published (None).
         n_clusters_by
-            How the number of clusters is estimated where it was not given: ``"silhouette"`` or ``"leiden"``, see
+            How the number of clusters is estimated if it was not given: ``"silhouette"`` or ``"leiden"``, see
             :func:`scpareto.metrics.number_of_clusters`, or ``"generalisability"``, the number before the clustering
             loss of training cells falls far below that of held-out ones.
         accelerator, devices
@@ -326,7 +326,7 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
         ValueError
             If an argument is not valid, before any training, or data are minified.
         TypeError
-            If an argument is unknown; ``max_epochs`` is, as there are two phases.
+            If an argument is unknown. ``max_epochs`` is not accepted, because there are two phases.
         scpareto.train.TrainingDiverged
             If the loss is not finite.
         """
@@ -343,7 +343,7 @@ class ScInfoVAE(ClusterMixin, TrainingMixin, RNASeqMixin, VAEMixin, ArchesMixin,
             raise ValueError(f"devices={devices!r}: ScInfoVAE trains on one device.")
         check_accelerator(accelerator, devices)
         check_trainer_keywords(trainer_kwargs, refused={"max_epochs": _TWO_PHASES})
-        self._weights.in_finetuning(finetune_objective)
+        self._weights.for_finetuning(finetune_objective)
         choice = ClusterChoice(n_clusters_by)
         self._train_phases(
             choice,

@@ -1,4 +1,4 @@
-"""The network of ScInfoVAE: a variational autoencoder with scaling, size factors and cluster centres of its own."""
+"""The network of ScInfoVAE: a variational autoencoder with input scaling, size factors and cluster centres."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class InfoVAE(VAE):
 
     The encoder sees :math:`\log(1 + x / l)`, scaled to mean 0 and variance 1 and clipped at 10, with the size factor
     :math:`l` of the cell; the decoder explains the counts :math:`x` with means :math:`l \, m_g(z)`. :meth:`loss` is the
-    negative evidence lower bound: what an InfoVAE changes of it, and the clustering term, are added by the training.
+    negative evidence lower bound; the training adds the further terms of an InfoVAE and the clustering term.
 
     Parameters
     ----------
     n_input, n_batch, n_labels, n_latent, dropout_rate, dispersion, extra_payload_autotune
-        As in :class:`scvi.module.VAE`; several batches are shown to the decoder.
+        As in :class:`scvi.module.VAE`; the decoder sees the batch if there are several.
     n_hidden
         Width of each hidden layer of the encoder; the decoder has them in reverse order.
     gene_likelihood
@@ -56,7 +56,7 @@ class InfoVAE(VAE):
     use_batch_norm
         Where batch normalisation is used.
     n_clusters
-        Number of clusters; None if it is not known yet.
+        Number of clusters; None if it is still unknown.
     nu
         Degrees of freedom of the soft cluster assignments.
     use_size_factor_key
@@ -147,7 +147,7 @@ class InfoVAE(VAE):
             use_batch_norm=use_batch_norm in ("decoder", "both"),
             continuous=continuous,
         )
-        # Never run; parameters without a gradient would only weigh on optimisers.
+        # The library encoder is never run, so its parameters are excluded from the optimisers.
         for parameter in self.get_submodule("l_encoder").parameters():
             parameter.requires_grad_(False)
         if continuous:
@@ -166,17 +166,17 @@ class InfoVAE(VAE):
             self.add_clusters(n_clusters)
 
     def add_clusters(self, n_clusters: int) -> DeepClustering:
-        """Give the network centres for a number of clusters, in place of those it may have; they are zero at first."""
+        """Add centres for a number of clusters, initially zero; they replace existing ones."""
         self.clustering = DeepClustering(self.n_latent, n_clusters=n_clusters, nu=self.nu).to(self.input_mean.device)
         return self.clustering
 
     @property
     def n_clusters(self) -> int | None:
-        """Number of clusters; None if it is not known yet."""
+        """Number of clusters; None if it is still unknown."""
         return None if self.clustering is None else self.clustering.n_clusters
 
     def set_scaling(self, mean: Tensor, sd: Tensor, median_total: float) -> None:
-        """Fix how inputs are scaled, from the data that the model is made for.
+        """Set the scaling of the inputs, computed from the data of the model.
 
         Parameters
         ----------
@@ -191,7 +191,7 @@ class InfoVAE(VAE):
         self.median_total.fill_(median_total)
 
     def size_factors(self, x: Tensor, registered: Tensor | None = None) -> Tensor:
-        """Size factors of cells with counts ``x``, shape ``(n_cells, 1)``: the registered ones where there are any."""
+        """Return size factors of cells, shape ``(n_cells, 1)``: registered ones if there are any, or those of ``x``."""
         if self.continuous:
             return torch.ones_like(x[:, :1])
         if self.has_size_factors and registered is not None:
@@ -199,7 +199,7 @@ class InfoVAE(VAE):
         return (x.sum(1, keepdim=True) / self.median_total).clamp(min=1e-6)
 
     def scaled_input(self, x: Tensor, size_factor: Tensor) -> Tensor:
-        """Return what the encoder sees of counts ``x``, same shape, without noise."""
+        """Return the encoder's input for counts ``x``, same shape, without noise."""
         u = x if self.continuous else torch.log1p(x / size_factor)
         if self.scale_axis == "cell":
             mean, sd = u.mean(1, keepdim=True), u.std(1, keepdim=True, unbiased=False).clamp(min=1e-8)
@@ -224,8 +224,8 @@ class InfoVAE(VAE):
         """Encode cells."""
         size_factor = self.size_factors(x, size_factor)
         scaled = self.scaled_input(x, size_factor)
-        seen = scaled + self.input_noise * torch.randn_like(scaled) if self.training and self.input_noise else scaled
-        qz, z = self.z_encoder(seen)
+        noisy = scaled + self.input_noise * torch.randn_like(scaled) if self.training and self.input_noise else scaled
+        qz, z = self.z_encoder(noisy)
         library = torch.log(size_factor)
         if n_samples > 1:
             z = qz.sample((n_samples,))
@@ -247,7 +247,7 @@ class InfoVAE(VAE):
         n_samples: int = 1,
         size_factor: Tensor | None = None,
     ) -> dict[str, Any]:
-        """Codes of minified data."""
+        """Return codes and size factors of minified data."""
         outputs = super()._cached_inference(qzm, qzv, observed_lib_size, n_samples)
         factors = self.size_factors(observed_lib_size.view(-1, 1), size_factor)
         library = torch.log(factors)
@@ -266,7 +266,7 @@ class InfoVAE(VAE):
         transform_batch: Tensor | None = None,
     ) -> dict[str, Any]:
         """Run the generative process; see :meth:`scvi.module.VAE.generative`."""
-        # Named one by one: scvi-tools reads this signature to see whether batches can be exchanged.
+        # Arguments are named because scvi-tools inspects this signature for ``transform_batch``.
         outputs = super().generative(
             z=z, library=library, batch_index=batch_index, y=y, transform_batch=transform_batch
         )
@@ -291,13 +291,13 @@ class InfoVAE(VAE):
         tensors
             The minibatch.
         inference_outputs, generative_outputs
-            What the two steps returned.
+            Outputs of :meth:`inference` and :meth:`generative`.
         kl_weight
             Weight :math:`w`; the reported terms are unweighted.
 
         Returns
         -------
-        The loss. Squared errors take the place of the negative log-likelihood where they were asked for.
+        The loss. With a squared error as ``gene_likelihood``, it replaces the negative log-likelihood.
         """
         refuse_minified(self, "explain")
         x = tensors[REGISTRY_KEYS.X_KEY]

@@ -1,4 +1,4 @@
-"""The loop of an InfoVAE: its objective, with or without the clustering term."""
+"""Training plan of an InfoVAE, with or without the clustering term."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class InfoVAEPlan(lightning.LightningModule):
     Parameters
     ----------
     module
-        The network; with a clustering term, it has centres.
+        The network; it must have centres if there is a clustering term.
     weights
         Weights of the terms.
     divergence
-        Divergence of all codes from the prior; the critic of one that has any is trained before every step.
+        Divergence of the aggregated posterior from the prior; its critic, if any, is trained before every step.
     lr
         Adam learning rate.
     with_clusters
@@ -50,7 +50,7 @@ class InfoVAEPlan(lightning.LightningModule):
     history
         Mean terms of each epoch, unweighted, in nats per cell.
     at_epoch_end
-        Called once an epoch is recorded; whether to stop.
+        Called after an epoch is recorded; returns whether to stop.
 
     Examples
     --------
@@ -89,39 +89,39 @@ class InfoVAEPlan(lightning.LightningModule):
         self.at_epoch_end: Callable[[], bool] | None = None
         self._terms: dict[str, list[dict[str, float]]] = {"train": [], "validation": []}
         self._sizes: dict[str, list[int]] = {"train": [], "validation": []}
-        self._parameters_trained = [p for p in module.parameters() if p.requires_grad]
+        self._trained_parameters = [p for p in module.parameters() if p.requires_grad]
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Adam for the network and, if there is one, for the critic."""
-        fast = self._parameters_trained[0].device.type in ("cpu", "cuda")
-        options: dict[str, Any] = {"fused": True} if fast else {}
-        optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(self._parameters_trained, lr=self.lr, **options)]
+        """Create Adam for the network and, if there is one, for the critic."""
+        can_fuse = self._trained_parameters[0].device.type in ("cpu", "cuda")
+        options: dict[str, Any] = {"fused": True} if can_fuse else {}
+        optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(self._trained_parameters, lr=self.lr, **options)]
         if self.divergence.has_critic and self.weights.divergence:
             optimizers.append(torch.optim.Adam(self.divergence.parameters(), lr=1e-3, **options))
         return optimizers
 
     def terms(self, batch: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor, Any]:
-        """Unweighted terms of a minibatch that count, sampled codes, and their posterior."""
+        """Return unweighted terms of a minibatch that have a weight, sampled codes, and their posterior."""
         inference, _, loss = self.module(
             batch,
             loss_kwargs={"kl_weight": self.weights.kl},
             get_inference_input_kwargs={"full_forward_pass": True},
         )
         z, qz = inference[MODULE_KEYS.Z_KEY], inference[MODULE_KEYS.QZ_KEY]
-        found = {
+        terms = {
             "reconstruction": loss.dict_sum(loss.reconstruction_loss).mean(),
             "kl": loss.dict_sum(loss.kl_local).mean(),
         }
         if self.weights.divergence:
-            found["divergence"] = self.divergence(z, qz, Context())
+            terms["divergence"] = self.divergence(z, qz, Context())
         if self.with_clusters and self.module.clustering is not None and self.target is not None:
             rows = batch[CELL_INDEX].view(-1).to(self.target.device)
             context = Context(clusters={DeepClustering.target_key: self.target[rows].to(z)})
-            found["clustering"] = self.module.clustering(z, qz, context)
-        return found, z, qz
+            terms["clustering"] = self.module.clustering(z, qz, context)
+        return terms, z, qz
 
     def total(self, terms: dict[str, Tensor]) -> Tensor:
-        """Weighted sum of the terms."""
+        """Return the weighted sum of the terms."""
         weights = {
             "reconstruction": 1.0,
             "kl": self.weights.kl,
@@ -131,9 +131,9 @@ class InfoVAEPlan(lightning.LightningModule):
         return torch.stack([weights[name] * term for name, term in terms.items() if weights[name]]).sum()
 
     @torch.no_grad()
-    def total_of(self, minibatches: Iterable[dict[str, Tensor]]) -> float:
-        """Weighted sum of the terms of some cells, in evaluation mode and outside of training."""
-        was_training, device = self.training, self._parameters_trained[0].device
+    def evaluate_total(self, minibatches: Iterable[dict[str, Tensor]]) -> float:
+        """Return the mean weighted sum of the terms over minibatches, in evaluation mode and without gradients."""
+        was_training, device = self.training, self._trained_parameters[0].device
         self.eval()
         totals, sizes = [], []
         for batch in minibatches:
@@ -144,27 +144,27 @@ class InfoVAEPlan(lightning.LightningModule):
         return float(np.average(totals, weights=sizes))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """One step of the network, after some of the critic."""
+        """Take one step of the network, after several steps of the critic if there is one."""
         optimizers = self.optimizers()
         optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
         terms, z, qz = self.terms(batch)
         if len(optimizers) > 1:
             self._train_critic(optimizers[1], z.detach(), qz)
-            # By the critic of now.
+            # Use the updated critic.
             terms["divergence"] = self.divergence(z, qz, Context())
         total = self.total(terms)
         if not torch.isfinite(total):
             raise TrainingDiverged(f"The loss of epoch {self.current_epoch} is {float(total.detach())}.")
         optimizers[0].zero_grad(set_to_none=True)
         self.manual_backward(total)
-        nn.utils.clip_grad_norm_(self._parameters_trained, _CLIP)
+        nn.utils.clip_grad_norm_(self._trained_parameters, _CLIP)
         optimizers[0].step()
-        self._note("train", terms, total, len(z))
+        self._store_terms("train", terms, total, len(z))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Terms of held-out cells."""
+        """Store the terms of held-out cells."""
         terms, z, _ = self.terms(batch)
-        self._note("validation", terms, self.total(terms), len(z))
+        self._store_terms("validation", terms, self.total(terms), len(z))
 
     def on_train_epoch_end(self) -> None:
         """Record the means of the epoch."""
@@ -186,7 +186,7 @@ class InfoVAEPlan(lightning.LightningModule):
             self.manual_backward(self.divergence.critic_loss(z, qz, Context()))
             optimizer.step()
 
-    def _note(self, part: str, terms: dict[str, Tensor], total: Tensor, n_cells: int) -> None:
-        numbers = {name: float(term.detach()) for name, term in (terms | {"total": total}).items()}
-        self._terms[part].append(numbers)
+    def _store_terms(self, part: str, terms: dict[str, Tensor], total: Tensor, n_cells: int) -> None:
+        values = {name: float(term.detach()) for name, term in (terms | {"total": total}).items()}
+        self._terms[part].append(values)
         self._sizes[part].append(n_cells)

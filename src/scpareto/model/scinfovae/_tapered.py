@@ -23,7 +23,7 @@ _DISPERSION = (1e-4, 1e4)
 
 
 class TaperedLayers(FCLayers):
-    """Fully connected layers with a width each; hooks and covariates are those of :class:`scvi.nn.FCLayers`.
+    """Fully connected layers of different widths; hooks and covariates are those of :class:`scvi.nn.FCLayers`.
 
     Parameters
     ----------
@@ -90,10 +90,10 @@ class TaperedEncoder(nn.Module):
         self.mean_encoder = nn.Linear(n_hidden[-1], n_latent)
         self.var_encoder = nn.Linear(n_hidden[-1], n_latent)
         self.z_transformation = nn.Identity()
-        glorot(self)
+        init_glorot(self)
 
     def forward(self, x: Tensor, *cat_list: Tensor) -> tuple[Normal, Tensor]:
-        """Posterior, and one code drawn from it, for inputs of shape ``(n_cells, n_input)``."""
+        """Return the posterior, and one code drawn from it, for inputs of shape ``(n_cells, n_input)``."""
         hidden = self.encoder(x)
         log_variance = self.var_encoder(hidden).clamp(*_LOG_VARIANCE)
         qz = Normal(self.mean_encoder(hidden), (0.5 * log_variance).exp(), validate_args=False)
@@ -134,7 +134,7 @@ class TaperedDecoder(nn.Module):
         if not continuous:
             self.px_r_decoder = nn.Linear(n_hidden[-1], n_output)
             self.px_dropout_decoder = nn.Linear(n_hidden[-1], n_output)
-        glorot(self)
+        init_glorot(self)
 
     def forward(
         self, dispersion: str, z: Tensor, library: Tensor, *cat_list: Tensor
@@ -166,8 +166,8 @@ class TaperedDecoder(nn.Module):
         return scale, r, torch.exp(library) * scale, self.px_dropout_decoder(hidden)
 
 
-def glorot(network: nn.Module) -> None:
-    """Uniform Glorot weights and zero biases for every linear layer."""
+def init_glorot(network: nn.Module) -> None:
+    """Set uniform Glorot weights and zero biases in every linear layer."""
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight)

@@ -1,4 +1,4 @@
-"""Both phases of a training of ScInfoVAE, and what is kept of them."""
+"""Training of ScInfoVAE in two phases, and its record."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from scpareto._runtime import FrontProgress, child_seed
+from scpareto.model._state import copy_state
 from scpareto.model.scinfovae._cluster_scores import cluster_scores
 from scpareto.model.scinfovae._two_phases import TwoPhases
 from scpareto.objectives import PriorDivergence
@@ -34,7 +35,7 @@ _SPLIT = 10
 
 
 class TrainingMixin:
-    """What :meth:`ScInfoVAE.train` does once its arguments are checked."""
+    """Training of :class:`ScInfoVAE` after :meth:`ScInfoVAE.train` has checked its arguments."""
 
     seed: int
     adata: AnnData
@@ -53,11 +54,11 @@ class TrainingMixin:
     selected_: int | None
     preference_: list[float] | None
     _front: Front | None
-    _start: dict[str, torch.Tensor] | None
+    _initial_state: dict[str, torch.Tensor] | None
     _weights: InfoVAEWeights
     _divergence_options: dict[str, Any]
     _record: Callable[[], None]
-    _keep_cells: Callable[[], None]
+    _store_training_cells: Callable[[], None]
 
     def _train_phases(
         self,
@@ -69,7 +70,7 @@ class TrainingMixin:
         progress: bool,
         **options: Any,
     ) -> None:
-        """Pre-train, find the number of clusters where it is unknown, fine-tune, and note how it went.
+        """Pre-train, estimate the number of clusters if it is unknown, fine-tune, and write the record.
 
         Parameters
         ----------
@@ -84,10 +85,10 @@ class TrainingMixin:
         **options
             Further arguments of :class:`TwoPhases`.
         """
-        if self._start is None:
-            self._start = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
-        before_it = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
-        self.module.load_state_dict(self._start, strict=False)
+        if self._initial_state is None:
+            self._initial_state = copy_state(self.module)
+        previous_state = copy_state(self.module)
+        self.module.load_state_dict(self._initial_state, strict=False)
         interruption: KeyboardInterrupt | None = None
         parts = self._split(validation_size)
         divergence = PriorDivergence(self.module.n_latent, **self._divergence_options)
@@ -107,7 +108,7 @@ class TrainingMixin:
                 phases.pretrain(**pretraining)
             except KeyboardInterrupt as error:
                 if not phases.pretrained:
-                    self.module.load_state_dict(before_it, strict=False)
+                    self.module.load_state_dict(previous_state, strict=False)
                     self.module.eval()
                     raise
                 interruption = error
@@ -119,34 +120,34 @@ class TrainingMixin:
                     bar.say("estimating the number of clusters")
                     self._choose_n_clusters(choice, phases, parts, finetuning, options)
                 bar.stage("fine-tuning", finetuning["max_epochs"])
-                before = phases.codes().numpy()
+                codes_before = phases.codes().numpy()
                 finetuned = phases.finetune(**finetuning)
                 self.phases_["finetuning"] = history_columns(finetuned.history)
                 self.pretrained_clusters_, self.clusters_ = finetuned.before, finetuned.after
                 self.finetuning_end_, interruption = finetuned.reason, finetuned.interruption
                 self.scores_ = {
-                    "before": cluster_scores(before, finetuned.before),
+                    "before": cluster_scores(codes_before, finetuned.before),
                     "after": cluster_scores(phases.codes().numpy(), finetuned.after),
                 }
             bar.done()
         self.module.eval()
         self._record()
         if interruption is not None:
-            kept = {phase: len(next(iter(record.values()), [])) for phase, record in self.phases_.items()}
+            n_epochs = {phase: len(next(iter(record.values()), [])) for phase, record in self.phases_.items()}
             logger.warning(
-                "Interrupted. The model of %s is kept.", " and ".join(f"{n} epochs of {p}" for p, n in kept.items())
+                "Interrupted. The model of %s is kept.", " and ".join(f"{n} epochs of {p}" for p, n in n_epochs.items())
             )
             raise interruption
 
     def _split(self, validation_size: float) -> dict[str, NDArray[np.int64]]:
-        """Choose held-out cells and note them where scvi-tools looks for them."""
+        """Choose held-out cells and set the index attributes that scvi-tools reads."""
         n_cells = self.adata.n_obs
         order = np.random.default_rng(child_seed(self.seed, _SPLIT)).permutation(n_cells)
         n_validation = round(validation_size * n_cells)
         parts = {"validation": np.sort(order[:n_validation]), "train": np.sort(order[n_validation:])}
         for name, rows in parts.items():
             setattr(self, f"{name}_indices_", rows)
-        self._keep_cells()
+        self._store_training_cells()
         return parts
 
     def _choose_n_clusters(
@@ -158,21 +159,21 @@ class TrainingMixin:
         options: dict[str, Any],
     ) -> None:
         """Estimate the number of clusters, note the reason, and make it an argument of the model for loading."""
-        found = choice(phases, parts, lr=finetuning["lr"], objective=finetuning["objective"], **options)
+        estimate = choice(phases, parts, lr=finetuning["lr"], objective=finetuning["objective"], **options)
         self.n_clusters_choice_ = {
-            "value": found.value,
+            "value": estimate.value,
             "method": choice.method,
-            "reason": found.reason,
-            "candidates": found.candidates.tolist(),
-            "scores": found.scores.tolist(),
+            "reason": estimate.reason,
+            "candidates": estimate.candidates.tolist(),
+            "scores": estimate.scores.tolist(),
         }
-        self.module.add_clusters(found.value)
-        # A loaded model is built from its arguments, and has to have as many centres as were saved.
-        self.init_params_["non_kwargs"]["n_clusters"] = found.value
+        self.module.add_clusters(estimate.value)
+        # Loading builds the model from its arguments, so they must name the number of saved centres.
+        self.init_params_["non_kwargs"]["n_clusters"] = estimate.value
 
 
 def check_restore_best(name: str | None) -> None:
-    """Refuse an unknown way to choose the state that is kept.
+    """Check the choice of ``restore_best``.
 
     Raises
     ------

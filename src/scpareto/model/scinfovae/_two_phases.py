@@ -38,7 +38,7 @@ _PRETRAINING, _CENTRES, _FINETUNING, _START = range(4)
 
 @dataclass(frozen=True)
 class Finetuned:
-    """How the fine-tuning went.
+    """Result of the fine-tuning.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ class Finetuned:
     before, after
         Clusters at the start and at the end, shape ``(n_cells,)``.
     reason
-        Why it ended.
+        Why the fine-tuning ended.
     interruption
-        What interrupted it; the caller keeps the rest, then raises it.
+        The interruption, if any; the caller stores the results, then raises it.
     """
 
     history: list[dict[str, float]]
@@ -71,8 +71,7 @@ class TwoPhases:
     weights, divergence
         The objective.
     train, validation
-        Rows of the cells that are learned from, and of those that tell which state is best; clusters are found among
-        both.
+        Rows of the training cells, and of the cells that decide which epoch is best; both are clustered.
     batch_size
         Cells of a minibatch.
     seed
@@ -82,7 +81,7 @@ class TwoPhases:
     on_epoch
         Called after each epoch.
     clustered
-        Rows of the cells among which clusters are found; None for all.
+        Rows of the cells that are clustered; None for all.
 
     Examples
     --------
@@ -140,7 +139,7 @@ class TwoPhases:
         self._clustered = make_batches(manager, self.clustered, 1024, shuffle=False)
 
     def pretrain(self, max_epochs: int, *, lr: float, patience: int | None) -> list[dict[str, float]]:
-        """Train without clusters, and keep the state that was best on the validation cells.
+        """Train without clusters, and keep the weights that were best on the validation cells.
 
         Parameters
         ----------
@@ -149,7 +148,7 @@ class TwoPhases:
         lr
             Adam learning rate.
         patience
-            Epochs without a better value after which training ends; None for never.
+            Training ends after this number of epochs without improvement; None for never.
 
         Returns
         -------
@@ -158,14 +157,14 @@ class TwoPhases:
         plan = InfoVAEPlan(self.module, self.weights, self.divergence, lr=lr)
         best = BestState(patience)
 
-        def judge() -> str | None:
+        def check_epoch() -> str | None:
             best.offer(plan.history[-1].get("total_validation", np.nan), self._snapshot)
-            return f"no better loss within {patience} epochs" if _has_given_up(best) else None
+            return f"no better loss within {patience} epochs" if _is_out_of_patience(best) else None
 
         try:
-            self._fit(plan, max_epochs, _PRETRAINING, judge)
+            self._fit(plan, max_epochs, _PRETRAINING, check_epoch)
         finally:
-            # After an interruption too: what is finished is kept.
+            # Also after an interruption: keep the finished epochs.
             self._restore(best)
             self.pretrained = plan.history
         return plan.history
@@ -190,20 +189,21 @@ class TwoPhases:
         lr
             Adam learning rate.
         objective
-            ``"full"`` or ``"paper"``, see :meth:`InfoVAEWeights.in_finetuning`.
+            ``"full"`` or ``"paper"``, see :meth:`InfoVAEWeights.for_finetuning`.
         update_interval
-            Epochs from one refresh of targets and labels to the next.
+            Number of epochs between two updates of targets and labels.
         tol
-            Share of changed labels below which training ends.
+            Training ends when a smaller share of labels changes.
         restore_best
-            State that is kept at the end: the one with the best ``"silhouette"`` of the clusters or the lowest
-            ``"loss"`` of the validation cells, the start included, or the last one (None).
+            Weights kept at the end: those with the best ``"silhouette"`` of the clusters or the lowest ``"loss"`` of
+            the validation cells, including the initial ones, or the last (None).
         patience
-            Epochs without a better state after which training ends, where one is looked for; None for never.
+            With ``restore_best``, training ends after this number of epochs without improvement; None for never.
 
         Returns
         -------
-        How it went.
+        Finetuned
+            Terms of each epoch, clusters at the start and at the end, and why it ended.
         """
         clustering = self.module.clustering
         assert clustering is not None
@@ -213,7 +213,7 @@ class TwoPhases:
         clustering.centres.data.copy_(centres)
         clustering.centres.requires_grad_(True)
         plan = InfoVAEPlan(
-            self.module, self.weights.in_finetuning(objective), self.divergence, lr=lr, with_clusters=True
+            self.module, self.weights.for_finetuning(objective), self.divergence, lr=lr, with_clusters=True
         )
         assignments = self.assign(codes)
         plan.target, before = self._target(assignments), assignments.argmax(1)
@@ -222,15 +222,15 @@ class TwoPhases:
             best.offer(-_silhouette(codes, before), self._snapshot)
         elif restore_best == "loss" and self._validation is not None:
             with seeded(child_seed(self.seed, _START)):
-                best.offer(plan.total_of(self._validation), self._snapshot)
+                best.offer(plan.evaluate_total(self._validation), self._snapshot)
 
         def refresh() -> str | None:
             record = plan.history[-1]
             if restore_best == "loss":
                 best.offer(record.get("total_validation", np.nan), self._snapshot)
-            worse = f"no better {restore_best} within {patience} epochs" if _has_given_up(best) else None
+            stop_reason = f"no better {restore_best} within {patience} epochs" if _is_out_of_patience(best) else None
             if len(plan.history) % update_interval:
-                return worse
+                return stop_reason
             codes = self.codes()
             assignments = self.assign(codes)
             plan.target, labels = self._target(assignments), assignments.argmax(1)
@@ -240,7 +240,7 @@ class TwoPhases:
             record["smallest_cluster"] = float(labels.bincount(minlength=clustering.n_clusters).min())
             if restore_best == "silhouette":
                 best.offer(-record["silhouette"], self._snapshot)
-            return f"fewer than a share of {tol:g} of the labels changed" if settled else worse
+            return f"fewer than a share of {tol:g} of the labels changed" if settled else stop_reason
 
         reason, interruption = "no fine-tuning was asked for", None
         try:
@@ -256,56 +256,56 @@ class TwoPhases:
 
     @torch.no_grad()
     def codes(self) -> Tensor:
-        """Posterior means of the clustered cells without noise, shape ``(n_cells, n_latent)``, on CPU."""
-        return self.codes_of(self._clustered)
+        """Return posterior means of the clustered cells without noise, shape ``(n_cells, n_latent)``, on CPU."""
+        return self.encode(self._clustered)
 
     @torch.no_grad()
-    def codes_of(self, minibatches: Iterable[dict[str, Tensor]]) -> Tensor:
-        """Posterior means of the cells of minibatches; see :meth:`codes`."""
+    def encode(self, minibatches: Iterable[dict[str, Tensor]]) -> Tensor:
+        """Return posterior means of the cells of minibatches; see :meth:`codes`."""
         was_training, device = self.module.training, self.module.input_mean.device
         self.module.eval()
-        found = []
+        means = []
         for batch in minibatches:
             tensors = {key: values.to(device) for key, values in batch.items()}
             outputs = self.module.inference(**self.module._get_inference_input(tensors, full_forward_pass=True))
-            found.append(outputs[MODULE_KEYS.QZ_KEY].loc.cpu())
+            means.append(outputs[MODULE_KEYS.QZ_KEY].loc.cpu())
         self.module.train(was_training)
-        return torch.cat(found)
+        return torch.cat(means)
 
     def _target(self, assignments: Tensor) -> Tensor:
-        """Targets by row of the data; zeros for cells that are not clustered."""
+        """Return targets of all rows of the data; zeros for cells that are not clustered."""
         target = assignments.new_zeros(self.manager.adata.n_obs, assignments.shape[1])
         target[torch.from_numpy(self.clustered)] = target_distribution(assignments)
         return target
 
     @torch.no_grad()
     def assign(self, codes: Tensor) -> Tensor:
-        """Soft assignments of codes to the present centres, shape ``(n_cells, n_clusters)``, on CPU."""
+        """Return soft assignments of codes to the current centres, shape ``(n_cells, n_clusters)``, on CPU."""
         clustering = self.module.clustering
         assert clustering is not None
         return clustering.assign(codes.to(clustering.centres)).cpu()
 
     def _snapshot(self) -> dict[str, Tensor]:
-        """Copy of the state of the network."""
+        """Return a copy of the network's weights."""
         return copy.deepcopy(self.module.state_dict())
 
     def _restore(self, best: BestState) -> None:
-        """Put the best state back, if one was kept, and leave the network in evaluation mode."""
+        """Restore the best weights, if any were kept, and switch to evaluation mode."""
         if best.state is not None:
             self.module.load_state_dict(best.state)
         self.module.eval()
 
-    def _fit(self, plan: InfoVAEPlan, max_epochs: int, phase: int, judge: Callable[[], str | None]) -> str:
-        """Run a plan until its epochs are over or ``judge`` gives a reason to stop."""
+    def _fit(self, plan: InfoVAEPlan, max_epochs: int, phase: int, check_epoch: Callable[[], str | None]) -> str:
+        """Run a plan until its epochs are over or ``check_epoch`` returns a reason to stop."""
         reason = "all epochs were run"
 
         def at_epoch_end() -> bool:
             nonlocal reason
             if self.on_epoch is not None:
                 self.on_epoch()
-            verdict = judge()
-            reason = verdict or reason
-            return verdict is not None
+            stop_reason = check_epoch()
+            reason = stop_reason or reason
+            return stop_reason is not None
 
         plan.at_epoch_end = at_epoch_end
         with seeded(child_seed(self.seed, phase)), quiet_lightning():
@@ -324,8 +324,8 @@ class TwoPhases:
         return reason
 
 
-def _has_given_up(best: BestState) -> bool:
-    """Whether the patience is over; it lasts for ever while there is nothing to compare with, e.g. no held-out cell."""
+def _is_out_of_patience(best: BestState) -> bool:
+    """Return whether patience has run out; never without a score, for example without held-out cells."""
     return best.state is not None and best.has_given_up
 
 

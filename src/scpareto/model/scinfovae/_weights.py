@@ -10,7 +10,7 @@ FinetuneObjective = Literal["full", "paper"]
 
 @dataclass(frozen=True)
 class InfoVAEWeights:
-    r"""Weights of what ScInfoVAE minimises.
+    r"""Weights of the objective of ScInfoVAE.
 
     .. math::
         R + (1 - \alpha) \, \mathrm{KL}(q(z \mid x) \Vert p(z)) + (\alpha + \lambda - 1) \, D(q(z) \Vert p(z))
@@ -19,9 +19,9 @@ class InfoVAEWeights:
     Parameters
     ----------
     alpha
-        How much information of the counts the codes are encouraged to hold; at most 1.
+        Weight of the information that codes hold about the counts; at most 1.
     lambda_
-        Weight of the prior on all codes together.
+        Weight of the divergence of the aggregated posterior from the prior.
     gamma
         Weight of the clustering term.
 
@@ -32,8 +32,8 @@ class InfoVAEWeights:
 
     Notes
     -----
-    ``alpha=0, lambda_=1`` is the evidence lower bound; ``alpha=1 - beta, lambda_=beta`` a beta-VAE; ``alpha=1`` has no
-    term of single cells left, which with a discrepancy for :math:`D` is an MMD-VAE.
+    ``alpha=0, lambda_=1`` is the evidence lower bound; ``alpha=1 - beta, lambda_=beta`` a beta-VAE; ``alpha=1``
+    drops the term of single cells, which gives an MMD-VAE if :math:`D` is a maximum mean discrepancy.
 
     References
     ----------
@@ -74,12 +74,12 @@ class InfoVAEWeights:
 
     @property
     def divergence(self) -> float:
-        """Weight of the divergence of all codes together; exactly 0 for a beta-VAE."""
+        """Weight of the divergence of the aggregated posterior; exactly 0 for a beta-VAE."""
         weight = self.alpha + self.lambda_ - 1
         return 0.0 if abs(weight) < 1e-9 else weight
 
-    def in_finetuning(self, objective: str) -> InfoVAEWeights:
-        """Weights beside the clustering term: all of them (``"full"``), or as published with ``alpha=1`` (``"paper"``).
+    def for_finetuning(self, objective: str) -> InfoVAEWeights:
+        """Return weights for fine-tuning: all of them (``"full"``), or as published with ``alpha=1`` (``"paper"``).
 
         Raises
         ------
