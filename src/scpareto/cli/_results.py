@@ -68,10 +68,10 @@ def name_points(front: Front, selected: int) -> dict[int, list[str]]:
         named_points.append((selected, "selected"))
     for point, role in named_points:
         roles.setdefault(point, []).append(role)
-    alarm = front.table.set_index("point").get("alarm", {})
-    for point in roles:
-        if alarm.get(point, 0) >= ALARM_FROM:
-            roles[point].append("alarm rings")
+    if "alarm" in front.table:
+        for point in front.table.loc[front.table["alarm"] >= ALARM_FROM, "point"]:
+            if point in roles:
+                roles[point].append("alarm rings")
     return roles
 
 
