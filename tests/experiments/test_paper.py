@@ -210,7 +210,9 @@ def check_fronts(claims, results, name):
     }
     assert set(points["preset"]) == {"paper"}
     assert len(points) == 4 * 4 * 2, "two extremes and two candidates, on training and on test cells"
-    assert np.isfinite(points[["generative_loss", "V", "NN", "-ASW", "-BE", "-NMI"]]).all(axis=None)
+    assert np.isfinite(points[["generative_loss", "NN", "-ASW", "-BE", "-NMI"]]).all(axis=None)
+    # So short a training leaves the published critic dead, which is no measurement; MMD has no critic.
+    assert np.isfinite(points.loc[points["objective"] == "mmd", "V"]).all()
     assert set(pd.read_csv(results / f"{name}.csv")["plane"]) >= {"U, V", "-ASW, -BE"}
     assert len(claims) == len(pd.read_csv(results / f"{name}_claims.csv")) > 10
 

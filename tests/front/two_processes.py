@@ -120,7 +120,7 @@ def collapsed_front_of(adata, folder):
     """A front that is found to have collapsed, after a short training, and is trained apart."""
 
     flat = mock.patch.object(_collapse, "_flat_objectives", return_value={1: "classifier"})
-    lower = mock.patch.object(_collapse, "_MOST_LEFT", float("inf"))
+    lower = mock.patch.object(_collapse, "_MAX_SHARE_LEFT", float("inf"))
     with flat, lower:
         return front_of(adata, folder, 4, on_collapse="apart")
 
@@ -128,7 +128,7 @@ def collapsed_front_of(adata, folder):
 def floored(plan, own):
     """Value and gradient of a loss of 2 x, of which the process has the value ``own``."""
     x = nn.Parameter(torch.tensor(own / 2))
-    losses, values = plan._floored([None, 2 * x])
+    losses, values = plan._apply_floor([None, 2 * x])
     return [float(values[1]), float(compute_mean_gradient(losses[1], [x])[0])]
 
 

@@ -71,7 +71,7 @@ def test_bad_counts_of_a_later_block_are_named(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("where", ["in memory", "on disk"])
 def test_a_front_of_many_cells_is_judged_by_a_sample(where, tmp_path, monkeypatch):
-    monkeypatch.setitem(sample_judged_cells.__kwdefaults__, "most", 200)
+    monkeypatch.setitem(sample_judged_cells.__kwdefaults__, "max_cells", 200)
     adata = simulate_batches(600, 40, seed=0)
     adata.obs["type"] = np.tile(["a", "b"], 300)
     adata.write_h5ad(tmp_path / "cells.h5ad")
@@ -98,7 +98,7 @@ def test_a_front_of_many_cells_is_judged_by_a_sample(where, tmp_path, monkeypatc
 
 
 def test_clusters_that_are_found_are_those_of_all_cells(monkeypatch):
-    monkeypatch.setitem(sample_judged_cells.__kwdefaults__, "most", 200)
+    monkeypatch.setitem(sample_judged_cells.__kwdefaults__, "max_cells", 200)
     adata = simulate_batches(600, 40, seed=0)
     ParetoVI.setup_anndata(adata, batch_key="batch")
     model = ParetoVI(adata, n_hidden=16, n_latent=3, seed=0)
