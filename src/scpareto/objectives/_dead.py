@@ -1,4 +1,4 @@
-"""Critics that are still the constant function that they started as, and hence measure nothing."""
+"""Find critics that are still the constant function that they started as: they measure nothing."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def is_dead(objective: Objective, z: Tensor, qz: Normal, context: Context) -> bo
     """Tell whether the critic of an objective never left a constant start, so that its value is no measurement.
 
     A critic that started with scores that differ, and whose scores do not any more, has learned that there is nothing
-    to find; it is not dead. Nor is one that is no :class:`Critic`, of which nobody knows. A critic that starts as a
-    constant, such as the published one, may stay so because nothing is there or because it was trained too briefly, and
-    cannot tell which: on 1,306 cells, 400 passes of its published schedule are enough from 0.1 nats on, and on codes
+    to find; it is not dead. Critics of other classes than :class:`Critic` are never called dead. A critic that starts as
+    a constant, such as the published one, may stay so because nothing is there or because it was trained too briefly.
+    These two cases look the same: on 1,306 cells, 400 passes of its published schedule are enough from 0.1 nats on, and on codes
     without information it never leaves its start.
 
     Parameters
@@ -57,8 +57,8 @@ def is_dead(objective: Objective, z: Tensor, qz: Normal, context: Context) -> bo
     """
     if not objective.has_critic:
         return False
-    # A generator of its own, so that to look changes nothing. With noise, because codes that have all become the same
-    # have the same score by any critic.
+    # A separate generator, so that this check changes no other random number. Noise, because codes that have collapsed
+    # to one point have the same score by any critic.
     with seeded(0):
         noise = torch.randn_like(z)
         cells = z + noise, Normal(qz.loc + noise, qz.scale, validate_args=False), context
