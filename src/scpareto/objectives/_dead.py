@@ -31,10 +31,10 @@ def is_dead(objective: Objective, z: Tensor, qz: Normal, context: Context) -> bo
     """Tell whether the critic of an objective never left a constant start, so that its value is no measurement.
 
     A critic that started with scores that differ, and whose scores do not any more, has learned that there is nothing
-    to find; it is not dead. Critics of other classes than :class:`Critic` are never called dead. A critic that starts as
-    a constant, such as the published one, may stay so because nothing is there or because it was trained too briefly.
-    These two cases look the same: on 1,306 cells, 400 passes of its published schedule are enough from 0.1 nats on, and on codes
-    without information it never leaves its start.
+    to find; it is not dead. Critics of other classes than :class:`Critic` are never called dead. A critic that starts
+    as a constant, such as the published one, may stay so because nothing is there or because it was trained too
+    briefly. These two cases look the same: on 1,306 cells, 400 passes of its published schedule are enough from 0.1
+    nats on, and on codes without information it never leaves its start.
 
     Parameters
     ----------
